@@ -1,0 +1,71 @@
+"""What can go wrong, as a tree.
+
+Each exception also derives from the built-in that fits, so callers may catch either.
+
+    MleGymError                 Exception
+    ├── TaskError               ValueError      a task folder is broken or unknown
+    ├── DatasetError            RuntimeError    a dataset can't be prepared; says how to get the data
+    ├── SandboxError            RuntimeError    the machinery failed; never the agent's fault
+    │   ├── SandboxUnavailable                  a backend can't run here; says what to install
+    │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
+    ├── ActionError             ValueError      a malformed action; inside an episode an observation
+    └── SubmissionError         ValueError      a bad submission; inside an episode a grade
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ActionError",
+    "DatasetError",
+    "MleGymError",
+    "SandboxCrashed",
+    "SandboxError",
+    "SandboxUnavailable",
+    "SubmissionError",
+    "TaskError",
+]
+
+
+class MleGymError(Exception):
+    """Base of everything that mle_gym raises on purpose."""
+
+
+class TaskError(MleGymError, ValueError):
+    """A task folder is broken, or no task has that name."""
+
+
+class DatasetError(MleGymError, RuntimeError):
+    """A dataset can't be prepared; the message says how to get the data."""
+
+
+class SandboxError(MleGymError, RuntimeError):
+    """The sandbox machinery failed. Never the agent's fault and never a score."""
+
+
+class SandboxUnavailable(SandboxError):
+    """A backend can't run on this machine; the message says what to install."""
+
+
+class SandboxCrashed(SandboxError, ConnectionError):
+    """A running sandbox died, stopped answering, or broke its protocol."""
+
+
+class ActionError(MleGymError, ValueError):
+    """An action is malformed. Inside an episode it becomes an observation."""
+
+
+class SubmissionError(MleGymError, ValueError):
+    """A submission can't be graded. Inside an episode it becomes a grade.
+
+    Args:
+        code: Short machine-readable reason, for instance ``"duplicate_ids"``.
+        message: What was found, what was expected, and where.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,173 @@
+"""What every sandbox is: the types that cross its border, and nothing about how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+__all__ = [
+    "Backend",
+    "Execution",
+    "Limits",
+    "Mount",
+    "Reply",
+    "Request",
+    "RequestHandler",
+    "Sandbox",
+    "SandboxConfig",
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use. Reached limits end commands, never the host."""
+
+    memory_mb: int = 2048
+    """Memory of all processes together, in MiB."""
+    cpus: float = 1.0
+    """CPU time per wall-clock time."""
+    processes: int = 256
+    """Processes and threads alive at once."""
+    disk_mb: int = 1024
+    """Writable space in MiB, for the workspace and again for ``/tmp``."""
+    output_bytes: int = 20_000
+    """How much of one command's output is returned: its head and its tail."""
+    output_file_bytes: int = 8 * 2**20
+    """How much of one command's output stays readable inside the sandbox."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host folder that the sandbox sees read-only."""
+
+    source: Path
+    target: str
+    """Relative to the workspace (``"data"``)."""
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """Everything a backend needs to make a sandbox."""
+
+    limits: Limits = field(default_factory=Limits)
+    mounts: tuple[Mount, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Paths below ``site-packages`` to mask (``"sklearn/datasets/data/iris.csv"``), because they
+    hold a task's answers. ``mle_gym`` itself and its checkout are always masked."""
+    python: Path | None = None
+    """Interpreter offered to the agent; None for the one that runs this process."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Extra environment variables for commands."""
+    network: bool = False
+    gpus: tuple[str, ...] = ()
+    """GPU indices or UUIDs to pass through."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How one command or file action ended."""
+
+    exit_code: int
+    """0 to 255; 124 after a timeout, 128 + signal when killed, 2 for a malformed call."""
+    output: bytes
+    """Standard output and standard error interleaved: its head and tail, at most
+    ``Limits.output_bytes`` plus the note that says what was cut."""
+    duration: float = 0.0
+    """Wall-clock seconds."""
+    cpu_seconds: float = 0.0
+    """User plus system time of everything the command ran and waited for."""
+    peak_memory_mb: float = 0.0
+    """Largest resident memory seen, in MiB."""
+    timed_out: bool = False
+    truncated_bytes: int = 0
+    """Bytes of output that were left out."""
+    killed_by: Literal["", "timeout", "memory"] = ""
+    """Which limit ended the command, if one did."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of ``validate``, ``score`` or ``submit`` made by a command inside the sandbox."""
+
+    tool: Literal["validate", "score", "submit"]
+    path: str
+    content: bytes
+    """The file's bytes, read inside the sandbox with the sandbox's own view."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the caller of a :class:`Request` sees."""
+
+    exit_code: int
+    output: str
+    end_command: bool = False
+    """Kill the rest of the command: the episode is over."""
+
+
+RequestHandler = Callable[[Request], Reply]
+
+
+class Sandbox(Protocol):
+    """The isolated box in which one episode's commands run. Not thread-safe.
+
+    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone; nothing the
+    agent does inside raises anything.
+    """
+
+    backend: str
+    workspace: str
+    """Absolute path of the workspace as commands see it."""
+
+    def execute(
+        self, command: str | bytes, *, timeout: float, on_request: RequestHandler | None = None
+    ) -> Execution:
+        """Run a shell script; state (directory, exported variables) carries over."""
+
+    def write_file(self, path: str, content: bytes) -> Execution:
+        """Write a file, creating parent folders."""
+
+    def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
+        """Replace the one occurrence of ``old`` by ``new``."""
+
+    def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
+        """Read a text file from line ``start`` (1-based)."""
+
+    def list_files(self, path: str = ".") -> Execution:
+        """List a folder, one entry a line."""
+
+    def fetch(self, path: str, *, max_bytes: int) -> bytes:
+        """Take a regular file out as bytes.
+
+        Raises:
+            SubmissionError: no regular file there, unreadable, or larger than ``max_bytes``.
+        """
+
+    def close(self) -> None:
+        """End every process and free everything. Idempotent; safe after a crash."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+
+
+class Backend(Protocol):
+    """Makes sandboxes of one kind."""
+
+    name: str
+
+    def check(self) -> None:
+        """Raise :class:`~mle_gym.errors.SandboxUnavailable`, saying what to install, if it can't run."""
+
+    def create(self, config: SandboxConfig) -> Sandbox:
+        """Start a sandbox."""

@@ -1,0 +1,320 @@
+"""Sandboxes made of rootless namespaces by bubblewrap: the default on Linux."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import SandboxCrashed, SandboxUnavailable
+from mle_gym.sandbox.base import SandboxConfig
+from mle_gym.sandbox.client import RunnerSandbox
+from mle_gym.sandbox.environment import command_environment
+from mle_gym.sandbox.python import describe_python
+
+__all__ = ["BubblewrapBackend"]
+
+WORKSPACE = "/workspace"
+RUN_FOLDER = "/run/mle-gym"
+RUNNER = "/opt/mle-gym/runner.py"
+_RUN_FOLDER_MB = 40
+_HERE = Path(__file__).resolve().parent
+_SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
+_ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols")
+_INSTALL = (
+    "Install it (Debian, Ubuntu: `apt-get install bubblewrap`; Fedora: `dnf install bubblewrap`), "
+    "or use sandbox='docker'. `mle-gym doctor` tries what this machine can do."
+)
+
+Argument = str | dict[str, str]
+
+
+class BubblewrapBackend:
+    """Makes sandboxes with ``bwrap``; needs no daemon, no image and no root."""
+
+    name = "bubblewrap"
+
+    def check(self) -> None:
+        """Start and end one sandbox, once a process.
+
+        Raises:
+            SandboxUnavailable: bubblewrap is missing, or user namespaces are forbidden.
+        """
+        if getattr(self, "_checked", False):
+            return
+        self._program()
+        try:
+            self.create(SandboxConfig()).close()
+        except SandboxCrashed as error:
+            raise SandboxUnavailable(
+                f"bubblewrap is installed but can't make a sandbox here: {error}. If unprivileged "
+                "user namespaces are disabled, enable them (sysctl kernel.unprivileged_userns_clone=1"
+                ", or kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu), or use "
+                "sandbox='docker'."
+            ) from None
+        self._checked = True
+
+    def create(self, config: SandboxConfig) -> RunnerSandbox:
+        """Start a sandbox.
+
+        Raises:
+            SandboxUnavailable: bubblewrap is not installed.
+            SandboxCrashed: It could not be started.
+        """
+        python = describe_python(config.python)
+        environment = command_environment(config, str(python.executable.parent))
+        limits = config.limits
+        groups = {
+            "memory_bytes": (limits.memory_mb + limits.disk_mb) << 20,
+            "processes": limits.processes,
+            "cpus": limits.cpus,
+        }
+        arguments = [self._program(), *_arguments(config), *_command(config)]
+        stream = _start(arguments, groups)
+        return RunnerSandbox(
+            self.name,
+            stream,
+            config,
+            workspace=WORKSPACE,
+            run_folder=RUN_FOLDER,
+            python=str(python.executable),
+            environment=environment,
+            explain=stream.explain,
+            affinity=() if "cpu" in stream.controllers else _some_processors(limits.cpus),
+        )
+
+    def controllers(self) -> list[str]:
+        """The control groups' controllers that enforce limits here."""
+        return list(_launcher().controllers)
+
+    def _program(self) -> str:
+        program = shutil.which("bwrap")
+        if program is None:
+            raise SandboxUnavailable(f"bubblewrap (the program `bwrap`) is not installed. {_INSTALL}")
+        return program
+
+
+# ------------------------------------------------------------------------------------- arguments
+
+
+def _arguments(config: SandboxConfig) -> list[Argument]:
+    """What the sandbox's file system and namespaces look like."""
+    disk = str(config.limits.disk_mb << 20)
+    shared_memory = str((config.limits.memory_mb << 20) // 2)
+    arguments: list[Argument] = [
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+        *([] if config.network else ["--unshare-net"]),
+        "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
+        "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv",
+        *_system(config.network),
+        *_python(config),
+        "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
+        "--dev", "/dev", *_gpus(config.gpus),
+        "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+        "--size", disk, "--tmpfs", WORKSPACE,
+        "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
+        "--size", str(_RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
+        "--ro-bind", {"source": str(_HERE / "runner.py")}, RUNNER,
+    ]  # fmt: skip
+    for mount in config.mounts:
+        arguments += ["--ro-bind", {"source": str(mount.source)}, f"{WORKSPACE}/{mount.target}"]
+    return [*arguments, "--remount-ro", "/", "--chdir", WORKSPACE]
+
+
+def _command(config: SandboxConfig) -> list[Argument]:
+    return ["--", str(describe_python(config.python).executable), "-I", "-S", RUNNER, "serve"]
+
+
+def _system(network: bool) -> list[Argument]:
+    """The host's programs and libraries, and just enough of /etc."""
+    arguments: list[Argument] = ["--ro-bind", "/usr", "/usr"]
+    for name in _SYSTEM_LINKS:
+        path = Path(name)
+        if path.is_symlink():
+            arguments += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            arguments += ["--ro-bind", name, name]
+    for name in _ETC + (_ETC_NETWORK if network else ()):
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    users = "root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/tmp:/bin/bash\n"
+    arguments += ["--ro-bind-data", {"text": users}, "/etc/passwd"]
+    return [*arguments, "--ro-bind-data", {"text": "root:x:0:\nagent:x:1000:\n"}, "/etc/group"]
+
+
+def _python(config: SandboxConfig) -> list[Argument]:
+    """The interpreter's folders and, deeper and therefore later, the masks over parts of them."""
+    python = describe_python(config.python)
+    operations: list[tuple[Path, list[Argument]]] = []
+    for folder in python.folders:
+        if Path("/usr") not in (folder, *folder.parents):
+            operations.append((folder, ["--ro-bind", {"source": str(folder)}, str(folder)]))
+    shown = [Path("/usr"), *python.folders]
+    for path in python.masked(config.hidden):
+        if not any(folder in (path, *path.parents) for folder in shown):
+            continue
+        if path.is_dir():
+            mask: list[Argument] = ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
+        else:
+            mask = ["--ro-bind-data", {"text": ""}, str(path)]
+        operations.append((path, mask))
+    operations.sort(key=lambda operation: len(operation[0].parts))
+    return [argument for _, arguments in operations for argument in arguments]
+
+
+def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
+    """NVIDIA's device files for the GPUs with these indices."""
+    if not gpus:
+        return []
+    names = [f"nvidia{index}" for index in gpus] + ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools"]
+    missing = [name for name in names[:-1] if not Path("/dev", name).exists()]
+    if missing:
+        raise SandboxUnavailable(
+            f"gpus={list(gpus)!r}: this machine has no /dev/{missing[0]}. The bubblewrap backend "
+            "takes indices of NVIDIA GPUs ('0', '1'); `nvidia-smi -L` lists them."
+        )
+    return [part for name in names for part in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")]
+
+
+def _some_processors(cpus: float) -> tuple[int, ...]:
+    """Where no quota can be set: keep to as many processors as the limit rounds up to."""
+    available = sorted(os.sched_getaffinity(0))
+    count = min(len(available), math.ceil(cpus))
+    first = time.monotonic_ns() % len(available)
+    return tuple((available * 2)[first : first + count])
+
+
+# -------------------------------------------------------------------------------------- launcher
+
+
+class _BoxStream:
+    """The socket to one sandbox's runner."""
+
+    def __init__(self, launcher: _Launcher, box: int, connection: socket.socket) -> None:
+        self._launcher, self._box, self._socket = launcher, box, connection
+        self.controllers = launcher.controllers
+        self._open = True
+
+    def send(self, data: bytes, deadline: float) -> None:
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        self._socket.sendall(data)
+
+    def receive(self, deadline: float) -> bytes:
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            return self._socket.recv(1 << 18)
+        except ConnectionResetError:
+            return b""
+
+    def explain(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            return str(self._launcher.call({"op": "explain", "id": self._box})["text"])
+        return "its launcher is gone"
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._socket.close()
+            with contextlib.suppress(OSError, ValueError):
+                self._launcher.call({"op": "stop", "id": self._box})
+
+
+class _Launcher:
+    """The host's end of ``launcher.py``."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self.owner = os.getpid()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_HERE / "launcher.py"), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={key: os.environ[key] for key in ("MLE_GYM_CGROUP",) if key in os.environ},
+                start_new_session=True,
+            )
+        self._socket.settimeout(60)
+        self.controllers: tuple[str, ...] = tuple(self.call({"op": "status"})["controllers"])
+
+    def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Send one request and wait for its answer."""
+        with self._lock:
+            socket.send_fds(self._socket, [json.dumps(message).encode()], descriptors)
+            reply = self._socket.recv(1 << 20)
+        if not reply:
+            raise ConnectionResetError("the sandbox launcher ended")
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
+
+    @property
+    def usable(self) -> bool:
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def close(self) -> None:
+        self._socket.close()
+        if self.owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(10)
+
+
+_launcher_lock = threading.Lock()
+_current_launcher: _Launcher | None = None
+
+
+def _launcher() -> _Launcher:
+    """This process's launcher, started on first use and again after a fork or a crash."""
+    global _current_launcher
+    with _launcher_lock:
+        if _current_launcher is None or not _current_launcher.usable:
+            if _current_launcher is not None:
+                _current_launcher.close()
+            _current_launcher = _Launcher()
+        return _current_launcher
+
+
+def _forget_launcher() -> None:
+    """After a fork: the launcher is the parent's."""
+    global _current_launcher, _launcher_lock
+    _launcher_lock = threading.Lock()
+    if _current_launcher is not None:
+        _current_launcher.close()
+        _current_launcher = None
+
+
+def _close_launcher() -> None:
+    if _current_launcher is not None:
+        _current_launcher.close()
+
+
+os.register_at_fork(after_in_child=_forget_launcher)
+atexit.register(_close_launcher)
+
+
+def _start(arguments: list[Argument], limits: dict[str, float]) -> _BoxStream:
+    """Start bubblewrap through the launcher; the runner's stream comes back."""
+    ours, theirs = socket.socketpair()
+    launcher = _launcher()
+    message = {"op": "start", "arguments": arguments, "limits": limits}
+    with theirs:
+        try:
+            answer = launcher.call(message, (theirs.fileno(),))
+        except (OSError, ValueError) as error:
+            ours.close()
+            raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
+    if "error" in answer:
+        ours.close()
+        raise SandboxCrashed(f"bubblewrap could not be started: {answer['error']}")
+    return _BoxStream(launcher, answer["id"], ours)

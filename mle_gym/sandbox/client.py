@@ -1,0 +1,261 @@
+"""The host's side of the runner's protocol: a :class:`Sandbox` over any byte stream."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from mle_gym.errors import SandboxCrashed, SubmissionError
+from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
+
+__all__ = ["RunnerSandbox", "Stream"]
+
+_HEADER = struct.Struct(">II")
+_MAX_HEADER = 1 << 20
+_MAX_PAYLOAD = 1 << 28
+_START_SECONDS = 60.0
+_FILE_SECONDS = 60.0
+_GRACE_SECONDS = 15.0
+"""How long past a command's timeout the runner may take to clean up before it counts as dead."""
+
+
+class Stream(Protocol):
+    """A byte stream to a runner."""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write all of ``data`` before ``deadline`` (of :func:`time.monotonic`).
+
+        Raises:
+            OSError: the stream broke, or the deadline passed (:class:`TimeoutError`).
+        """
+
+    def receive(self, deadline: float) -> bytes:
+        """Some bytes, at least one; ``b""`` at the end of the stream. Raises as :meth:`send`."""
+
+    def close(self) -> None:
+        """End the runner and free what belongs to it. Idempotent."""
+
+
+class RunnerSandbox:
+    """A sandbox whose inside is ``runner.py``. Everything received is checked: it is hostile."""
+
+    def __init__(
+        self,
+        backend: str,
+        stream: Stream,
+        config: SandboxConfig,
+        *,
+        workspace: str,
+        run_folder: str,
+        python: str,
+        environment: dict[str, str],
+        explain: Callable[[], str] = lambda: "",
+        affinity: tuple[int, ...] = (),
+    ) -> None:
+        """Configure the runner at the other end of ``stream``.
+
+        Args:
+            backend: Name of the backend, for messages.
+            stream: Connected to the runner; closed with the sandbox.
+            config: Limits to enforce.
+            workspace: The workspace's path, as seen inside.
+            run_folder: A writable folder inside for the runner's own files.
+            python: The interpreter, as seen inside, that serves ``submit`` and its siblings.
+            environment: The first command's environment.
+            explain: Says why a sandbox died, if the backend knows.
+            affinity: Processors to stay on; none for all.
+
+        Raises:
+            SandboxCrashed: The runner did not start.
+        """
+        self.backend = backend
+        self.workspace = workspace
+        self._stream = stream
+        self._explain = explain
+        self._buffer = bytearray()
+        self._closed = False
+        self._lock = threading.Lock()
+        limits = config.limits
+        options = {
+            "workspace": workspace,
+            "run": run_folder,
+            "python": python,
+            "bash": "/bin/bash",
+            "environment": environment,
+            "memory_mb": limits.memory_mb,
+            "processes": limits.processes,
+            "output_bytes": limits.output_bytes,
+            "output_file_bytes": limits.output_file_bytes,
+            "affinity": affinity,
+        }
+        self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
+
+    def execute(
+        self, command: str | bytes, *, timeout: float, on_request: RequestHandler | None = None
+    ) -> Execution:
+        """Run a shell script; see :meth:`Sandbox.execute`."""
+        script = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
+        header, output = self._call(
+            "execute",
+            {"timeout": timeout},
+            script,
+            seconds=timeout + _GRACE_SECONDS,
+            on_request=on_request,
+        )
+        return _execution(header, output)
+
+    def write_file(self, path: str, content: bytes) -> Execution:
+        """Write a file; see :meth:`Sandbox.write_file`."""
+        return self._file_action("write_file", {"path": path}, content)
+
+    def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
+        """Replace text in a file; see :meth:`Sandbox.edit_file`."""
+        return self._file_action("edit_file", {"path": path, "split": len(old)}, old + new)
+
+    def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
+        """Read a text file; see :meth:`Sandbox.read_file`."""
+        return self._file_action("read_file", {"path": path, "start": start, "lines": lines})
+
+    def list_files(self, path: str = ".") -> Execution:
+        """List a folder; see :meth:`Sandbox.list_files`."""
+        return self._file_action("list_files", {"path": path})
+
+    def fetch(self, path: str, *, max_bytes: int) -> bytes:
+        """Take a regular file out; see :meth:`Sandbox.fetch`."""
+        options = {"path": path, "max_bytes": max_bytes}
+        header, content = self._call("fetch", options, seconds=_FILE_SECONDS)
+        if header.get("exit_code") != 0:
+            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+        if len(content) > max_bytes:
+            raise self._crash("it sent more than was asked for")
+        return content
+
+    def close(self) -> None:
+        """End every process inside; idempotent."""
+        self._closed = True
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _file_action(self, name: str, options: dict[str, Any], content: bytes = b"") -> Execution:
+        started = time.monotonic()
+        header, output = self._call(name, options, content, seconds=_FILE_SECONDS)
+        header.setdefault("duration", time.monotonic() - started)
+        return _execution(header, output)
+
+    def _call(
+        self,
+        operation: str,
+        options: dict[str, Any],
+        payload: bytes = b"",
+        *,
+        seconds: float,
+        on_request: RequestHandler | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """One operation and its answer, serving the requests that arrive meanwhile."""
+        if self._closed:
+            raise SandboxCrashed("the sandbox is closed")
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            try:
+                self._send({"op": operation, **options}, payload, deadline)
+                while True:
+                    header, content = self._receive(deadline)
+                    if header["op"] == "done":
+                        return header, content
+                    deadline += self._serve(header, content, on_request, deadline)
+            except TimeoutError:
+                raise self._crash(f"no answer to {operation!r} within {seconds:.0f} s") from None
+            except OSError as error:
+                raise self._crash(f"{operation!r} failed: {error}") from None
+            except BaseException:
+                # Interrupted in the middle of an exchange: the stream is out of step for good.
+                self.close()
+                raise
+
+    def _serve(
+        self,
+        header: dict[str, Any],
+        content: bytes,
+        on_request: RequestHandler | None,
+        deadline: float,
+    ) -> float:
+        """Answer a request; returns the seconds it took, which the command isn't charged for."""
+        started = time.monotonic()
+        tool, path = header.get("tool"), header.get("path")
+        if header["op"] != "request" or tool not in ("validate", "score", "submit"):
+            raise self._crash(f"it sent an unknown frame {str(header)[:200]}")
+        if on_request is None:
+            reply = Reply(1, f"{tool} is not available here\n")
+        else:
+            reply = on_request(Request(tool, str(path), content))
+        answer = {"op": "reply", "exit_code": reply.exit_code, "end": reply.end_command}
+        self._send(answer, reply.output.encode("utf-8", "replace"), deadline + 60)
+        return time.monotonic() - started
+
+    def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
+        text = json.dumps(header).encode()
+        self._stream.send(_HEADER.pack(len(text), len(payload)) + text + payload, deadline)
+
+    def _receive(self, deadline: float) -> tuple[dict[str, Any], bytes]:
+        header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
+        if header_size > _MAX_HEADER or payload_size > _MAX_PAYLOAD:
+            raise self._crash("it sent a frame that is too large")
+        try:
+            header = json.loads(self._exactly(header_size, deadline))
+        except (ValueError, RecursionError):
+            raise self._crash("it sent a frame that is not JSON") from None
+        if not isinstance(header, dict) or header.get("op") not in ("done", "request"):
+            raise self._crash(f"it sent an unknown frame {str(header)[:200]}")
+        return header, self._exactly(payload_size, deadline)
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        while len(self._buffer) < size:
+            data = self._stream.receive(deadline)
+            if not data:
+                raise self._crash("it ended unexpectedly")
+            self._buffer += data
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _crash(self, reason: str) -> SandboxCrashed:
+        why = self._explain()
+        self.close()
+        return SandboxCrashed(f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}")
+
+
+def _execution(header: dict[str, Any], output: bytes) -> Execution:
+    """Build an Execution from a frame, taking nothing on trust."""
+    killed_by = header.get("killed_by")
+    return Execution(
+        exit_code=int(_number(header, "exit_code", 255)),
+        output=output,
+        duration=_number(header, "duration"),
+        cpu_seconds=_number(header, "cpu_seconds"),
+        peak_memory_mb=_number(header, "peak_memory_mb"),
+        timed_out=header.get("timed_out") is True,
+        truncated_bytes=int(_number(header, "truncated_bytes", 1 << 62)),
+        killed_by=killed_by if killed_by in ("timeout", "memory") else "",
+    )
+
+
+def _number(header: dict[str, Any], key: str, ceiling: float = 1e9) -> float:
+    value = header.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return 0.0
+    return min(float(value), ceiling)

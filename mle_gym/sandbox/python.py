@@ -1,0 +1,69 @@
+"""What belongs to a Python installation that is offered to agents, and what of it to hide."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mle_gym.errors import SandboxUnavailable
+from mle_gym.paths import PACKAGE, cache_folder, checkout
+
+__all__ = ["PythonInstallation", "describe_python"]
+
+_DESCRIBE = """
+import json, site, sys
+places = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+print(json.dumps([sys.executable, [sys.prefix, sys.base_prefix, sys.exec_prefix], places]))
+"""
+
+
+@dataclass(frozen=True)
+class PythonInstallation:
+    """An interpreter and the folders it needs."""
+
+    executable: Path
+    folders: tuple[Path, ...]
+    """Prefixes and package folders, outermost only."""
+    site_packages: tuple[Path, ...]
+
+    def masked(self, hidden: tuple[str, ...]) -> tuple[Path, ...]:
+        """What exists on the host and must not be seen: ours always, and ``hidden`` packages' files.
+
+        Args:
+            hidden: Paths relative to ``site-packages``.
+        """
+        candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve()]
+        for folder in self.site_packages:
+            candidates += [folder / "mle_gym", *(folder / path for path in hidden)]
+        return tuple(sorted({path for path in candidates if path.exists()}))
+
+
+@functools.cache
+def describe_python(python: Path | None) -> PythonInstallation:
+    """Ask an interpreter where its files are.
+
+    Args:
+        python: The interpreter, or None for the running one.
+
+    Raises:
+        SandboxUnavailable: It can't be run.
+    """
+    executable = python or Path(sys.executable)
+    try:
+        answer = subprocess.run(
+            [executable, "-c", _DESCRIBE], capture_output=True, text=True, check=True, timeout=60
+        )
+        path, prefixes, places = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise SandboxUnavailable(
+            f"sandbox_python={str(executable)!r} can't be run: {error}. "
+            "Give the path of a Python interpreter or of a virtual environment's bin/python."
+        ) from None
+    site_packages = tuple(dict.fromkeys(Path(place) for place in places if Path(place).is_dir()))
+    folders = sorted({Path(p) for p in prefixes} | set(site_packages))
+    outermost = [f for f in folders if not any(o in f.parents for o in folders)]
+    return PythonInstallation(Path(path), tuple(outermost), site_packages)
