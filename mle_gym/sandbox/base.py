@@ -167,7 +167,11 @@ class Backend(Protocol):
     name: str
 
     def check(self) -> None:
-        """Raise :class:`~mle_gym.errors.SandboxUnavailable`, saying what to install, if it can't run."""
+        """Do nothing, or say what to install.
+
+        Raises:
+            SandboxUnavailable: It can't run here.
+        """
 
     def create(self, config: SandboxConfig) -> Sandbox:
         """Start a sandbox."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.base import SandboxConfig
-from mle_gym.sandbox.client import RunnerSandbox
+from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
 
@@ -26,7 +26,7 @@ __all__ = ["BubblewrapBackend"]
 
 WORKSPACE = "/workspace"
 RUN_FOLDER = "/run/mle-gym"
-RUNNER = "/opt/mle-gym/runner.py"
+RUNNER_PARENT = "/opt/mle-gym"
 _RUN_FOLDER_MB = 40
 _HERE = Path(__file__).resolve().parent
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -59,8 +59,9 @@ class BubblewrapBackend:
         except SandboxCrashed as error:
             raise SandboxUnavailable(
                 f"bubblewrap is installed but can't make a sandbox here: {error}. If unprivileged "
-                "user namespaces are disabled, enable them (sysctl kernel.unprivileged_userns_clone=1"
-                ", or kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu), or use "
+                "user namespaces are disabled, enable them (`sysctl -w "
+                "kernel.unprivileged_userns_clone=1` on Debian, `sysctl -w "
+                "kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu), or use "
                 "sandbox='docker'."
             ) from None
         self._checked = True
@@ -80,7 +81,8 @@ class BubblewrapBackend:
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
-        arguments = [self._program(), *_arguments(config), *_command(config)]
+        command = runner_command(str(python.executable), RUNNER_PARENT)
+        arguments = [self._program(), *_arguments(config), "--", *command, "serve"]
         stream = _start(arguments, groups)
         return RunnerSandbox(
             self.name,
@@ -88,7 +90,7 @@ class BubblewrapBackend:
             config,
             workspace=WORKSPACE,
             run_folder=RUN_FOLDER,
-            python=str(python.executable),
+            command=command,
             environment=environment,
             explain=stream.explain,
             affinity=() if "cpu" in stream.controllers else _some_processors(limits.cpus),
@@ -101,7 +103,9 @@ class BubblewrapBackend:
     def _program(self) -> str:
         program = shutil.which("bwrap")
         if program is None:
-            raise SandboxUnavailable(f"bubblewrap (the program `bwrap`) is not installed. {_INSTALL}")
+            raise SandboxUnavailable(
+                f"bubblewrap (its program `bwrap`) is not installed. {_INSTALL}"
+            )
         return program
 
 
@@ -118,22 +122,18 @@ def _arguments(config: SandboxConfig) -> list[Argument]:
         "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
         "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv",
         *_system(config.network),
-        *_python(config),
         "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev", *_gpus(config.gpus),
         "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
         "--size", disk, "--tmpfs", WORKSPACE,
         "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", str(_RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
-        "--ro-bind", {"source": str(_HERE / "runner.py")}, RUNNER,
+        *_python(config),  # after the tmpfs mounts: a virtual environment may lie below /tmp
+        "--ro-bind", {"source": str(RUNNER_FOLDER)}, f"{RUNNER_PARENT}/runner",
     ]  # fmt: skip
     for mount in config.mounts:
         arguments += ["--ro-bind", {"source": str(mount.source)}, f"{WORKSPACE}/{mount.target}"]
     return [*arguments, "--remount-ro", "/", "--chdir", WORKSPACE]
-
-
-def _command(config: SandboxConfig) -> list[Argument]:
-    return ["--", str(describe_python(config.python).executable), "-I", "-S", RUNNER, "serve"]
 
 
 def _system(network: bool) -> list[Argument]:
@@ -164,7 +164,8 @@ def _python(config: SandboxConfig) -> list[Argument]:
         if not any(folder in (path, *path.parents) for folder in shown):
             continue
         if path.is_dir():
-            mask: list[Argument] = ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
+            mask: list[Argument] = ["--size", "4096", "--tmpfs", str(path)]
+            mask += ["--remount-ro", str(path)]
         else:
             mask = ["--ro-bind-data", {"text": ""}, str(path)]
         operations.append((path, mask))

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shlex
 import struct
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
 
-__all__ = ["RunnerSandbox", "Stream"]
+__all__ = ["RUNNER_FOLDER", "RunnerSandbox", "Stream", "runner_command"]
+
+RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
+"""The program that a backend makes available inside, as a folder named ``runner``."""
 
 _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
@@ -22,6 +28,21 @@ _START_SECONDS = 60.0
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
 """How long past a command's timeout the runner may take to clean up before it counts as dead."""
+
+
+def runner_command(python: str, parent: str) -> list[str]:
+    """The command that runs the runner, to be followed by ``serve`` or a tool's name.
+
+    Args:
+        python: An interpreter, as seen inside.
+        parent: The folder, as seen inside, that has the folder ``runner``. It is searched last:
+            nothing in it may shadow the standard library.
+    """
+    # Imported only to be compiled here once, so that no sandbox has to.
+    import_module("mle_gym.sandbox.runner.main")
+
+    start = f"import sys; sys.path.append('{parent}'); "
+    return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]
 
 
 class Stream(Protocol):
@@ -52,7 +73,7 @@ class RunnerSandbox:
         *,
         workspace: str,
         run_folder: str,
-        python: str,
+        command: list[str],
         environment: dict[str, str],
         explain: Callable[[], str] = lambda: "",
         affinity: tuple[int, ...] = (),
@@ -65,7 +86,7 @@ class RunnerSandbox:
             config: Limits to enforce.
             workspace: The workspace's path, as seen inside.
             run_folder: A writable folder inside for the runner's own files.
-            python: The interpreter, as seen inside, that serves ``submit`` and its siblings.
+            command: What :func:`runner_command` gave: it serves ``submit`` and its siblings too.
             environment: The first command's environment.
             explain: Says why a sandbox died, if the backend knows.
             affinity: Processors to stay on; none for all.
@@ -84,7 +105,8 @@ class RunnerSandbox:
         options = {
             "workspace": workspace,
             "run": run_folder,
-            "python": python,
+            "python": command[0],
+            "call": shlex.join(command),
             "bash": "/bin/bash",
             "environment": environment,
             "memory_mb": limits.memory_mb,
@@ -178,6 +200,8 @@ class RunnerSandbox:
                     if header["op"] == "done":
                         return header, content
                     deadline += self._serve(header, content, on_request, deadline)
+            except SandboxCrashed:
+                raise
             except TimeoutError:
                 raise self._crash(f"no answer to {operation!r} within {seconds:.0f} s") from None
             except OSError as error:

@@ -31,7 +31,7 @@ class PythonInstallation:
     site_packages: tuple[Path, ...]
 
     def masked(self, hidden: tuple[str, ...]) -> tuple[Path, ...]:
-        """What exists on the host and must not be seen: ours always, and ``hidden`` packages' files.
+        """What exists on the host and must not be seen: ours always, and ``hidden``.
 
         Args:
             hidden: Paths relative to ``site-packages``.
@@ -39,7 +39,13 @@ class PythonInstallation:
         candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve()]
         for folder in self.site_packages:
             candidates += [folder / "mle_gym", *(folder / path for path in hidden)]
-        return tuple(sorted({path for path in candidates if path.exists()}))
+        found = {path for path in candidates if path.exists()}
+        return tuple(sorted(path for path in found if not self._covered(path, found)))
+
+    def _covered(self, path: Path, masks: set[Path]) -> bool:
+        """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
+        deepest = max((len(f.parts) for f in self.folders if f in path.parents), default=0)
+        return any(other in path.parents and len(other.parts) >= deepest for other in masks)
 
 
 @functools.cache

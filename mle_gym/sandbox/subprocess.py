@@ -5,20 +5,17 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 from mle_gym.sandbox.base import SandboxConfig
-from mle_gym.sandbox.client import RunnerSandbox
+from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
 
 __all__ = ["SubprocessBackend"]
-
-_RUNNER = Path(__file__).resolve().parent / "runner.py"
 
 
 class SubprocessBackend:
@@ -34,7 +31,7 @@ class SubprocessBackend:
         """Always available."""
 
     def create(self, config: SandboxConfig) -> RunnerSandbox:
-        """Start a runner in a temporary folder, with a copy of the mounts (so nothing is shared)."""
+        """Start a runner in a temporary folder with copies of the mounts, so nothing is shared."""
         warnings.warn(
             "sandbox='subprocess' isolates nothing: commands can read every file you can, the "
             "answers included. Use it for code you trust.",
@@ -42,7 +39,8 @@ class SubprocessBackend:
             stacklevel=2,
         )
         python = describe_python(config.python)
-        stream = _ProcessStream()
+        command = runner_command(str(python.executable), str(RUNNER_FOLDER.parent))
+        stream = _ProcessStream(command)
         for mount in config.mounts:
             shutil.copytree(mount.source, stream.workspace / mount.target)
         environment = command_environment(config, str(python.executable.parent))
@@ -53,7 +51,7 @@ class SubprocessBackend:
             config,
             workspace=str(stream.workspace),
             run_folder=str(stream.folder / "run"),
-            python=str(python.executable),
+            command=command,
             environment=environment,
         )
 
@@ -61,7 +59,7 @@ class SubprocessBackend:
 class _ProcessStream:
     """The socket to a runner that is a child process, and its temporary folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: list[str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mle-gym-"))
         self.workspace = self.folder / "workspace"
         for name in ("workspace", "run", "tmp"):
@@ -69,7 +67,7 @@ class _ProcessStream:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_RUNNER), "serve", str(self.folder)],
+                [*command, "serve", str(self.folder)],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,

@@ -1,0 +1,144 @@
+"""The socket on which ``submit``, ``validate`` and ``score`` reach the runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+
+from .files import take_file
+from .frames import MAX_PAYLOAD
+
+TOOLS = ("validate", "score", "submit")
+_MAX_CALL = 1 << 16
+_MAX_CALLERS = 64
+
+
+@dataclass
+class _Caller:
+    connection: socket.socket
+    heard: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, ready for the host."""
+
+    tool: str
+    path: str
+    content: bytes
+
+
+class Calls:
+    """Listens, queues, and hands out one call at a time."""
+
+    def __init__(self, path: str) -> None:
+        if os.path.exists(path):
+            os.unlink(path)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        self._listener.listen(_MAX_CALLERS)
+        self._listener.setblocking(False)
+        self._callers: dict[int, _Caller] = {}
+        self._waiting: deque[int] = deque()
+        self._asked: int | None = None
+
+    def descriptors(self) -> list[int]:
+        """What to wait for: new callers and callers that haven't said all."""
+        silent = [d for d in self._callers if d not in self._waiting and d != self._asked]
+        return [self._listener.fileno(), *silent]
+
+    def hear(self, descriptor: int) -> None:
+        """A caller came, spoke or left."""
+        if descriptor == self._listener.fileno():
+            self._accept()
+            return
+        caller = self._callers[descriptor]
+        try:
+            data = caller.connection.recv(_MAX_CALL)
+        except OSError:
+            data = b""
+        caller.heard += data
+        if not data or len(caller.heard) > _MAX_CALL:
+            self._dismiss(descriptor)
+        elif caller.heard.endswith(b"\n"):
+            self._waiting.append(descriptor)
+
+    def next(self, *, command_runs: bool) -> Call | None:
+        """The next call for the host, if none is with it already."""
+        while self._waiting and self._asked is None:
+            descriptor = self._waiting.popleft()
+            try:
+                call = json.loads(self._callers[descriptor].heard)
+                tool, path = call["tool"], call["path"]
+            except (ValueError, KeyError, TypeError):
+                tool, path = "", ""
+            if tool not in TOOLS or not isinstance(path, str) or "\0" in path:
+                self._answer(descriptor, 2, "not a call\n")
+            elif not command_runs:
+                self._answer(descriptor, 1, f"{tool}: only works while a command runs\n")
+            else:
+                reason, content = take_file(path, MAX_PAYLOAD)
+                if not reason:
+                    self._asked = descriptor
+                    return Call(tool, path, content)
+                self._answer(descriptor, 1, f"{tool}: {path}: {reason}\n")
+        return None
+
+    def pass_on(self, exit_code: int, text: str) -> None:
+        """The host's reply goes to the caller it was asked for."""
+        descriptor, self._asked = self._asked, None
+        if descriptor in self._callers:
+            self._answer(descriptor, exit_code, text)
+
+    def forget(self) -> None:
+        """The command ended: who waits for an answer will not get one."""
+        self._waiting.clear()
+        for descriptor in list(self._callers):
+            if descriptor != self._asked:
+                self._dismiss(descriptor)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._callers) >= _MAX_CALLERS:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._callers[connection.fileno()] = _Caller(connection)
+
+    def _answer(self, descriptor: int, exit_code: int, text: str) -> None:
+        connection = self._callers[descriptor].connection
+        try:
+            connection.settimeout(1)
+            connection.sendall(json.dumps({"exit_code": exit_code, "output": text}).encode())
+        except OSError:
+            pass
+        self._dismiss(descriptor)
+
+    def _dismiss(self, descriptor: int) -> None:
+        self._callers.pop(descriptor).connection.close()
+
+
+def call(tool: str, socket_path: str, arguments: list[str]) -> int:
+    """``submit PATH`` and its siblings: ask the runner, print its answer, return the exit code."""
+    if len(arguments) > 1 or (arguments and arguments[0] in ("-h", "--help")):
+        print(f"usage: {tool} [PATH]    (default: submission.csv)", file=sys.stderr)
+        return 2
+    path = os.path.abspath(arguments[0] if arguments else "submission.csv")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(socket_path)
+        connection.sendall(json.dumps({"tool": tool, "path": path}).encode() + b"\n")
+        parts = []
+        while part := connection.recv(_MAX_CALL):
+            parts.append(part)
+    if not parts:
+        return 1
+    answer = json.loads(b"".join(parts))
+    print(answer["output"], end="", flush=True)
+    return int(answer["exit_code"])

@@ -1,0 +1,135 @@
+"""File actions, carried out inside the sandbox and therefore with its own view of files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Any
+
+from .frames import Header
+from .output import Output
+
+LARGEST = 1 << 26
+"""Bytes of the largest file that is read or edited as text."""
+
+Answer = tuple[Header, bytes]
+
+
+class FileActions:
+    """The operations of the protocol that concern files; relative to the workspace."""
+
+    def __init__(self, workspace: str, output_limit: int) -> None:
+        self._workspace, self._output_limit = workspace, output_limit
+
+    def write_file(self, options: dict[str, Any], content: bytes) -> Answer:
+        """Write a regular file, making its folders."""
+        path = self._locate(options["path"])
+        if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            return _refuse(f"{options['path']}: exists and is not a regular file")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(path, flags, 0o644), "wb") as file:
+            file.write(content)
+        return {"exit_code": 0}, f"wrote {len(content)} bytes to {options['path']}\n".encode()
+
+    def edit_file(self, options: dict[str, Any], payload: bytes) -> Answer:
+        """Replace the one occurrence of a text."""
+        old, new = payload[: options["split"]], payload[options["split"] :]
+        reason, content = take_file(self._locate(options["path"]), LARGEST)
+        if reason:
+            return _refuse(f"{options['path']}: {reason}")
+        count = content.count(old) if old else -1
+        if count == -1:
+            return _refuse(f"{options['path']}: the text to replace is empty")
+        if count == 0:
+            return _refuse(f"{options['path']}: the text to replace is not in the file")
+        if count > 1:
+            return _refuse(
+                f"{options['path']}: the text to replace is in the file {count} times; "
+                "give more of the lines around it"
+            )
+        line = content[: content.index(old)].count(b"\n") + 1
+        answer, message = self.write_file(options, content.replace(old, new))
+        if answer["exit_code"] == 0:
+            message = f"edited {options['path']} at line {line}\n".encode()
+        return answer, message
+
+    def read_file(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """Some lines of a text file."""
+        reason, content = take_file(self._locate(options["path"]), LARGEST)
+        if reason:
+            return _refuse(f"{options['path']}: {reason}")
+        lines = content.splitlines(keepends=True)
+        start, count = options["start"], options["lines"]
+        if start > max(1, len(lines)):
+            return _refuse(f"{options['path']}: has {len(lines)} lines; line {start} was asked for")
+        last = len(lines) if count is None else start - 1 + count
+        return self._show(b"".join(lines[start - 1 : last]))
+
+    def list_files(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """A folder's entries with their sizes, sorted by name."""
+        rows = []
+        with os.scandir(self._locate(options["path"])) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    rows.append((name, b"%12s  %s/\n" % (b"-", name)))
+                else:
+                    size = entry.stat(follow_symlinks=False).st_size
+                    rows.append((name, b"%12d  %s\n" % (size, name)))
+        return self._show(b"".join(row for _, row in sorted(rows)) or b"(empty)\n")
+
+    def fetch(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """A whole regular file, for the host."""
+        reason, content = take_file(self._locate(options["path"]), options["max_bytes"])
+        return _refuse(f"{options['path']}: {reason}") if reason else ({"exit_code": 0}, content)
+
+    def _locate(self, path: str) -> str:
+        return os.path.join(self._workspace, path)
+
+    def _show(self, content: bytes) -> Answer:
+        output = Output(self._output_limit)
+        output.add(content)
+        shown, left_out = output.finish()
+        return {"exit_code": 0, "truncated_bytes": left_out}, shown
+
+
+def _refuse(reason: str) -> Answer:
+    return {"exit_code": 1}, f"{reason}\n".encode("utf-8", "surrogateescape")
+
+
+def take_file(path: str, limit: int) -> tuple[str, bytes]:
+    """Read a regular file of at most ``limit`` bytes: the reason why not, and the content.
+
+    Whatever else lies there (folder, FIFO, device, socket, endless file) is refused at once.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        missing = error.errno == errno.ENOENT
+        return "no such file" if missing else str(error.strerror), b""
+    try:
+        information = os.fstat(descriptor)
+        if stat.S_ISDIR(information.st_mode):
+            return "is a folder", b""
+        if not stat.S_ISREG(information.st_mode):
+            return "is not a regular file", b""
+        if information.st_size > limit:
+            return f"has {information.st_size} bytes, at most {limit} are allowed", b""
+        return _read_at_most(descriptor, limit)
+    except OSError as error:
+        return str(error.strerror), b""
+    finally:
+        os.close(descriptor)
+
+
+def _read_at_most(descriptor: int, limit: int) -> tuple[str, bytes]:
+    """Read to the end, however large the file said it was."""
+    content = bytearray()
+    while len(content) <= limit:
+        part = os.read(descriptor, min(1 << 20, limit + 1 - len(content)))
+        if not part:
+            return "", bytes(content)
+        content += part
+    return f"has more than {limit} bytes", b""

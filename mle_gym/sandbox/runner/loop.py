@@ -1,0 +1,298 @@
+"""The event loop: one host, one command at a time, any number of leftovers."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .calls import TOOLS, Calls
+from .files import Answer, FileActions
+from .frames import Header, receive_frame, send_frame
+from .output import Output
+from .processes import (
+    descendants,
+    exact_memory_in_use,
+    has_children,
+    kill_descendants,
+    memory_in_use,
+    process_table,
+)
+from .shell import Shell
+
+CHUNK = 1 << 16
+INTERRUPT_GRACE = 1.0
+"""Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
+WATCH_EVERY = 0.1
+"""Seconds between looks at memory while a command runs."""
+KEPT_OUTPUTS = 4
+
+
+class Command:
+    """A running shell and what is known of it."""
+
+    def __init__(self, pid: int, pipe: int, output: Output, timeout: float) -> None:
+        self.pid, self.output, self.timeout = pid, output, timeout
+        self.pipe: int | None = pipe
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout
+        self.older: frozenset[int] = frozenset()
+        """Processes that earlier commands left running on purpose: a timeout spares them."""
+        self.peak_memory = 0
+        self.killed_by = ""
+        self.kill_at: float | None = None
+
+    def exit_code(self, status: int) -> int:
+        """The code for the host; 128 + signal as shells count."""
+        if self.killed_by == "timeout":
+            return 124
+        if self.killed_by == "end":
+            return 0
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+class Runner:
+    """Serves the host until it leaves."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._command: Command | None = None
+        self._commands_run = 0
+        self._orphan_pipes: set[int] = set()
+        """Pipes that background processes still hold; what they write is dropped."""
+        self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        """Configure, then answer operations until the stream ends."""
+        first = receive_frame(self._source)
+        if first is None:
+            return
+        self._configure(first[0])
+        while self._turn():
+            pass
+
+    def _configure(self, options: Header) -> None:
+        self._options = options
+        run, workspace = options["run"], options["workspace"]
+        environment = dict(options["environment"])
+        environment["PATH"] = f"{run}/bin:{environment['PATH']}"
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if os.getpid() == 1:
+            # Elsewhere the limit would count every process of the user.
+            resource.setrlimit(resource.RLIMIT_NPROC, (options["processes"],) * 2)
+        if options["affinity"]:
+            os.sched_setaffinity(0, options["affinity"])
+        self._shell = Shell(options["bash"], workspace, run, environment)
+        files = FileActions(workspace, options["output_bytes"])
+        self._operations: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
+            "write_file": files.write_file,
+            "edit_file": files.edit_file,
+            "read_file": files.read_file,
+            "list_files": files.list_files,
+            "fetch": files.fetch,
+        }
+        self._make_commands(run, options["python"], options["call"])
+        self._calls = Calls(f"{run}/control")
+        self._done({"pid": os.getpid()})
+
+    def _make_commands(self, run: str, python: str, call: str) -> None:
+        """Put the tools on the PATH and, where only ``python3`` exists, ``python``."""
+        os.makedirs(f"{run}/bin", exist_ok=True)
+        commands = {tool: f'{call} {tool} "{run}/control"' for tool in TOOLS}
+        if not os.path.exists(os.path.join(os.path.dirname(python), "python")):
+            commands["python"] = f'"{python}"'
+        for name, command in commands.items():
+            path = f"{run}/bin/{name}"
+            with open(path, "w") as file:
+                file.write(f'#!/bin/sh\nexec {command} "$@"\n')
+            os.chmod(path, 0o755)
+
+    # -------------------------------------------------------------------------------- one turn
+
+    def _turn(self) -> bool:
+        """Wait for something, deal with it; False when the host is gone."""
+        calls = self._calls.descriptors()
+        poll = select.poll()
+        pipe = self._command.pipe if self._command else None
+        pipes = [*self._orphan_pipes, *([] if pipe is None else [pipe])]
+        for descriptor in (self._source, self._wakeup, *calls, *pipes):
+            poll.register(descriptor, select.POLLIN)
+        for descriptor, _ in poll.poll(self._patience()):
+            if descriptor == self._source:
+                frame = receive_frame(self._source)
+                if frame is None:
+                    return False
+                self._handle(*frame)
+            elif descriptor == self._wakeup:
+                os.read(self._wakeup, CHUNK)
+            elif descriptor in calls:
+                self._calls.hear(descriptor)
+            else:
+                self._drain(descriptor)
+        self._reap()
+        self._watch()
+        self._ask_host()
+        return True
+
+    def _patience(self) -> float | None:
+        """Milliseconds that the loop may sleep."""
+        if not self._command:
+            return None
+        due = self._command.kill_at or self._command.deadline
+        return max(0.0, min(WATCH_EVERY, due - time.monotonic())) * 1000 + 1
+
+    def _handle(self, header: Header, payload: bytes) -> None:
+        operation = header.pop("op")
+        if operation == "execute":
+            self._start(payload, header["timeout"])
+        elif operation == "reply":
+            self._calls.pass_on(header["exit_code"], payload.decode("utf-8", "replace"))
+            if header["end"] and self._command:
+                self._command.killed_by, self._command.older = "end", frozenset()
+                self._kill_command()
+        else:
+            try:
+                answer, content = self._operations[operation](header, payload)
+            except OSError as error:
+                answer, content = {"exit_code": 1}, f"{error.strerror}\n".encode()
+            self._done(answer, content)
+
+    def _done(self, answer: Header, content: bytes = b"") -> None:
+        send_frame(self._sink, {"op": "done", **answer}, content)
+
+    def _ask_host(self) -> None:
+        call = self._calls.next(command_runs=self._command is not None)
+        if call:
+            request = {"op": "request", "tool": call.tool, "path": call.path}
+            send_frame(self._sink, request, call.content)
+
+    # --------------------------------------------------------------------------------- commands
+
+    def _start(self, script: bytes, timeout: float) -> None:
+        self._commands_run += 1
+        older = frozenset(descendants(process_table())) if has_children() else frozenset()
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read_end, False)
+        try:
+            pid = self._shell.start(script, write_end)
+        except OSError as error:
+            os.close(read_end)
+            message = f"the shell could not be started: {error.strerror}\n"
+            self._done({"exit_code": 126}, message.encode())
+            return
+        finally:
+            os.close(write_end)
+        path = f"{self._options['run']}/output/{self._commands_run}.txt"
+        limits = self._options["output_bytes"], self._options["output_file_bytes"]
+        self._command = Command(pid, read_end, Output(*limits, path), timeout)
+        self._command.older = older
+
+    def _drain(self, descriptor: int) -> None:
+        """Read what a pipe holds."""
+        command = self._command
+        current = command is not None and descriptor == command.pipe
+        for _ in range(64):
+            try:
+                data = os.read(descriptor, CHUNK)
+            except BlockingIOError:
+                return
+            if command and current:
+                command.output.add(data)
+            if not data:
+                os.close(descriptor)
+                self._orphan_pipes.discard(descriptor)
+                if command and current:
+                    command.pipe = None
+                return
+
+    def _reap(self) -> None:
+        """Bury every dead child; as PID 1 that includes orphans."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self._command and pid == self._command.pid:
+                self._finish(self._command, status, usage)
+
+    def _watch(self) -> None:
+        """Enforce time and memory on the running command."""
+        command = self._command
+        if not command:
+            return
+        now = time.monotonic()
+        if command.kill_at is not None:
+            if now >= command.kill_at:
+                self._kill_command()
+        elif now >= command.deadline:
+            command.killed_by, command.kill_at = "timeout", now + INTERRUPT_GRACE
+            try:
+                os.killpg(command.pid, signal.SIGINT)
+            except OSError:
+                self._kill_command()
+        elif now - command.started > WATCH_EVERY / 2:
+            self._watch_memory(command)
+
+    def _watch_memory(self, command: Command) -> None:
+        limit = self._options["memory_mb"] << 20
+        used = memory_in_use()
+        if used > limit:
+            used = exact_memory_in_use()
+        command.peak_memory = max(command.peak_memory, used)
+        if used > limit:
+            command.killed_by, command.older = "memory", frozenset()
+            self._kill_command()
+
+    def _kill_command(self) -> None:
+        """Kill everything the command started, however it hid, and spare older leftovers."""
+        if self._command:
+            self._command.kill_at = time.monotonic() + INTERRUPT_GRACE
+            kill_descendants(self._command.older)
+
+    def _finish(self, command: Command, status: int, usage: resource.struct_rusage) -> None:
+        """The shell ended: collect output and state, tell the host."""
+        if command.killed_by:
+            self._kill_command()
+        if command.pipe is not None:
+            self._drain(command.pipe)
+        if command.pipe is not None:
+            self._orphan_pipes.add(command.pipe)
+        self._command = None
+        self._calls.forget()
+        self._shell.take_over()
+        output, left_out = command.output.finish()
+        self._drop_old_output()
+        answer = {
+            "exit_code": command.exit_code(status),
+            "duration": time.monotonic() - command.started,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_memory_mb": max(command.peak_memory / 2**20, usage.ru_maxrss / 1024),
+            "timed_out": command.killed_by == "timeout",
+            "killed_by": command.killed_by if command.killed_by != "end" else "",
+            "truncated_bytes": left_out,
+        }
+        self._done(answer, output + self._obituary(command))
+
+    def _obituary(self, command: Command) -> bytes:
+        """What the agent should know about a command that a limit ended."""
+        if command.killed_by == "timeout":
+            return f"\n[killed: the command ran longer than {command.timeout:g} s]\n".encode()
+        if command.killed_by == "memory":
+            limit = self._options["memory_mb"]
+            return f"\n[killed: the sandbox used more than {limit} MB of memory]\n".encode()
+        return b""
+
+    def _drop_old_output(self) -> None:
+        run, old = self._options["run"], self._commands_run - KEPT_OUTPUTS
+        try:
+            os.unlink(f"{run}/output/{old}.txt")
+        except OSError:
+            return

@@ -1,0 +1,76 @@
+"""A command's output: its head and tail in memory, all of it (up to a cap) in a file."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+
+class Output:
+    """Collects bytes and shows at most ``limit`` of them.
+
+    Args:
+        limit: Bytes to show, half of them from the start and half from the end.
+        file_limit: Bytes to keep in the file.
+        path: The file; made only when there is more than ``limit``, or never if empty.
+    """
+
+    def __init__(self, limit: int, file_limit: int = 0, path: str = "") -> None:
+        self._limit, self._file_limit, self._path = limit, file_limit, path
+        self._head, self._tail, self._total = bytearray(), bytearray(), 0
+        self._file: BinaryIO | None = None
+        self._file_size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes."""
+        fitted = self._total <= self._limit
+        self._total += len(data)
+        if self._total <= self._limit:
+            self._head += data
+            return
+        if fitted:
+            self._open_file()
+            data = bytes(self._head) + data
+            self._head = bytearray(data[: self._limit // 2])
+            self._tail += data[self._limit // 2 :]
+        else:
+            self._tail += data
+        self._write(data)
+        if len(self._tail) > 16 * self._limit:
+            del self._tail[: -self._limit]
+
+    def finish(self) -> tuple[bytes, int]:
+        """The bytes to show, with a note where some are missing, and how many are."""
+        if self._file:
+            self._file.close()
+        if self._total <= self._limit:
+            return bytes(self._head), 0
+        tail = bytes(self._tail[-(self._limit - self._limit // 2) :])
+        left_out = self._total - len(self._head) - len(tail)
+        note = f"\n[... {left_out} bytes of output left out{self._where()} ...]\n"
+        return bytes(self._head) + note.encode() + tail, left_out
+
+    def _where(self) -> str:
+        if not self._file_size:
+            return ""
+        if self._file_size < self._total:
+            return f"; its first {self._file_size} bytes are in {self._path}"
+        return f"; all of it is in {self._path}"
+
+    def _open_file(self) -> None:
+        if not self._path:
+            return
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115
+        except OSError:
+            return
+
+    def _write(self, data: bytes) -> None:
+        data = data[: max(0, self._file_limit - self._file_size)]
+        if self._file and data:
+            try:
+                self._file_size += self._file.write(data)
+            except OSError:
+                # The disk is full: what is there is still worth reading.
+                self._file_limit = self._file_size

@@ -1,0 +1,92 @@
+"""A sandbox of each kind, and the means to look at this machine's processes from outside."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from mle_gym.errors import SandboxUnavailable
+from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
+from tests.sandbox.docker_daemon import docker_host  # noqa: F401
+
+MakeSandbox = Callable[..., Sandbox]
+
+
+def require(name: str, reason: str) -> None:
+    """Skip, or fail where MLE_GYM_REQUIRE says that this machine must have it."""
+    if name in os.environ.get("MLE_GYM_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend that works on this machine."""
+    return working_backend(request)
+
+
+@pytest.fixture(params=["bubblewrap", "docker"])
+def isolating_backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend that promises isolation."""
+    return working_backend(request)
+
+
+def working_backend(request: pytest.FixtureRequest) -> str:
+    """The fixture's parameter, if that backend works here."""
+    name = str(request.param)
+    if name == "docker":
+        request.getfixturevalue("docker_host")
+    try:
+        get_backend(name).check()
+    except SandboxUnavailable as error:
+        require(name, str(error))
+    return name
+
+
+@pytest.fixture
+def make_sandbox(backend: str) -> Iterator[MakeSandbox]:
+    """Make sandboxes that are closed with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(start(backend, SandboxConfig(**options)))
+
+
+@pytest.fixture
+def sandbox(make_sandbox: MakeSandbox) -> Sandbox:
+    """A sandbox with the default limits."""
+    return make_sandbox()
+
+
+def start(name: str, config: SandboxConfig) -> Sandbox:
+    """Start a sandbox, without the warning that `subprocess` gives on purpose."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return get_backend(name).create(config)
+
+
+def processes_with(marker: str) -> list[int]:
+    """Pids on this machine, in any namespace, whose command line holds the marker."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if marker.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()

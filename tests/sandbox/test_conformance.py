@@ -1,0 +1,376 @@
+"""What every backend must do. Nothing here knows how a sandbox is made."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from mle_gym.errors import SandboxCrashed, SubmissionError
+from mle_gym.sandbox import Limits, Mount, Reply, Request, Sandbox
+
+from .conftest import MakeSandbox, eventually, processes_with
+
+
+def run(sandbox: Sandbox, command: str, timeout: float = 20) -> tuple[int, str]:
+    execution = sandbox.execute(command, timeout=timeout)
+    return execution.exit_code, execution.output.decode()
+
+
+# ----------------------------------------------------------------------------- commands and state
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "output"),
+    [
+        ("echo hello", 0, "hello\n"),
+        ("echo out; echo err >&2; echo out", 0, "out\nerr\nout\n"),
+        ("exit 7", 7, ""),
+        ("false", 1, ""),
+        ("kill -9 $$", 137, ""),
+        ("cat", 0, ""),
+        ("printf '\\0\\377x'", 0, None),
+        ("set -e; false; echo unreachable", 1, ""),
+        ("for i in 1 2 3\ndo\n  echo $i\ndone", 0, "1\n2\n3\n"),
+        ("cat <<'END'\n$HOME\nEND", 0, "$HOME\n"),
+    ],
+)
+def test_a_command_gives_its_output_and_exit_code(
+    sandbox: Sandbox, command: str, exit_code: int, output: str | None
+) -> None:
+    execution = sandbox.execute(command, timeout=20)
+    assert execution.exit_code == exit_code
+    expected = b"\0\xffx" if output is None else output.encode()
+    assert execution.output == expected
+
+
+def test_a_syntax_error_is_the_agents_and_names_bash(sandbox: Sandbox) -> None:
+    exit_code, output = run(sandbox, "if then")
+    assert exit_code == 2
+    assert "syntax error" in output
+    assert run(sandbox, "echo fine") == (0, "fine\n")
+
+
+def test_an_unknown_command_exits_with_127(sandbox: Sandbox) -> None:
+    exit_code, output = run(sandbox, "no-such-command")
+    assert exit_code == 127
+    assert output == "bash: line 1: no-such-command: command not found\n"
+
+
+def test_directory_and_exported_variables_carry_over(sandbox: Sandbox) -> None:
+    run(sandbox, "mkdir -p a/b && cd a/b && export WORD='two  words\n$x' UNSET_ME=1 && local_one=1")
+    assert run(sandbox, 'pwd; echo "$WORD"; echo "[$local_one]"') == (
+        0,
+        f"{sandbox.workspace}/a/b\ntwo  words\n$x\n[]\n",
+    )
+    run(sandbox, "unset UNSET_ME; cd ..; exit 3")
+    assert run(sandbox, 'pwd; echo "[${UNSET_ME-gone}]"') == (0, f"{sandbox.workspace}/a\n[gone]\n")
+
+
+def test_state_survives_an_exit_and_a_timeout(sandbox: Sandbox) -> None:
+    sandbox.execute("mkdir -p here; cd here; export KEPT=1; sleep 30", timeout=0.5)
+    assert run(sandbox, "pwd; echo $KEPT") == (0, f"{sandbox.workspace}/here\n1\n")
+
+
+def test_a_deleted_directory_falls_back_to_the_workspace(sandbox: Sandbox) -> None:
+    run(sandbox, f"mkdir gone && cd gone && rmdir {sandbox.workspace}/gone")
+    exit_code, output = run(sandbox, "pwd")
+    assert (exit_code, output) == (0, f"{sandbox.workspace}\n")
+
+
+def test_a_broken_saved_state_does_not_wedge_the_next_command(sandbox: Sandbox) -> None:
+    run(sandbox, "trap 'exit 9' EXIT; cd /tmp; exit 0")
+    assert run(sandbox, "echo alive")[1] == "alive\n"
+
+
+def test_commands_of_ten_megabytes_run(sandbox: Sandbox) -> None:
+    command = "x=" + "a" * 10_000_000 + "\necho ${#x}"
+    assert run(sandbox, command, timeout=60) == (0, "10000000\n")
+
+
+def test_bytes_that_are_not_utf8_reach_the_shell(sandbox: Sandbox) -> None:
+    execution = sandbox.execute(b"printf %s '\xff\xfe' > name; cat name", timeout=20)
+    assert execution.output == b"\xff\xfe"
+
+
+def test_python_has_the_usual_libraries_but_not_this_package(
+    make_sandbox: MakeSandbox, backend: str
+) -> None:
+    sandbox = make_sandbox()
+    exit_code, output = run(sandbox, "python -c 'import numpy, pandas, sklearn; print(1)'", 120)
+    assert (exit_code, output) == (0, "1\n")
+    if backend != "subprocess":
+        exit_code, output = run(sandbox, "cd /tmp; python -c 'import mle_gym.grading'")
+        assert exit_code == 1
+        assert "No module named 'mle_gym" in output
+
+
+# -------------------------------------------------------------------------------------- limits
+
+
+def test_a_timeout_ends_the_whole_tree_and_shows_the_traceback(sandbox: Sandbox) -> None:
+    marker = f"314159{uuid.uuid4().int % 10**9}"
+    script = f"""
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", "{marker}"])
+    os._exit(0)
+time.sleep(60)
+"""
+    sandbox.write_file("hang.py", script.encode())
+    started = time.monotonic()
+    execution = sandbox.execute("trap '' TERM; python hang.py", timeout=1.5)
+    assert time.monotonic() - started < 10
+    assert execution.exit_code == 124
+    assert execution.timed_out
+    assert execution.killed_by == "timeout"
+    assert b"KeyboardInterrupt" in execution.output
+    assert b"longer than 1.5 s" in execution.output
+    assert eventually(lambda: not processes_with(marker))
+    assert run(sandbox, "echo next") == (0, "next\n")
+
+
+def test_what_ignores_interrupts_is_killed_all_the_same(sandbox: Sandbox) -> None:
+    execution = sandbox.execute("trap '' INT TERM HUP; while :; do :; done", timeout=0.5)
+    assert execution.exit_code == 124
+    assert execution.duration < 8
+
+
+def test_a_background_process_lives_on_and_dies_with_the_sandbox(sandbox: Sandbox) -> None:
+    marker = f"271828{uuid.uuid4().int % 10**9}"
+    exit_code, output = run(sandbox, f"sleep {marker} & setsid sleep {marker}1 & echo started")
+    assert (exit_code, output) == (0, "started\n")
+    assert run(sandbox, "echo still here") == (0, "still here\n")
+    assert len(processes_with(marker)) == 2
+    sandbox.close()
+    assert eventually(lambda: not processes_with(marker))
+
+
+def test_a_timeout_spares_older_background_processes(sandbox: Sandbox) -> None:
+    old, new = (f"161803{uuid.uuid4().int % 10**9}" for _ in range(2))
+    run(sandbox, f"setsid sleep {old} >/dev/null 2>&1 &")
+    sandbox.execute(f"setsid sleep {new} & sleep 30", timeout=0.5)
+    assert eventually(lambda: not processes_with(new))
+    assert processes_with(old)
+
+
+def test_a_memory_hog_dies_and_the_sandbox_lives(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox(limits=Limits(memory_mb=200, disk_mb=64))
+    hog = "python -c 'x = b\"x\" * (600 << 20); print(len(x))'"
+    execution = sandbox.execute(hog, timeout=60)
+    assert execution.exit_code != 0
+    assert b"629145600" not in execution.output
+    assert run(sandbox, "echo alive") == (0, "alive\n")
+
+
+def test_long_output_keeps_head_and_tail_and_stays_readable(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox(limits=Limits(output_bytes=2000))
+    execution = sandbox.execute("echo first; seq 1 20000; echo last", timeout=20)
+    assert execution.output.startswith(b"first\n1\n2\n")
+    assert execution.output.endswith(b"20000\nlast\n")
+    assert len(execution.output) < 2300
+    assert execution.truncated_bytes > 100_000
+    note = execution.output.decode().split("all of it is in ")[1].split(" ")[0]
+    assert run(sandbox, f"wc -l < {note}; tail -1 {note}") == (0, "20002\nlast\n")
+
+
+def test_endless_output_ends_with_the_timeout(sandbox: Sandbox) -> None:
+    execution = sandbox.execute("yes", timeout=1)
+    assert execution.exit_code == 124
+    assert len(execution.output) < 30_000
+    assert run(sandbox, "echo alive") == (0, "alive\n")
+
+
+def test_cpu_time_and_peak_memory_are_measured(sandbox: Sandbox) -> None:
+    script = "x = b'x' * (100 << 20)\nimport time\nt = time.process_time()\n"
+    script += "while time.process_time() - t < 0.3: pass"
+    sandbox.write_file("burn.py", script.encode())
+    execution = sandbox.execute("python burn.py", timeout=60)
+    assert 0.3 <= execution.cpu_seconds <= execution.duration * 4
+    assert execution.peak_memory_mb > 100
+
+
+# ---------------------------------------------------------------------------------------- files
+
+
+def test_files_are_written_read_edited_and_listed(sandbox: Sandbox) -> None:
+    assert sandbox.write_file("src/train.py", b"one\ntwo\nthree\n").exit_code == 0
+    assert sandbox.read_file("src/train.py").output == b"one\ntwo\nthree\n"
+    assert sandbox.read_file("src/train.py", start=2, lines=1).output == b"two\n"
+    assert sandbox.edit_file("src/train.py", b"two", b"2\n2").exit_code == 0
+    assert run(sandbox, "cat src/train.py") == (0, "one\n2\n2\nthree\n")
+    listing = sandbox.list_files("src").output.decode().split()
+    assert listing == ["14", "train.py"]
+
+
+@pytest.mark.parametrize(
+    ("old", "message"),
+    [
+        (b"absent", "not in the file"),
+        (b"same", "2 times"),
+        (b"", "is empty"),
+    ],
+)
+def test_an_edit_that_is_not_unique_is_refused(sandbox: Sandbox, old: bytes, message: str) -> None:
+    sandbox.write_file("f", b"same same")
+    execution = sandbox.edit_file("f", old, b"x")
+    assert execution.exit_code == 1
+    assert message in execution.output.decode()
+    assert sandbox.read_file("f").output == b"same same"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        ("true", "no such file"),
+        ("mkdir odd", "is a folder"),
+        ("mkfifo odd", "not a regular file"),
+        ("ln -s /nowhere odd", "no such file"),
+        ("ln -s odd odd", "symbolic links"),
+        ("truncate -s 1T odd", "bytes, at most"),
+        ("head -c 2000 /dev/zero > odd", "2000 bytes, at most 1000"),
+        ("ln -s /dev/zero odd", "not a regular file"),
+        ("python -c 'import socket as s; s.socket(s.AF_UNIX).bind(\"odd\")'", "No such device"),
+    ],
+)
+def test_only_a_regular_file_of_bounded_size_leaves(
+    sandbox: Sandbox, prepare: str, message: str
+) -> None:
+    run(sandbox, prepare)
+    with pytest.raises(SubmissionError, match=message):
+        sandbox.fetch("odd", max_bytes=1000)
+    assert run(sandbox, "echo alive") == (0, "alive\n")
+
+
+def test_an_unreadable_file_does_not_leave(sandbox: Sandbox) -> None:
+    _, user = run(sandbox, "id -u; echo 1 > odd; chmod 000 odd")
+    if user.strip() == "0":
+        assert sandbox.fetch("odd", max_bytes=1000) == b"1\n"
+    else:
+        with pytest.raises(SubmissionError, match="Permission denied"):
+            sandbox.fetch("odd", max_bytes=1000)
+
+
+def test_odd_places_are_refused_with_a_reason(sandbox: Sandbox) -> None:
+    run(sandbox, "mkdir folder; mkfifo pipe")
+    for execution in (
+        sandbox.write_file("folder", b"x"),
+        sandbox.write_file("pipe", b"x"),
+        sandbox.read_file("pipe"),
+        sandbox.read_file("nothing"),
+        sandbox.list_files("nothing"),
+        sandbox.edit_file("folder", b"a", b"b"),
+        sandbox.write_file("pipe/below", b"x"),
+        sandbox.read_file("x" * 5000),
+    ):
+        assert execution.exit_code == 1
+        assert execution.output
+    assert run(sandbox, "echo alive") == (0, "alive\n")
+
+
+def test_a_mount_is_readable_and_the_host_folder_stays_as_it_is(
+    make_sandbox: MakeSandbox, tmp_path: Path, backend: str
+) -> None:
+    public = tmp_path / "public"
+    public.mkdir()
+    (public / "train.csv").write_text("a,b\n1,2\n")
+    sandbox = make_sandbox(mounts=(Mount(public, "data"),))
+    assert run(sandbox, "cat data/train.csv") == (0, "a,b\n1,2\n")
+    exit_code, _ = run(sandbox, "echo x > data/train.csv; echo y > data/new; rm -rf data/train.csv")
+    if backend != "subprocess":
+        assert exit_code != 0
+    assert (public / "train.csv").read_text() == "a,b\n1,2\n"
+    assert [path.name for path in public.iterdir()] == ["train.csv"]
+
+
+# ---------------------------------------------------------------------- submit, validate and score
+
+
+def test_submit_hands_over_the_bytes_and_may_end_the_command(sandbox: Sandbox) -> None:
+    requests: list[Request] = []
+
+    def on_request(request: Request) -> Reply:
+        requests.append(request)
+        return Reply(0, f"{request.tool} heard\n", end_command=request.tool == "submit")
+
+    command = "printf a,b > s.csv; validate s.csv && score s.csv; submit s.csv; echo unreachable"
+    execution = sandbox.execute(command, timeout=30, on_request=on_request)
+    assert [(r.tool, r.content) for r in requests] == [
+        ("validate", b"a,b"),
+        ("score", b"a,b"),
+        ("submit", b"a,b"),
+    ]
+    assert requests[0].path == f"{sandbox.workspace}/s.csv"
+    assert execution.output.startswith(b"validate heard\nscore heard\n")
+    assert b"unreachable" not in execution.output
+
+
+def test_submit_says_why_a_file_cannot_be_taken(sandbox: Sandbox) -> None:
+    def on_request(request: Request) -> Reply:
+        raise AssertionError("nothing should reach the host")
+
+    command = "submit; echo $?; mkfifo p; submit p; echo $?; submit a b; echo $?"
+    execution = sandbox.execute(command, timeout=30, on_request=on_request)
+    lines = execution.output.decode().splitlines()
+    assert "submission.csv: no such file" in lines[0]
+    assert lines[1:] == [
+        "1",
+        f"submit: {sandbox.workspace}/p: is not a regular file",
+        "1",
+        "usage: submit [PATH]    (default: submission.csv)",
+        "2",
+    ]
+
+
+def test_a_rejected_call_lets_the_command_go_on(sandbox: Sandbox) -> None:
+    execution = sandbox.execute(
+        "echo 1 > submission.csv; submit; echo status $?",
+        timeout=30,
+        on_request=lambda request: Reply(1, "not valid\n"),
+    )
+    assert execution.output == b"not valid\nstatus 1\n"
+
+
+def test_an_error_of_the_host_in_a_call_closes_the_sandbox(sandbox: Sandbox) -> None:
+    def on_request(request: Request) -> Reply:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sandbox.execute("echo 1 > submission.csv; submit", timeout=30, on_request=on_request)
+    with pytest.raises(SandboxCrashed):
+        sandbox.execute("true", timeout=5)
+
+
+# ------------------------------------------------------------------------------------- life cycle
+
+
+def test_closing_twice_is_fine_and_later_calls_raise(sandbox: Sandbox) -> None:
+    sandbox.close()
+    sandbox.close()
+    with pytest.raises(SandboxCrashed, match="closed"):
+        sandbox.execute("true", timeout=5)
+
+
+def test_two_sandboxes_share_nothing(make_sandbox: MakeSandbox) -> None:
+    first, second = make_sandbox(), make_sandbox()
+    run(first, "echo 1 > mine; export MINE=1")
+    assert run(second, "ls; echo $MINE") == (0, "\n")
+
+
+def test_the_hosts_environment_is_not_passed_on(
+    make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "xyzzy-secret")
+    sandbox = make_sandbox(environment=(("GREETING", "hello"),))
+    _, output = run(
+        sandbox, "env; cat /proc/1/environ 2>/dev/null | tr '\\0' '\\n'; echo $GREETING"
+    )
+    assert "hello" in output
+    if sandbox.backend != "subprocess":
+        assert "xyzzy" not in output
+        assert str(Path.home()) not in output or os.getuid() == 0

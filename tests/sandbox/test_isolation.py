@@ -1,0 +1,146 @@
+"""What only isolating backends promise. The red-team suite goes further."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import uuid
+from pathlib import Path
+
+import pytest
+
+from mle_gym.sandbox import Limits, SandboxConfig
+
+from .conftest import eventually, processes_with, start
+
+
+def run(backend: str, command: str, timeout: float = 30, **options: object) -> tuple[int, str]:
+    with start(backend, SandboxConfig(**options)) as sandbox:  # type: ignore[arg-type]
+        execution = sandbox.execute(command, timeout=timeout)
+        return execution.exit_code, execution.output.decode()
+
+
+def test_the_hosts_files_cannot_be_seen(isolating_backend: str, tmp_path: Path) -> None:
+    secret = tmp_path / "answers.csv"
+    secret.write_text("id,label\n1,secret\n")
+    secret.chmod(0o644)
+    for path in (secret, Path(__file__), Path.home() / ".bashrc", Path("/etc/shadow")):
+        exit_code, output = run(isolating_backend, f"cat {path}")
+        assert exit_code == 1, output
+
+
+def test_commands_do_not_run_as_root(isolating_backend: str) -> None:
+    _, output = run(isolating_backend, "id -u; cat /proc/self/status")
+    assert output.startswith("1000\n")
+    capabilities = [line.split()[1] for line in output.splitlines() if line.startswith("Cap")]
+    assert set(capabilities[:4]) == {"0000000000000000"}, output
+    assert "NoNewPrivs:\t1" in output
+
+
+def test_nothing_outside_the_workspace_can_be_written(isolating_backend: str) -> None:
+    command = """
+    for place in / /usr /etc /opt /opt/mle-gym/runner /proc/sys/kernel/core_pattern /dev \\
+        $(dirname $(which python)); do
+        if [ -d $place ]; then touch $place/x; else echo x >> $place; fi && echo WROTE $place
+    done 2>/dev/null; true
+    """
+    assert run(isolating_backend, command) == (0, "")
+
+
+def test_there_is_no_network(isolating_backend: str) -> None:
+    script = "import socket; s = socket.socket(); s.settimeout(3); s.connect(('{}', {}))"
+    for address in ("127.0.0.1", "192.0.2.1"):
+        exit_code, output = run(isolating_backend, f'python -c "{script.format(address, 9)}"')
+        assert exit_code == 1
+        assert "unreachable" in output or "refused" in output
+
+
+def test_the_disk_limit_bites(isolating_backend: str) -> None:
+    limits = Limits(disk_mb=16)
+    for folder in (".", "/tmp"):
+        command = f"head -c 40M /dev/zero > {folder}/big; stat -c %s {folder}/big"
+        _, output = run(isolating_backend, command, limits=limits)
+        assert "No space left" in output
+        assert int(output.split()[-1]) <= 16 << 20
+
+
+def test_a_fork_bomb_is_contained(isolating_backend: str) -> None:
+    with start(isolating_backend, SandboxConfig(limits=Limits(processes=40))) as sandbox:
+        execution = sandbox.execute("bomb() { bomb | bomb & }; bomb; sleep 1; echo over", timeout=3)
+        assert b"Resource temporarily unavailable" in execution.output
+        assert eventually(lambda: sandbox.execute("true", timeout=5).exit_code == 0, 30)
+
+
+def test_the_packages_hidden_files_are_masked(isolating_backend: str) -> None:
+    hidden = ("sklearn/datasets/data", "sklearn/datasets/data/iris.csv", "sklearn/no-such-file")
+    command = "python -c 'import sklearn.datasets as d; d.load_iris()' 2>&1 | tail -1"
+    _, output = run(isolating_backend, command, timeout=120, hidden=hidden)
+    assert "iris.csv" in output
+    command = "ls $(python -c 'import sklearn; print(sklearn.__path__[0])')/datasets/data"
+    _, listing = run(isolating_backend, command, timeout=120, hidden=hidden)
+    assert listing == ""
+
+
+def test_the_runner_cannot_be_inspected_or_stopped(isolating_backend: str) -> None:
+    command = (
+        "ls /proc/1/fd; cat /proc/1/environ; kill -STOP 1; kill -9 1; kill -9 -1; echo survived"
+    )
+    with start(isolating_backend, SandboxConfig()) as sandbox:
+        sandbox.execute(command, timeout=10)
+        execution = sandbox.execute(
+            "ls /proc/1/fd /proc/1/environ && cat /proc/1/environ", timeout=10
+        )
+        assert b"Permission denied" in execution.output
+        assert sandbox.execute("echo alive", timeout=10).output == b"alive\n"
+
+
+def test_nothing_survives_a_killed_host(isolating_backend: str) -> None:
+    marker = f"141421{uuid.uuid4().int % 10**9}"
+    script = textwrap.dedent(
+        f"""
+        import os, signal
+        from mle_gym.sandbox import SandboxConfig, get_backend
+        sandbox = get_backend({isolating_backend!r}).create(SandboxConfig())
+        command = "setsid sleep {marker} & trap '' TERM HUP INT; sleep {marker}1 &"
+        sandbox.execute(command, timeout=10)
+        print("ready", flush=True)
+        signal.pause()
+        """
+    )
+    host = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert host.stdout is not None
+    with host.stdout:
+        assert host.stdout.readline() == b"ready\n"
+        assert processes_with(marker)
+        os.kill(host.pid, signal.SIGKILL)
+        host.wait()
+    assert eventually(lambda: not processes_with(marker), 20)
+
+
+@pytest.mark.parametrize("where", ["thread", "fork"])
+def test_sandboxes_outlive_the_thread_and_not_the_fork_that_made_them(
+    isolating_backend: str, where: str
+) -> None:
+    script = f"""
+import os, threading
+from mle_gym.sandbox import SandboxConfig, get_backend
+backend = get_backend({isolating_backend!r})
+made = []
+thread = threading.Thread(target=lambda: made.append(backend.create(SandboxConfig())))
+thread.start(); thread.join()
+if {where!r} == "fork":
+    pid = os.fork()
+    if pid == 0:
+        with backend.create(SandboxConfig()) as own:
+            print(own.execute("echo child", timeout=9).output, flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+print(made[0].execute("echo parent", timeout=9).output, flush=True)
+made[0].close()
+"""
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    expected = ["b'child\\n'"] * (where == "fork") + ["b'parent\\n'"]
+    assert answer.stdout.splitlines() == expected, answer.stderr
