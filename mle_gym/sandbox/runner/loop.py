@@ -18,6 +18,7 @@ from .processes import (
     descendants,
     exact_memory_in_use,
     has_children,
+    has_own_users,
     kill_descendants,
     memory_in_use,
     process_table,
@@ -45,6 +46,8 @@ class Command:
         self.peak_memory = 0
         self.killed_by = ""
         self.kill_at: float | None = None
+        self.last_words = b""
+        """The answer to the call that ended the command: its caller dies before it can print."""
 
     def exit_code(self, status: int) -> int:
         """The code for the host; 128 + signal as shells count."""
@@ -83,8 +86,8 @@ class Runner:
         environment = dict(options["environment"])
         environment["PATH"] = f"{run}/bin:{environment['PATH']}"
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if os.getpid() == 1:
-            # Elsewhere the limit would count every process of the user.
+        if has_own_users():
+            # Elsewhere the limit would count every process of the user, other sandboxes' too.
             resource.setrlimit(resource.RLIMIT_NPROC, (options["processes"],) * 2)
         if options["affinity"]:
             os.sched_setaffinity(0, options["affinity"])
@@ -152,10 +155,11 @@ class Runner:
         if operation == "execute":
             self._start(payload, header["timeout"])
         elif operation == "reply":
-            self._calls.pass_on(header["exit_code"], payload.decode("utf-8", "replace"))
             if header["end"] and self._command:
                 self._command.killed_by, self._command.older = "end", frozenset()
+                self._command.last_words = payload
                 self._kill_command()
+            self._calls.pass_on(header["exit_code"], payload.decode("utf-8", "replace"))
         else:
             try:
                 answer, content = self._operations[operation](header, payload)
@@ -288,7 +292,7 @@ class Runner:
         if command.killed_by == "memory":
             limit = self._options["memory_mb"]
             return f"\n[killed: the sandbox used more than {limit} MB of memory]\n".encode()
-        return b""
+        return command.last_words
 
     def _drop_old_output(self) -> None:
         run, old = self._options["run"], self._commands_run - KEPT_OUTPUTS

@@ -69,6 +69,12 @@ def exact_memory_in_use() -> int:
     return total * 1024
 
 
+def has_own_users() -> bool:
+    """Whether this sandbox's user exists in no other one: its user namespace maps just that one."""
+    with open("/proc/self/uid_map", "rb") as file:
+        return file.read().split()[2:] == [b"1"]
+
+
 def kill_descendants(spared: Collection[int] = ()) -> None:
     """Kill everything below this process but the spared, until no new ones appear."""
     if os.getpid() == 1 and not spared:

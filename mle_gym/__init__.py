@@ -1,0 +1,77 @@
+"""mle-gym: environments in which agents learn machine-learning engineering.
+
+    import gymnasium
+    import mle_gym
+
+    env = gymnasium.make("mle/titanic-v0")
+
+Importing it registers every task with Gymnasium and loads nothing heavy: the names below are
+imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.rollout import replay, rollout  # now, so that the module doesn't hide the function
+from mle_gym.tasks.catalog import register_all
+
+if TYPE_CHECKING:
+    from mle_gym import errors
+    from mle_gym.agents import load_agent
+    from mle_gym.env import MLEEnv
+    from mle_gym.grading.grader import Grade, grade
+    from mle_gym.tasks.catalog import load_task, register_tasks
+    from mle_gym.tasks.dataset import prepare
+    from mle_gym.trajectory import Trajectory
+
+    __version__: str
+
+__all__ = [
+    "Grade",
+    "MLEEnv",
+    "Trajectory",
+    "__version__",
+    "errors",
+    "grade",
+    "load_agent",
+    "load_task",
+    "prepare",
+    "register_tasks",
+    "replay",
+    "rollout",
+]
+
+_SOURCES = {
+    "Grade": "mle_gym.grading.grader",
+    "MLEEnv": "mle_gym.env",
+    "Trajectory": "mle_gym.trajectory",
+    "grade": "mle_gym.grading.grader",
+    "load_agent": "mle_gym.agents",
+    "load_task": "mle_gym.tasks.catalog",
+    "prepare": "mle_gym.tasks.dataset",
+    "register_tasks": "mle_gym.tasks.catalog",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("mle-gym")
+    elif name == "errors":
+        value = import_module("mle_gym.errors")
+    elif name in _SOURCES:
+        value = getattr(import_module(_SOURCES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register_all()

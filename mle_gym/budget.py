@@ -1,0 +1,40 @@
+"""What an episode may spend: steps and seconds of wall clock. Score calls are the judge's."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+__all__ = ["Budget"]
+
+
+@dataclass
+class Budget:
+    """Runs from its construction, at the end of ``reset``."""
+
+    max_steps: int
+    time_limit: float
+    """Seconds of wall clock, the agent's own thinking included."""
+    steps_taken: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that may still be taken, the one in progress not counted."""
+        return max(0, self.max_steps - self.steps_taken)
+
+    @property
+    def seconds_left(self) -> float:
+        """Between 0 and ``time_limit``."""
+        return max(0.0, min(self.time_limit, self.started + self.time_limit - time.monotonic()))
+
+    @property
+    def spent(self) -> str:
+        """``"steps"`` or ``"time"``, whichever ran out; ``""`` while neither did."""
+        if self.seconds_left <= 0:
+            return "time"
+        return "" if self.steps_left else "steps"
+
+    def take_step(self) -> None:
+        """Count a step."""
+        self.steps_taken += 1

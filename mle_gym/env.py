@@ -1,0 +1,298 @@
+"""The environment: one machine-learning engineering task, played in a sandbox, graded at the end.
+
+env = gymnasium.make("mle/titanic-v0")
+observation, info = env.reset(seed=0)
+observation, reward, terminated, truncated, info = env.step("head -3 data/train.csv")
+observation, reward, terminated, truncated, info = env.step("python train.py && submit")
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+
+from mle_gym.actions import RawAction, nearest
+from mle_gym.episode import Episode
+from mle_gym.errors import SandboxError
+from mle_gym.rendering import Frame, Screen, describe
+from mle_gym.rewards import load_reward
+from mle_gym.sandbox.base import Execution
+from mle_gym.settings import Settings
+from mle_gym.spaces import ActionSpace, UnicodeText
+from mle_gym.tasks.brief import brief
+from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.terminal import clean
+
+__all__ = ["MLEEnv", "Observation"]
+
+Observation = dict[str, Any]
+"""``output``, ``exit_code``, ``steps_left`` and ``seconds_left``; see :class:`MLEEnv`."""
+
+_VARIANTS = 2**31
+"""``variant="random"`` draws from 1 to this, exclusive; 0 is the canonical one."""
+
+_ROOM_FOR_NOTES = 200_000
+"""Characters beyond a command's output: the brief, notes on what was cut and how it ended."""
+
+
+class MLEEnv(gymnasium.Env[Observation, RawAction]):
+    """A task to solve at a shell: explore the data, train a model, submit predictions.
+
+    ## Description
+
+    Each episode gives the agent a fresh sandbox with the task's training and test data under
+    ``data/`` (read-only), Python with the usual libraries, and a shell. The agent works until it
+    submits predictions for the test data, or its budget is spent. Predictions are graded against
+    answers that are never inside the sandbox.
+
+    ## Action Space
+
+    ``ActionSpace()``: a string is a bash script; a dict is a tool call, JSON all the way, such as
+    ``{"tool": "write_file", "path": "train.py", "content": "…"}``. :mod:`mle_gym.actions` lists
+    the tools, and :func:`mle_gym.actions.tool_schemas` gives them in function-calling form. Inside
+    the sandbox ``validate``, ``score`` and ``submit`` are commands too, so ``python train.py &&
+    submit`` works. A malformed action costs a step; its observation (exit code 2) says what was
+    wrong.
+
+    ## Observation Space
+
+    | key            | space                     | meaning                                         |
+    |----------------|---------------------------|-------------------------------------------------|
+    | `output`       | `UnicodeText`             | the task's brief, later what the action printed |
+    | `exit_code`    | `Discrete(256)`           | 0 for success, 124 after a timeout              |
+    | `steps_left`   | `Discrete(max_steps + 1)` | steps that may still be taken                   |
+    | `seconds_left` | `Box(0, time_limit, ())`  | wall-clock seconds, float64                     |
+
+    Long output keeps its head and its tail; a note between them says where all of it can be read.
+    Escape sequences, control characters and invalid UTF-8 are made harmless and progress bars
+    collapsed. ``seconds_left`` is a clock, which is why the environment is registered as
+    nondeterministic; with the same seed and actions everything else repeats as far as the agent's
+    own programs do.
+
+    ## Rewards
+
+    0 until the episode ends, then by ``reward``: ``"score"`` (the normalized score, 0 to 1),
+    ``"percentile"``, ``"medal"``, or the import path of a callable that takes a grade.
+    ``"milestones"`` pays on the way. :mod:`mle_gym.rewards` has the tables.
+
+    ## Starting State
+
+    An empty workspace, and the brief as the first ``output``. Variant 0 is the canonical instance
+    of the task, on which results are reported; any other integer is another one, and ``"random"``
+    draws one from the seed at every reset.
+
+    ## Episode End
+
+    Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
+    spent, and the submission file is graded as it lies there; or the sandbox failed, in which case
+    the reward is 0, there is no grade and ``info["infra_error"]`` says why (trainers should mask
+    the sample).
+
+    ## Information
+
+    | key           | type   | when                                                       |
+    |---------------|--------|------------------------------------------------------------|
+    | `task`        | `str`  | always                                                     |
+    | `variant`     | `int`  | always                                                     |
+    | `execution`   | `dict` | steps: an `Execution` without its output and exit code     |
+    | `validation`  | `dict` | a submission was validated or scored: valid, code, message |
+    | `grade`       | `dict` | the episode ended with a grade: `Grade.to_dict()`          |
+    | `infra_error` | `str`  | the sandbox failed                                         |
+
+    ## Arguments
+
+    All are plain data, so ``env.spec.to_json()`` round-trips.
+
+    | argument          | default      | meaning                                                   |
+    |-------------------|--------------|-----------------------------------------------------------|
+    | `task`            |              | id of a task, or the path of a task folder                |
+    | `variant`         | `0`          | an integer or `"random"`                                  |
+    | `sandbox`         | `"auto"`     | a backend: `"bubblewrap"`, `"docker"`, `"subprocess"`     |
+    | `reward`          | `"score"`    | see Rewards                                               |
+    | `max_steps`       | the task's   | steps in an episode                                       |
+    | `time_limit`      | the task's   | seconds in an episode, the agent's thinking included      |
+    | `command_timeout` | what is left | seconds for one command                                   |
+    | `feedback`        | `"validate"` | `"none"`, `"validate"` or `"score"`: what may be asked    |
+    | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"`        |
+    | `train_rows`      | all          | size of a smaller training set                            |
+    | `obfuscate`       | `False`      | hide names that a language model may have memorised       |
+    | `network`         | `False`      | let the sandbox reach the network                         |
+    | `gpus`            | none         | list of GPU indices or UUIDs to pass through              |
+    | `sandbox_python`  | this Python  | interpreter to offer to the agent                         |
+    | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
+    | `render_mode`     | `None`       | `"ansi"`, `"human"`, `"rgb_array"`                        |
+
+    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode.
+
+    ## Version History
+
+    * v0: Initial version.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["ansi", "human", "rgb_array"],
+        "render_fps": 2,
+    }
+
+    def __init__(
+        self,
+        task: str,
+        variant: int | str = 0,
+        sandbox: str = "auto",
+        reward: str = "score",
+        max_steps: int | None = None,
+        time_limit: float | None = None,
+        command_timeout: float | None = None,
+        feedback: str = "validate",
+        score_calls: int = 5,
+        train_rows: int | None = None,
+        obfuscate: bool = False,
+        network: bool = False,
+        gpus: list[str] | None = None,
+        sandbox_python: str | None = None,
+        limits: dict[str, float] | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        """Check the arguments; nothing is prepared or started before :meth:`reset`.
+
+        Raises:
+            TaskError: No such task, or a broken one.
+            ValueError: An argument that can't be; the message names it and what was expected.
+        """
+        arguments = {key: value for key, value in locals().items() if key in Settings.names()}
+        self.task = load_task(task)
+        self.settings = Settings.check(self.task, arguments)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            known = self.metadata["render_modes"]
+            raise ValueError(f"no such render_mode: {render_mode!r}{nearest(render_mode, known)}")
+        self.render_mode = render_mode
+        self.action_space = ActionSpace()
+        self.observation_space = _observation_space(self.settings)
+        self._screen = Screen(self.task.env_id)
+        self._episode: Episode | None = None
+        self._variant = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Prepare the dataset if needed, start a fresh sandbox, and return the task's brief.
+
+        Args:
+            seed: Seeds ``np_random``, from which ``variant="random"`` draws.
+            options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode.
+
+        Raises:
+            ValueError: An unknown option, or a value that can't be.
+            DatasetError: The data can't be prepared; says how to get them.
+            SandboxUnavailable: The sandbox can't run here; says what to install.
+        """
+        super().reset(seed=seed)
+        settings = self.settings.with_options(options)
+        self.close()
+        dataset = self._prepare(settings)
+        self._episode = Episode(dataset, settings, load_reward(settings.reward))
+        self._variant = dataset.options.variant
+        self._screen.clear()
+        return self._show(None, self._episode.observe(_brief(dataset, settings)), self._facts())
+
+    def step(self, action: RawAction) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Perform an action in the sandbox.
+
+        Raises:
+            ResetNeeded: No episode is running.
+        """
+        episode = self._running()
+        try:
+            execution = episode.perform(action)
+            episode.end_if_spent()
+            reward = episode.earn()
+        except SandboxError as error:
+            return self._break_off(action, error)
+        terminated, truncated = episode.submitted, episode.truncated
+        observation = episode.observe(clean(execution.output) + episode.ending, execution.exit_code)
+        observation, info = self._show(action, observation, self._facts(execution))
+        if terminated or truncated:
+            self.close()
+        return observation, reward, terminated, truncated, info
+
+    def render(self) -> str | npt.NDArray[np.uint8] | None:
+        """The terminal: text (``ansi``), a picture, (600, 1000, 3) (``rgb_array``), else None."""
+        if self.render_mode == "ansi":
+            return self._screen.text()
+        return self._screen.picture() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another."""
+        if self._episode is not None:
+            self._episode.close()
+            self._episode = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the running episode: a copy must be reset before its first step."""
+        return {**vars(self), "_episode": None}
+
+    def _prepare(self, settings: Settings) -> Dataset:
+        variant = settings.variant
+        if variant == "random":
+            variant = int(self.np_random.integers(1, _VARIANTS))
+        options = DatasetOptions(int(variant), settings.train_rows, settings.obfuscate)
+        return prepare(self.task, options)
+
+    def _running(self) -> Episode:
+        if self._episode is None:
+            raise ResetNeeded("no episode is running: call reset() before step()")
+        return self._episode
+
+    def _break_off(
+        self, action: RawAction, error: SandboxError
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """End an episode whose sandbox failed: nobody's fault, so no grade."""
+        observation = self._running().observe(f"the sandbox failed: {error}\n", exit_code=255)
+        info = self._facts(Execution(255, b"")) | {"infra_error": str(error)}
+        observation, info = self._show(action, observation, info)
+        self.close()
+        return observation, 0.0, False, True, info
+
+    def _facts(self, execution: Execution | None = None) -> dict[str, Any]:
+        """The info of a reset, or of a step that did ``execution``."""
+        info: dict[str, Any] = {"task": self.task.id, "variant": self._variant}
+        return info if execution is None else info | self._running().facts(execution)
+
+    def _show(
+        self, action: RawAction | None, observation: Observation, info: dict[str, Any]
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Put a reset (without an action) or a step on the screen and hand it back."""
+        if self.render_mode is not None:
+            command = describe(action) if "execution" in info else ""
+            self._screen.show(Frame.of(command, observation, info))
+        if self.render_mode == "human":
+            self._screen.print_last()
+        return observation, info
+
+
+def _observation_space(settings: Settings) -> spaces.Dict:
+    return spaces.Dict(
+        {
+            "output": UnicodeText(settings.limits.output_bytes + _ROOM_FOR_NOTES),
+            "exit_code": spaces.Discrete(256),
+            "steps_left": spaces.Discrete(settings.max_steps + 1),
+            "seconds_left": spaces.Box(0.0, settings.time_limit, (), np.float64),
+        }
+    )
+
+
+def _brief(dataset: Dataset, settings: Settings) -> str:
+    return brief(
+        dataset,
+        feedback=settings.feedback,
+        max_steps=settings.max_steps,
+        time_limit=settings.time_limit,
+        limits=settings.limits,
+        score_calls=settings.score_calls,
+    )

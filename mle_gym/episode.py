@@ -1,0 +1,189 @@
+"""One episode: the sandbox, the budget and the judge that ``reset`` makes and ``close`` frees."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mle_gym import sandbox
+from mle_gym.actions import (
+    EditFile,
+    ListFiles,
+    RawAction,
+    ReadFile,
+    Score,
+    Shell,
+    Submit,
+    Validate,
+    WriteFile,
+    parse_action,
+)
+from mle_gym.budget import Budget
+from mle_gym.errors import ActionError, SandboxError, SubmissionError
+from mle_gym.judge import Judge
+from mle_gym.rewards import Potential, Progress
+from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
+from mle_gym.settings import Settings
+from mle_gym.tasks.dataset import Dataset
+from mle_gym.tasks.sources import hidden_files
+
+__all__ = ["Episode"]
+
+
+class Episode:
+    """What happens between ``reset`` and the end.
+
+    Every method but :meth:`close` raises :class:`~mle_gym.errors.SandboxError` when the machinery
+    fails, and nothing else, whatever the agent does.
+
+    Args:
+        dataset: What is mounted, and what is graded against.
+        settings: The limits and the rules.
+        potential: Decides what :meth:`earn` pays.
+    """
+
+    def __init__(self, dataset: Dataset, settings: Settings, potential: Potential) -> None:
+        self.judge = Judge(dataset, feedback=settings.feedback, score_calls=settings.score_calls)
+        self.submitted = False
+        self.truncated = False
+        self.ending = ""
+        """What to tell the agent about a spent budget; empty while there is some."""
+        self._settings = settings
+        self._filename = dataset.task.submission.filename
+        self._potential = potential
+        self._progress = Progress()
+        self._paid = 0.0
+        self._sandbox = sandbox.create(settings.sandbox, _config(dataset, settings))
+        self.budget = Budget(settings.max_steps, settings.time_limit)
+
+    def perform(self, action: RawAction) -> Execution:
+        """Take one step's action; a malformed one is an execution that says what is wrong."""
+        self.budget.take_step()
+        self.judge.validation = None
+        if self.budget.spent == "time":
+            return Execution(124, b"there was no time left for this action\n", timed_out=True)
+        try:
+            execution = self._dispatch(action)
+        except ActionError as error:
+            return Execution(2, f"malformed action: {error}\n".encode())
+        except SandboxError:
+            if self.judge.grade is None:
+                raise
+            execution = Execution(0, b"")  # what was handed in before the sandbox died, counts
+        if self.judge.grade is not None:
+            self.submitted = True
+            self._progress = dataclasses.replace(self._progress, exists=True)
+        return execution
+
+    def end_if_spent(self) -> None:
+        """Grade what lies at the submission's path once the budget is spent."""
+        spent = self.budget.spent
+        if self.submitted or not spent:
+            return
+        try:
+            content = self._fetch(self._filename)
+            found = f"{self._filename} was graded as it is"
+        except SubmissionError as error:
+            content, found = None, f"no submission was found ({error})"
+        self._progress = dataclasses.replace(self._progress, exists=content is not None)
+        self.judge.grade_left(content)
+        why = {"time": "the time is up", "steps": "no steps are left"}[spent]
+        self.truncated, self.ending = True, f"\n[the episode is over: {why}; {found}]\n"
+
+    def earn(self) -> float:
+        """What the step that just ended pays: by how much the potential rose."""
+        self._progress = self._look()
+        due = self._potential(self._progress)
+        earned, self._paid = due - self._paid, due
+        return earned
+
+    def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
+        """The observation of this moment."""
+        return {
+            "output": output,
+            "exit_code": exit_code,
+            "steps_left": self.budget.steps_left,
+            "seconds_left": np.array(self.budget.seconds_left),
+        }
+
+    def facts(self, execution: Execution) -> dict[str, Any]:
+        """What ``info`` says about the step that did ``execution``."""
+        measured = dataclasses.asdict(execution)
+        del measured["output"], measured["exit_code"]
+        info: dict[str, Any] = {"execution": measured}
+        if self.judge.validation is not None:
+            info["validation"] = self.judge.validation.to_dict()
+        if self.judge.grade is not None:
+            grade = self.judge.grade.to_dict()
+            # Vector environments collect ranks in an integer array, which None doesn't fit.
+            info["grade"] = grade | {"rank": grade["rank"] or 0}
+        return info
+
+    def close(self) -> None:
+        """Free everything. Idempotent."""
+        self._sandbox.close()
+
+    def _dispatch(self, raw: RawAction) -> Execution:
+        box = self._sandbox
+        match parse_action(raw):
+            case Shell(command, timeout):
+                return self._shell(command, timeout)
+            case WriteFile(path, content):
+                return box.write_file(path, content.encode())
+            case EditFile(path, old, new):
+                return box.edit_file(path, old.encode(), new.encode())
+            case ReadFile(path, start, lines):
+                return box.read_file(path, start=start, lines=lines)
+            case ListFiles(path):
+                return box.list_files(path)
+            case Validate() | Score() | Submit() as call:
+                return self._ask(call)
+
+    def _shell(self, command: str, timeout: float | None) -> Execution:
+        limits = (timeout, self._settings.command_timeout, self.budget.seconds_left)
+        seconds = min(limit for limit in limits if limit is not None)
+        execution = self._sandbox.execute(command, timeout=seconds, on_request=self.judge.answer)
+        if execution.exit_code == 0:
+            self._progress = dataclasses.replace(self._progress, ran=True)
+        return execution
+
+    def _ask(self, call: Validate | Score | Submit) -> Execution:
+        """What the commands of the same names do, as a tool call."""
+        path = call.path or self._filename
+        try:
+            content = self._fetch(path)
+        except SubmissionError as error:
+            reply = Reply(1, f"{call.tool}: {error}\n")
+        else:
+            reply = self.judge.answer(Request(call.tool, path, content))
+        return Execution(reply.exit_code, reply.output.encode())
+
+    def _fetch(self, path: str) -> bytes:
+        return self._sandbox.fetch(path, max_bytes=self.judge.max_bytes)
+
+    def _look(self) -> Progress:
+        """The progress now. The submission is looked at only where the reward depends on it."""
+        grade = self.judge.grade
+        if grade is not None:
+            return dataclasses.replace(self._progress, valid=grade.valid, grade=grade)
+        if self._settings.reward != "milestones":
+            return self._progress
+        try:
+            content = self._fetch(self._filename)
+        except SubmissionError:
+            return Progress(self._progress.ran)
+        return Progress(self._progress.ran, True, self.judge.validate(content).valid)
+
+
+def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
+    """The sandbox that a dataset and its settings ask for."""
+    return SandboxConfig(
+        limits=settings.limits,
+        mounts=(Mount(dataset.public, "data"),),
+        hidden=hidden_files(dataset.task),
+        python=settings.sandbox_python,
+        network=settings.network,
+        gpus=settings.gpus,
+    )

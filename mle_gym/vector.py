@@ -1,0 +1,297 @@
+"""Many environments at once: what ``gymnasium.make_vec("mle/titanic-v0", num_envs=8)`` returns.
+
+An environment spends its time waiting for its sandbox, so threads run them in parallel without the
+processes, the pickling and the second copy of pandas that ``AsyncVectorEnv`` would cost.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from mle_gym.actions import nearest
+from mle_gym.env import MLEEnv
+
+__all__ = ["ThreadVectorEnv"]
+
+Environment = gymnasium.Env[Any, Any]
+StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
+
+
+class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
+    """Environments of one task, each in a thread of its own, with ``SyncVectorEnv``'s semantics.
+
+    ``gymnasium.make_vec(id, num_envs=…, **arguments)`` makes one; ``arguments`` are those of
+    :class:`~mle_gym.env.MLEEnv` and the two below. Texts and actions are batched as tuples, the
+    rest as arrays of shape ``(num_envs,)``; infos as in every Gymnasium vector environment.
+
+    Args:
+        num_envs: How many environments.
+        autoreset_mode: ``"next_step"`` (the step after an episode's end resets and ignores its
+            action), ``"same_step"`` (the last step resets; its observation and info are in
+            ``infos["final_obs"]`` and ``infos["final_info"]``), or ``"disabled"`` (reset by
+            ``reset(options={"reset_mask": mask})``).
+        env_wrappers: Functions from an environment to its wrapped form, applied to each in order.
+        **arguments: For every environment.
+
+    Raises:
+        ValueError: ``num_envs`` is not positive, or an argument that can't be.
+        TaskError: No such task, or a broken one.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 1,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        env_wrappers: Sequence[Callable[[Environment], Environment]] = (),
+        **arguments: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.num_envs = num_envs
+        self.envs = [_make(arguments, env_wrappers) for _ in range(num_envs)]
+        first = self.envs[0]
+        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = first.render_mode
+        self.single_action_space = first.action_space
+        self.single_observation_space = first.observation_space
+        self.action_space = batch_space(first.action_space, num_envs)
+        self.observation_space = batch_space(first.observation_space, num_envs)
+        self._threads = [_Thread(f"mle-gym-env-{i}") for i in range(num_envs)]
+        weakref.finalize(self, _end, self._threads)
+        self._observations: list[Any] = [None] * num_envs
+        self._over = np.zeros(num_envs, dtype=np.bool_)
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset all environments, or those of ``options["reset_mask"]``, in parallel.
+
+        Args:
+            seed: One for each; an integer stands for ``seed, seed + 1, …``.
+            options: Passed on to each. ``reset_mask``, a boolean array of shape ``(num_envs,)``,
+                is taken out.
+        """
+        seeds = self._seeds(seed)
+        others = {name: value for name, value in (options or {}).items() if name != "reset_mask"}
+        results = self._parallel(
+            {
+                i: partial(self.envs[i].reset, seed=seeds[i], options=others or None)
+                for i in self._chosen(options)
+            }
+        )
+        infos: dict[str, Any] = {}
+        for i, (observation, info) in results.items():
+            self._observations[i], self._over[i] = observation, False
+            infos = self._add_info(infos, info, i)
+        return self._batch(), infos
+
+    def step(
+        self, actions: Any
+    ) -> tuple[
+        Any,
+        npt.NDArray[np.float64],
+        npt.NDArray[np.bool_],
+        npt.NDArray[np.bool_],
+        dict[str, Any],
+    ]:
+        """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
+
+        Raises:
+            ValueError: Not one action for each environment, or, with autoreset disabled, an
+                environment that has to be reset first.
+        """
+        results = self._parallel(
+            {i: partial(self._step_one, i, action) for i, action in self._each(actions)}
+        )
+        rewards = np.zeros(self.num_envs, dtype=np.float64)
+        terminations, truncations = np.zeros((2, self.num_envs), dtype=np.bool_)
+        infos: dict[str, Any] = {}
+        for i, (result, restart) in results.items():
+            self._observations[i], rewards[i], terminations[i], truncations[i], info = result
+            if restart is not None:
+                final = {"final_obs": self._observations[i], "final_info": info}
+                infos = self._add_info(infos, final, i)
+                self._observations[i], info = restart
+            infos = self._add_info(infos, info, i)
+        self._over = terminations | truncations
+        return self._batch(), rewards, terminations, truncations, infos
+
+    def render(self) -> tuple[Any, ...]:
+        """What each environment renders."""
+        return self.call("render")
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of every environment in parallel, or read an attribute."""
+        calls = {i: partial(_call, env, name, args, kwargs) for i, env in enumerate(self.envs)}
+        return tuple(self._parallel(calls).values())
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of every environment."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of every environment: to its own of a list or tuple, or to one value."""
+        each = values if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(each) != self.num_envs:
+            raise ValueError(f"{name}: {len(each)} values for {self.num_envs} environments")
+        for env, value in zip(self.envs, each, strict=True):
+            env.set_wrapper_attr(name, value)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close every environment and end its thread."""
+        try:
+            self.call("close")
+        finally:
+            _end(self._threads)
+            for thread in self._threads:
+                thread.join()
+
+    def _step_one(self, i: int, action: Any) -> tuple[StepResult, tuple[Any, Any] | None]:
+        """One environment's step, and its reset if the episode ended and the mode asks for it."""
+        env = self.envs[i]
+        if self._over[i] and self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            observation, info = env.reset()
+            return (observation, 0.0, False, False, info), None
+        result: Any = env.step(action)
+        over = result[2] or result[3]
+        same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
+        return result, env.reset() if over and same_step else None
+
+    def _parallel(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
+        """Make calls, each in its environment's thread; all have ended when this returns."""
+        if self.closed:
+            raise ClosedEnvironmentError("this vector environment is closed")
+        futures = {i: self._threads[i].submit(function) for i, function in calls.items()}
+        try:
+            wait(futures.values())
+        except BaseException:  # Ctrl-C: end the commands too, or close() would wait for them
+            for env in self.envs:
+                env.close()
+            raise
+        return {i: future.result() for i, future in futures.items()}
+
+    def _batch(self) -> Any:
+        """The latest observations as one, in fresh arrays."""
+        if any(observation is None for observation in self._observations):
+            raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
+        out: Any = create_empty_array(self.single_observation_space, self.num_envs)
+        return concatenate(self.single_observation_space, self._observations, out)
+
+    def _each(self, actions: Any) -> list[tuple[int, Any]]:
+        """Number the actions, one for each environment."""
+        if isinstance(actions, str | dict):
+            raise ValueError(f"step takes {self.num_envs} actions, found one: {actions!r:.60}")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
+            raise ValueError(f"to be reset first: environments {np.flatnonzero(self._over)}")
+        each = list(iterate(self.action_space, actions))
+        if len(each) != self.num_envs:
+            raise ValueError(f"step takes {self.num_envs} actions, found {len(each)}")
+        return list(enumerate(each))
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed: {len(seed)} seeds for {self.num_envs} environments")
+        return seed
+
+    def _chosen(self, options: dict[str, Any] | None) -> list[int]:
+        """The environments that a reset is for."""
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return list(range(self.num_envs))
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(
+                f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least "
+                f"one True, not {mask!r}"
+            )
+        return [int(i) for i in np.flatnonzero(mask)]
+
+
+class _Thread:
+    """A daemon thread that makes one environment's calls.
+
+    Always the same one, because a sandbox may die with the thread that started it; a daemon, so
+    that a running command doesn't keep the interpreter from exiting.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=_serve, args=(self._calls,), name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+        """Have a function called."""
+        future: Future[Any] = Future()
+        self._calls.put((future, function))
+        return future
+
+    def end(self) -> None:
+        """Let the thread end once its calls are made."""
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+
+def _serve(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
+    while (call := calls.get()) is not None:
+        future, function = call
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+        del call, future, function  # an idle thread keeps no environment alive
+
+
+def _end(threads: Sequence[_Thread]) -> None:
+    for thread in threads:
+        thread.end()
+
+
+def _autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode of a name: ``"next_step"``, or ``"NextStep"`` as Gymnasium spells it."""
+    if isinstance(mode, AutoresetMode):
+        return mode
+    names = {each.name.lower(): each for each in AutoresetMode}
+    names |= {each.value: each for each in AutoresetMode}
+    if mode not in names:
+        raise ValueError(f"autoreset_mode: no such value {mode!r}{nearest(mode, names)}")
+    return names[mode]
+
+
+def _make(
+    arguments: dict[str, Any], wrappers: Sequence[Callable[[Environment], Environment]]
+) -> Environment:
+    env: Environment = MLEEnv(**arguments)
+    for wrap in wrappers:
+        env = wrap(env)
+    return env
+
+
+def _call(env: Environment, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method, or read an attribute that is none."""
+    value = env.get_wrapper_attr(name)
+    return value(*args, **kwargs) if callable(value) else value

@@ -1,0 +1,19 @@
+"""What every test shares: one dataset cache a run, and nothing of the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Datasets are prepared once for all workers of a run, away from the user's own cache."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "mle-gym-cache"
+    os.environ["MLE_GYM_CACHE"] = str(folder)
+    return folder

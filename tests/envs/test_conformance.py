@@ -1,0 +1,136 @@
+"""Gymnasium's customs, for every task that is registered."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.wrappers import (
+    RecordEpisodeStatistics,
+    RecordVideo,
+    TransformAction,
+    TransformObservation,
+    TransformReward,
+)
+
+import mle_gym  # noqa: F401
+from mle_gym.vector import ThreadVectorEnv
+
+IDS = sorted(env_id for env_id in gymnasium.registry if env_id.startswith("mle/"))
+HAND_IN = "cp data/sample_submission.csv submission.csv && submit"
+
+pytestmark = pytest.mark.parametrize("env_id", IDS)
+
+
+def timeless(step: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What ``reset`` or ``step`` returned, without the clocks."""
+    observation, *rest, info = step
+    observation = {name: value for name, value in observation.items() if name != "seconds_left"}
+    return observation, *rest, {name: info[name] for name in info if name != "execution"}
+
+
+def test_gymnasium_s_checker_passes_in_every_render_mode(env_id: str) -> None:
+    env = gymnasium.make(env_id)
+    check_env(env.unwrapped)
+    env.close()
+
+
+def test_equal_seeds_and_actions_give_equal_episodes(env_id: str) -> None:
+    env = gymnasium.make(env_id)
+    actions = ["ls -R data | head", "head -n 3 data/test.csv", {"tool": "list_files"}, HAND_IN]
+    once, twice = (
+        [timeless(env.reset(seed=4)), *(timeless(env.step(action)) for action in actions)]
+        for _ in range(2)
+    )
+    env.close()
+    assert data_equivalence(once, twice, exact=True)
+
+
+def test_the_sample_submission_is_graded_in_the_reward_s_range(env_id: str) -> None:
+    with gymnasium.make(env_id) as env:
+        brief = env.reset(seed=0)[0]["output"]
+        _, reward, terminated, truncated, info = env.step(HAND_IN)
+    assert len(brief) > 500
+    assert (terminated, truncated) == (True, False)
+    assert info["grade"]["valid"], info["grade"]["error_message"]
+    assert 0 <= float(reward) <= 1
+    assert reward == info["grade"]["normalized"]
+
+
+def test_pickles_play_before_and_after_reset(env_id: str) -> None:
+    env = gymnasium.make(env_id)
+    fresh = pickle.loads(pickle.dumps(env))
+    first, _ = env.reset(seed=1)
+    used = pickle.loads(pickle.dumps(env))
+    for copy in (fresh, used):
+        assert copy.spec == env.spec
+        assert copy.reset(seed=1)[0]["output"] == first["output"]
+        copy.close()
+    env.close()
+
+
+def test_the_spec_survives_json(env_id: str) -> None:
+    spec: Any = gymnasium.make(env_id, max_steps=3, render_mode="ansi").spec
+    again: Any = gymnasium.make(EnvSpec.from_json(spec.to_json()))
+    assert again.spec == spec
+    assert again.render_mode == "ansi"
+    assert again.observation_space["steps_left"].n == 4
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("mode", ["ours", "sync", "async"])
+def test_vector_environments_play(env_id: str, mode: str) -> None:
+    choices: dict[str, dict[str, Any]] = {
+        "ours": {},
+        "sync": {"vectorization_mode": "sync"},
+        "async": {"vectorization_mode": "async", "vector_kwargs": {"shared_memory": False}},
+    }
+    envs = gymnasium.make_vec(env_id, num_envs=2, **choices[mode])
+    try:
+        assert isinstance(envs, ThreadVectorEnv) is (mode == "ours")
+        observations, infos = envs.reset(seed=0)
+        assert observations in envs.observation_space
+        assert infos["variant"].tolist() == [0, 0]
+        observations, rewards, terminations, truncations, infos = envs.step((HAND_IN, "echo on"))
+        assert observations in envs.observation_space
+        assert observations["output"][1] == "on\n"
+        assert terminations.tolist() == [True, False]
+        assert not truncations.any()
+        assert rewards.tolist() == [infos["grade"]["normalized"][0], 0.0]
+        assert "grade" not in envs.step(envs.action_space.sample())[4]
+    finally:
+        envs.close()
+
+
+def test_gymnasium_s_wrappers_apply(env_id: str) -> None:
+    env = gymnasium.make(env_id)
+    seen = TransformObservation(env, lambda o: o | {"output": "masked"}, env.observation_space)
+    translated = TransformAction(seen, lambda _: HAND_IN, env.action_space)
+    paid = TransformReward(translated, lambda reward: float(reward) - 1)
+    recorded = RecordEpisodeStatistics(paid)
+    recorded.reset(seed=0)
+    observation, reward, terminated, _, info = recorded.step("replaced")
+    recorded.close()
+    assert terminated
+    assert observation["output"] == "masked"
+    assert reward == info["grade"]["normalized"] - 1
+    assert (info["episode"]["l"], info["episode"]["r"]) == (1, reward)
+
+
+def test_pictures_change_as_the_episode_goes_and_become_a_video(
+    env_id: str, tmp_path: Path
+) -> None:
+    env: Any = gymnasium.make(env_id, render_mode="rgb_array")
+    video: Any = RecordVideo(env, str(tmp_path / "videos"), name_prefix="play")
+    video.reset(seed=0)
+    before = env.render()
+    video.step("echo on")
+    assert not np.array_equal(before, env.render())
+    video.close()
+    assert (tmp_path / "videos" / "play-episode-0.mp4").stat().st_size > 1000
