@@ -1,0 +1,198 @@
+"""From a column of text to checked values: what each declared column type accepts.
+
+``int``
+    Whole numbers within 64 bits. ``1.0`` and ``1e3`` are whole numbers too, since pandas writes
+    them so; ``3.7``, ``True`` and ``False`` are not.
+``float``
+    Finite decimal numbers.
+``probability``
+    Numbers from 0 to 1. Values outside by up to 1e-9 are rounding errors and are clipped.
+``str``
+    Any text, the empty one included, up to 100,000 characters. ``NA``, ``null`` and ``nan`` are
+    words, leading zeros and spaces stay.
+
+Numbers are plain ASCII decimals, with spaces around them or without: no ``1_000``, no ``0x10``, no
+``1,5``. The common case takes a few vectorised passes; the search for the rows to name in an error
+message starts only when one of them fails.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mle_gym.errors import SubmissionError
+from mle_gym.grading.reader import show
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import Column
+
+__all__ = ["LONGEST_VALUE", "PROBABILITY_SLACK", "Values", "check_values", "convert", "offence"]
+
+Values = npt.NDArray[Any]
+"""int64, float64, or objects that are all str."""
+Where = Callable[[int], str]
+"""Names a row by its position in the file, for messages."""
+
+LONGEST_VALUE = 100_000
+"""Characters of one text value."""
+PROBABILITY_SLACK = 1e-9
+"""How far outside [0, 1] a probability may be by rounding."""
+EXACT = 2**53
+"""Up to here every integer is a float of its own."""
+SHOWN = 3
+"""Examples in one message."""
+
+NUMERAL = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
+NUMERAL_BYTES = b"0123456789+-.eE, "
+MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "nil", "nat", "<na>", "?"}
+
+
+def convert(name: str, column: Column, cells: Sequence[str], where: Where) -> Values:
+    """The values of a column of text.
+
+    Raises:
+        SubmissionError: ``missing_value``, ``infinite_value``, ``wrong_type``, ``out_of_range``
+            (beyond 64 bits) or ``value_too_long``.
+    """
+    if column.type == "str":
+        return _texts(name, cells, where)
+    values = _numbers(cells, whole=column.type == "int")
+    if values is None:
+        _explain(name, column, cells, where)
+        values = np.array([_whole(cell) for cell in cells], dtype=np.int64)
+    return values
+
+
+def check_values(name: str, column: Column, values: Values, where: Where) -> Values:
+    """The values, probabilities clipped to [0, 1], if the column's declaration allows them.
+
+    Raises:
+        SubmissionError: ``value_not_allowed`` or ``out_of_range``.
+    """
+    if column.values is not None:
+        wrong = _not_among(column.values, values)
+        if len(wrong):
+            raise offence("value_not_allowed", name, values, wrong, where, expected(column))
+    if column.type == "str":
+        return values
+    low, high, slack = column.min, column.max, 0.0
+    if column.type == "probability":
+        low, high, slack = 0.0, 1.0, PROBABILITY_SLACK
+    outside = np.zeros(len(values), dtype=bool)
+    if low is not None:
+        outside |= values < low - slack
+    if high is not None:
+        outside |= values > high + slack
+    if outside.any():
+        wrong = np.flatnonzero(outside)
+        raise offence("out_of_range", name, values, wrong, where, expected(column))
+    return np.clip(values, 0.0, 1.0) if column.type == "probability" else values
+
+
+def expected(column: Column) -> str:
+    """What a column's cells should be, in words."""
+    if column.values is not None:
+        listed = ", ".join(map(str, column.values[:10]))
+        more = len(column.values) - 10
+        return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+    if column.type == "probability":
+        return "a probability from 0 to 1"
+    kind = {"int": "a whole number", "float": "a number", "str": "text"}[column.type]
+    low, high = column.min, column.max
+    if low is not None and high is not None:
+        return f"{kind} from {low:g} to {high:g}"
+    if low is not None:
+        return f"{kind} of at least {low:g}"
+    return f"{kind} of at most {high:g}" if high is not None else kind
+
+
+def offence(
+    code: str,
+    name: str,
+    found: Sequence[object] | Values,
+    rows: Sequence[int] | npt.NDArray[np.int64],
+    where: Where,
+    wanted: str,
+) -> SubmissionError:
+    """The error for values of one column that won't do, with at most three examples."""
+    examples = ", ".join(f"{show(found[row])} in {where(int(row))}" for row in rows[:SHOWN])
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return SubmissionError(code, f"column {name!r}: found {examples}{more}; expected {wanted}")
+
+
+def _not_among(allowed: Sequence[object], values: Values) -> npt.NDArray[np.int64]:
+    if values.dtype != object:
+        return np.flatnonzero(~np.isin(values, np.array(allowed, dtype=values.dtype)))
+    strange = set(values.tolist()).difference(allowed)
+    if not strange:
+        return np.empty(0, dtype=np.int64)
+    return np.array([row for row, value in enumerate(values) if value in strange], dtype=np.int64)
+
+
+def _texts(name: str, cells: Sequence[str], where: Where) -> Values:
+    if max(map(len, cells)) > LONGEST_VALUE:
+        rows = [row for row, cell in enumerate(cells) if len(cell) > LONGEST_VALUE]
+        wanted = f"at most {LONGEST_VALUE:,} characters"
+        raise offence("value_too_long", name, cells, rows, where, wanted)
+    values = np.empty(len(cells), dtype=object)
+    values[:] = cells
+    return values
+
+
+def _numbers(cells: Sequence[str], *, whole: bool) -> Values | None:
+    """The column as numbers, or None if some cell takes a closer look."""
+    if ",".join(cells).encode().translate(None, NUMERAL_BYTES):
+        return None
+    try:
+        if whole:
+            return np.fromiter(map(int, cells), np.int64, len(cells))
+        values = np.fromiter(map(float, cells), np.float64, len(cells))
+    except (ValueError, OverflowError):
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def _explain(name: str, column: Column, cells: Sequence[str], where: Where) -> None:
+    """Raise the first kind of defect, naming its first rows; return if there is none."""
+    defects = [(row, code) for row, cell in enumerate(cells) if (code := _defect(cell, column))]
+    if not defects:
+        return
+    code = defects[0][1]
+    rows = [row for row, other in defects if other == code]
+    wanted = expected(column)
+    if code == "out_of_range":
+        wanted = "a whole number within 64 bits"
+    if code == "wrong_type" and cells[rows[0]].strip(" ").lower() in ("true", "false"):
+        wanted += " (write booleans as 1 and 0)"
+    raise offence(code, name, cells, rows, where, wanted)
+
+
+def _defect(cell: str, column: Column) -> str | None:
+    word = cell.strip().lower()
+    if word.lstrip("+-") in MISSING or not word.strip("+-"):
+        return "missing_value"
+    if word.lstrip("+-") in ("inf", "infinity"):
+        return "infinite_value"
+    if not NUMERAL.fullmatch(cell):
+        return "wrong_type"
+    if column.type != "int":
+        return "infinite_value" if math.isinf(float(cell)) else None
+    whole = _whole(cell)
+    if whole is None and not float(cell).is_integer():
+        return "infinite_value" if math.isinf(float(cell)) else "wrong_type"
+    return None if whole is not None and -(2**63) <= whole < 2**63 else "out_of_range"
+
+
+def _whole(cell: str) -> int | None:
+    """The integer that a numeral stands for, None if it stands for none."""
+    try:
+        return int(cell)
+    except ValueError:  # a point, an exponent, or more digits than Python converts
+        number = float(cell)
+    return int(number) if number.is_integer() and abs(number) <= EXACT else None

@@ -1,0 +1,142 @@
+"""Ranks, percentiles and medals by Kaggle's rules; the direction is always declared."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from mle_gym.errors import TaskError
+
+__all__ = [
+    "Medal",
+    "Thresholds",
+    "above_median",
+    "load_leaderboard",
+    "medal",
+    "medal_positions",
+    "medal_thresholds",
+    "percentile",
+    "rank",
+]
+
+Medal = Literal["gold", "silver", "bronze", ""]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The scores that earn medals, inclusive, and the median of the leaderboard."""
+
+    gold: float | None = None
+    silver: float | None = None
+    bronze: float | None = None
+    median: float | None = None
+
+    def to_dict(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def medal_positions(teams: int) -> tuple[int, int, int]:
+    """The last places, counted from 1, that earn gold, silver and bronze among so many teams.
+
+    Kaggle's rule (kaggle.com/progression). Small boards overlap: with fewer than five teams the
+    first place alone earns gold, and no place is silver.
+    """
+    if teams < 1:
+        raise ValueError(f"expected a leaderboard of at least one team, found {teams}")
+    if teams < 100:
+        return max(1, teams // 10), max(1, teams // 5), max(1, 2 * teams // 5)
+    if teams < 250:
+        return 10, teams // 5, 2 * teams // 5
+    gold = 10 + teams // 500
+    return (gold, 50, 100) if teams < 1000 else (gold, teams // 20, teams // 10)
+
+
+def medal_thresholds(scores: Sequence[float], higher_is_better: bool) -> Thresholds:
+    """The scores at the last places that earn each medal, and the median.
+
+    Args:
+        scores: Of all teams, in any order.
+        higher_is_better: The metric's direction.
+    """
+    ranked = sorted(scores, reverse=higher_is_better)
+    gold, silver, bronze = medal_positions(len(ranked))
+    return Thresholds(ranked[gold - 1], ranked[silver - 1], ranked[bronze - 1], median(ranked))
+
+
+def medal(score: float, thresholds: Thresholds, higher_is_better: bool) -> Medal:
+    """The best medal that a score earns; a threshold itself is enough."""
+    names: tuple[Medal, ...] = ("gold", "silver", "bronze")
+    for name in names:
+        threshold = getattr(thresholds, name)
+        if threshold is not None and not _better(threshold, score, higher_is_better):
+            return name
+    return ""
+
+
+def above_median(score: float, thresholds: Thresholds, higher_is_better: bool) -> bool | None:
+    """Whether a score is better than the median, not just equal; None where that is unknown."""
+    if thresholds.median is None:
+        return None
+    return _better(score, thresholds.median, higher_is_better)
+
+
+def rank(score: float, scores: Sequence[float], higher_is_better: bool) -> int:
+    """The place, counted from 1, that a score would take; teams with the same score share it."""
+    return 1 + sum(_better(other, score, higher_is_better) for other in scores)
+
+
+def percentile(score: float, scores: Sequence[float], higher_is_better: bool) -> float:
+    """The fraction of teams that a score beats, 0 to 1; teams with the same score don't count."""
+    if not scores:
+        raise ValueError("expected a leaderboard of at least one team, found none")
+    return sum(_better(score, other, higher_is_better) for other in scores) / len(scores)
+
+
+def load_leaderboard(path: Path) -> tuple[float, ...]:
+    """The scores of a leaderboard file: a CSV with a column ``score``, a row a team.
+
+    Raises:
+        TaskError: Not such a file; names the line.
+    """
+    try:
+        return _load(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise TaskError(f"{path}: expected a readable file, found: {error.strerror}") from None
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, _mtime_ns: int) -> tuple[float, ...]:
+    scores = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file, strict=True)
+            if "score" not in (rows.fieldnames or ()):
+                raise TaskError(f"{path}: expected a column 'score', found {rows.fieldnames}")
+            for row in rows:
+                scores.append(_score(row["score"], path, rows.line_num))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise TaskError(f"{path}: expected a CSV file in UTF-8, found: {error}") from None
+    if not scores:
+        raise TaskError(f"{path}: expected at least one team, found no rows")
+    return tuple(scores)
+
+
+def _score(text: str | None, path: Path, line: int) -> float:
+    try:
+        score = float(text or "")
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise TaskError(f"{path}: line {line}: score: expected a finite number, found {text!r}")
+    return score
+
+
+def _better(score: float, other: float, higher_is_better: bool) -> bool:
+    return score > other if higher_is_better else score < other

@@ -1,0 +1,94 @@
+"""What grading gives back: plain values that survive JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from mle_gym.errors import MleGymError
+from mle_gym.grading.leaderboard import Medal
+
+__all__ = ["Grade", "Validation"]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Whether a submission can be graded; says nothing about how good it is."""
+
+    valid: bool
+    code: str = ""
+    """Short machine-readable reason, such as ``"duplicate_ids"``; empty if valid."""
+    message: str = ""
+    """What was found, what was expected, and where; empty if valid."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How good one submission is."""
+
+    task: str
+    """The task's id, such as ``"titanic"``."""
+    variant: int
+    valid: bool
+    metric: str
+    higher_is_better: bool
+    error_code: str = ""
+    """Why it is not valid, such as ``"missing_submission"``; empty if it is."""
+    error_message: str = ""
+    score: float | None = None
+    """The metric on the private part of the answers; None if not valid."""
+    normalized: float = 0.0
+    """The score from 0 (the task's worst) to 1 (its best), clipped; 0 if not valid."""
+    public_score: float | None = None
+    """The metric on the public part; None if there is none."""
+    rank: int | None = None
+    """The place it would take on the leaderboard, from 1; None without leaderboard or score."""
+    percentile: float | None = None
+    """The fraction of the leaderboard it beats, 0 to 1."""
+    medal: Medal = ""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """``gold``, ``silver``, ``bronze`` and ``median``, as far as the task has them."""
+    beats_median: bool | None = None
+    """None if the task has no median."""
+    beats_floor: bool | None = None
+    """Whether it beats the sample submission's score; None if the task doesn't say that one."""
+    rows: int = 0
+    """Rows of the submission, public and private; 0 if not valid."""
+    sha256: str = ""
+    """Of the submission's bytes; empty if there was none."""
+    dataset: str = ""
+    """The dataset's digest; empty if answers were handed in."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what made this grade: ``mle_gym``, ``scikit-learn``, ``numpy``, ``pandas``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, safe for JSON: no NaN, no infinity."""
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                values[name] = None
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The grade that :meth:`to_dict` made these of.
+
+        Raises:
+            ValueError: Unknown or missing fields; names them.
+        """
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(values.keys() - known):
+            raise _BadGrade(f"not a grade: unknown fields {', '.join(unknown)}")
+        if missing := sorted(known - values.keys()):
+            raise _BadGrade(f"not a grade: missing fields {', '.join(missing)}")
+        return cls(**values)
+
+
+class _BadGrade(MleGymError, ValueError):
+    """Not what :meth:`Grade.to_dict` makes."""

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.tasks.spec import TaskSpec
+
+TASK = """
+id = "toy"
+title = "Toy"
+kind = "other"
+[data]
+loader = "files"
+ref = "raw.csv"
+target = [{targets}]
+test_size = 4
+[submission]
+columns = {{ {columns} }}
+sum_to_one = [{sum_to_one}]
+[grade]
+metric = "{metric}"
+worst = {worst}
+best = {best}
+params = {{ {params} }}
+{tables}
+"""
+
+
+@pytest.fixture
+def make_task(tmp_path: Path) -> Callable[..., TaskSpec]:
+    """A task in its own folder; ``grade`` is the text of a grade.py."""
+
+    def make(
+        columns: str = 'id = "int", y = { values = [0, 1] }',
+        metric: str = "accuracy",
+        worst: float = 0.0,
+        best: float = 1.0,
+        params: str = "",
+        tables: str = "",
+        sum_to_one: str = "",
+        targets: str = '"y"',
+        grade: str | None = None,
+        leaderboard: str | None = None,
+    ) -> TaskSpec:
+        folder = tmp_path / "toy"
+        folder.mkdir(exist_ok=True)
+        (folder / "raw.csv").write_text("id,x,y\n1,1,1\n")
+        (folder / "description.md").write_text("A toy.")
+        text = TASK.format(
+            columns=columns,
+            metric=metric,
+            worst=worst,
+            best=best,
+            params=params,
+            tables=tables,
+            sum_to_one=sum_to_one,
+            targets=targets,
+        )
+        (folder / "task.toml").write_text(text)
+        if grade is not None:
+            (folder / "grade.py").write_text(grade)
+        if leaderboard is not None:
+            (folder / "leaderboard.csv").write_text(leaderboard)
+        return TaskSpec.load(folder)
+
+    return make
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> Callable[[TaskSpec, str], Dataset]:
+    """A prepared dataset with these answers."""
+
+    def make(task: TaskSpec, answers: str) -> Dataset:
+        private = tmp_path / "private"
+        private.mkdir(exist_ok=True)
+        (private / "answers.csv").write_text(answers)
+        return Dataset(task, DatasetOptions(), tmp_path / "public", private, "d1gest")
+
+    return make

@@ -1,0 +1,118 @@
+"""Tasks that bring their own ``grade.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mle_gym.errors import TaskError
+from mle_gym.grading import Grader
+from mle_gym.tasks.dataset import Dataset
+from mle_gym.tasks.spec import TaskSpec
+
+ANSWERS = "id,y,Usage\n1,3,Public\n2,5,Private\n3,7,Private\n"
+PERFECT = b"id,y\n1,3\n2,5\n3,7\n"
+
+
+@pytest.fixture
+def grader(
+    make_task: Callable[..., TaskSpec], make_dataset: Callable[[TaskSpec, str], Dataset]
+) -> Callable[[str], Grader]:
+    def make(program: str) -> Grader:
+        task = make_task('id = "int", y = "int"', "own", 10.0, 0.0, grade=program)
+        return Grader(make_dataset(task, ANSWERS))
+
+    return make
+
+
+def test_it_sees_the_ids_and_the_rows_of_one_part(grader: Callable[[str], Grader]) -> None:
+    program = """
+def grade(submission, answers):
+    assert list(submission.columns) == list(answers.columns) == ["id", "y"]
+    assert list(submission["id"]) == list(answers["id"])
+    assert list(submission.index) == list(range(len(answers)))
+    return (submission["y"] - answers["y"]).abs().sum()
+"""
+    result = grader(program).grade(b"y,id\n9,3\n4,2\n3,1\n")
+    assert (result.score, result.public_score, result.normalized) == (3.0, 0.0, 0.7)
+    assert (result.metric, result.higher_is_better) == ("own", False)
+
+
+def test_it_may_write_to_its_tables(grader: Callable[[str], Grader]) -> None:
+    program = """
+def grade(submission, answers):
+    error = float((submission["y"] - answers["y"]).abs().sum())
+    submission["y"] = answers["y"] = 0
+    return error
+"""
+    toy = grader(program)
+    assert toy.grade(b"id,y\n1,3\n2,5\n3,8\n").score == 1.0
+    assert toy.grade(b"id,y\n1,3\n2,5\n3,8\n").score == 1.0
+
+
+REFUSALS = {
+    "ValueError": ("raise ValueError('y must be odd')", "refused", "y must be odd"),
+    "SubmissionError": (
+        "from mle_gym.errors import SubmissionError; raise SubmissionError('even', 'y is even')",
+        "even",
+        "y is even",
+    ),
+    "NaN": ("return float('nan')", "score_not_finite", "the score of this submission is nan"),
+    "inf": ("return float('inf')", "score_not_finite", "is inf"),
+    "KeyError": ("return {5: 1, 7: 1}[4]", "refused", "failed on this submission (KeyError)"),
+    "a library's ValueError": ("parse(answers)", "refused", "failed on this submission (JSON"),
+}
+
+
+@pytest.mark.parametrize(("action", "code", "message"), REFUSALS.values(), ids=list(REFUSALS))
+def test_what_it_refuses_is_not_valid(
+    grader: Callable[[str], Grader], action: str, code: str, message: str
+) -> None:
+    program = f"""
+import json
+
+def grade(submission, answers):
+    if (submission["y"] % 2 == 0).any():
+        {action}
+    return 0.0
+
+def parse(answers):
+    return json.loads("answers were " + str(list(answers.y)))
+"""
+    toy = grader(program)
+    result = toy.grade(b"id,y\n1,3\n2,4\n3,7\n")
+    assert (result.valid, result.error_code, result.normalized) == (False, code, 0.0)
+    assert message in result.error_message
+    assert "answers were" not in result.error_message
+    assert toy.grade(PERFECT).score == 0.0
+
+
+BROKEN = {
+    "syntax": ("def grade(:", r"grade\.py: expected Python that runs"),
+    "import": ("import no_such_module", "no_such_module"),
+    "no function": ("x = 1", "expected a function of that name"),
+    "text": ("def grade(a, b): return 'good'", "grade: expected a number, found str"),
+    "nothing": ("def grade(a, b): pass", "expected a number, found NoneType"),
+    "a truth value": ("def grade(a, b): return True", "expected a number, found bool"),
+    "an error on everything": (
+        "def grade(a, b): raise ValueError('bad')",
+        r"failed on the answers themselves: ValueError\('bad'\)",
+    ),
+    "NaN on everything": ("def grade(a, b): return float('nan')", "failed on the answers"),
+    "a wrong signature": ("def grade(a): return 1", "failed on the answers themselves: TypeError"),
+}
+
+
+@pytest.mark.parametrize(("program", "message"), BROKEN.values(), ids=list(BROKEN))
+def test_a_broken_grade_py_is_the_tasks_fault(
+    grader: Callable[[str], Grader], program: str, message: str
+) -> None:
+    with pytest.raises(TaskError, match=message):
+        grader(program).grade(PERFECT)
+
+
+def test_nothing_is_left_beside_it(grader: Callable[[str], Grader]) -> None:
+    toy = grader("def grade(submission, answers): return 1.0")
+    assert toy.grade(PERFECT).score == 1.0
+    assert not list(toy._task.folder.glob("__pycache__"))

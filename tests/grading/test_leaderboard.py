@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mle_gym.errors import TaskError
+from mle_gym.grading.leaderboard import (
+    Thresholds,
+    above_median,
+    load_leaderboard,
+    medal,
+    medal_positions,
+    medal_thresholds,
+    percentile,
+    rank,
+)
+
+
+@pytest.mark.parametrize(
+    ("teams", "positions"),
+    [
+        (1, (1, 1, 1)),
+        (4, (1, 1, 1)),
+        (5, (1, 1, 2)),
+        (10, (1, 2, 4)),
+        (19, (1, 3, 7)),
+        (99, (9, 19, 39)),
+        (100, (10, 20, 40)),
+        (249, (10, 49, 99)),
+        (250, (10, 50, 100)),
+        (499, (10, 50, 100)),
+        (500, (11, 50, 100)),
+        (999, (11, 50, 100)),
+        (1000, (12, 50, 100)),
+        (1019, (12, 50, 101)),
+        (1020, (12, 51, 102)),
+        (8751, (27, 437, 875)),
+    ],
+)
+def test_medals_go_to_kaggles_places(teams: int, positions: tuple[int, int, int]) -> None:
+    assert medal_positions(teams) == positions
+
+
+def test_thresholds_are_the_scores_at_those_places() -> None:
+    scores = [place / 100 for place in range(1, 101)]
+    random.Random(0).shuffle(scores)
+    assert medal_thresholds(scores, True) == Thresholds(0.91, 0.81, 0.61, 0.505)
+    assert medal_thresholds(scores, False) == Thresholds(0.10, 0.20, 0.40, 0.505)
+    assert medal_thresholds([0.5], True) == Thresholds(0.5, 0.5, 0.5, 0.5)
+
+
+def test_an_empty_leaderboard_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one team"):
+        medal_thresholds([], True)
+    with pytest.raises(ValueError, match="at least one team"):
+        percentile(1.0, [], True)
+
+
+THRESHOLDS = Thresholds(gold=0.9, silver=0.8, bronze=0.7, median=0.5)
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [(0.95, "gold"), (0.9, "gold"), (0.89, "silver"), (0.8, "silver"), (0.7, "bronze"), (0.69, "")],
+)
+def test_thresholds_are_inclusive(score: float, expected: str) -> None:
+    assert medal(score, THRESHOLDS, True) == expected
+    mirrored = Thresholds(-0.9, -0.8, -0.7, -0.5)
+    assert medal(-score, mirrored, False) == expected
+
+
+def test_the_median_must_be_beaten() -> None:
+    assert above_median(0.51, THRESHOLDS, True) is True
+    assert above_median(0.5, THRESHOLDS, True) is False
+    assert above_median(0.5, THRESHOLDS, False) is False
+    assert above_median(0.49, THRESHOLDS, False) is True
+    assert above_median(0.5, Thresholds(), True) is None
+
+
+def test_equal_thresholds_give_the_better_medal_and_none_gives_none() -> None:
+    assert medal(1.0, Thresholds(1.0, 1.0, 1.0), True) == "gold"
+    assert medal(0.95, Thresholds(0.9566, 0.95, 0.95), True) == "silver"
+    assert medal(1.0, Thresholds(), True) == ""
+
+
+def test_ties_share_a_place_and_do_not_count_as_beaten() -> None:
+    board = [0.9, 0.8, 0.8, 0.7]
+    assert [rank(score, board, True) for score in (1.0, 0.9, 0.8, 0.7, 0.1)] == [1, 1, 2, 4, 5]
+    assert [percentile(s, board, True) for s in (1.0, 0.9, 0.8, 0.7)] == [1.0, 0.75, 0.25, 0.0]
+    assert rank(0.7, board, False) == 1
+    assert percentile(0.75, board, False) == 0.75
+
+
+SCORES = st.lists(st.floats(-10, 10), min_size=1, max_size=300)
+
+
+@given(SCORES, st.booleans(), st.floats(-10, 10))
+def test_a_medal_depends_on_the_place_alone(board: list[float], higher: bool, score: float) -> None:
+    gold, silver, bronze = medal_positions(len(board))
+    place = rank(score, board, higher)
+    thresholds = medal_thresholds(board, higher)
+    if medal(score, thresholds, higher) == "gold":
+        assert place <= gold
+    elif medal(score, thresholds, higher) == "silver":
+        assert gold < place <= silver
+    elif medal(score, thresholds, higher) == "bronze":
+        assert silver < place <= bronze
+    else:
+        assert place > bronze
+    beaten = round(percentile(score, board, higher) * len(board))
+    assert 0 <= beaten <= len(board) - (place - 1)
+
+
+def test_leaderboard_files(tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.csv"
+    path.write_text("team,score\na,0.5\nb,0.7\n")
+    assert load_leaderboard(path) == (0.5, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"team,points\na,1\n", r"expected a column 'score', found \['team', 'points'\]"),
+        (b"score\n", "at least one team"),
+        (b"score\n0.5\nhigh\n", "line 3: score: expected a finite number, found 'high'"),
+        (b"team,score\na,nan\n", "line 2: score: expected a finite number, found 'nan'"),
+        (b"team,score\na\n", "line 2: score: expected a finite number, found None"),
+        (b"score\n\xff\n", "expected a CSV file in UTF-8"),
+    ],
+)
+def test_broken_leaderboards_name_the_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "leaderboard.csv"
+    path.write_bytes(content)
+    with pytest.raises(TaskError, match=message):
+        load_leaderboard(path)
+
+
+def test_a_missing_leaderboard_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"board\.csv: expected a readable file"):
+        load_leaderboard(tmp_path / "board.csv")
+
+
+def test_a_leaderboard_may_be_written_by_csv(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows([["score", "team"], [0.25, 'a, "b"']])
+    assert load_leaderboard(path) == (0.25,)
