@@ -1,0 +1,1 @@
+"""Tasks: what a task folder says, where tasks are found, and the datasets made of them."""

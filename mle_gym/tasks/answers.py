@@ -1,0 +1,138 @@
+"""The answers, which are a perfect submission, and the sample submission, which is a null one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+from mle_gym.tasks.consistency import class_columns
+from mle_gym.tasks.splits import nested_order, strata
+from mle_gym.tasks.tables import kind
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mle_gym.tasks.schema import Column
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = [
+    "USAGE",
+    "check_answers",
+    "label_columns",
+    "make_answers",
+    "sample_submission",
+    "with_usage",
+]
+
+USAGE = "Usage"
+"""The answers' last column: which rows give feedback ("Public") and which the result."""
+
+
+def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:
+    """Id and targets of the test rows, or one 0/1 column a class, as a perfect submission.
+
+    Raises:
+        DatasetError: A class of the target has no column in the submission, or a column no class.
+    """
+    submission = task.submission
+    if not class_columns(task):
+        return test[list(submission.columns)]
+    (target,) = task.data.target or ("",)
+    columns = label_columns(task, sorted({str(value) for value in test[target]}))
+    one_hot = {name: (test[target].map(str) == label) for label, name in columns.items()}
+    return test[[submission.id]].assign(
+        **{
+            name: one_hot[name].astype(int) if name in one_hot else 0
+            for name in submission.predicted
+        }
+    )
+
+
+def label_columns(task: TaskSpec, labels: list[str]) -> dict[str, str]:
+    """The submission's probability column of each class.
+
+    Raises:
+        DatasetError: A class has no column.
+    """
+    (target,) = task.data.target or ("",)
+    columns = {}
+    for label in labels:
+        names = [n for n in (label, f"{target}_{label}") if n in task.submission.predicted]
+        if not names:
+            raise DatasetError(
+                f"{task.folder / 'task.toml'}: submission.columns: expected a column {label!r} or "
+                f"'{target}_{label}' for that class, found {', '.join(task.submission.predicted)}"
+            )
+        columns[label] = names[0]
+    return columns
+
+
+def check_answers(task: TaskSpec, answers: pd.DataFrame) -> None:
+    """Check that the answers are a submission that the task's own schema accepts.
+
+    Raises:
+        DatasetError: Names the column and the first value that doesn't fit.
+    """
+    columns = task.submission.columns
+    found = [name for name in answers.columns if name != USAGE]
+    if found != list(columns):
+        raise DatasetError(
+            f"{task.id}: the answers' columns: expected {list(columns)}, found {found}"
+        )
+    ids = answers[task.submission.id]
+    if ids.duplicated().any() or not len(answers):
+        raise DatasetError(f"{task.id}: the answers: expected rows with ids that differ")
+    for name, column in columns.items():
+        problem = _misfit(answers[name], column)
+        if problem:
+            where = task.folder / "task.toml"
+            raise DatasetError(f"{where}: submission.columns.{name}: the answers have {problem}")
+
+
+def _misfit(values: pd.Series[Any], column: Column) -> str:
+    """What about the true values contradicts the column's declaration; empty if nothing."""
+    if column.type != "str" and values.isna().any():
+        return "missing values"
+    found = kind(values)
+    if column.type == "str":
+        if column.values is None:
+            return ""
+        unknown = set(map(str, values.fillna(""))) - set(map(str, column.values))
+        return f"{sorted(unknown)[0]!r}, which is none of its values" if unknown else ""
+    if found not in (("integer",) if column.type == "int" else ("integer", "number")):
+        return f"{found} values, not {column.type}"
+    if column.values is not None and not values.isin(column.values).all():
+        unknown = set(values) - set(column.values)
+        return f"{sorted(unknown)[0]!r}, which is none of its values"
+    low = 0.0 if column.type == "probability" else column.min
+    high = 1.0 if column.type == "probability" else column.max
+    if low is not None and values.min() < low:
+        return f"{values.min()}, below {low}"
+    if high is not None and values.max() > high:
+        return f"{values.max()}, above {high}"
+    return ""
+
+
+def with_usage(
+    task: TaskSpec, answers: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:  # fmt: skip
+    """Answers whose last column says which rows are public; stratified where the split is."""
+    import numpy as np
+
+    if USAGE in answers.columns:
+        return answers
+    labels = strata(answers, task.submission.predicted) if task.data.stratify else None
+    order = nested_order(labels, rng, len(answers))
+    public = min(round(task.grade.public_fraction * len(answers)), len(answers) - 1)
+    usage = np.full(len(answers), "Private", dtype=object)
+    usage[order[:public]] = "Public"
+    return answers.assign(**{USAGE: usage})
+
+
+def sample_submission(task: TaskSpec, answers: pd.DataFrame) -> pd.DataFrame:
+    """A valid submission that knows nothing: the answers' ids and each column's sample value."""
+    submission = task.submission
+    return answers[[submission.id]].assign(
+        **{name: submission.sample_value(name) for name in submission.predicted}
+    )

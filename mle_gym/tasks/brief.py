@@ -1,0 +1,228 @@
+"""The brief: all that an agent is told of its task, written once for every task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mle_gym.sandbox.base import Limits
+    from mle_gym.tasks.dataset import Dataset
+    from mle_gym.tasks.schema import Column, SubmissionSpec
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["brief"]
+
+MOST_COLUMNS = 60
+"""Columns of one table that are listed; a wider table is cut with a note."""
+FOLDER = "data"
+"""Where the workspace holds the public files."""
+
+
+def brief(
+    dataset: Dataset,
+    *,
+    feedback: str,
+    max_steps: int,
+    time_limit: float,
+    limits: Limits,
+    score_calls: int,
+) -> str:
+    """What an episode opens with, as Markdown.
+
+    Args:
+        dataset: The prepared task.
+        feedback: ``"none"``, ``"validate"`` or ``"score"``: which commands there are.
+        max_steps: Actions in the episode.
+        time_limit: Wall clock of the episode in seconds.
+        limits: What the sandbox may use.
+        score_calls: How often ``score`` may be called.
+
+    Raises:
+        DatasetError: The dataset's files are gone.
+    """
+    task, manifest = dataset.task, dataset.manifest
+    sections = (
+        f"# {task.title}\n\n{task.description}",
+        _data(task, manifest),
+        _scoring(task, feedback),
+        _submission(task.submission, manifest),
+        _limits(max_steps, time_limit, limits, task.submission),
+        _commands(task, feedback, score_calls),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _data(task: TaskSpec, manifest: dict[str, Any]) -> str:
+    lines = [
+        "## Data",
+        "",
+        f"The files are in `{FOLDER}/`, which is read-only; paths are relative to the folder that "
+        "commands start in.",
+    ]
+    tables = dict(manifest["tables"])
+    train, test = tables.pop("train.csv", None), tables.pop("test.csv", None)
+    tables.pop("sample_submission.csv", None)
+    if train:
+        lines += ["", f"`{FOLDER}/train.csv`: {_size(train)}.", "", *_columns(train)]
+    if test:
+        lines += ["", f"`{FOLDER}/test.csv`: {_test(train, test)}."]
+    for name, table in tables.items():
+        lines += ["", f"`{FOLDER}/{name}`: {_size(table)}.", "", *_columns(table)]
+    for name, folder in manifest["folders"].items():
+        lines += ["", f"`{FOLDER}/{name}/`: {_files(folder)}."]
+    for other in manifest["others"]:
+        if other["name"] != "description.md":  # its text opens the brief
+            lines += ["", f"`{FOLDER}/{other['name']}`: {_bytes(other['bytes'])}."]
+    sample = "a submission in the right format, worth nothing"
+    return "\n".join([*lines, "", f"`{FOLDER}/sample_submission.csv`: {sample}."])
+
+
+def _size(table: dict[str, Any]) -> str:
+    return f"{_count(table['rows'], 'row')}, {_count(len(table['columns']), 'column')}"
+
+
+def _test(train: dict[str, Any] | None, test: dict[str, Any]) -> str:
+    """The test table, by how its columns differ from those of the training table."""
+    names = [column["name"] for column in test["columns"]]
+    before = [column["name"] for column in train["columns"]] if train else []
+    left_out = [name for name in before if name not in names]
+    if train and left_out and all(name in before for name in names):
+        without = ", ".join(f"`{name}`" for name in left_out)
+        return f"{_count(test['rows'], 'row')} to predict; the same columns but {without}"
+    return "\n".join([f"{_size(test)}", "", *_columns(test)])
+
+
+def _columns(table: dict[str, Any]) -> list[str]:
+    shown = table["columns"][:MOST_COLUMNS]
+    rows = [
+        f"| `{column['name']}` | {column['kind']} | {column['missing'] or ''} | "
+        f"{column['values'].replace('|', chr(92) + '|')} |"
+        for column in shown
+    ]
+    head = ["| column | type | missing | values |", "|---|---|---|---|"]
+    more = len(table["columns"]) - len(shown)
+    return [*head, *rows, *([f"| … {more} more columns | | | |"] if more else [])]
+
+
+def _files(folder: dict[str, Any]) -> str:
+    example = f", such as `{FOLDER}/{folder['example']}`" if folder["example"] else ""
+    return f"{_count(folder['files'], 'file')}, {_bytes(folder['bytes'])} in all{example}"
+
+
+def _scoring(task: TaskSpec, feedback: str) -> str:
+    grade = task.grade
+    direction = "higher" if grade.higher_is_better else "lower"
+    lines = ["## Scoring", "", f"The metric is {_metric(task)}; **{direction} is better**."]
+    if (grade.worst, grade.best) != (0.0, 1.0):
+        lines[-1] += (
+            f" On the scale from 0 to 1 that results are compared on, a score of {grade.best:g} "
+            f"is 1, a score of {grade.worst:g} or worse is 0, and scores between are in proportion."
+        )
+    if feedback == "score" and grade.public_fraction:
+        share = f"{grade.public_fraction:.0%}"
+        lines += [
+            "",
+            f"A fixed {share} of the test rows, which you are not told, gives the feedback of "
+            "`score`. Your result is computed on the other rows, so a model that was chosen by "
+            "that feedback alone may do worse in the end; validate on your own held-out rows too.",
+        ]
+    return "\n".join(lines)
+
+
+def _metric(task: TaskSpec) -> str:
+    from mle_gym.grading.metrics import METRICS
+
+    metric = METRICS.get(task.grade.metric)
+    title = metric.title if metric and not task.hook("grade") else task.grade.metric
+    params = ", ".join(f"{name} = {value}" for name, value in task.grade.params.items())
+    return f"**{title}**" + (f" ({params})" if params else "")
+
+
+def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
+    rows = _count(manifest["answers"], "row")
+    lines = [
+        "## Submission",
+        "",
+        f"Write a CSV file `{spec.filename}` (UTF-8, comma-separated, with a header) of {rows}: "
+        f"each `{spec.id}` of the test data once, in any order. Columns:",
+        "",
+        *(f"- `{name}`: {_rule(spec, name, column)}" for name, column in spec.columns.items()),
+    ]
+    if spec.sum_to_one:
+        names = ", ".join(f"`{name}`" for name in spec.sum_to_one)
+        lines += ["", f"In every row {names} sum to 1."]
+    first = f"`{FOLDER}/sample_submission.csv` begins like this:"
+    return "\n".join([*lines, "", first, "", "```", manifest["sample"].rstrip("\n"), "```"])
+
+
+def _rule(spec: SubmissionSpec, name: str, column: Column) -> str:
+    """What a column's values may be, in words."""
+    if name == spec.id:
+        return "the row that is predicted"
+    if column.values is not None:
+        return f"one of {', '.join(f'`{value}`' for value in column.values)}"
+    if column.type == "probability":
+        return "a probability, from 0 to 1"
+    words = {"int": "an integer", "float": "a number", "str": "text"}[column.type]
+    if column.min is not None and column.max is not None:
+        return f"{words} from {column.min:g} to {column.max:g}"
+    if column.min is not None:
+        return f"{words}, at least {column.min:g}"
+    if column.max is not None:
+        return f"{words}, at most {column.max:g}"
+    return words
+
+
+def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionSpec) -> str:
+    cpus = f"{limits.cpus:g} CPU{'' if limits.cpus == 1 else 's'}"
+    return "\n".join(
+        [
+            "## Limits",
+            "",
+            f"- {_count(max_steps, 'step')} (every action is one) and {_duration(time_limit)} of "
+            "wall-clock time, whichever ends first. Then "
+            f"`{spec.filename}` is graded as it is, so write one early and improve it.",
+            f"- {cpus}, {_bytes(limits.memory_mb * 2**20)} of memory, "
+            f"{_bytes(limits.disk_mb * 2**20)} of disk. A process beyond the memory is killed.",
+            f"- Of a long output you see the head and the tail: {limits.output_bytes:,} bytes.",
+            f"- A submission has at most {_bytes(spec.max_bytes)}.",
+        ]
+    )
+
+
+def _commands(task: TaskSpec, feedback: str, score_calls: int) -> str:
+    file = task.submission.filename
+    lines = ["## Commands", "", "Beside the usual tools and `python`, the shell has:", ""]
+    if feedback in ("validate", "score"):
+        lines.append(
+            f"- `validate {file}`: says whether the file is a valid submission, and if not, why. "
+            "Gives no score; as often as you like."
+        )
+    if feedback == "score":
+        lines.append(
+            f"- `score {file}`: the score on the public part of the test rows; "
+            f"{_count(score_calls, 'call')} in all."
+        )
+    lines.append(f"- `submit {file}`: hands the file in for grading and ends the episode. Final.")
+    return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _bytes(number: int) -> str:
+    value = float(number)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.3g} {unit}"
+        value /= 1024
+    return f"{value:.3g} GiB" if value < 1000 else f"{value:,.0f} GiB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:g} seconds"
+    if seconds < 7200:
+        return f"{seconds / 60:.3g} minutes"
+    return f"{seconds / 3600:.3g} hours"

@@ -1,0 +1,199 @@
+"""Makes a dataset's files: the slow part of ``prepare``, run once for each."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+from mle_gym.tasks.answers import check_answers, make_answers, sample_submission, with_usage
+from mle_gym.tasks.cache import FULL_DISK
+from mle_gym.tasks.describe import describe
+from mle_gym.tasks.hooks import load_hook
+from mle_gym.tasks.obfuscate import obfuscate
+from mle_gym.tasks.problems import did_you_mean
+from mle_gym.tasks.sources import load_raw
+from mle_gym.tasks.splits import generator, nested_order, split_variant, strata
+from mle_gym.tasks.tables import canonical, read_csv, write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mle_gym.tasks.dataset import DatasetOptions
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["build", "clean"]
+
+
+def build(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, Any]:
+    """Fill ``folder/public`` and ``folder/private``; returns the manifest.
+
+    Raises:
+        DatasetError: The data can't be had, or don't fit what the task says of them.
+    """
+    public, private = folder / "public", folder / "private"
+    public.mkdir()
+    private.mkdir(mode=0o700)
+    (public / "description.md").write_text(f"{task.description}\n", encoding="utf-8")
+    raw = folder / "raw"
+    raw.mkdir()
+    table = _raw_table(task, options)
+    if table is not None and task.data.test_size is not None:
+        table = _write_split(task, options, table, public, private)
+    if task.hook("prepare"):
+        _run_hook(task, options, _raw_folder(task, table, raw), public, private)
+    _remove(raw)
+    _complete(task, options, public, private)
+    effective = obfuscate(task, public, private) if options.obfuscate else {}
+    identity = {"task": task.id, "variant": options.variant, "effective": effective}
+    return identity | describe(public, private)
+
+
+def clean(task: TaskSpec, table: pd.DataFrame) -> pd.DataFrame:
+    """The raw table with ``drop``, ``rename`` and ``labels`` applied, and its target checked.
+
+    Raises:
+        DatasetError: A column that these fields name is missing, or a target value.
+    """
+    data = task.data
+    _expect(task, "drop", data.drop, table)
+    _expect(task, "rename", data.rename, table)
+    table = table.drop(columns=list(data.drop)).rename(columns=data.rename)
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DatasetError(f"{_where(task)}: data.rename: {twice[0]!r} is the name of two columns")
+    _expect(task, "target", data.target or (), table)
+    _expect(task, "strong", data.strong, table)
+    for name in data.target or ():
+        missing = int(table[name].isna().sum())
+        if missing:
+            raise DatasetError(
+                f"{_where(task)}: data.target: expected a value in every row of {name!r}, "
+                f"found {missing} rows without"
+            )
+        if data.labels:
+            table = table.assign(**{name: _relabel(task, table[name])})
+    return canonical(table)
+
+
+def _where(task: TaskSpec) -> Path:
+    return task.folder / "task.toml"
+
+
+def _expect(task: TaskSpec, field: str, names: Any, table: pd.DataFrame) -> None:
+    for name in names:
+        if name not in table.columns:
+            hint = did_you_mean(name, table.columns)
+            known = hint or f"; the data have {', '.join(table.columns)}"
+            raise DatasetError(f"{_where(task)}: data.{field}: no column {name!r}{known}")
+
+
+def _relabel(task: TaskSpec, column: pd.Series[Any]) -> pd.Series[Any]:
+    labels = task.data.labels
+    unknown = sorted({str(value) for value in column} - labels.keys())
+    if unknown:
+        raise DatasetError(
+            f"{_where(task)}: data.labels: expected every value of the target, "
+            f"missing {', '.join(map(repr, unknown))}"
+        )
+    return column.map(lambda value: labels[str(value)])
+
+
+def _raw_table(task: TaskSpec, options: DatasetOptions) -> pd.DataFrame | None:
+    """The cleaned table; None for a folder of files, which only ``prepare.py`` understands."""
+    if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
+        return None
+    return clean(task, load_raw(task, options.variant))
+
+
+def _raw_folder(task: TaskSpec, table: pd.DataFrame | None, scratch: Path) -> Path:
+    """What ``prepare.py`` gets as ``raw``: the task's own folder of files, or ``raw.csv``."""
+    if table is None:
+        return task.folder / task.data.ref
+    write_csv(table, scratch / "raw.csv")
+    return scratch
+
+
+def _write_split(
+    task: TaskSpec, options: DatasetOptions, table: pd.DataFrame, public: Path, private: Path
+) -> pd.DataFrame:
+    """Write train, test and answers; returns the rows this variant was made of."""
+    import numpy as np
+
+    data = task.data
+    train_rows, test_rows = split_variant(table, data, task.id, options.variant)
+    used = table.iloc[np.sort(np.concatenate([train_rows, test_rows]))]
+    train = _with_ids(task, table.iloc[train_rows], first=1)
+    test = _with_ids(task, table.iloc[test_rows], first=len(train) + 1)
+    train = _subset(task, options, train)
+    write_csv(train, public / "train.csv")
+    write_csv(test.drop(columns=list(data.target or ())), public / "test.csv")
+    write_csv(make_answers(task, test), private / "answers.csv")
+    return used
+
+
+def _with_ids(task: TaskSpec, rows: pd.DataFrame, first: int) -> pd.DataFrame:
+    """Rows with their id as first column: the data's own, or numbers made after the shuffle."""
+    name = task.data.id
+    if name not in rows.columns:
+        numbered = rows.reset_index(drop=True)
+        numbered.insert(0, name, range(first, first + len(rows)))
+        return numbered
+    if rows[name].isna().any() or rows[name].duplicated().any():
+        raise DatasetError(f"{_where(task)}: data.id: {name!r} is not unique, or missing in a row")
+    return rows[[name, *rows.columns.drop(name)]].reset_index(drop=True)
+
+
+def _subset(task: TaskSpec, options: DatasetOptions, train: pd.DataFrame) -> pd.DataFrame:
+    import numpy as np
+
+    wanted = options.train_rows
+    if wanted is None:
+        return train
+    if wanted > len(train):
+        raise DatasetError(
+            f"{task.id}: train_rows: expected 1 to {len(train)}, found {wanted}; variant "
+            f"{options.variant} has {len(train)} training rows"
+        )
+    labels = strata(train, task.data.target or ()) if task.data.stratify else None
+    rng = generator(task.id, options.variant, "train_rows")
+    return train.iloc[np.sort(nested_order(labels, rng, len(train))[:wanted])]
+
+
+def _run_hook(
+    task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
+) -> None:
+    path = task.folder / "prepare.py"
+    rng = generator(task.id, options.variant, "prepare")
+    try:
+        load_hook(path, "prepare")(raw, public, private, rng)
+    except OSError as error:
+        if errno.errorcode.get(error.errno or 0) in FULL_DISK:
+            raise
+        raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
+    except Exception as error:
+        raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
+
+
+def _remove(raw: Path) -> None:
+    for file in raw.iterdir():
+        file.unlink()
+    raw.rmdir()
+
+
+def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Path) -> None:
+    """Check the answers, mark which of them give feedback, and write the sample submission."""
+    file = private / "answers.csv"
+    if not file.is_file():
+        raise DatasetError(
+            f"{task.folder / 'prepare.py'}: expected it to write private/answers.csv"
+        )
+    columns = task.submission.columns
+    answers = read_csv(file, text=[name for name in columns if columns[name].type == "str"])
+    check_answers(task, answers)
+    answers = with_usage(task, answers, generator(task.id, options.variant, "usage"))
+    write_csv(answers, file)
+    sample = public / "sample_submission.csv"
+    if not sample.exists():
+        write_csv(sample_submission(task, answers), sample)

@@ -1,0 +1,143 @@
+"""A folder that is made once, however many processes want it and however they die.
+
+It is built beside its final place and renamed into it, under a lock that the kernel frees when its
+holder is killed. ``manifest.json`` is part of what is renamed: a folder without it isn't there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import DatasetError
+
+__all__ = ["FULL_DISK", "make", "read"]
+
+Manifest = dict[str, Any]
+MANIFEST = "manifest.json"
+PRIVATE = "private"
+FULL_DISK = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "EROFS"})
+"""Names of the errors that mean that nothing more can be written."""
+
+_examined: dict[Path, int] = {}
+"""Folder to its manifest's mtime (ns), once every file below had the right size."""
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest of a finished folder; None if there is none or files are missing or damaged.
+
+    Sizes are compared: of every file the first time a process asks, later of those at the top of
+    the public and private folders, so that asking stays cheap with thousands of images.
+    """
+    file = folder / MANIFEST
+    try:
+        status = file.stat()
+        manifest = _parse(file, status.st_mtime_ns, status.st_size)
+        known = _examined.get(folder) == status.st_mtime_ns
+        for name, size in manifest["files"].items():
+            if (not known or name.count("/") == 1) and (folder / name).stat().st_size != size:
+                return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    _examined[folder] = status.st_mtime_ns
+    return manifest
+
+
+@lru_cache(maxsize=256)
+def _parse(file: Path, _mtime_ns: int, _size: int) -> Manifest:
+    content = json.loads(file.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError("expected an object")
+    return content
+
+
+def make(folder: Path, build: Callable[[Path], Manifest]) -> Manifest:
+    """The manifest of ``folder``, building it if no other process has or is about to.
+
+    ``build`` fills the folder it is given and returns the manifest, without the files' sizes.
+
+    Raises:
+        DatasetError: The cache can't be written; names the path and what to do.
+    """
+    from filelock import FileLock
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_lock_file(folder)):
+            present = read(folder)
+            if present is not None:
+                return present
+            _reclaim(folder)
+            _build(folder, build)
+    except OSError as error:
+        raise DatasetError(
+            f"{error.filename or folder}: can't write the dataset cache: "
+            f"{error.strerror or error}; make room or access there, or set MLE_GYM_CACHE to "
+            "a folder that can be written"
+        ) from error
+    manifest = read(folder)
+    if manifest is None:
+        raise DatasetError(f"{folder}: the dataset was damaged while it was being prepared")
+    return manifest
+
+
+def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        manifest = build(temporary)
+        _open_public(temporary)
+        sizes = {
+            str(path.relative_to(temporary)): path.stat().st_size
+            for path in sorted(temporary.rglob("*"))
+            if path.is_file()
+        }
+        file = temporary / MANIFEST
+        file.write_text(json.dumps({**manifest, "files": sizes}, indent=1), encoding="utf-8")
+        file.chmod(0o644)
+        if folder.exists():  # damaged; a reader may be in it, so it goes in one step too
+            folder.rename(temporary / "damaged")
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(folder / "damaged", ignore_errors=True)
+
+
+def _open_public(folder: Path) -> None:
+    """Anyone may read what is public (sandboxes run as another user), only we what is private."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        hidden = PRIVATE in name.parts[:1]
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise DatasetError(f"prepare.py made {name}: expected files and folders, no links")
+        if path.is_dir():
+            path.chmod(0o700 if hidden else 0o755)
+        else:
+            path.chmod(0o600 if hidden else 0o644)
+
+
+def _reclaim(folder: Path) -> None:
+    """Delete what killed processes left half-made; the caller holds the lock of ``folder``."""
+    from filelock import FileLock, Timeout
+
+    for leftover in folder.parent.glob(".*-*/"):
+        owner = folder.with_name(leftover.name[1:].rpartition("-")[0])
+        if owner == folder:
+            shutil.rmtree(leftover, ignore_errors=True)
+            continue
+        try:
+            with FileLock(_lock_file(owner), timeout=0):
+                shutil.rmtree(leftover, ignore_errors=True)
+        except Timeout:  # its maker is alive
+            continue
+
+
+def _lock_file(folder: Path) -> str:
+    return os.fspath(folder.with_name(f"{folder.name}.lock"))

@@ -1,0 +1,103 @@
+"""Checks of a task that take more than one table of ``task.toml``, or a look into the folder."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import TaskError
+from mle_gym.tasks.problems import FieldProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["check_task", "class_columns"]
+
+
+def check_task(task: TaskSpec) -> None:
+    """Check what the tables of a task say about each other.
+
+    Raises:
+        FieldProblem: The first contradiction, named by its field.
+    """
+    _check_files(task)
+    _check_columns(task)
+    _check_metric(task)
+    _check_thresholds(task)
+
+
+def class_columns(task: TaskSpec) -> tuple[str, ...]:
+    """The submission's columns that hold one probability a class; empty if the target is one.
+
+    Such a column is named like the class (``"setosa"``) or ``<target>_<class>``.
+    """
+    targets = task.data.target or ()
+    if len(targets) != 1 or targets[0] in task.submission.columns:
+        return ()
+    return task.submission.predicted
+
+
+def _check_files(task: TaskSpec) -> None:
+    data = task.data
+    if data.test_size is None and task.hook("prepare") is None:
+        raise FieldProblem("data.test_size", "test rows to split off, or a prepare.py", None)
+    if data.loader == "generate" and task.hook("generate") is None:
+        raise FieldProblem("data.loader", "a generate.py beside task.toml", "none")
+    if data.loader == "files":
+        path = (task.folder / data.ref).resolve()
+        if not path.is_relative_to(task.folder.resolve()) or not path.exists():
+            raise FieldProblem("data.ref", "a file or folder inside the task's folder", data.ref)
+    board = task.medals.leaderboard
+    if board is not None and not (task.folder / board).is_file():
+        raise FieldProblem("medals.leaderboard", "a CSV file in the task's folder", board)
+
+
+def _check_columns(task: TaskSpec) -> None:
+    data, submission = task.data, task.submission
+    if data.test_size is None:
+        return
+    if submission.id != data.id:
+        raise FieldProblem("submission.id", f"the same as data.id ({data.id!r})", submission.id)
+    if class_columns(task):
+        for name in submission.predicted:
+            if submission.columns[name].type != "probability":
+                wanted = f"the target {data.target}, or one 'probability' column a class"
+                raise FieldProblem("submission.columns", wanted, name)
+        return
+    for name in submission.predicted:
+        if name not in (data.target or ()):
+            raise FieldProblem("submission.columns", f"only targets {data.target}", name)
+
+
+def _check_metric(task: TaskSpec) -> None:
+    """The metric is known and fits the task; with a ``grade.py`` its name is only a name."""
+    from mle_gym.grading.metrics import METRICS
+
+    grade = task.grade
+    if task.hook("grade") is not None:
+        return
+    metric = METRICS.get(grade.metric)
+    if metric is None:
+        wanted = f"a metric of mle_gym{did_you_mean(grade.metric, METRICS)}, or a grade.py"
+        raise FieldProblem("grade.metric", wanted, grade.metric)
+    if metric.higher_is_better != grade.higher_is_better:
+        side = "above" if metric.higher_is_better else "below"
+        wanted = f"a score {side} worst ({grade.worst}), as {grade.metric} has it"
+        raise FieldProblem("grade.best", wanted, grade.best)
+    try:
+        metric.complete(grade.params)
+    except TaskError as error:
+        raise FieldProblem("grade.params", f"what fits ({error})", grade.params) from None
+    types = [task.submission.columns[name].type for name in task.submission.predicted]
+    try:
+        metric.check_columns(types)
+    except TaskError as error:
+        raise FieldProblem("submission.columns", f"what fits ({error})", types) from None
+
+
+def _check_thresholds(task: TaskSpec) -> None:
+    sign = 1 if task.grade.higher_is_better else -1
+    for (better, high), (worse, low) in pairwise(task.medals.thresholds.items()):
+        if sign * high < sign * low:
+            wanted = f"a score at least as good as {worse} ({low})"
+            raise FieldProblem(f"medals.{better}", wanted, high)

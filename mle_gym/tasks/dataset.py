@@ -1,0 +1,170 @@
+"""What agents get and graders keep: a task's public and private folder, prepared once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+from mle_gym.paths import cache_folder
+from mle_gym.tasks import cache
+from mle_gym.tasks.catalog import load_task
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["Dataset", "DatasetOptions", "clear_cache", "prepare"]
+
+FORMAT = 1
+"""Raised whenever the same inputs would give other files than before."""
+LIBRARIES = ("numpy", "pandas", "scikit-learn")
+"""Their versions may change random streams, CSV text, or the bundled data."""
+NOT_DATA = frozenset(
+    {"task.toml", "description.md", "solution.py", "baseline.py", "grade.py", "README.md"}
+)
+"""Files of a task that don't shape its dataset; what matters of the first two is hashed apart."""
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Which dataset of a task."""
+
+    variant: int = 0
+    """0 for the canonical split; every other integer is another split, or fresh data."""
+    train_rows: int | None = None
+    """Keep so many training rows; a smaller number keeps a part of a larger one's."""
+    obfuscate: bool = False
+    """Replace names that a model may have memorised by codes."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One prepared dataset."""
+
+    task: TaskSpec
+    """The task as it applies to these files: codes instead of names when obfuscated."""
+    options: DatasetOptions
+    public: Path
+    """What the agent sees: train.csv, test.csv, sample_submission.csv, description.md, …"""
+    private: Path
+    """answers.csv, a perfect submission with a last column ``Usage``. Never in any sandbox."""
+    digest: str
+    """SHA-256 of everything that decides what the files hold."""
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is known of the public files without opening them: rows, columns, sizes.
+
+        Raises:
+            DatasetError: The files were deleted or damaged since they were prepared.
+        """
+        found = cache.read(self.public.parent)
+        if found is None:
+            raise DatasetError(f"{self.public.parent}: damaged; prepare this dataset again")
+        return found
+
+
+CANONICAL = DatasetOptions()
+
+
+def prepare(task: TaskSpec | str, options: DatasetOptions = CANONICAL) -> Dataset:
+    """Make the dataset of a task, or find it in the cache.
+
+    Cached by content, atomic, and locked: a hundred processes at once prepare once, and one that
+    is killed leaves nothing half-made.
+
+    Raises:
+        TaskError: No such task, or a broken one.
+        DatasetError: The data can't be had or prepared, or the cache can't be written.
+    """
+    spec = load_task(task) if isinstance(task, str) else task
+    _check_options(spec, options)
+    digest = _digest(spec, options)
+    folder = cache_folder().absolute() / "datasets" / digest[:32]
+    manifest = cache.read(folder)
+    if manifest is None:
+        from mle_gym.tasks.build import build
+
+        manifest = cache.make(folder, partial(build, spec, options))
+    effective = _effective(spec, manifest["effective"])
+    return Dataset(effective, options, folder / "public", folder / "private", digest)
+
+
+def clear_cache() -> None:
+    """Delete every prepared dataset; the next :func:`prepare` makes them anew."""
+    shutil.rmtree(cache_folder() / "datasets", ignore_errors=True)
+
+
+def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:
+    if isinstance(options.variant, bool) or not isinstance(options.variant, int):
+        raise DatasetError(f"{spec.id}: variant: expected an integer, found {options.variant!r}")
+    rows = options.train_rows
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
+        raise DatasetError(f"{spec.id}: train_rows: expected 1 or more, found {rows!r}")
+    own_split = spec.data.test_size is None
+    if own_split and spec.data.real and options.variant != 0:
+        raise DatasetError(
+            f"{spec.id}: variant: expected 0, found {options.variant}: its prepare.py splits real "
+            "data itself, and only a split by data.test_size has variants that don't leak"
+        )
+    if own_split and rows is not None:
+        raise DatasetError(f"{spec.id}: train_rows: needs data.test_size in its task.toml")
+    if options.obfuscate and spec.hook("grade"):
+        raise DatasetError(f"{spec.id}: obfuscate: not for a task with its own grade.py")
+
+
+def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
+    """Of all that decides the files: the spec, the folder's data and code, options, libraries."""
+    told = spec.model_dump(
+        mode="json", include={"id", "title", "description", "kind", "data", "submission", "grade"}
+    )
+    ingredients = {
+        "format": FORMAT,
+        "task": told,
+        "files": _file_digests(spec),
+        "options": asdict(options),
+        "libraries": _versions(),
+    }
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
+
+
+def _file_digests(spec: TaskSpec) -> dict[str, str]:
+    skipped = NOT_DATA | {spec.medals.leaderboard}
+    found = {}
+    for path in sorted(spec.folder.rglob("*")):
+        name = path.relative_to(spec.folder).as_posix()
+        if name in skipped or any(p.startswith((".", "__pycache__")) for p in name.split("/")):
+            continue
+        if path.is_file():
+            status = path.stat()
+            found[name] = _file_digest(path, status.st_mtime_ns, status.st_size)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _file_digest(path: Path, _mtime_ns: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _effective(spec: TaskSpec, changes: dict[str, Any]) -> TaskSpec:
+    """The spec with what obfuscation replaced."""
+    if not changes:
+        return spec
+    parts = {
+        name: type(getattr(spec, name)).model_validate(changes[name])
+        for name in ("data", "submission", "grade")
+    }
+    texts = {name: changes[name] for name in ("title", "description")}
+    return spec.model_copy(update={**texts, **parts, "tags": ()})

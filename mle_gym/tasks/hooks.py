@@ -1,0 +1,34 @@
+"""Runs the Python files of a task folder: ``prepare.py``, ``generate.py`` and ``grade.py``."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mle_gym.errors import TaskError
+
+__all__ = ["load_hook"]
+
+
+def load_hook(path: Path, function: str) -> Callable[..., Any]:
+    """The function of that name, from a fresh run of the file; no bytecode is left beside it.
+
+    Raises:
+        TaskError: The file doesn't run, or has no such function.
+    """
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    module = ModuleType(f"_mle_gym_hook_{digest}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look their module up
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    except Exception as error:
+        raise TaskError(f"{path}: expected Python that runs, found: {error!r}") from error
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise TaskError(f"{path}: {function}: expected a function of that name, found {found!r}")
+    return found  # type: ignore[no-any-return]

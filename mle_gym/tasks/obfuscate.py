@@ -1,0 +1,191 @@
+"""Replaces names that a model may have memorised by codes: columns, labels, words, the title.
+
+Numbers stay as they are, so what can be learned from the data stays the same. Codes depend on the
+dataset alone and are equal in train, test, sample submission and answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.tasks.answers import USAGE, label_columns
+from mle_gym.tasks.consistency import class_columns
+from mle_gym.tasks.tables import write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["obfuscate"]
+
+MOST_LABELS = 50
+"""A text column with more distinct values is text: its words are replaced one by one."""
+WORD = re.compile(r"\w+")
+NOT_NAMES = ("average", "goal")
+"""Metric parameters whose words are choices, never the name of a column or label."""
+DESCRIPTION = """\
+Predict `{targets}` for every row of `test.csv` from the rows of `train.csv`.
+
+Where the data come from is not told: the names of columns, labels and words are replaced by codes,
+the same ones in every file. Numbers are as they were measured."""
+
+
+@dataclass
+class _Codes:
+    """Every replacement made so far."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    """New column name to its labels' codes."""
+    words: dict[str, str] = field(default_factory=dict)
+
+    def word(self, match: re.Match[str]) -> str:
+        return self.words.setdefault(match[0], f"w{len(self.words) + 1:04}")
+
+
+def obfuscate(task: TaskSpec, public: Path, private: Path) -> dict[str, Any]:
+    """Rewrite a dataset's tables in place; returns what changes in the task.
+
+    Columns become ``f01``, …, the id ``id``, the target ``target``, labels ``c01``, … and words of
+    longer texts ``w0001``, …. Files that tables point to keep their names.
+    """
+    files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
+    tables = {file: _read_text(file) for file in files}
+    codes = _Codes(columns=_column_codes(task, tables))
+    for file in files:
+        tables[file] = tables[file].rename(columns=codes.columns)
+    for name, replace in _value_codes(task, public, tables, codes).items():
+        for table in tables.values():
+            if name in table.columns:
+                table[name] = [replace(text) if text else "" for text in table[name]]
+    for file, table in tables.items():
+        write_csv(table, file)
+    changes = _changes(task, codes)
+    (public / "description.md").write_text(f"{changes['description']}\n", encoding="utf-8")
+    return changes
+
+
+def _read_text(file: Path) -> pd.DataFrame:
+    """Every cell as the text it is in the file, so that what isn't replaced stays as it was."""
+    import pandas as pd
+
+    return pd.read_csv(file, dtype=str, keep_default_na=False)
+
+
+def _column_codes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> dict[str, str]:
+    targets = task.data.target or task.submission.predicted
+    codes = {task.submission.id: "id", USAGE: USAGE}
+    if class_columns(task):
+        codes |= {name: f"c{at:02}" for at, name in enumerate(task.submission.predicted, start=1)}
+    for at, name in enumerate(targets, start=1):
+        codes.setdefault(name, "target" if len(targets) == 1 else f"target{at}")
+    train_first = sorted(tables, key=lambda file: file.name != "train.csv")
+    features = dict.fromkeys(
+        str(n) for file in train_first for n in tables[file].columns if n not in codes
+    )
+    width = max(2, len(str(len(features))))
+    return codes | {name: f"f{at:0{width}}" for at, name in enumerate(features, start=1)}
+
+
+def _value_codes(
+    task: TaskSpec, public: Path, tables: dict[Path, pd.DataFrame], codes: _Codes
+) -> dict[str, Callable[[str], str]]:
+    """The function that replaces the values of each text column."""
+    replacements: dict[str, Callable[[str], str]] = {}
+    for name in dict.fromkeys(str(n) for table in tables.values() for n in table.columns):
+        cells = [cell for t in tables.values() if name in t.columns for cell in t[name] if cell]
+        distinct = sorted(set(cells))
+        if name in ("id", USAGE) or not _is_text(distinct) or _are_files(distinct, public):
+            continue
+        if len(distinct) <= MOST_LABELS or name.startswith("target"):
+            codes.labels[name] = _label_codes(task, name, distinct, codes)
+            replacements[name] = codes.labels[name].__getitem__
+        elif task.kind != "text-classification":
+            replacements[name] = lambda text: WORD.sub(codes.word, text)
+    return replacements
+
+
+def _is_text(values: list[str]) -> bool:
+    """Whether any of a column's values is neither a number nor a boolean."""
+    for value in values:
+        try:
+            float(value)
+        except ValueError:
+            if value not in ("True", "False"):
+                return True
+    return False
+
+
+def _label_codes(task: TaskSpec, name: str, labels: list[str], codes: _Codes) -> dict[str, str]:
+    if name == "target" and class_columns(task):  # a class and its probability share one code
+        return {label: codes.columns[c] for label, c in label_columns(task, labels).items()}
+    declared = [
+        str(value)
+        for original, new in codes.columns.items()
+        if new == name and original in task.submission.columns
+        for value in task.submission.columns[original].values or ()
+    ]
+    return {label: f"c{at:02}" for at, label in enumerate(dict.fromkeys(declared + labels), 1)}
+
+
+def _are_files(values: list[str], public: Path) -> bool:
+    return all(
+        "\0" not in value and len(value) < 256 and (public / value).is_file() for value in values
+    )
+
+
+def _changes(task: TaskSpec, codes: _Codes) -> dict[str, Any]:
+    submission = task.submission.model_dump(mode="json")
+    labels = {
+        label: code
+        for name in ("target", *(f"target{at}" for at in range(1, 100)))
+        for label, code in codes.labels.get(name, {}).items()
+    }
+    rename = codes.columns.__getitem__
+    submission["id"] = rename(submission["id"])
+    submission["sum_to_one"] = [rename(name) for name in submission["sum_to_one"]]
+    submission["columns"] = {
+        rename(name): _column(column, labels) for name, column in submission["columns"].items()
+    }
+    targets = [rename(name) for name in task.data.target or task.submission.predicted]
+    data = task.data.model_dump(mode="json") | {
+        "target": targets, "id": submission["id"], "drop": [], "rename": {}, "labels": {},
+        "strong": [rename(name) for name in task.data.strong],
+    }  # fmt: skip
+    grade = task.grade.model_dump(mode="json")
+    grade["params"] = _translate(grade["params"], {**codes.columns, **labels})
+    return {
+        "title": task.kind.replace("-", " ").capitalize(),
+        "description": DESCRIPTION.format(targets=", ".join(targets)),
+        "data": data,
+        "submission": submission,
+        "grade": grade,
+    }
+
+
+def _column(column: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
+    """A text column of the submission with codes for its values; any other as it is."""
+    if column["type"] != "str":
+        return column
+    values = [labels.get(value, value) for value in column["values"] or ()]
+    sample = labels.get(column["sample"], column["sample"])
+    return {**column, "values": values or None, "sample": sample}
+
+
+def _translate(value: Any, codes: dict[str, str]) -> Any:
+    """Metric parameters, with the names of columns and labels in them replaced."""
+    if isinstance(value, str):
+        return codes.get(value, value)
+    if isinstance(value, list):
+        return [_translate(item, codes) for item in value]
+    if isinstance(value, dict):
+        return {
+            codes.get(key, key): item if key in NOT_NAMES else _translate(item, codes)
+            for key, item in value.items()
+        }
+    return value

@@ -1,0 +1,136 @@
+"""The shape of a submission: its columns, their types, and what the sample submission holds."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from mle_gym.tasks.problems import FieldProblem
+
+__all__ = ["Column", "Names", "PlainValue", "SubmissionSpec", "Table"]
+
+ColumnType = Literal["int", "float", "str", "probability"]
+Value = int | float | str
+
+
+def _value(value: object) -> Value:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"an integer, a number or a string, found {type(value).__name__}")
+    return value
+
+
+def _value_or_none(value: object) -> Value | None:
+    return None if value is None else _value(value)
+
+
+PlainValue = Annotated[Value, PlainValidator(_value)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class Table(BaseModel):
+    """A table of ``task.toml``: frozen, no unknown fields, nothing coerced, no inf or NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Column(Table):
+    """One column of a submission: ``"int"``, ``{ values = [0, 1] }``, ``{ min = 0, max = 10 }``."""
+
+    type: ColumnType
+    values: Annotated[tuple[PlainValue, ...], Field(strict=False)] | None = None
+    """The only values allowed; None for any."""
+    min: float | None = None
+    max: float | None = None
+    sample: Annotated[Value | None, PlainValidator(_value_or_none)] = None
+    """What the sample submission holds; None for the default of the type."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            if data not in get_args(ColumnType):
+                allowed = ", ".join(map(repr, get_args(ColumnType)))
+                raise ValueError(f"one of {allowed}, or a table such as {{ values = [0, 1] }}")
+            return {"type": data}
+        if isinstance(data, dict) and "type" not in data:
+            return {**data, "type": _type_of(data.get("values"))}
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.values is not None and not self.values:
+            raise FieldProblem("values", "at least one value", [])
+        if self.type in ("str", "probability") and (self.min, self.max) != (None, None):
+            raise FieldProblem("min", f"no bounds on a column of type {self.type!r}", self.min)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise FieldProblem("min", f"at most max ({self.max})", self.min)
+        for value in self.values or ():
+            if isinstance(value, str) != (self.type == "str"):
+                raise FieldProblem("values", f"values of type {self.type!r}", value)
+        self._check_sample()
+        return self
+
+    def _check_sample(self) -> None:
+        if self.sample is None:
+            return
+        if isinstance(self.sample, str) != (self.type == "str"):
+            raise FieldProblem("sample", f"a value of type {self.type!r}", self.sample)
+        if self.values is not None and self.sample not in self.values:
+            raise FieldProblem("sample", f"one of values {list(self.values)}", self.sample)
+
+
+def _type_of(values: object) -> str:
+    if not isinstance(values, (list, tuple)) or not values:
+        return "float"
+    if all(isinstance(value, str) for value in values):
+        return "str"
+    return "int" if all(isinstance(value, int) for value in values) else "float"
+
+
+class SubmissionSpec(Table):
+    """What a submission must look like."""
+
+    kind: Literal["csv"] = "csv"
+    id: str
+    """The column that names the row. In ``task.toml`` it defaults to ``data.id``."""
+    columns: dict[str, Column] = Field(min_length=2, description="a table from column to type")
+    """Every column, the id included, in the order of the file."""
+    sum_to_one: Names = ()
+    """Probability columns that sum to one in every row, usually one a class."""
+    max_bytes: int = Field(default=50 * 2**20, gt=0)
+    filename: str = Field(default="submission.csv", pattern=r"^[\w][\w.-]*$")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.id not in self.columns:
+            raise FieldProblem("columns", f"the id column {self.id!r}", list(self.columns))
+        if self.columns[self.id].type not in ("int", "str"):
+            raise FieldProblem(
+                "columns", "an id of type 'int' or 'str'", self.columns[self.id].type
+            )
+        for name in self.sum_to_one:
+            if name not in self.columns or self.columns[name].type != "probability":
+                raise FieldProblem("sum_to_one", "columns of type 'probability'", name)
+        return self
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The columns that hold predictions: all but the id, in the order of the file."""
+        return tuple(name for name in self.columns if name != self.id)
+
+    def sample_value(self, name: str) -> Value:
+        """What the sample submission holds in column ``name``, in every row."""
+        column = self.columns[name]
+        if column.sample is not None:
+            return column.sample
+        if column.values:
+            return column.values[0]
+        if column.type == "probability":
+            return 1 / len(self.sum_to_one) if name in self.sum_to_one else 0.5
+        if column.type == "str":
+            return ""
+        lowest = max(column.min, 0.0) if column.min is not None else 0.0
+        value = min(lowest, column.max) if column.max is not None else lowest
+        return math.ceil(value) if column.type == "int" else value

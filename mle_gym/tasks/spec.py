@@ -1,0 +1,263 @@
+"""What a task folder says: ``task.toml`` and ``description.md`` as one frozen, checked value."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, PlainValidator, ValidationError, field_validator, model_validator
+
+from mle_gym.errors import TaskError
+from mle_gym.tasks.consistency import check_task
+from mle_gym.tasks.problems import FieldProblem, problem_lines
+from mle_gym.tasks.schema import Column, Names, PlainValue, SubmissionSpec, Table
+
+__all__ = [
+    "Column",
+    "DataSpec",
+    "GradeSpec",
+    "LimitSpec",
+    "MedalSpec",
+    "ReferenceSpec",
+    "SubmissionSpec",
+    "TaskSpec",
+]
+
+Kind = Literal[
+    "tabular-classification",
+    "tabular-regression",
+    "image-classification",
+    "text-classification",
+    "ranking",
+    "segmentation",
+    "other",
+]
+FILE = "task.toml"
+
+
+class DataSpec(Table):
+    """Where the data come from and how they are split."""
+
+    loader: Literal["sklearn", "openml", "kaggle", "generate", "files"] = Field(
+        description="one of 'sklearn', 'openml', 'kaggle', 'generate', 'files'"
+    )
+    ref: str = ""
+    """Which data: ``"wine"`` (sklearn), ``"40945"`` (openml), a file or folder of the task's
+    (files), a competition (kaggle). ``generate`` takes none: it runs the task's generate.py."""
+    target: Names | None = None
+    """The columns to predict; a string in ``task.toml`` where there is one."""
+    id: str = "id"
+    """The id column, kept if the data have it, else made anew after the shuffle."""
+    drop: Names = ()
+    """Columns of the raw table that nobody sees, by their raw names."""
+    rename: dict[str, str] = Field(default={})
+    """Raw column name to the name used everywhere else."""
+    labels: dict[str, PlainValue] = Field(default={})
+    """The target's raw values, as text, to the values used everywhere else."""
+    test_size: Annotated[int | float | None, PlainValidator(lambda v: _test_size(v))] = None
+    """Test rows (an integer) or their fraction (a number between 0 and 1). Without it
+    ``prepare.py`` does the split and the task has no variants of real data."""
+    stratify: bool = False
+    group: str | None = None
+    """Rows with the same value of this column stay on one side of the split."""
+    time: str | None = None
+    """The test rows are the last ones by this column."""
+    strong: Names = ()
+    """Columns known to predict the target almost alone, and meant to be there."""
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the raw table in its canonical form (:func:`mle_gym.tasks.tables.digest`)."""
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.loader != "generate" and not self.ref:
+            raise FieldProblem("ref", f"what the loader {self.loader!r} should load", self.ref)
+        if self.loader in ("sklearn", "openml") and self.digest is None:
+            raise FieldProblem("digest", "the sha256 that pins the raw table", None)
+        ways = [name for name in ("stratify", "group", "time") if getattr(self, name)]
+        if len(ways) > 1:
+            raise FieldProblem(ways[1], "at most one of stratify, group and time", ways)
+        if self.test_size is not None and not self.target:
+            raise FieldProblem("target", "the column to predict, since test_size is set", None)
+        for name in self.target or ():
+            if name in self.drop:
+                raise FieldProblem("drop", "a list without the target", name)
+        if len(set(self.rename.values())) < len(self.rename):
+            raise FieldProblem("rename", "a new name for each column", self.rename)
+        return self
+
+    @property
+    def real(self) -> bool:
+        """Whether the rows are given, and not generated afresh for every variant."""
+        return self.loader != "generate"
+
+
+def _test_size(value: object) -> int | float | None:
+    if value is None or (type(value) is int and value >= 1):
+        return value
+    if type(value) is float and 0 < value < 1:
+        return value
+    raise ValueError("a number of rows (1, 2, …) or a fraction between 0 and 1")
+
+
+class GradeSpec(Table):
+    """How a submission becomes a score, and a score a normalized score."""
+
+    metric: str = Field(description="the name of a metric, for instance 'accuracy'")
+    params: dict[str, Any] = Field(default={})
+    worst: float = Field(description="the score that is normalized to 0")
+    best: float = Field(description="the score that is normalized to 1")
+    public_fraction: float = Field(default=0.3, ge=0.0, lt=1.0)
+    """Fraction of the test rows whose score is shown as feedback; the rest is the result."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.worst == self.best:
+            raise FieldProblem("worst", "a score other than best", self.worst)
+        return self
+
+    @property
+    def higher_is_better(self) -> bool:
+        """The direction, declared by ``worst`` and ``best`` and equal to the metric's own."""
+        return self.best > self.worst
+
+
+class MedalSpec(Table):
+    """Thresholds on the score, either given or computed from a leaderboard file."""
+
+    gold: float | None = None
+    silver: float | None = None
+    bronze: float | None = None
+    median: float | None = None
+    leaderboard: str | None = None
+    """A CSV in the task folder with a column ``score``."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        given = [name for name in ("gold", "silver", "bronze") if getattr(self, name) is not None]
+        if self.leaderboard and (given or self.median is not None):
+            raise FieldProblem("leaderboard", "either thresholds or a leaderboard", given)
+        if given and len(given) < 3:
+            raise FieldProblem("gold", "gold, silver and bronze together", given)
+        return self
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The thresholds that are given, best first."""
+        names = ("gold", "silver", "bronze", "median")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+class LimitSpec(Table):
+    """What an episode may use, unless the environment's arguments say otherwise."""
+
+    steps: int = Field(default=50, gt=0)
+    seconds: float = Field(default=1800, gt=0)
+    """Wall clock of the whole episode."""
+    memory_mb: int = Field(default=2048, gt=0)
+    cpus: float = Field(default=1, gt=0)
+    disk_mb: int = Field(default=1024, gt=0)
+
+
+class ReferenceSpec(Table):
+    """Scores measured on variant 0; :mod:`mle_gym.tasks.validate` measures them again."""
+
+    floor: float
+    """Of the sample submission."""
+    baseline: float
+    """Of ``baseline.py``."""
+    solution: float
+    """Of ``solution.py``."""
+
+
+class TaskSpec(Table):
+    """One task, as its folder describes it."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="a name such as 'titanic'")
+    version: int = Field(default=0, ge=0)
+    title: str = Field(min_length=1, description="a short name for people")
+    kind: Kind = Field(description=f"one of {', '.join(map(repr, get_args(Kind)))}")
+    tags: Names = ()
+    data: DataSpec = Field(description="a table [data]")
+    submission: SubmissionSpec = Field(description="a table [submission]")
+    grade: GradeSpec = Field(description="a table [grade]")
+    medals: MedalSpec = MedalSpec()
+    limits: LimitSpec = LimitSpec()
+    reference: ReferenceSpec | None = None
+    folder: Path
+    description: str
+    """The text of ``description.md``: what the brief opens with."""
+
+    @classmethod
+    def load(cls, folder: Path) -> TaskSpec:
+        """Read and check a task folder.
+
+        Raises:
+            TaskError: The folder or a file is missing or broken; one line a problem, each with
+                file, field, what was expected and what was found.
+        """
+        file = folder / FILE
+        content = _with_default_id(_read_toml(file))
+        reserved = sorted({"folder", "description"} & content.keys())
+        if reserved:
+            raise TaskError("\n".join(f"{file}: {name}: unknown field" for name in reserved))
+        content |= {"folder": folder.absolute(), "description": _read_text(folder)}
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise TaskError("\n".join(problem_lines(file, error, cls))) from None
+        except RecursionError:
+            raise TaskError(f"{file}: the file: expected tables a few levels deep") from None
+
+    @property
+    def env_id(self) -> str:
+        """The Gymnasium id: ``mle/<id>-v<version>``."""
+        return f"mle/{self.id}-v{self.version}"
+
+    def hook(self, name: Literal["prepare", "grade", "generate"]) -> Path | None:
+        """The task's own ``prepare.py``, ``grade.py`` or ``generate.py``, if it has one."""
+        path = self.folder / f"{name}.py"
+        return path if path.is_file() else None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_task(self)
+        return self
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
+    try:
+        return tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{file}: expected TOML in UTF-8, found: {error}") from None
+
+
+def _read_text(folder: Path) -> str:
+    file = folder / "description.md"
+    try:
+        text = file.read_bytes().decode().strip()
+    except OSError as error:
+        raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{file}: expected UTF-8, found: {error.reason} at {error.start}") from None
+    if not text:
+        raise TaskError(f"{file}: expected a description of the task, found an empty file")
+    return text
+
+
+def _with_default_id(content: dict[str, Any]) -> dict[str, Any]:
+    """``submission.id`` defaults to ``data.id``; a table of another type is left to the schema."""
+    submission, data = content.get("submission"), content.get("data")
+    if not isinstance(submission, dict) or "id" in submission:
+        return content
+    name = data.get("id", "id") if isinstance(data, dict) else "id"
+    return {**content, "submission": {**submission, "id": name}}

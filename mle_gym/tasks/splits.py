@@ -1,0 +1,174 @@
+"""Splits rows into train and test, and orders them, from seeds that the variant alone decides."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from mle_gym.tasks.spec import DataSpec
+
+    Rows = NDArray[np.intp]
+
+__all__ = ["generator", "nested_order", "split", "split_variant"]
+
+MOST_STRATA = 50
+"""A target with more distinct values is stratified by its deciles."""
+
+
+def generator(task_id: str, variant: int, purpose: str) -> np.random.Generator:
+    """A random generator of its own for each task, variant and purpose, equal on every machine."""
+    import numpy as np
+
+    unsigned = 2 * variant if variant >= 0 else -2 * variant - 1
+    return np.random.default_rng(
+        [zlib.crc32(task_id.encode()), zlib.crc32(purpose.encode()), unsigned]
+    )
+
+
+def split_variant(
+    table: pd.DataFrame, data: DataSpec, task_id: str, variant: int
+) -> tuple[Rows, Rows]:
+    """Positions of the train and test rows of a variant, both shuffled.
+
+    Variants of real data other than 0 are split from the canonical *training* rows, so that no
+    variant shows the label of a canonical test row.
+
+    Raises:
+        DatasetError: The table can't be split as ``data`` says.
+    """
+    import numpy as np
+
+    size = count_test_rows(len(table), data, task_id)
+    train, test = split(table, data, size, generator(task_id, 0, "split"))
+    if variant == 0:
+        return train, test
+    if not data.real:
+        return split(table, data, size, generator(task_id, variant, "split"))
+    pool = np.sort(train)
+    rng = generator(task_id, variant, "split")
+    if data.time:
+        pool = _history(table, data.time, pool, rng)
+    part = table.iloc[pool].reset_index(drop=True)
+    smaller = max(1, round(size * len(pool) / len(table)))
+    train, test = split(part, data, smaller, rng)
+    return pool[train], pool[test]
+
+
+def count_test_rows(rows: int, data: DataSpec, task_id: str) -> int:
+    """How many test rows ``data.test_size`` means.
+
+    Raises:
+        DatasetError: More than there are, or none.
+    """
+    wanted = data.test_size or 0
+    size = wanted if isinstance(wanted, int) else round(wanted * rows)
+    if not 1 <= size < rows:
+        raise DatasetError(
+            f"{task_id}: data.test_size: expected 1 to {rows - 1} of {rows} rows, found {wanted}"
+        )
+    return size
+
+
+def split(
+    table: pd.DataFrame, data: DataSpec, size: int, rng: np.random.Generator
+) -> tuple[Rows, Rows]:
+    """Positions of train and test rows, both in random order; ``size`` test rows.
+
+    A grouped split takes whole groups, and so gets as near to ``size`` as they allow.
+
+    Raises:
+        DatasetError: A column to split by is missing, or there are fewer than two groups.
+    """
+    import numpy as np
+
+    if data.time:
+        order = np.argsort(_ranks(_column(table, data.time, "time")), kind="stable")
+        test = order[len(table) - size :]
+    elif data.group:
+        test = _whole_groups(_ranks(_column(table, data.group, "group")), size, rng)
+    elif data.stratify:
+        test = nested_order(strata(table, data.target or ()), rng)[:size]
+    else:
+        test = rng.permutation(len(table))[:size]
+    train = np.setdiff1d(np.arange(len(table)), test)
+    return rng.permutation(train), rng.permutation(test)
+
+
+def nested_order(labels: NDArray[Any] | None, rng: np.random.Generator, rows: int = 0) -> Rows:
+    """A random order of rows in which every beginning has each label in proportion.
+
+    So the first 100 rows are part of the first 200, and either is a stratified sample.
+    ``labels`` of None (then ``rows`` says how many) gives a plain random order.
+    """
+    import numpy as np
+
+    if labels is None:
+        return rng.permutation(rows)
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    ties = rng.permutation(len(labels))
+    return np.lexsort((ties, place))
+
+
+def strata(table: pd.DataFrame, target: tuple[str, ...]) -> Rows:
+    """The stratum of each row: its target's value, or decile where there are many values."""
+    import numpy as np
+
+    codes = np.zeros(len(table), dtype=np.intp)
+    for name in target:
+        ranks = _ranks(_column(table, name, "target"))
+        many = ranks.max(initial=0) >= MOST_STRATA
+        part = np.argsort(np.argsort(ranks, kind="stable")) * 10 // len(ranks) if many else ranks
+        codes = np.unique(codes * (int(part.max(initial=0)) + 1) + part, return_inverse=True)[1]
+    return codes
+
+
+def _column(table: pd.DataFrame, name: str, field: str) -> pd.Series[Any]:
+    if name not in table.columns:
+        known = ", ".join(map(str, table.columns))
+        raise DatasetError(f"data.{field}: expected a column of the data ({known}), found {name!r}")
+    column = table[name]
+    if column.isna().any():
+        rows = int(column.isna().sum())
+        raise DatasetError(f"data.{field}: expected no missing values in {name!r}, found {rows}")
+    return column
+
+
+def _ranks(column: pd.Series[Any]) -> Rows:
+    """Each value's rank among the distinct values."""
+    import numpy as np
+
+    return np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.intp)
+
+
+def _whole_groups(groups: Rows, size: int, rng: np.random.Generator) -> Rows:
+    """Rows of randomly chosen groups, at most ``size``; the smallest group if none fits."""
+    import numpy as np
+
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        raise DatasetError(f"data.group: expected two groups or more, found {len(sizes)}")
+    chosen: list[int] = []
+    taken = 0
+    for group in rng.permutation(len(sizes)):
+        if taken + sizes[group] <= size:
+            chosen.append(int(group))
+            taken += int(sizes[group])
+    return np.flatnonzero(np.isin(groups, chosen or [int(np.argmin(sizes))]))
+
+
+def _history(table: pd.DataFrame, time: str, pool: Rows, rng: np.random.Generator) -> Rows:
+    """What was known at a random moment in the last third of the pool's history."""
+    import numpy as np
+
+    order = pool[np.argsort(_ranks(_column(table.iloc[pool], time, "time")), kind="stable")]
+    return np.sort(order[: max(2, round(len(pool) * rng.uniform(0.67, 1.0)))])

@@ -1,0 +1,117 @@
+"""Tables: one canonical form, its digest, and CSV files whose bytes depend on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["canonical", "digest", "kind", "read_csv", "write_csv"]
+
+EXACT_INTEGERS = 2**53
+"""Floats below this hold integers exactly."""
+
+
+def canonical(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table whatever loaded it.
+
+    Columns become ``int64`` (whole numbers, none missing), ``float64`` (NaN for missing), ``bool``
+    or text as Python strings (None for missing). Categories that are all whole numbers are
+    integers; text that looks like numbers stays text.
+
+    Raises:
+        DatasetError: Two columns have the same name.
+    """
+    import pandas as pd
+
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DatasetError(f"columns: expected different names, found twice: {', '.join(twice)}")
+    columns = {name: _column(frame.iloc[:, at]) for at, name in enumerate(names)}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+
+
+def _column(column: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+    from pandas.api import types
+
+    values = column.reset_index(drop=True)
+    if types.is_bool_dtype(values.dtype) and not values.isna().any():
+        return values.astype(bool)
+    if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
+        return _numbers(values.astype("float64"), values)
+    texts = [None if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)]
+    if isinstance(values.dtype, pd.CategoricalDtype) and all(map(_is_integer, texts)):
+        return pd.Series([int(text) for text in texts if text is not None], dtype="int64")
+    return pd.Series(texts, dtype=object)
+
+
+def _numbers(floats: pd.Series[Any], original: pd.Series[Any]) -> pd.Series[Any]:
+    from pandas.api import types
+
+    if types.is_signed_integer_dtype(original.dtype) and not original.isna().any():
+        return original.astype("int64")
+    whole = floats.notna() & (floats % 1 == 0) & (floats.abs() < EXACT_INTEGERS)
+    return floats.astype("int64") if bool(whole.all()) and len(floats) else floats
+
+
+def _is_integer(text: str | None) -> bool:
+    digits = text.removeprefix("-") if text else ""
+    return digits.isascii() and digits.isdigit() and str(int(digits)) == digits and len(digits) < 19
+
+
+def kind(column: pd.Series[Any]) -> str:
+    """What a canonical column holds: ``integer``, ``number``, ``boolean`` or ``text``."""
+    names = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
+    return names.get(column.dtype.kind, "text")
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """SHA-256 of a canonical table: names, kinds and values, in order."""
+    result = hashlib.sha256(b"mle-gym table 1\n")
+    for name in frame.columns:
+        column = frame[name]
+        values = [None if value != value else value for value in column.tolist()]
+        result.update(json.dumps([name, kind(column), values]).encode() + b"\n")
+    return result.hexdigest()
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table; the bytes depend on its values alone."""
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _exact_floats(pandas: str) -> dict[str, Any]:
+    """What makes pandas read back the float that it wrote: the default from 3.1 on."""
+    major, minor = map(int, pandas.split(".")[:2])
+    return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
+
+
+def read_csv(path: Path, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a table in canonical form; only "" is missing, and columns in ``text`` stay text.
+
+    Raises:
+        DatasetError: Not a CSV file in UTF-8.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values=[""],
+            **_exact_floats(pd.__version__),
+            low_memory=False,
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: expected a CSV file in UTF-8, found: {error}") from None
+    return canonical(frame)

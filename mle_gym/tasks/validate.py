@@ -1,0 +1,167 @@
+"""Is a task sound? Everything that an author would rather hear from us than from an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import DatasetError, MleGymError, SandboxError, SubmissionError, TaskError
+from mle_gym.sandbox.base import Limits, Mount, SandboxConfig
+from mle_gym.tasks.answers import USAGE
+from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.dataset import prepare
+from mle_gym.tasks.soundness import CHECKS, Check
+from mle_gym.tasks.sources import hidden_files
+from mle_gym.tasks.tables import read_csv
+
+if TYPE_CHECKING:
+    from mle_gym.grading.grader import Grade
+    from mle_gym.tasks.dataset import Dataset
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["validate_task"]
+
+EXACT = 1e-4
+"""Tolerance of scores that nothing random goes into, as rounded in ``task.toml``."""
+MEASURED = 0.02
+"""Tolerance of what programs score, as a fraction of ``best - worst``: library versions differ."""
+PROGRAMS = ("baseline", "solution")
+
+
+def validate_task(
+    folder: str | Path, *, run_programs: bool = True, sandbox: str = "auto"
+) -> list[Check]:
+    """Check a task folder from schema to solution; every check says what it found.
+
+    Args:
+        folder: The task folder.
+        run_programs: Run ``baseline.py`` and ``solution.py`` and compare their scores with
+            ``[reference]``; the only part that needs a sandbox.
+        sandbox: Name of the sandbox backend.
+
+    Nothing is raised for an unsound task: what can't be checked after a failure is left out.
+    """
+    try:
+        task = load_task(Path(folder))
+    except TaskError as error:
+        return [Check("task.toml and description.md", False, str(error))]
+    loaded = Check("task.toml and description.md", True, f"{task.env_id}, {task.title!r}")
+    try:
+        dataset = prepare(task)
+    except (DatasetError, TaskError) as error:
+        return [loaded, Check("the data can be prepared", False, str(error))]
+    rows = {name: table["rows"] for name, table in dataset.manifest["tables"].items()}
+    prepared = Check("the data can be prepared", True, f"rows: {rows}")
+    try:
+        floor = _grade(dataset, (dataset.public / "sample_submission.csv").read_bytes())
+        graded = [_answers(dataset), _sample(task, floor)]
+    except MleGymError as error:
+        return [loaded, prepared, Check("submissions can be graded", False, str(error))]
+    checks = [loaded, prepared, *graded, *(check(dataset) for check in CHECKS)]
+    return [*checks, *(_programs(dataset, floor, sandbox) if run_programs else [])]
+
+
+def _answers(dataset: Dataset) -> Check:
+    """The answers, graded as a submission, get the best score there is."""
+    from mle_gym.grading.metrics import METRICS
+
+    name = "the answers score the best"
+    spec = dataset.task.submission
+    texts = [column for column in spec.columns if spec.columns[column].type == "str"]
+    table = read_csv(dataset.private / "answers.csv", text=texts).drop(columns=USAGE)
+    grade = _grade(dataset, table.to_csv(index=False).encode())
+    if grade.score is None:
+        return Check(name, False, f"they are no valid submission: {grade.error_message}")
+    metric = METRICS.get(dataset.task.grade.metric)
+    own = dataset.task.hook("grade") is not None or metric is None
+    best = dataset.task.grade.best if own or metric is None else metric.best
+    passed = abs(grade.score - best) <= EXACT and grade.normalized >= 1 - EXACT
+    return Check(name, passed, f"{grade.metric} {grade.score:g}, normalized {grade.normalized:g}")
+
+
+def _sample(task: TaskSpec, grade: Grade) -> Check:
+
+    name = "the sample submission is valid and scores the floor"
+    if grade.score is None:
+        return Check(name, False, f"not valid: {grade.error_message}")
+    if task.reference is None:
+        return Check(name, False, f"no [reference] in task.toml; it scores {grade.score:.4f}")
+    return Check(name, *_compare(grade.score, task.reference.floor, EXACT))
+
+
+def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
+    """Run the reference programs; compare their scores with the declared ones and each other."""
+    task = dataset.task
+    tolerance = MEASURED * abs(task.grade.best - task.grade.worst)
+    checks: list[Check] = []
+    scores: dict[str, float] = {}
+    for program in PROGRAMS:
+        name = f"{program}.py scores what [reference] says"
+        try:
+            scores[program] = _run(dataset, program, sandbox)
+        except (SandboxError, SubmissionError) as error:
+            checks.append(Check(name, False, str(error)))
+            continue
+        if task.reference is None:
+            detail = f"no [reference] in task.toml; it scores {scores[program]:.4f}"
+            checks.append(Check(name, False, detail))
+            continue
+        declared = getattr(task.reference, program)
+        checks.append(Check(name, *_compare(scores[program], declared, tolerance)))
+    return [*checks, _ladder(task, floor, scores)]
+
+
+def _ladder(task: TaskSpec, floor: Grade, scores: dict[str, float]) -> Check:
+    """Floor, baseline and solution get better one after the other."""
+    name = "floor < baseline < solution"
+    if len(scores) < len(PROGRAMS) or floor.score is None:
+        return Check(name, False, "not all of them have a score")
+    sign = 1 if task.grade.higher_is_better else -1
+    steps = (floor.score, scores["baseline"], scores["solution"])
+    passed = sign * steps[0] <= sign * steps[1] < sign * steps[2]
+    direction = "higher" if sign > 0 else "lower"
+    detail = f"{', '.join(f'{step:.4f}' for step in steps)} ({direction} is better)"
+    return Check(name, passed, detail)
+
+
+def _run(dataset: Dataset, program: str, backend: str) -> float:
+    """The score of a program that runs as an agent's would.
+
+    Raises:
+        SandboxError: No sandbox.
+        SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
+    """
+    from mle_gym.sandbox import create
+
+    task = dataset.task
+    file = task.folder / f"{program}.py"
+    if not file.is_file():
+        raise SubmissionError("no_program", f"{file}: expected a program, found none")
+    limits = task.limits
+    config = SandboxConfig(
+        limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),
+        mounts=(Mount(dataset.public, "data"),),
+        hidden=hidden_files(task),
+    )
+    with create(backend, config) as box:
+        box.write_file(file.name, file.read_bytes())
+        run = box.execute(f"python {file.name}", timeout=limits.seconds)
+        if run.exit_code != 0:
+            tail = run.output.decode(errors="replace")[-500:]
+            raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
+        content = box.fetch(task.submission.filename, max_bytes=task.submission.max_bytes)
+    grade = _grade(dataset, content)
+    if grade.score is None:
+        raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
+    return grade.score
+
+
+def _grade(dataset: Dataset, content: bytes) -> Grade:
+    from mle_gym.grading.grader import Grader
+
+    return Grader(dataset).grade(content)
+
+
+def _compare(measured: float, declared: float, tolerance: float) -> tuple[bool, str]:
+    detail = f"measured {measured:.4f}, declared {declared:g}, tolerance {tolerance:g}"
+    return abs(measured - declared) <= tolerance, detail
