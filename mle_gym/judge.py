@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import SubmissionError
+from mle_gym.grading.results import Validation
 from mle_gym.sandbox.base import Reply, Request
 
 if TYPE_CHECKING:
-    from mle_gym.grading.grader import Grade, Grader, Validation
+    from mle_gym.grading.grader import Grade, Grader
     from mle_gym.tasks.dataset import Dataset
 
 __all__ = ["Judge"]
@@ -78,13 +79,12 @@ class Judge:
             return _refuse(request, "scores are not shown in this environment")
         if not self.score_calls_left:
             return _refuse(request, "no calls are left")
-        self.validation = self._grader.validate(request.content)
-        if not self.validation.valid:
-            return Reply(1, f"{request.path} is not valid: {self.validation.message}\n")
         try:
             score = self._grader.public_score(request.content)
         except SubmissionError as error:
+            self.validation = Validation(False, error.code, error.message)
             return Reply(1, f"{request.path} can't be scored: {error}\n")
+        self.validation = Validation(True)
         self.score_calls_left -= 1
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 

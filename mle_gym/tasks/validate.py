@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.errors import DatasetError, MleGymError, SandboxError, SubmissionError, TaskError
+from mle_gym.errors import DatasetError, MleGymError, SubmissionError, TaskError
 from mle_gym.sandbox.base import Limits, Mount, SandboxConfig
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.catalog import load_task
@@ -57,8 +58,16 @@ def validate_task(
         graded = [_answers(dataset), _sample(task, floor)]
     except MleGymError as error:
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
-    checks = [loaded, prepared, *graded, *(check(dataset) for check in CHECKS)]
+    checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in CHECKS)]
     return [*checks, *(_programs(dataset, floor, sandbox) if run_programs else [])]
+
+
+def _run_check(check: Callable[[Dataset], Check], dataset: Dataset) -> Check:
+    """A check that can't be made, say since variant 1 can't be prepared, has failed."""
+    try:
+        return check(dataset)
+    except MleGymError as error:
+        return Check(check.__name__.replace("_", " "), False, str(error))
 
 
 def _answers(dataset: Dataset) -> Check:
@@ -99,7 +108,7 @@ def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
         name = f"{program}.py scores what [reference] says"
         try:
             scores[program] = _run(dataset, program, sandbox)
-        except (SandboxError, SubmissionError) as error:
+        except MleGymError as error:
             checks.append(Check(name, False, str(error)))
             continue
         if task.reference is None:

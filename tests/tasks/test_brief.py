@@ -129,10 +129,12 @@ def test_values_cannot_break_the_table(make_task: MakeTask) -> None:
 def test_a_brief_costs_under_a_millisecond_and_notices_missing_files() -> None:
     dataset = prepare("titanic")
     told(dataset)
-    start = time.perf_counter()
+    times = []
     for _ in range(50):
+        start = time.perf_counter()
         told(dataset)
-    assert (time.perf_counter() - start) / 50 < 0.002
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.001
 
 
 def test_a_brief_without_its_files_is_an_error(make_task: MakeTask, own_cache: object) -> None:

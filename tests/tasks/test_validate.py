@@ -118,3 +118,19 @@ def prepare(raw, public, private, rng):
     found = by_name(validate_task(make_task(files={"prepare.py": code}), run_programs=False))
     detail = found["the sample submission is valid and scores the floor"].detail
     assert detail.startswith("not valid: ")
+
+
+def test_a_variant_that_cannot_be_prepared_is_told(make_task: MakeTask) -> None:
+    code = """
+def prepare(raw, public, private, rng):
+    assert len((public / "test.csv").read_text().splitlines()) == 21
+"""
+    found = by_name(validate_task(make_task(files={"prepare.py": code}), run_programs=False))
+    assert "prepare() failed: AssertionError" in found["variants differ"].detail
+
+
+def test_a_grader_that_fails_is_told(make_task: MakeTask) -> None:
+    code = "def grade(submission, answers): return {}['x']"
+    checks = validate_task(make_task(files={"grade.py": code}), run_programs=False)
+    assert [check.passed for check in checks] == [True, True, False]
+    assert "grade.py" in checks[-1].detail
