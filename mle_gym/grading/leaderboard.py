@@ -27,6 +27,10 @@ __all__ = [
 
 Medal = Literal["gold", "silver", "bronze", ""]
 
+DECIMALS = 5
+"""Scores are compared after rounding to these, as leaderboards show them and MLE-bench ranks them:
+the last bits of a float differ between machines and must not decide over a medal."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -139,4 +143,5 @@ def _score(text: str | None, path: Path, line: int) -> float:
 
 
 def _better(score: float, other: float, higher_is_better: bool) -> bool:
+    score, other = round(score, DECIMALS), round(other, DECIMALS)
     return score > other if higher_is_better else score < other

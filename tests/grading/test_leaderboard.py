@@ -150,3 +150,14 @@ def test_a_leaderboard_may_be_written_by_csv(tmp_path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([["score", "team"], [0.25, 'a, "b"']])
     assert load_leaderboard(path) == (0.25,)
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_scores_that_differ_beyond_the_fifth_decimal_are_ties(higher_is_better: bool) -> None:
+    board = [0.9, 0.8, 0.7]
+    thresholds = medal_thresholds(board, higher_is_better)
+    best, worse = (0.9, -1) if higher_is_better else (0.7, 1)
+    assert medal(best + worse * 1e-9, thresholds, higher_is_better) == "gold"
+    assert medal(best + worse * 2e-5, thresholds, higher_is_better) != "gold"
+    assert rank(best + worse * 1e-9, board, higher_is_better) == 1
+    assert percentile(0.8 - worse * 1e-9, board, higher_is_better) == pytest.approx(1 / 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,16 +12,9 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
-from tests.sandbox.docker_daemon import docker_host  # noqa: F401
+from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
-
-
-def require(name: str, reason: str) -> None:
-    """Skip, or fail where MLE_GYM_REQUIRE says that this machine must have it."""
-    if name in os.environ.get("MLE_GYM_REQUIRE", "").split(","):
-        pytest.fail(f"{name} is required here: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
