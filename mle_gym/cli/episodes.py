@@ -1,0 +1,260 @@
+"""``run``, ``play`` and ``replay``."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mle_gym.cli.grading import grade_panel
+from mle_gym.cli.names import TaskName, assignments, find_task
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.progress import Progress
+from mle_gym.errors import MleGymError
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.trajectory import Trajectory
+
+__all__ = ["add_to"]
+
+EpisodeVariant = Annotated[
+    str, typer.Option(help="Which instance of the task: a number, or [bold]random[/bold].")
+]
+SandboxName = Annotated[str, typer.Option(help="auto, bubblewrap, docker or subprocess.")]
+RewardName = Annotated[
+    str, typer.Option(help="score, percentile, medal, milestones or package.module:function.")
+]
+Seed = Annotated[int | None, typer.Option(help="Seeds what the environment draws.")]
+EnvironmentArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env", metavar="NAME=VALUE", help="Any other argument of the environment; repeatable."
+    ),
+]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", help="Trajectory file; by default a new one in runs/.")
+]
+
+RUN_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym run titanic --agent solution
+  mle-gym run ./my-task --agent my_agent.py --variant random --seed 3
+  mle-gym run wine --agent my_agent.py:Greedy --agent-arg temperature=0
+  mle-gym run titanic --agent baseline --env max_steps=5 --env train_rows=100
+  mle-gym run titanic --agent solution --json | jq .grade.score
+
+[dim]Exit code 1: it ended without a valid submission; 3: the sandbox failed.[/dim]"""
+
+PLAY_EXAMPLES = """\b
+[bold]Example[/bold]
+  mle-gym play titanic
+
+[dim]:help at the prompt tells the rest. Ctrl-D leaves; only submit is graded.[/dim]"""
+
+REPLAY_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym replay runs/titanic-solution.jsonl            once more, compared step by step
+  mle-gym replay runs/titanic-solution.jsonl --show     look at it, run nothing
+
+[dim]Exit code 1: the replay went another way than the recording.[/dim]"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "Episodes"
+    app.command(rich_help_panel=panel, epilog=RUN_EXAMPLES)(run)
+    app.command(rich_help_panel=panel, epilog=PLAY_EXAMPLES)(play)
+    app.command(rich_help_panel=panel, epilog=REPLAY_EXAMPLES)(replay)
+
+
+def run(
+    task: TaskName,
+    agent: Annotated[
+        str, typer.Option("--agent", "-a", help="solution, baseline, random, human, or a file.")
+    ],
+    variant: EpisodeVariant = "0",
+    seed: Seed = None,
+    sandbox: SandboxName = "auto",
+    reward: RewardName = "score",
+    env: EnvironmentArguments = None,
+    agent_arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An argument of the agent; repeatable."),
+    ] = None,
+    out_file: OutFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an agent play one episode of a task; print its grade and where it was recorded."""
+    from mle_gym.agents import load_agent
+
+    player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
+    name = Path(agent.partition(":")[0]).stem
+    spec = find_task(task)
+    path = out_file or _new_path(spec.id, name)
+    arguments = _arguments(variant, sandbox, reward, env)
+    display = contextlib.nullcontext() if agent == "human" else Progress(err())
+    with _environment(spec, arguments) as environment, display as progress:
+        err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
+        trajectory = _rollout(environment, player, seed, path, progress)
+    _finish(trajectory, path, as_json)
+
+
+def play(
+    task: TaskName,
+    variant: EpisodeVariant = "0",
+    seed: Seed = None,
+    sandbox: SandboxName = "auto",
+    reward: RewardName = "score",
+    env: EnvironmentArguments = None,
+    out_file: OutFile = None,
+) -> None:
+    """Play a task yourself, at a prompt in its sandbox."""
+    from mle_gym.agents import load_agent
+
+    spec = find_task(task)
+    path = out_file or _new_path(spec.id, "human")
+    with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
+        trajectory = _rollout(environment, load_agent("human"), seed, path, None)
+    last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
+    if last:
+        out().print(last, markup=False)
+    _finish(trajectory, path, as_json=False)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trajectory (JSONL).")],
+    show: Annotated[bool, typer.Option("--show", help="Show the recording; run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Execute a recorded episode's actions again and say whether anything came out differently."""
+    from mle_gym.rollout import replay as play_again
+    from mle_gym.trajectory import Trajectory
+
+    recorded = Trajectory.read(file)
+    if recorded.note:
+        err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
+    with Progress(err()) as progress:
+        for step in recorded.steps:
+            progress.show(step)
+        again = recorded if show else play_again(file)
+    result = _result(again, file) | {"differences": list(again.differences)}
+    if as_json:
+        emit(result)
+    else:
+        _print_result(again)
+        for line in again.differences:
+            out().print(Text.assemble(("differs ", "bold red"), line), soft_wrap=True)
+        if not (again.differences or show):
+            out().print(f"replayed {len(again.steps)} steps; everything came out the same")
+    raise typer.Exit(ExitCode.NOT_OK if again.differences else ExitCode.OK)
+
+
+def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -> dict[str, Any]:
+    """Arguments for ``gymnasium.make``."""
+    number = variant.removeprefix("-").isdecimal()
+    if not (number or variant == "random"):
+        raise Unusable(f"--variant: expected a number or random, found {variant!r}")
+    chosen = {"variant": int(variant) if number else variant, "sandbox": sandbox, "reward": reward}
+    return chosen | assignments(env or [], "--env")
+
+
+@contextlib.contextmanager
+def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
+    """The environment of a task, closed in the end; bad arguments are usage errors."""
+    import gymnasium
+
+    from mle_gym.actions import nearest
+    from mle_gym.env import MLEEnv
+
+    known = inspect.signature(MLEEnv).parameters
+    for name in arguments:
+        if name not in known:
+            raise Unusable(f"--env: no argument is called {name!r}{nearest(name, known)}")
+    try:
+        environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MleGymError):
+            raise
+        raise Unusable(str(error)) from error
+    try:
+        yield environment
+    finally:
+        environment.close()
+
+
+def _rollout(
+    environment: Any, agent: Any, seed: int | None, path: Path, progress: Progress | None
+) -> Trajectory:
+    """One episode; an interruption says what was kept."""
+    from mle_gym.rollout import rollout
+
+    on_step = progress.show if progress else None
+    try:
+        return rollout(environment, agent, seed=seed, path=path, on_step=on_step)
+    except KeyboardInterrupt:
+        if path.is_file():
+            err().print(f"the steps so far are in {path}", markup=False, soft_wrap=True)
+        raise
+
+
+def _new_path(task: str, agent: str) -> Path:
+    """A file in ``runs/`` that is not there yet."""
+    stem = f"{task}-{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
+    path = Path("runs", f"{stem}.jsonl")
+    number = 2
+    while path.exists():
+        path = Path("runs", f"{stem}-{number}.jsonl")
+        number += 1
+    return path
+
+
+def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:
+    """Print how an episode ended and exit accordingly."""
+    result = _result(trajectory, path)
+    if as_json:
+        emit(result)
+    else:
+        _print_result(trajectory)
+        out().print(Text.assemble(("trajectory  ", "dim"), str(path)), soft_wrap=True)
+    if result["infra_error"]:
+        err().print(Text.assemble(("error: ", "bold red"), result["infra_error"]), soft_wrap=True)
+        raise typer.Exit(ExitCode.ENVIRONMENT)
+    valid = trajectory.grade is not None and trajectory.grade["valid"]
+    raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
+
+
+def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
+    """How an episode went, as plain data."""
+    header, footer = trajectory.header, trajectory.footer or {}
+    last = trajectory.steps[-1] if trajectory.steps else None
+    return {
+        "task": header["task"],
+        "variant": header["variant"],
+        "agent": header["agent"],
+        "seed": header["seed"],
+        "steps": len(trajectory.steps),
+        "return": trajectory.episode_return,
+        "terminated": bool(last and last.terminated),
+        "truncated": bool(last and last.truncated),
+        "left": trajectory.left,
+        "infra_error": last.info.get("infra_error") if last else None,
+        "duration": footer.get("duration"),
+        "grade": trajectory.grade,
+        "trajectory": str(path),
+    }
+
+
+def _print_result(trajectory: Trajectory) -> None:
+    if trajectory.grade:
+        out().print(grade_panel(trajectory.grade))
+    if trajectory.left:
+        out().print(Text.assemble(("the agent left: ", "bold"), trajectory.left), soft_wrap=True)
+    reward = trajectory.episode_return
+    out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))

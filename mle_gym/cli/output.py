@@ -1,0 +1,129 @@
+"""What commands print: results on stdout, everything else on stderr; and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from contextvars import ContextVar
+from enum import IntEnum
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mle_gym.errors import DatasetError, MleGymError, SandboxError
+
+__all__ = [
+    "AsJson",
+    "ExitCode",
+    "Unusable",
+    "debugging",
+    "emit",
+    "err",
+    "explain",
+    "new_table",
+    "out",
+    "warn",
+]
+
+debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+"""Whether tracebacks are shown: ``mle-gym --debug`` or ``MLE_GYM_DEBUG=1``."""
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]
+"""The option that every command with a result has."""
+
+
+class Unusable(MleGymError, ValueError):
+    """The command line asks for something that can't be; the message says what was expected."""
+
+
+class ExitCode(IntEnum):
+    """How a command ended; ``docs/cli.md`` explains them to users."""
+
+    OK = 0
+    NOT_OK = 1
+    """What was checked is not all right: an invalid submission, a task with a fault."""
+    USAGE = 2
+    """The command line, or a file or task that it names, can't be used."""
+    ENVIRONMENT = 3
+    """This machine lacks something: a sandbox, data, disk space, permission."""
+    BUG = 70
+    """An unexpected exception, in mle-gym or in an agent's file."""
+    INTERRUPTED = 130
+
+
+def out() -> Console:
+    """The console for results. Not a constant: stdout may be replaced while we run."""
+    return Console(highlight=False, width=_width(sys.stdout))
+
+
+def err() -> Console:
+    """The console for progress and errors."""
+    return Console(highlight=False, stderr=True, width=_width(sys.stderr))
+
+
+def _width(stream: TextIO) -> int | None:
+    """A file or a pipe has no width of its own, and rich's guess would cut tables."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else 120
+
+
+def emit(value: Any) -> None:
+    """Print a value as JSON, the one thing on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def warn(message: str) -> None:
+    """Tell something on stderr that does not stop the command."""
+    err().print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
+
+
+def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+    """A table in the one style of this program; ``right`` names the columns of numbers."""
+    from rich import box
+
+    table = Table(title=title, box=box.ROUNDED, header_style="bold", title_justify="left")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left")
+    return table
+
+
+def explain(error: BaseException) -> ExitCode:
+    """Print one clear message for an exception and say how to exit.
+
+    With ``debugging`` set the traceback is printed before it.
+    """
+    if debugging.get():
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt):
+        err().print("interrupted", style="bold")
+        return ExitCode.INTERRUPTED
+    code = _code(error)
+    message = str(error) if code != ExitCode.BUG else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and not isinstance(error, MleGymError):
+        message = _os_message(error)
+    err().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    if code == ExitCode.BUG and not debugging.get():
+        err().print("This was not expected. MLE_GYM_DEBUG=1 shows where it happened.", style="dim")
+    return code
+
+
+def _code(error: BaseException) -> ExitCode:
+    """The exit code for an exception that ended a command."""
+    if isinstance(error, SandboxError | DatasetError):
+        return ExitCode.ENVIRONMENT
+    if isinstance(error, MleGymError):
+        return ExitCode.USAGE
+    if isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError):
+        return ExitCode.USAGE
+    return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
+
+
+def _os_message(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -1,0 +1,171 @@
+"""``list``, ``show`` and ``prepare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mle_gym.cli.names import TaskName, Variant, find_task
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
+from mle_gym.errors import DatasetError, TaskError
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.dataset import Dataset, DatasetOptions
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "Tasks"
+    app.command("list", rich_help_panel=panel)(list_tasks)
+    app.command(rich_help_panel=panel)(show)
+    app.command(rich_help_panel=panel, epilog=PREPARE_EXAMPLES)(prepare)
+
+
+def list_tasks(as_json: AsJson = False) -> None:
+    """List every task: built-in, of installed packages, and in MLE_GYM_PATH."""
+    specs = _all_tasks()
+    if as_json:
+        emit([_summary(task) for task in specs])
+        return
+    columns = ("task", "kind", "metric", "sample", "baseline", "solution")
+    table = new_table(*columns, right=columns[3:])
+    for task in specs:
+        scores = task.reference
+        shown = (
+            [f"{s:.3f}" for s in (scores.floor, scores.baseline, scores.solution)] if scores else []
+        )
+        arrow = "↑" if task.grade.higher_is_better else "↓"
+        table.add_row(
+            Text(task.id, style="bold"), task.kind, f"{task.grade.metric} {arrow}", *shown
+        )
+    out().print(table)
+    err().print(
+        "Scores: the sample submission, the task's baseline.py and its solution.py. "
+        "`mle-gym show TASK` tells more.",
+        style="dim",
+    )
+
+
+def show(task: TaskName, as_json: AsJson = False) -> None:
+    """Show one task: what is asked, how it is graded, its limits."""
+    from rich.markdown import Markdown
+
+    spec = find_task(task)
+    if as_json:
+        emit(_summary(spec) | {"description": spec.description})
+        return
+    console = out()
+    console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
+    console.print(_facts(spec))
+    console.print(Markdown(spec.description))
+
+
+PREPARE_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym prepare titanic wine
+  mle-gym prepare --all
+  mle-gym prepare titanic --variant 7 --train-rows 200"""
+
+
+def prepare(
+    tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK…", help="Tasks.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
+    variant: Variant = 0,
+    train_rows: Annotated[int | None, typer.Option(help="Rows of a smaller training set.")] = None,
+    obfuscate: Annotated[bool, typer.Option(help="Hide names that a model may know.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare datasets ahead of time. Episodes do it by themselves when they need one."""
+    if bool(tasks) == every:
+        raise Unusable("name the tasks to prepare, or use --all")
+    from mle_gym.tasks.dataset import DatasetOptions
+
+    options = DatasetOptions(variant, train_rows, obfuscate)
+    specs = _all_tasks() if every else [find_task(name) for name in tasks or ()]
+    made = [dataset for spec in specs if (dataset := _prepare(spec, options))]
+    if as_json:
+        emit([_location(dataset) for dataset in made])
+    else:
+        for dataset in made:
+            line = Text.assemble((dataset.task.id, "bold"), f"  {dataset.public}")
+            out().print(line, soft_wrap=True)
+    raise typer.Exit(ExitCode.OK if len(made) == len(specs) else ExitCode.ENVIRONMENT)
+
+
+def _prepare(spec: TaskSpec, options: DatasetOptions) -> Dataset | None:
+    """One dataset; None, with the reason on stderr, where it can't be had."""
+    from mle_gym.tasks.dataset import prepare
+
+    try:
+        with err().status(f"preparing {spec.id}"):
+            return prepare(spec, options)
+    except (DatasetError, OSError) as error:
+        explain(error)
+        return None
+
+
+def _location(dataset: Dataset) -> dict[str, Any]:
+    """A dataset as plain data."""
+    return {
+        "task": dataset.task.id,
+        "variant": dataset.options.variant,
+        "public": str(dataset.public),
+        "private": str(dataset.private),
+        "digest": dataset.digest,
+    }
+
+
+def _all_tasks() -> list[TaskSpec]:
+    """Every task that can be read; the others are warned about."""
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    specs = []
+    for _, folder in sorted(task_folders().items()):
+        try:
+            specs.append(load_task(folder))
+        except TaskError as error:
+            warn(f"this task is left out: {error}")
+    return specs
+
+
+def _summary(task: TaskSpec) -> dict[str, Any]:
+    """A task as plain data."""
+    fields = task.model_dump(mode="json", exclude={"description"})
+    return {
+        **fields,
+        "env_id": task.env_id,
+        "higher_is_better": task.grade.higher_is_better,
+    }
+
+
+def _facts(task: TaskSpec) -> Table:
+    """The table at the top of ``show``."""
+    grade, limits, scores = task.grade, task.limits, task.reference
+    direction = "higher" if grade.higher_is_better else "lower"
+    columns = ", ".join(f"{name} ({c.type})" for name, c in task.submission.columns.items())
+    rows = {
+        "kind": task.kind,
+        "tags": ", ".join(task.tags),
+        "metric": f"{grade.metric}, {direction} is better; {grade.worst:g} to {grade.best:g}",
+        "submission": f"{task.submission.filename}: {columns}",
+        "limits": f"{limits.steps} steps, {limits.seconds:g} s, {limits.memory_mb} MiB, "
+        f"{limits.cpus:g} CPU, {limits.disk_mb} MiB of disk",
+        "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
+        or task.medals.leaderboard
+        or "none",
+        "reference": f"sample {scores.floor:g}, baseline {scores.baseline:g}, "
+        f"solution {scores.solution:g}"
+        if scores
+        else "not measured",
+        "folder": str(task.folder),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="dim"), Text(value))
+    return table

@@ -1,0 +1,106 @@
+"""Write the generated tables of README.md and docs/ from the code, or check that they are current.
+
+python scripts/update_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from pathlib import Path
+
+from mle_gym.grading.metrics import METRICS
+from mle_gym.paths import bundled
+from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.spec import TaskSpec
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def tasks_table() -> str:
+    """The built-in tasks."""
+    rows = [
+        "| id | task | metric | sample | baseline | solution |",
+        "|---|---|---|--:|--:|--:|",
+    ]
+    folders = sorted(path.parent for path in bundled("envs").glob("*/task.toml"))
+    return "\n".join([*rows, *(_task_row(load_task(folder)) for folder in folders)])
+
+
+def _task_row(task: TaskSpec) -> str:
+    asked = " ".join(task.description.split("\n\n")[0].split())
+    arrow = "↑" if task.grade.higher_is_better else "↓"
+    metric = METRICS[task.grade.metric].title if task.grade.metric in METRICS else task.grade.metric
+    scores = task.reference.model_dump().values() if task.reference else ("", "", "")
+    shown = " | ".join(f"{score:.3f}" if score != "" else "" for score in scores)
+    link = f"[`{task.env_id}`](envs/{task.folder.name}/description.md)"
+    return f"| {link} | {asked} | {metric} {arrow} | {shown} |"
+
+
+def metrics_table() -> str:
+    """Every metric, by what it predicts."""
+    rows = [
+        "| metric | name | better | range | predicts | parameters |",
+        "|---|---|---|---|---|---|",
+    ]
+    for metric in METRICS.values():
+        better = "higher" if metric.higher_is_better else "lower"
+        low, high = sorted((metric.worst, metric.best))
+        parameters = "; ".join(f"`{name}`: {p.expected}" for name, p in metric.params.items())
+        rows.append(
+            f"| {metric.title} | `{metric.name}` | {better} | {_number(low)} to {_number(high)} | "
+            f"{metric.kind} | {parameters} |"
+        )
+    return "\n".join(rows)
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:g}"
+
+
+TABLES = {
+    "tasks": ("README.md", tasks_table),
+    "metrics": ("docs/grading.md", metrics_table),
+}
+"""Name in the markers to file and content."""
+
+
+def updated(name: str) -> tuple[Path, str]:
+    """The file with a table, and its text with the table made anew."""
+    file, make = TABLES[name]
+    path = CHECKOUT / file
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    text, count = re.subn(
+        f"{begin}.*{end}",
+        lambda _: f"{begin}\n{make()}\n{end}",
+        path.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    if count != 1:
+        raise ValueError(f"{path}: expected {begin} and {end} once")
+    return path, text
+
+
+def main() -> int:
+    """Write or check every table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a table is old")
+    check = parser.parse_args().check
+    old = 0
+    for name in TABLES:
+        path, text = updated(name)
+        if path.read_text(encoding="utf-8") == text:
+            continue
+        old += 1
+        print(f"{path}: the table of {name} {'is out of date' if check else 'was written'}")
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    return int(check and old > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

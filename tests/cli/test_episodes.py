@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mle_gym.trajectory import Trajectory
+from tests.cli.conftest import Command
+from tests.sandbox.conftest import eventually, processes_with
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+
+def test_run_prints_the_score_and_the_trajectory(command: Command, coins: Path) -> None:
+    result = command("run", coins, "--agent", "solution")
+    assert result.code == 0
+    assert "1 (higher is better)" in result.out
+    (path,) = Path("runs").glob("coins-solution-*.jsonl")
+    assert str(path) in result.out
+    assert Trajectory.read(path).episode_return == 1.0
+    assert "python solution.py" in result.err
+
+
+def test_run_prints_json_and_nothing_else(command: Command, coins: Path) -> None:
+    result = command("run", coins, "-a", "solution", "--seed", "5", "--out", "a.jsonl", "--json")
+    assert result.code == 0
+    told = result.json
+    assert told["return"] == told["grade"]["score"] == 1.0
+    assert told["terminated"]
+    assert (told["seed"], told["steps"], told["trajectory"]) == (5, 2, "a.jsonl")
+
+
+def test_an_episode_without_a_submission_exits_with_1(command: Command, coins: Path) -> None:
+    result = command("run", coins, "--agent", "random", "--agent-arg", "seed=0", "--json")
+    assert result.code == 1
+    assert result.json["truncated"]
+    assert result.json["grade"]["error_code"] == "missing_submission"
+
+
+def test_a_failing_program_says_what_it_printed(command: Command, coins: Path) -> None:
+    (coins / "solution.py").write_text("raise SystemExit('out of coins')\n")
+    result = command("run", coins, "--agent", "solution")
+    assert result.code == 1
+    assert "out of coins" in result.out
+
+
+def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
+    words = ["--variant", "random", "--seed", "1", "--env", "max_steps=1", "--env", "train_rows=9"]
+    result = command("run", coins, "--agent", "random", *words, "--json")
+    assert result.json["variant"] > 0
+    assert result.json["steps"] == 1
+    header = Trajectory.read(result.json["trajectory"]).header
+    assert header["env"]["kwargs"]["train_rows"] == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--agent", "solutoin"], "did you mean solution?"),
+        (["--agent", "nowhere.py"], "no agent file"),
+        (["--agent", "random", "--agent-arg", "sead=1"], "its arguments: seed"),
+        (["--agent", "random", "--agent-arg", "seed"], "expected NAME=VALUE"),
+        (["--agent", "random", "--variant", "one"], "expected a number or random"),
+        (["--agent", "random", "--env", "max_step=1"], "did you mean 'max_steps'?"),
+        (["--agent", "random", "--env", "max_steps=0"], "max_steps must be"),
+        (["--agent", "random", "--sandbox", "bublewrap"], "did you mean 'bubblewrap'?"),
+        (["--agent", "random", "--reward", "medals"], "did you mean 'medal'?"),
+        (["--agent", "random", "--out", "coins/task.toml"], "there is a trajectory already"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_message(
+    command: Command, coins: Path, words: list[str], message: str
+) -> None:
+    result = command("run", coins, *words, "--json")
+    assert result.code == 2
+    assert message in result.err
+    assert result.out == ""
+    assert "Traceback" not in result.err
+    assert not Path("runs").exists()
+
+
+def test_an_exception_in_an_agent_is_a_bug_and_debug_shows_where(
+    command: Command, coins: Path
+) -> None:
+    Path("broken.py").write_text(
+        "class Broken:\n"
+        "    def reset(self, observation, info): ...\n"
+        "    def act(self, observation, info): return {}['key']\n"
+    )
+    result = command("run", coins, "--agent", "broken.py")
+    assert result.code == 70
+    assert "KeyError: 'key'" in result.err
+    assert "Traceback" not in result.err
+    assert "in act" in command("--debug", "run", coins, "--agent", "broken.py").err
+
+
+def test_play_reads_a_persons_commands(command: Command, coins: Path) -> None:
+    typed = "ls data\nsubmit data/sample_submission.csv\n"
+    result = command("play", coins, "--out", "played.jsonl", stdin=typed)
+    assert result.code == 0
+    assert "train.csv" in result.out
+    assert 0 < Trajectory.read("played.jsonl").episode_return < 1
+
+
+def test_leaving_is_not_graded(command: Command, coins: Path) -> None:
+    result = command("play", coins, stdin="ls\n")
+    assert result.code == 1
+    assert "the agent left" in result.out
+
+
+def test_a_replay_repeats_the_episode(command: Command, coins: Path) -> None:
+    command("run", coins, "--agent", "solution", "--out", "a.jsonl")
+    result = command("replay", "a.jsonl")
+    assert result.code == 0
+    assert "everything came out the same" in result.out
+    assert command("replay", "a.jsonl", "--show", "--json").json["return"] == 1.0
+
+
+def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Path) -> None:
+    command("run", coins, "--agent", "solution", "--out", "a.jsonl")
+    lines = Path("a.jsonl").read_text().splitlines()
+    step = json.loads(lines[1])
+    step["observation"]["output"] = "something else"
+    Path("b.jsonl").write_text("\n".join([lines[0], json.dumps(step), *lines[2:]]) + "\n")
+    result = command("replay", "b.jsonl", "--json")
+    assert result.code == 1
+    assert any("something else" in line for line in result.json["differences"])
+
+
+@pytest.mark.parametrize("content", [None, "", "junk\n"])
+def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str | None) -> None:
+    if content is not None:
+        Path("x.jsonl").write_text(content)
+    result = command("replay", "x.jsonl")
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+
+
+def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> None:
+    marker = str(1_000_000 + os.getpid())
+    (tmp_path / "sleepy.py").write_text(
+        "class Sleepy:\n"
+        f"    actions = ['echo first', 'sleep {marker}']\n"
+        "    def reset(self, observation, info): ...\n"
+        "    def act(self, observation, info): return self.actions.pop(0)\n"
+    )
+    words = ["run", str(coins), "--agent", "sleepy.py", "--out", "cut.jsonl"]
+    program = f"from mle_gym.cli import main; main({words!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert eventually(lambda: len(_sleeping(marker)) > 0, 60)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "the steps so far are in cut.jsonl" in err
+    assert "Traceback" not in err
+    assert [step.action for step in Trajectory.read(tmp_path / "cut.jsonl").steps] == ["echo first"]
+    assert eventually(lambda: not _sleeping(marker))
+
+
+def _sleeping(marker: str) -> list[int]:
+    time.sleep(0.05)
+    return [
+        pid
+        for pid in processes_with(marker)
+        if b"sleep\0" + marker.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]

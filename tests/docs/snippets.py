@@ -1,0 +1,142 @@
+"""Runs the code of a Markdown file, top to bottom. Standard library only.
+
+    python tests/docs/snippets.py README.md --section Quickstart
+
+Python blocks share one namespace. Of ``console`` blocks the lines after ``$`` run, of ``bash``
+blocks everything. The folder they run in is fresh and holds links to what the checkout holds. An
+invisible comment right above a block changes what is done with it:
+
+    <!-- test: COMMAND -->   run this instead, where the block itself would take too long
+    <!-- file: PATH -->      write the block into a file, for later blocks to use
+
+Blocks of other languages than these and TOML are for reading and are left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SHELL = ("bash", "console")
+RUNNABLE = ("python", "toml", *SHELL)
+FENCE = re.compile(r"```(\w*)\s*")
+MARKER = re.compile(r"<!--\s*(test|file):\s*(.+?)\s*-->")
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One fenced block."""
+
+    line: int
+    """Of its first line of code, counted from 1."""
+    section: str
+    language: str
+    code: str
+    marker: str = ""
+    argument: str = ""
+
+    def run(self, file: Path, namespace: dict[str, object]) -> None:
+        """Do what the block says; any failure raises."""
+        if self.marker == "file":
+            path = Path(self.argument)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.code, encoding="utf-8")
+        elif self.marker == "test":
+            run_shell(self.argument)
+        elif self.language in SHELL:
+            run_shell(self.code if self.language == "bash" else commands(self.code))
+        elif self.language == "python":
+            source = "\n" * (self.line - 1) + self.code
+            exec(compile(source, str(file), "exec"), namespace)
+        else:
+            raise ValueError(f"{file}:{self.line}: a {self.language} block needs a marker: "
+                             "<!-- file: PATH -->")  # fmt: skip
+
+
+def parse(text: str) -> list[Snippet]:
+    """The blocks of a Markdown text that can be run."""
+    found: list[Snippet] = []
+    section, marker, argument = "", "", ""
+    lines = iter(enumerate(text.splitlines(), start=1))
+    for number, line in lines:
+        fence, comment = FENCE.fullmatch(line), MARKER.fullmatch(line)
+        if line.startswith("#"):
+            section = line.lstrip("# ")
+        elif comment:
+            marker, argument = comment.groups()
+        elif fence:
+            code = []
+            for _, inside in lines:
+                if inside.startswith("```"):
+                    break
+                code.append(f"{inside}\n")
+            snippet = Snippet(number + 1, section, fence[1], "".join(code), marker, argument)
+            if marker or fence[1] in RUNNABLE:
+                found.append(snippet)
+            marker, argument = "", ""
+    return found
+
+
+def commands(console: str) -> str:
+    """The lines after ``$``, and after ``>`` where one goes on."""
+    kept = [line[2:] for line in console.splitlines() if line.startswith(("$ ", "> "))]
+    if not kept:
+        raise ValueError("a console block without a line that starts with $")
+    return "\n".join(kept)
+
+
+def run_shell(script: str) -> None:
+    """Run a script, with the running interpreter's programs first on the PATH."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, env=environment)
+
+
+def main() -> None:
+    """Run one file's blocks in a fresh folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--section", help="only the blocks under this heading")
+    parser.add_argument("--as-written", action="store_true", help="ignore <!-- test: … -->")
+    parser.add_argument("--folder", type=Path, help="run there and not in a fresh folder")
+    arguments = parser.parse_args()
+    file = arguments.file.resolve()
+    snippets = [
+        snippet
+        for snippet in parse(file.read_text(encoding="utf-8"))
+        if arguments.section in (None, snippet.section)
+    ]
+    if not snippets:
+        sys.exit(f"{file}: no code to run")
+    with contextlib.ExitStack() as stack:
+        folder = arguments.folder or fresh_folder(stack)
+        stack.enter_context(contextlib.chdir(folder))
+        namespace: dict[str, object] = {"__name__": "__main__"}
+        for snippet in snippets:
+            if arguments.as_written and snippet.marker == "test":
+                snippet = replace(snippet, marker="")
+            print(f"--- {file.name}:{snippet.line} ({snippet.language})", flush=True)
+            snippet.run(file, namespace)
+
+
+def fresh_folder(stack: contextlib.ExitStack) -> Path:
+    """A folder that looks like a checkout but for the package, which must be the installed one."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    for entry in CHECKOUT.iterdir():
+        if not entry.name.startswith(".") and entry.name not in ("mle_gym", "runs", "dist"):
+            (folder / entry.name).symlink_to(entry)
+    sys.path.insert(0, str(folder))
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What the documents say about the code is what the code says."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mle_gym.actions import TOOLS
+from mle_gym.cli.output import ExitCode
+from mle_gym.grading.results import Grade
+from mle_gym.rewards import REWARDS
+from mle_gym.sandbox import BACKENDS
+from mle_gym.tasks.schema import SubmissionSpec
+from mle_gym.tasks.spec import DataSpec, GradeSpec, LimitSpec, MedalSpec, ReferenceSpec
+from tests.docs.conftest import CHECKOUT, DOCUMENTS
+
+LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
+
+
+def words(name: str) -> set[str]:
+    """What stands in backticks in a document's text and tables."""
+    text = (CHECKOUT / "docs" / name).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([^`\n]+)`", prose))
+
+
+def test_tables_are_current() -> None:
+    script = CHECKOUT / "scripts" / "update_docs.py"
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert result.returncode == 0, f"run scripts/update_docs.py: {result.stdout}{result.stderr}"
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_links_lead_somewhere(file: Path) -> None:
+    for link in LINK.findall(file.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (file.parent / link).exists(), link
+
+
+@pytest.mark.parametrize(
+    "table", [DataSpec, SubmissionSpec, GradeSpec, MedalSpec, LimitSpec, ReferenceSpec]
+)
+def test_every_field_of_task_toml_is_documented(table: type[DataSpec]) -> None:
+    internal = {"kind", "id"} if table is SubmissionSpec else set()
+    assert table.model_fields.keys() - internal <= words("tasks.md")
+
+
+def test_every_tool_reward_backend_and_grade_field_is_documented() -> None:
+    assert TOOLS.keys() <= words("environment.md")
+    assert {f'"{name}"' for name in REWARDS} <= words("environment.md")
+    assert BACKENDS.keys() <= words("sandbox.md")
+    described = {"task", "variant", "metric", "higher_is_better"}
+    fields = {field.name for field in dataclasses.fields(Grade)} - described
+    assert fields <= words("grading.md")
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = (CHECKOUT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.M)} == set(ExitCode)
