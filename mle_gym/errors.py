@@ -4,7 +4,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
     MleGymError                 Exception
     ├── TaskError               ValueError      a task folder is broken or unknown
-    ├── DatasetError            RuntimeError    a dataset can't be prepared; says how to get the data
+    ├── DatasetError            RuntimeError    no data; says how to get them
     ├── SandboxError            RuntimeError    the machinery failed; never the agent's fault
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
