@@ -1,0 +1,115 @@
+"""The byte stream to a container's first process, over the connection that attached to it."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["AttachedStream", "Demultiplexer"]
+
+_HEADER = struct.Struct(">BxxxI")
+_STANDARD_OUTPUT = 1
+_CHUNK = 1 << 18
+_KEPT_MESSAGES = 4096
+
+
+class Demultiplexer:
+    """Takes standard output out of what a daemon sends for a container without a terminal.
+
+    Each piece there is preceded by eight bytes: which stream it belongs to, three zeros, and its
+    length. Pieces arrive cut anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._kind = 0
+        self._left = 0
+        self._header = bytearray()
+        self._messages = bytearray()
+
+    @property
+    def messages(self) -> str:
+        """The end of what came on the other streams: why a program could not start, usually."""
+        return self._messages.decode("utf-8", "replace").strip()
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes of standard output in ``data``, possibly none."""
+        output = bytearray()
+        position = 0
+        while position < len(data):
+            if self._left == 0:
+                position = self._take_header(data, position)
+                continue
+            piece = data[position : position + self._left]
+            position += len(piece)
+            self._left -= len(piece)
+            if self._kind == _STANDARD_OUTPUT:
+                output += piece
+            else:
+                self._messages += piece
+                del self._messages[:-_KEPT_MESSAGES]
+        return bytes(output)
+
+    def _take_header(self, data: bytes, position: int) -> int:
+        missing = _HEADER.size - len(self._header)
+        self._header += data[position : position + missing]
+        if len(self._header) == _HEADER.size:
+            self._kind, self._left = _HEADER.unpack(self._header)
+            self._header.clear()
+        return position + missing
+
+
+class AttachedStream:
+    """A :class:`~mle_gym.sandbox.client.Stream` over the SDK's ``attach_socket``."""
+
+    def __init__(self, attached: Any, remove: Callable[[], None]) -> None:
+        """Take over a connection.
+
+        Args:
+            attached: What ``attach_socket`` returned: for a local daemon a file around the socket.
+            remove: Ends the container and removes it.
+        """
+        self._attached = attached
+        self._socket = getattr(attached, "_sock", attached)
+        self._remove = remove
+        self._pieces = Demultiplexer()
+        self._open = True
+
+    @property
+    def messages(self) -> str:
+        """What the container wrote to standard error."""
+        return self._pieces.messages
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write all of ``data``; see :meth:`Stream.send`."""
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        self._socket.sendall(data)
+
+    def receive(self, deadline: float) -> bytes:
+        """Some bytes of standard output; see :meth:`Stream.receive`."""
+        while True:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                data = self._socket.recv(_CHUNK)
+            except ConnectionResetError:
+                return b""
+            if not data:
+                return b""
+            output = self._pieces.feed(data)
+            if output:
+                return output
+
+    def close(self) -> None:
+        """Remove the container, then hang up. Idempotent."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._remove()
+        finally:
+            with contextlib.suppress(OSError):
+                # The response holds the socket's last reference, where there is one.
+                getattr(self._attached, "_response", self._attached).close()
+                self._attached.close()
