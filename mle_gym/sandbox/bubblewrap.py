@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox.base import SandboxConfig
+from mle_gym.sandbox.base import Limits, SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
@@ -77,7 +77,7 @@ class BubblewrapBackend:
         environment = command_environment(config, str(python.executable.parent))
         limits = config.limits
         groups = {
-            "memory_bytes": (limits.memory_mb + limits.disk_mb) << 20,
+            "memory_bytes": _most_memory(limits) << 20,
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
@@ -107,6 +107,14 @@ class BubblewrapBackend:
                 f"bubblewrap (its program `bwrap`) is not installed. {_INSTALL}"
             )
         return program
+
+
+def _most_memory(limits: Limits) -> int:
+    """MiB at which the kernel itself steps in: full disks count as memory and must not reach it.
+
+    ``limits.memory_mb`` is enforced on processes by the runner, which looks every tenth second.
+    """
+    return limits.memory_mb + limits.memory_mb // 2 + 2 * limits.disk_mb + _RUN_FOLDER_MB
 
 
 # ------------------------------------------------------------------------------------- arguments

@@ -41,7 +41,8 @@ ENTRY = "from mle_gym.cli import main; main()"
 
 
 def write_program(path: Path, script: str) -> None:
-    """An executable shell script."""
+    """An executable shell script; never written through a link to a program of this machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)

@@ -67,6 +67,14 @@ def test_the_disk_limit_bites(isolating_backend: str) -> None:
         assert int(output.split()[-1]) <= 16 << 20
 
 
+def test_full_disks_do_not_bring_the_sandbox_down(isolating_backend: str) -> None:
+    limits = Limits(memory_mb=64, disk_mb=128)
+    with start(isolating_backend, SandboxConfig(limits=limits)) as sandbox:
+        fill = "for f in . /tmp /dev/shm; do head -c 300M /dev/zero > $f/big; done 2>&1; df"
+        assert b"No space left" in sandbox.execute(fill, timeout=60).output
+        assert sandbox.execute("echo alive", timeout=10).output == b"alive\n"
+
+
 def test_a_fork_bomb_is_contained(isolating_backend: str) -> None:
     with start(isolating_backend, SandboxConfig(limits=Limits(processes=40))) as sandbox:
         execution = sandbox.execute("bomb() { bomb | bomb & }; bomb; sleep 1; echo over", timeout=3)
