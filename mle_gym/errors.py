@@ -8,6 +8,8 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     ├── SandboxError            RuntimeError    the machinery failed; never the agent's fault
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
+    ├── AgentError              ValueError      no such agent, or its file can't be used
+    ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
     ├── ActionError             ValueError      a malformed action; inside an episode an observation
     └── SubmissionError         ValueError      a bad submission; inside an episode a grade
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "ActionError",
+    "AgentError",
     "DatasetError",
     "MleGymError",
     "SandboxCrashed",
@@ -23,6 +26,7 @@ __all__ = [
     "SandboxUnavailable",
     "SubmissionError",
     "TaskError",
+    "TrajectoryError",
 ]
 
 
@@ -48,6 +52,14 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxCrashed(SandboxError, ConnectionError):
     """A running sandbox died, stopped answering, or broke its protocol."""
+
+
+class AgentError(MleGymError, ValueError):
+    """No agent has that name, its file can't be used, or it does not take those arguments."""
+
+
+class TrajectoryError(MleGymError, ValueError):
+    """A file is no trajectory, or is damaged elsewhere than in its last line."""
 
 
 class ActionError(MleGymError, ValueError):

@@ -1,0 +1,177 @@
+"""Agents x tasks x seeds, and a table: an evaluation that can be read from top to bottom.
+
+    python agents/evaluate.py --agents baseline solution --tasks titanic penguins --seeds 0 1 2
+
+Every episode is a trajectory in ``--out``. Whatever is finished there is not played again, so the
+same command resumes an evaluation that was stopped, and adds agents or seeds to one that was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import itertools
+import math
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gymnasium as gym
+from rich.console import Console
+from rich.table import Table
+
+import mle_gym
+from mle_gym.agents import Agent, agent_class, load_agent
+from mle_gym.errors import MleGymError
+from mle_gym.rollout import rollout
+from mle_gym.tasks.catalog import load_task
+from mle_gym.trajectory import Trajectory
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What to play, and where its trajectory lies."""
+
+    task: str
+    agent: str
+    variant: int
+    seed: int
+    out: Path
+
+    @property
+    def path(self) -> Path:
+        """For instance ``runs/titanic-v0/solution/variant0-seed1.jsonl``."""
+        agent = self.agent.replace("/", "_")
+        name = f"variant{self.variant}-seed{self.seed}.jsonl"
+        return self.out / self.task.removeprefix("mle/") / agent / name
+
+
+def main() -> int:
+    """Play what is missing, then print the table; 0 when every episode could be played."""
+    args = parser().parse_args()
+    try:
+        episodes = plan(args)
+        missing = [episode for episode in episodes if finished(episode) is None]
+    except MleGymError as error:
+        console.print(f"error: {error}", style="red", highlight=False, markup=False)
+        return 2
+    failed = 0
+    try:
+        for number, episode in enumerate(missing, start=1):
+            console.print(f"{number}/{len(missing)} {episode.path}", highlight=False)
+            failed += not play(episode, args.sandbox)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on with the episode that was interrupted")
+        return 130
+    finally:
+        console.print(table(episodes))
+    return int(failed > 0)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options, with what --help says about them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--agents", nargs="+", default=["baseline", "solution"], metavar="AGENT",
+        help="names or files (my_agent.py, my_agent.py:Class); default: baseline solution",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tasks", nargs="+", default=["titanic"], metavar="TASK",
+        help="tasks as `mle-gym list` names them; default: titanic",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], metavar="N",
+        help="one episode each: the seed of the reset, and of an agent that takes one; default: 0",
+    )  # fmt: skip
+    parser.add_argument(
+        "--variant", type=int, default=0,
+        help="0, the default, is the canonical one, which results are reported on",
+    )  # fmt: skip
+    parser.add_argument("--sandbox", default="auto", help="backend; default: auto")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER",
+        help="where trajectories go, one an episode; default: runs",
+    )  # fmt: skip
+    return parser
+
+
+def plan(args: argparse.Namespace) -> list[Episode]:
+    """Every episode there is to play; unknown names fail here, before anything is played."""
+    for agent in args.agents:
+        agent_class(agent)
+    tasks = [load_task(task).env_id for task in args.tasks]
+    return [
+        Episode(task, agent, args.variant, seed, args.out)
+        for task, agent, seed in itertools.product(tasks, args.agents, args.seeds)
+    ]
+
+
+def play(episode: Episode, sandbox: str) -> bool:
+    """Play one episode in an environment of its own, from its start; False when it failed."""
+    episode.path.unlink(missing_ok=True)
+    env = gym.make(episode.task, variant=episode.variant, sandbox=sandbox)
+    try:
+        rollout(env, seeded(episode), seed=episode.seed, path=episode.path)
+    except Exception as error:  # an agent's fault must not cost the other episodes
+        console.print(f"  failed: {type(error).__name__}: {error}", style="red", markup=False)
+        return False
+    finally:
+        env.close()
+    return True
+
+
+def seeded(episode: Episode) -> Agent:
+    """The episode's agent, given the seed if it takes one."""
+    if "seed" in inspect.signature(agent_class(episode.agent)).parameters:
+        return load_agent(episode.agent, seed=episode.seed)
+    return load_agent(episode.agent)
+
+
+def finished(episode: Episode) -> Trajectory | None:
+    """The episode's trajectory, if it was played to its end by a working machine."""
+    if not episode.path.exists():
+        return None
+    trajectory = Trajectory.read(episode.path)
+    failed = any("infra_error" in step.info for step in trajectory.steps)
+    return trajectory if trajectory.complete and not failed else None
+
+
+def table(episodes: Sequence[Episode]) -> Table:
+    """One row for each task and agent: only finished episodes count."""
+    result = Table(title=f"mle-gym {mle_gym.__version__}")
+    for column in ("task", "agent", "episodes", "valid", "score", "return", "± s.e.", "medals"):
+        result.add_column(column, justify="left" if column in ("task", "agent") else "right")
+    for (task, agent), cell in itertools.groupby(
+        episodes, key=lambda each: (each.task, each.agent)
+    ):
+        result.add_row(task, agent, *row([found for each in cell if (found := finished(each))]))
+    return result
+
+
+def row(trajectories: Sequence[Trajectory]) -> Iterator[str]:
+    """Counts, means and medals; an episode without a valid submission has a return but no score."""
+    grades = [trajectory.grade or {} for trajectory in trajectories]
+    returns = [trajectory.episode_return for trajectory in trajectories]
+    scores = [grade["score"] for grade in grades if grade.get("valid")]
+    medals = [grade["medal"] for grade in grades if grade.get("medal")]
+    yield str(len(trajectories))
+    yield str(len(scores))
+    yield f"{statistics.fmean(scores):.4f}" if scores else "-"
+    yield f"{statistics.fmean(returns):.4f}" if returns else "-"
+    yield f"{standard_error(returns):.4f}" if len(returns) > 1 else "-"
+    yield " ".join(f"{medals.count(medal)} {medal}" for medal in sorted(set(medals))) or "-"
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean, from the sample's standard deviation."""
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""Samples the action space: looks around, learns nothing, never submits.
+
+mle-gym run titanic --agent random
+
+What it is good for: a floor for every comparison, and a cheap way to wear an environment out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium import Space
+
+from mle_gym.spaces import ActionSpace
+
+
+class RandomAgent:
+    """Samples uniformly from an action space.
+
+    Args:
+        seed: Seed of the samples; None draws a fresh one. Episodes continue the same stream.
+        space: What to sample; None for the action space of every mle-gym task.
+    """
+
+    name = "random"
+
+    def __init__(self, seed: int | None = None, space: Space[Any] | None = None) -> None:
+        self._space = ActionSpace() if space is None else space
+        self._space.seed(seed)
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        """Do nothing: there is no state."""
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        """Sample an action, whatever was observed."""
+        return self._space.sample()

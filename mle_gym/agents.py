@@ -1,0 +1,222 @@
+"""Agents: what plays an episode, and how one is found.
+
+For instance::
+
+    agent = load_agent("solution")               # agents/solution.py of this project
+    agent = load_agent("my_agent.py")            # the one agent class in that file
+    agent = load_agent("my_agent.py:Greedy", temperature=0.0)
+
+An agent is any object with ``reset`` and ``act``; there is no class to inherit from.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.metadata
+import importlib.util
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, cast, runtime_checkable
+
+from mle_gym import paths
+from mle_gym.errors import AgentError
+from mle_gym.tasks.catalog import task_folders
+
+__all__ = [
+    "Agent",
+    "LeaveEpisode",
+    "ProgramAgent",
+    "agent_class",
+    "agent_names",
+    "load_agent",
+]
+
+_GROUP = "mle_gym.agents"
+_METHODS = ("reset", "act")
+
+
+class LeaveEpisode(Exception):
+    """Raised by ``act`` to leave an episode that the environment has not ended: it is not graded.
+
+    Args:
+        reason: Why, for the trajectory's footer (``"the person left"``).
+    """
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Plays episodes: told of every start, asked for every action."""
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        """Begin an episode with what the environment's ``reset`` returned."""
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        """Choose the next action: for MLEEnv a shell script or a tool call (a dict)."""
+
+
+class ProgramAgent:
+    """Writes one Python program into the workspace, runs it, and submits what it made.
+
+    A program that fails is not submitted: the agent leaves the episode and says why.
+
+    Args:
+        program: A file's name in the task's own folder (``"solution.py"``), or the path of any
+            program (a ``Path``).
+    """
+
+    def __init__(self, program: str | Path) -> None:
+        self._program = program
+        self._actions: list[Any] = []
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        """Read the program for this episode's task.
+
+        Raises:
+            AgentError: the task is not in the catalog, or there is no such program.
+        """
+        path = self._path(info)
+        if not path.is_file():
+            raise AgentError(f"task {info['task']!r} has no {path.name}: {path}")
+        self._actions = [
+            {"tool": "write_file", "path": path.name, "content": path.read_text("utf-8")},
+            f"python {shlex.quote(path.name)} && submit",
+        ]
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        """Write the program, then run it, then leave."""
+        if not self._actions:
+            output = str(observation["output"]).strip()
+            raise LeaveEpisode(f"the program did not lead to a submission: {output[-500:]}")
+        return self._actions.pop(0)
+
+    def _path(self, info: dict[str, Any]) -> Path:
+        if isinstance(self._program, Path):
+            return self._program
+        folders = task_folders()
+        if info["task"] not in folders:
+            raise AgentError(
+                f"task {info['task']!r} is not in the catalog, so its {self._program} can't be "
+                "found: register its folder with mle_gym.register_tasks or MLE_GYM_PATH"
+            )
+        return folders[info["task"]] / self._program
+
+
+def agent_names() -> tuple[str, ...]:
+    """Names that :func:`load_agent` knows: the bundled agents and those of other packages."""
+    return tuple(sorted({*_bundled(), *_entry_points()}))
+
+
+def agent_class(name: str) -> Callable[..., Agent]:
+    """Find an agent's class without making an agent; see :func:`load_agent` for the names.
+
+    Raises:
+        AgentError: see :func:`load_agent`.
+    """
+    file, _, wanted = name.rpartition(":") if ".py:" in name else (name, "", "")
+    if file.endswith(".py") or "/" in file:
+        return _class_from_file(Path(file), wanted)
+    if name in (bundled := _bundled()):
+        return _class_from_file(bundled[name], "")
+    if name in (others := _entry_points()):
+        return cast("Callable[..., Agent]", others[name].load())
+    known = agent_names()
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise AgentError(f"no agent is called {name!r}: {hint} (or name a file: my_agent.py)")
+
+
+def load_agent(name: str, **arguments: Any) -> Agent:
+    """Make an agent.
+
+    Args:
+        name: A bundled agent (``"solution"``), a file with its class (``"my.py"``,
+            ``"my.py:Greedy"``; the class may be left out when the file has only one with ``reset``
+            and ``act``), or a name in the entry-point group ``mle_gym.agents``.
+        arguments: Passed to the class.
+
+    Raises:
+        AgentError: unknown name (with the nearest ones), a file that is missing, fails on import
+            or has no such class, or arguments that the class does not take.
+    """
+    make = agent_class(name)
+    try:
+        inspect.signature(make).bind(**arguments)
+    except TypeError as error:
+        takes = ", ".join(inspect.signature(make).parameters) or "none"
+        raise AgentError(f"agent {name!r}: {error}; its arguments: {takes}") from None
+    agent = make(**arguments)
+    if not isinstance(agent, Agent):
+        raise AgentError(f"agent {name!r}: {type(agent).__name__} lacks reset or act")
+    return agent
+
+
+def _bundled() -> dict[str, Path]:
+    """The files in ``agents/`` that hold an agent and are not a script, by the agent's name.
+
+    ``random_.py`` is the agent ``random``: a ``random.py`` would shadow the standard library's in
+    every script that is run from that folder.
+    """
+    files = sorted(paths.bundled("agents").glob("*.py"))
+    return {path.stem.rstrip("_"): path for path in files if _agents_in(path)}
+
+
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=_GROUP)}
+
+
+def _agents_in(path: Path) -> tuple[str, ...]:
+    """Names of the classes in a file that look like agents, found without running it."""
+    try:
+        tree = ast.parse(path.read_bytes(), path)
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and (
+            any(isinstance(item, ast.FunctionDef) and item.name == "act" for item in node.body)
+            or any(ast.unparse(base).endswith("Agent") for base in node.bases)
+        )
+    )
+
+
+def _class_from_file(path: Path, wanted: str) -> Callable[..., Agent]:
+    module = _load_module(path)
+    classes = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and value.__module__ == module.__name__
+        and all(callable(getattr(value, method, None)) for method in _METHODS)
+    }
+    if not wanted and len(classes) == 1:
+        return cast("Callable[..., Agent]", next(iter(classes.values())))
+    if wanted in classes:
+        return cast("Callable[..., Agent]", classes[wanted])
+    found = f"found {', '.join(classes)}" if classes else "found none"
+    asked = f"a class {wanted} with reset and act" if wanted else "one class with reset and act"
+    example = next(iter(classes), "MyAgent")
+    raise AgentError(f"{path}: expected {asked}, {found} (name one: {path.name}:{example})")
+
+
+def _load_module(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise AgentError(f"no agent file at {path.resolve()}")
+    name = f"mle_gym_agent_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise AgentError(f"{path}: an agent's file is Python and ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise AgentError(f"{path}: {type(error).__name__}: {error}") from error
+    return module

@@ -1,0 +1,263 @@
+"""One episode: an agent against an environment, recorded; and the same episode once more.
+
+trajectory = rollout(env, load_agent("solution"), seed=0, path=Path("titanic.jsonl"))
+again = replay("titanic.jsonl")
+again.differences          # () when every observation and reward came out the same
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from mle_gym.agents import Agent, LeaveEpisode
+from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter, from_json, to_json
+
+__all__ = ["replay", "rollout"]
+
+CLOCKS = frozenset({"seconds_left", "duration", "cpu_seconds", "peak_memory_mb", "time"})
+"""Keys of observation and info that measure the machine and not the episode."""
+
+_LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn")
+
+
+def rollout(
+    env: gym.Env[Any, Any],
+    agent: Agent,
+    *,
+    seed: int | None = None,
+    options: dict[str, Any] | None = None,
+    path: str | Path | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> Trajectory:
+    """Play one episode and record it.
+
+    Works with any Gymnasium environment. When the agent or the environment raises, the exception
+    goes on to the caller and the file keeps every step that was finished.
+
+    Args:
+        env: The environment; the caller closes it.
+        agent: Asked for actions until the episode ends or it raises
+            :class:`~mle_gym.agents.LeaveEpisode`.
+        seed: For ``env.reset``.
+        options: For ``env.reset``.
+        path: A new JSONL file, written as the episode goes, each step on disk before the next one
+            begins: a killed run loses at most the step in flight.
+        on_step: Called after each step, to show progress.
+
+    Raises:
+        FileExistsError: there is something at ``path``; found out before the episode begins.
+    """
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(contextlib.closing(TrajectoryWriter(path))) if path else None
+        observation, info = env.reset(seed=seed, options=options)
+        header = _header(env, agent, seed, options, observation, info)
+        if writer:
+            writer.header(header)
+        steps: list[Step] = []
+        footer: dict[str, Any] = {"left": None}
+        started = time.monotonic()
+        try:
+            for step in _play(env, agent, observation, info, started):
+                steps.append(step)
+                if writer:
+                    writer.step(step)
+                if on_step:
+                    on_step(step)
+        except LeaveEpisode as reason:
+            footer["left"] = str(reason) or "the agent left"
+        footer |= _footer(steps, time.monotonic() - started)
+        if writer:
+            writer.footer(footer)
+    return Trajectory(_plain(header), tuple(steps), _plain(footer))
+
+
+def replay(path: str | Path, env: gym.Env[Any, Any] | None = None) -> Trajectory:
+    """Execute a recorded episode's actions again, in a fresh environment.
+
+    Args:
+        path: A trajectory, complete or cut.
+        env: Where to play it; None makes the environment that the header describes. The caller
+            closes an environment that it passes.
+
+    Returns:
+        The new trajectory; ``differences`` says where it went another way, clocks and memory use
+        apart.
+
+    Raises:
+        TrajectoryError: the file is no trajectory, or damaged.
+        ValueError: no ``env``, and the header holds no spec to make one from.
+    """
+    recorded = Trajectory.read(path)
+    header = recorded.header
+    with contextlib.ExitStack() as stack:
+        if env is None:
+            env = stack.enter_context(contextlib.closing(_remake(header, path)))
+        options = header["options"]
+        if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
+            options = {**(options or {}), "variant": header["variant"]}
+        again = rollout(env, _Recorded(recorded), seed=header["seed"], options=options)
+    return replace(again, differences=tuple(_episode_differences(recorded, again)))
+
+
+class _Recorded:
+    """Plays the actions of a trajectory."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self.name = trajectory.header["agent"]
+        self._actions = iter([step.action for step in trajectory.steps])
+        self._left = trajectory.left or "the recording ends here"
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        """Do nothing: the actions are known."""
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        """Return the next recorded action."""
+        for action in self._actions:
+            return action
+        raise LeaveEpisode(self._left)
+
+
+def _play(
+    env: gym.Env[Any, Any], agent: Agent, observation: Any, info: dict[str, Any], started: float
+) -> Iterator[Step]:
+    agent.reset(observation, info)
+    done = False
+    while not done:
+        action = agent.act(observation, info)
+        observation, reward, terminated, truncated, info = env.step(action)
+        done = bool(terminated or truncated)
+        yield Step(
+            action=_plain(action),
+            observation=_plain(observation),
+            reward=float(reward),
+            terminated=bool(terminated),
+            truncated=bool(truncated),
+            info=_plain(info),
+            time=round(time.monotonic() - started, 6),
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A value as it will be read back from the file."""
+    return from_json(to_json(value))
+
+
+def _header(
+    env: gym.Env[Any, Any],
+    agent: Agent,
+    seed: int | None,
+    options: dict[str, Any] | None,
+    observation: Any,
+    info: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "agent": getattr(agent, "name", type(agent).__name__),
+        "task": info.get("task"),
+        "variant": info.get("variant"),
+        **_dataset_and_backend(env, options, info),
+        "seed": seed,
+        "options": options,
+        "env": _spec(env),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "platform": platform.platform(),
+        "observation": observation,
+        "info": info,
+    }
+
+
+def _dataset_and_backend(
+    env: gym.Env[Any, Any], options: dict[str, Any] | None, info: dict[str, Any]
+) -> dict[str, Any]:
+    """The digest of the data and the kind of sandbox, for an environment of ours."""
+    from mle_gym.env import MLEEnv
+    from mle_gym.sandbox import get_backend
+    from mle_gym.tasks.dataset import DatasetOptions, prepare
+
+    ours = env.unwrapped
+    if not isinstance(ours, MLEEnv):
+        return {"digest": None, "backend": None}
+    settings = ours.settings.with_options(options)
+    chosen = DatasetOptions(info["variant"], settings.train_rows, settings.obfuscate)
+    return {
+        "digest": prepare(ours.task, chosen).digest,
+        "backend": get_backend(settings.sandbox).name,
+    }
+
+
+def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
+    last = steps[-1] if steps else None
+    return {
+        "steps": len(steps),
+        "return": sum(step.reward for step in steps),
+        "terminated": bool(last and last.terminated),
+        "truncated": bool(last and last.truncated),
+        "grade": last.info.get("grade") if last else None,
+        "duration": round(duration, 6),
+    }
+
+
+def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
+    """The environment's spec as JSON, or None when it has none or holds what JSON can't."""
+    if env.spec is None:
+        return None
+    try:
+        spec: dict[str, Any] = json.loads(env.spec.to_json())
+    except (TypeError, ValueError):
+        return None
+    return spec
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in _LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[library] = importlib.metadata.version(library)
+    return found
+
+
+def _remake(header: Mapping[str, Any], path: str | Path) -> gym.Env[Any, Any]:
+    if header["env"] is None:
+        raise ValueError(
+            f"{path}: the header holds no environment spec (the environment was not registered, or "
+            "its arguments are not JSON); pass the environment: replay(path, env)"
+        )
+    return gym.make(gym.envs.registration.EnvSpec.from_json(json.dumps(header["env"])))
+
+
+def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:
+    for key in ("task", "variant", "digest", "observation"):
+        yield from _differences(f"reset: {key}", recorded.header[key], again.header[key])
+    for number, (old, new) in enumerate(zip(recorded.steps, again.steps, strict=False), start=1):
+        yield from _differences(f"step {number}", vars(old), vars(new))
+    missing = len(recorded.steps) - len(again.steps)
+    if missing:
+        yield f"step {len(again.steps)}: the episode ended here, {missing} steps early"
+
+
+def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
+    """Where two values differ, as one line each; clocks are left out."""
+    old, new = to_json(old), to_json(new)
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        if old != new:
+            yield f"{where}: {_short(old)} became {_short(new)}"
+        return
+    for key in dict.fromkeys((*old, *new)):
+        if key not in CLOCKS:
+            yield from _differences(f"{where}.{key}", old.get(key), new.get(key))
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:100]} … {text[-99:]}"

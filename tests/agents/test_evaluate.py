@@ -1,0 +1,150 @@
+"""The evaluation script, run as its users run it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mle_gym.paths import bundled
+from mle_gym.trajectory import Trajectory
+
+pytestmark = pytest.mark.bubblewrap
+
+SCRIPT = bundled("agents") / "evaluate.py"
+AGENTS = """
+import time
+
+class Quick:
+    def __init__(self, seed):
+        self.seed = seed
+    def reset(self, observation, info): pass
+    def act(self, observation, info):
+        return "cp data/sample_submission.csv submission.csv && submit"
+
+class Broken(Quick):
+    def act(self, observation, info):
+        raise RuntimeError("out of ideas")
+
+class Slow(Quick):
+    def act(self, observation, info):
+        print("thinking", flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> str:
+    file = tmp_path / "mine.py"
+    file.write_text(AGENTS)
+    return str(file)
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    fixed = ["--sandbox", "bubblewrap", "--tasks", "titanic", "--out", str(folder / "runs")]
+    return [sys.executable, str(SCRIPT), *fixed, *arguments]
+
+
+def evaluate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(folder, *arguments),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+        timeout=300,
+    )
+
+
+def cells(output: str, agent: str) -> list[str]:
+    """The table's row of an agent."""
+    row = next(line for line in output.splitlines() if "│" in line and agent in line)
+    return [cell.strip() for cell in row.strip("│").split("│")]
+
+
+def test_every_cell_is_played_once_and_later_runs_resume(tmp_path: Path, agents: str) -> None:
+    first = evaluate(tmp_path, "--agents", f"{agents}:Quick", "--seeds", "0", "1")
+    assert first.returncode == 0, first.stderr
+    task, _, episodes, valid, score, value, error, medals = cells(first.stdout, "Quick")
+    assert (task, episodes, valid, error, medals) == ("mle/titanic-v0", "2", "2", "0.0000", "-")
+    assert score == value
+    assert re.fullmatch(r"0\.6\d{3}", score)  # all died
+
+    files = sorted((tmp_path / "runs" / "titanic-v0").glob("*/*.jsonl"))
+    assert [file.name for file in files] == ["variant0-seed0.jsonl", "variant0-seed1.jsonl"]
+    files[1].write_bytes(files[1].read_bytes()[:-40])
+    untouched = files[0].stat().st_mtime_ns
+
+    second = evaluate(tmp_path, "--agents", f"{agents}:Quick", "--seeds", "0", "1")
+    assert second.returncode == 0
+    assert "1/1 " in second.stdout
+    assert files[0].stat().st_mtime_ns == untouched
+    assert Trajectory.read(files[1]).complete
+    assert cells(second.stdout, "Quick") == cells(first.stdout, "Quick")
+
+
+def test_an_agent_that_fails_costs_only_its_own_episodes(tmp_path: Path, agents: str) -> None:
+    done = evaluate(tmp_path, "--agents", f"{agents}:Broken", f"{agents}:Quick")
+    assert done.returncode == 1
+    assert "failed: RuntimeError: out of ideas" in done.stdout
+    assert cells(done.stdout, "Broken")[2:6] == ["0", "0", "-", "-"]
+    assert cells(done.stdout, "Quick")[2:4] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--agents", "solutoin"], "did you mean solution?"),
+        (["--agents", "solution", "--tasks", "titanik"], "titanic"),
+    ],
+)
+def test_unknown_names_fail_before_anything_is_played(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = evaluate(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert done.stdout.startswith("error: ")
+    assert message in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ctrl_c_ends_the_sandbox_and_says_how_to_go_on(tmp_path: Path, agents: str) -> None:
+    with subprocess.Popen(
+        command(tmp_path, "--agents", f"{agents}:Slow"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        assert run.stdout is not None
+        while "thinking" not in (line := run.stdout.readline()):
+            assert line
+        os.kill(run.pid, signal.SIGINT)
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "the same command goes on" in output
+    assert errors == ""
+    deadline = time.monotonic() + 10
+    while members(run.pid):
+        assert time.monotonic() < deadline, f"left behind: {members(run.pid)}"
+        time.sleep(0.05)
+
+
+def members(session: int) -> list[str]:
+    """Processes of a session that still run."""
+    listing = subprocess.run(
+        ["ps", "-eo", "sid=,pid=,args="], capture_output=True, text=True, check=True
+    )
+    rows = (line.split(maxsplit=1) for line in listing.stdout.splitlines())
+    return [rest for sid, rest in rows if int(sid) == session]
+
+
+def test_help_teaches() -> None:
+    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "--agents baseline solution --tasks titanic penguins --seeds 0 1 2" in done.stdout
