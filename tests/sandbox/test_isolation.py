@@ -8,10 +8,12 @@ import subprocess
 import sys
 import textwrap
 import uuid
+import venv
 from pathlib import Path
 
 import pytest
 
+from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Limits, SandboxConfig
 
 from .conftest import eventually, processes_with, start
@@ -152,3 +154,21 @@ made[0].close()
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     expected = ["b'child\\n'"] * (where == "fork") + ["b'parent\\n'"]
     assert answer.stdout.splitlines() == expected, answer.stderr
+
+
+def test_another_python_can_be_offered_wherever_it_lies(tmp_path: Path) -> None:
+    venv.create(tmp_path / "own", with_pip=False)
+    python = tmp_path / "own" / "bin" / "python"
+    with start("bubblewrap", SandboxConfig(python=python)) as sandbox:
+        command = "python -c 'import sys; print(sys.prefix)'; python -c 'import pandas'"
+        execution = sandbox.execute(command, timeout=30)
+    assert execution.output.decode().startswith(f"{tmp_path}/own\n")
+    assert b"No module named 'pandas'" in execution.output
+
+
+def test_a_python_that_cannot_run_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(SandboxUnavailable, match=f"sandbox_python='{broken}' can't be run"):
+        start("bubblewrap", SandboxConfig(python=broken))
