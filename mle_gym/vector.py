@@ -6,12 +6,12 @@ processes, the pickling and the second copy of pandas that ``AsyncVectorEnv`` wo
 
 from __future__ import annotations
 
-import threading
+import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import gymnasium
@@ -23,11 +23,14 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 
 from mle_gym.actions import nearest
 from mle_gym.env import MLEEnv
+from mle_gym.workers import Worker, end_all
 
 __all__ = ["ThreadVectorEnv"]
 
 Environment = gymnasium.Env[Any, Any]
 StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
+Flags = npt.NDArray[np.bool_]
+Batch = tuple[Any, npt.NDArray[np.float64], Flags, Flags, dict[str, Any]]
 
 
 class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
@@ -71,10 +74,12 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         self.single_observation_space = first.observation_space
         self.action_space = batch_space(first.action_space, num_envs)
         self.observation_space = batch_space(first.observation_space, num_envs)
-        self._threads = [_Thread(f"mle-gym-env-{i}") for i in range(num_envs)]
-        weakref.finalize(self, _end, self._threads)
+        self._workers = [Worker(f"mle-gym-env-{i}") for i in range(num_envs)]
+        weakref.finalize(self, end_all, self._workers)
         self._observations: list[Any] = [None] * num_envs
         self._over = np.zeros(num_envs, dtype=np.bool_)
+        self._in_flight: set[int] = set()
+        self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
 
     def reset(
         self,
@@ -101,17 +106,9 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         for i, (observation, info) in results.items():
             self._observations[i], self._over[i] = observation, False
             infos = self._add_info(infos, info, i)
-        return self._batch(), infos
+        return self._batch(range(self.num_envs)), infos
 
-    def step(
-        self, actions: Any
-    ) -> tuple[
-        Any,
-        npt.NDArray[np.float64],
-        npt.NDArray[np.bool_],
-        npt.NDArray[np.bool_],
-        dict[str, Any],
-    ]:
+    def step(self, actions: Any) -> Batch:
         """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
 
         Raises:
@@ -121,18 +118,69 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         results = self._parallel(
             {i: partial(self._step_one, i, action) for i, action in self._each(actions)}
         )
-        rewards = np.zeros(self.num_envs, dtype=np.float64)
-        terminations, truncations = np.zeros((2, self.num_envs), dtype=np.bool_)
-        infos: dict[str, Any] = {}
-        for i, (result, restart) in results.items():
-            self._observations[i], rewards[i], terminations[i], truncations[i], info = result
-            if restart is not None:
-                final = {"final_obs": self._observations[i], "final_info": info}
-                infos = self._add_info(infos, final, i)
-                self._observations[i], info = restart
-            infos = self._add_info(infos, info, i)
-        self._over = terminations | truncations
-        return self._batch(), rewards, terminations, truncations, infos
+        return self._collect(results, np.arange(self.num_envs))
+
+    def async_reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Any = None
+    ) -> None:
+        """Start resetting every environment; :meth:`recv` gives the observations.
+
+        With :meth:`send` and :meth:`recv` a slow environment doesn't hold up the others, which
+        matters where one action lists a folder and the next one trains a model::
+
+            envs.async_reset(seed=0)
+            while training:
+                observations, rewards, terminations, truncations, infos = envs.recv(batch_size=4)
+                envs.send(policy(observations), infos["env_id"])
+        """
+        seeds = self._seeds(seed)
+        for i, env in enumerate(self.envs):
+            self._launch(i, partial(_restart, env, seed=seeds[i], options=options))
+
+    def send(self, actions: Sequence[Any], env_ids: Iterable[int]) -> None:
+        """Start a step in each of some environments, and return at once.
+
+        Where an episode is over, the step resets and ignores its action, as ``"next_step"`` does,
+        or with ``"same_step"`` the last step did.
+
+        Args:
+            actions: One for each of ``env_ids``.
+            env_ids: Environments that :meth:`recv` has returned since their last ``send``.
+
+        Raises:
+            ValueError: Another number of actions, or an environment whose step isn't received.
+        """
+        ids = [int(i) for i in env_ids]
+        if len(actions) != len(ids):
+            raise ValueError(f"send takes one action for each of {ids}, found {len(actions)}")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._over[ids].any():
+            raise ValueError("send needs autoreset_mode 'next_step' or 'same_step'")
+        for i, action in zip(ids, actions, strict=True):
+            self._launch(i, partial(self._step_one, i, action))
+
+    def recv(self, batch_size: int = 1, timeout: float | None = None) -> Batch:
+        """Wait for the first ``batch_size`` environments that are done, in that order.
+
+        Args:
+            batch_size: How many, 1 to the number of steps in flight.
+            timeout: Seconds to wait for all of them; None for ever.
+
+        Returns:
+            What :meth:`step` returns, for these environments only: entry ``k`` belongs to
+            environment ``infos["env_id"][k]``. Resets have reward 0.
+
+        Raises:
+            ValueError: Fewer steps are in flight.
+            TimeoutError: Not enough were done in time; none is lost, the next call has them.
+        """
+        if not 1 <= batch_size <= len(self._in_flight):
+            raise ValueError(f"batch_size={batch_size}, but {len(self._in_flight)} are in flight")
+        done = self._take(batch_size, timeout)
+        self._in_flight -= {i for i, _ in done}
+        ids = np.array([i for i, _ in done], dtype=np.int64)
+        results = {k: future.result() for k, (_, future) in enumerate(done)}
+        *batch, infos = self._collect(results, ids)
+        return (*batch, {**_first(infos, batch_size), "env_id": ids})
 
     def render(self) -> tuple[Any, ...]:
         """What each environment renders."""
@@ -156,13 +204,17 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             env.set_wrapper_attr(name, value)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Close every environment and end its thread."""
+        """Close every environment and end its thread; commands that still run are ended."""
+        if self._in_flight:
+            self._in_flight.clear()
+            for env in self.envs:
+                env.close()
         try:
             self.call("close")
         finally:
-            _end(self._threads)
-            for thread in self._threads:
-                thread.join()
+            end_all(self._workers)
+            for worker in self._workers:
+                worker.join()
 
     def _step_one(self, i: int, action: Any) -> tuple[StepResult, tuple[Any, Any] | None]:
         """One environment's step, and its reset if the episode ended and the mode asks for it."""
@@ -175,11 +227,55 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
         return result, env.reset() if over and same_step else None
 
+    def _collect(
+        self, results: Mapping[int, tuple[StepResult, tuple[Any, Any] | None]], ids: Any
+    ) -> Batch:
+        """Batch results; the k-th is of environment ``ids[k]``."""
+        rewards = np.zeros(len(ids), dtype=np.float64)
+        terminations, truncations = np.zeros((2, len(ids)), dtype=np.bool_)
+        infos: dict[str, Any] = {}
+        for k, (result, restart) in results.items():
+            observation, rewards[k], terminations[k], truncations[k], info = result
+            if restart is not None:
+                final = {"final_obs": observation, "final_info": info}
+                infos = self._add_info(infos, final, k)
+                observation, info = restart
+            self._observations[ids[k]] = observation
+            infos = self._add_info(infos, info, k)
+        self._over[ids] = terminations | truncations
+        return self._batch(ids), rewards, terminations, truncations, infos
+
+    def _launch(self, i: int, function: Callable[[], Any]) -> None:
+        """Start a call whose result :meth:`recv` will give."""
+        if self.closed:
+            raise ClosedEnvironmentError("this vector environment is closed")
+        if i in self._in_flight:
+            raise ValueError(f"environment {i} is still busy: recv() it first")
+        self._in_flight.add(i)
+        future = self._workers[i].submit(function)
+        future.add_done_callback(lambda done: self._finished.put((i, done)))
+
+    def _take(self, count: int, timeout: float | None) -> list[tuple[int, Future[Any]]]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        done: list[tuple[int, Future[Any]]] = []
+        try:
+            while len(done) < count:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                done.append(self._finished.get(timeout=left))
+        except Empty:
+            for each in done:
+                self._finished.put(each)
+            message = f"{len(done)} of {count} environments were done within {timeout:g} s"
+            raise TimeoutError(message) from None
+        return done
+
     def _parallel(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
         """Make calls, each in its environment's thread; all have ended when this returns."""
         if self.closed:
             raise ClosedEnvironmentError("this vector environment is closed")
-        futures = {i: self._threads[i].submit(function) for i, function in calls.items()}
+        if self._in_flight:
+            raise ValueError(f"environments {sorted(self._in_flight)} are busy: recv() them first")
+        futures = {i: self._workers[i].submit(function) for i, function in calls.items()}
         try:
             wait(futures.values())
         except BaseException:  # Ctrl-C: end the commands too, or close() would wait for them
@@ -188,12 +284,13 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             raise
         return {i: future.result() for i, future in futures.items()}
 
-    def _batch(self) -> Any:
-        """The latest observations as one, in fresh arrays."""
-        if any(observation is None for observation in self._observations):
+    def _batch(self, ids: Any) -> Any:
+        """The latest observations of some environments as one, in fresh arrays."""
+        observations = [self._observations[i] for i in ids]
+        if any(observation is None for observation in observations):
             raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
-        out: Any = create_empty_array(self.single_observation_space, self.num_envs)
-        return concatenate(self.single_observation_space, self._observations, out)
+        out: Any = create_empty_array(self.single_observation_space, len(observations))
+        return concatenate(self.single_observation_space, observations, out)
 
     def _each(self, actions: Any) -> list[tuple[int, Any]]:
         """Number the actions, one for each environment."""
@@ -229,46 +326,18 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         return [int(i) for i in np.flatnonzero(mask)]
 
 
-class _Thread:
-    """A daemon thread that makes one environment's calls.
-
-    Always the same one, because a sandbox may die with the thread that started it; a daemon, so
-    that a running command doesn't keep the interpreter from exiting.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=_serve, args=(self._calls,), name=name, daemon=True)
-        self._thread.start()
-
-    def submit(self, function: Callable[[], Any]) -> Future[Any]:
-        """Have a function called."""
-        future: Future[Any] = Future()
-        self._calls.put((future, function))
-        return future
-
-    def end(self) -> None:
-        """Let the thread end once its calls are made."""
-        self._calls.put(None)
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
+def _first(infos: dict[str, Any], count: int) -> dict[str, Any]:
+    """The first entries of every array in a batch's infos."""
+    return {
+        key: _first(value, count) if isinstance(value, dict) else value[:count]
+        for key, value in infos.items()
+    }
 
 
-def _serve(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
-    while (call := calls.get()) is not None:
-        future, function = call
-        try:
-            future.set_result(function())
-        except BaseException as error:
-            future.set_exception(error)
-        del call, future, function  # an idle thread keeps no environment alive
-
-
-def _end(threads: Sequence[_Thread]) -> None:
-    for thread in threads:
-        thread.end()
+def _restart(env: Environment, **arguments: Any) -> tuple[StepResult, None]:
+    """A reset in the shape of a step."""
+    observation, info = env.reset(**arguments)
+    return (observation, 0.0, False, False, info), None
 
 
 def _autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:

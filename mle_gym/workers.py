@@ -1,0 +1,54 @@
+"""Threads that each make the calls of one environment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+__all__ = ["Worker", "end_all"]
+
+
+class Worker:
+    """A daemon thread that makes one environment's calls.
+
+    Always the same one, because a sandbox may die with the thread that started it; a daemon, so
+    that a running command doesn't keep the interpreter from exiting.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=_serve, args=(self._calls,), name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+        """Have a function called."""
+        future: Future[Any] = Future()
+        self._calls.put((future, function))
+        return future
+
+    def end(self) -> None:
+        """Let the thread end once its calls are made."""
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+
+def _serve(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
+    while (call := calls.get()) is not None:
+        future, function = call
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+        del call, future, function  # an idle thread keeps no environment alive
+
+
+def end_all(workers: Sequence[Worker]) -> None:
+    """Let every worker end, without waiting."""
+    for worker in workers:
+        worker.end()
