@@ -88,10 +88,10 @@ def test_reset_leaves_nothing_of_the_last_episode(make: MakeEnv) -> None:
     env.step(f"{SAMPLE}; touch /tmp/mine; export WORD=kept")
     observation, _ = env.reset(seed=0)
     assert observation["steps_left"] == env.settings.max_steps
-    assert env.step("ls -A . /tmp; echo [$WORD]")[0]["output"].split() == [
+    assert env.step("ls -A . /tmp/mine 2>&1 | sort; echo [$WORD]")[0]["output"].splitlines() == [
         ".:",
         "data",
-        "/tmp:",
+        "ls: cannot access '/tmp/mine': No such file or directory",
         "[]",
     ]
 
