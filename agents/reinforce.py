@@ -1,6 +1,6 @@
 """REINFORCE learns which pipeline to build: a whole RL training loop in one file, numpy only.
 
-    python agents/reinforce.py --tasks titanic chess-endgame --seeds 1 2 3
+    python agents/reinforce.py --tasks titanic penguins --seeds 1 2 3
 
 The policy sees the text of the last output as a vector (TextFeatures) and picks the next command
 from a menu (CommandMenu): what to train on, how many rows of it, which model, and then to train
