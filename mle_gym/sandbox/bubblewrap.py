@@ -323,7 +323,7 @@ def _start(arguments: list[Argument], limits: dict[str, float]) -> _BoxStream:
         except (OSError, ValueError) as error:
             ours.close()
             raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
-    if "error" in answer:
+    if not isinstance(answer.get("id"), int):
         ours.close()
-        raise SandboxCrashed(f"bubblewrap could not be started: {answer['error']}")
+        raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
     return _BoxStream(launcher, answer["id"], ours)

@@ -31,6 +31,7 @@ from mle_gym.sandbox.docker_client import (
 from mle_gym.sandbox.docker_stream import AttachedStream
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.image import image_name
+from mle_gym.sandbox.python import PACKAGES
 
 __all__ = ["DockerBackend"]
 
@@ -93,12 +94,17 @@ class _Image:
 
 
 _LOOK = """
-import importlib.util, json, os, sys
-sites = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+import glob, importlib.util, json, os, sys
+real = os.path.realpath
+sites = {real(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
+prefixes = {sys.prefix, sys.base_prefix, "/usr", "/usr/local"}
+patterns, hidden = sys.argv[1].split(":"), ["mle_gym", *sys.argv[2:]]
+packages = {real(p) for f in prefixes for each in patterns for p in glob.glob(f"{f}/{each}")}
+foreign = [p for p in packages if not any((s + "/").startswith(p + "/") for s in sites)]
 spec = importlib.util.find_spec("mle_gym")
 ours = list(spec.submodule_search_locations or ()) if spec else []
-hidden = [os.path.join(site, path) for site in sites for path in ["mle_gym", *sys.argv[1:]]]
-found = sorted({os.path.realpath(path) for path in [*ours, *hidden] if os.path.exists(path)})
+own = [os.path.join(site, path) for site in sites for path in hidden]
+found = sorted({real(path) for path in [*ours, *own, *foreign] if os.path.exists(path)})
 outer = [p for p in found if not any(p.startswith(other + "/") for other in found)]
 print(json.dumps([sys.executable, [[path, os.path.isdir(path)] for path in outer]]))
 """
@@ -131,7 +137,7 @@ def _look_inside(
     try:
         answer = client.containers.run(
             id,
-            entrypoint=[python, "-c", _LOOK, *hidden],
+            entrypoint=[python, "-c", _LOOK, ":".join(PACKAGES), *hidden],
             command=[],
             network_mode="none",
             cap_drop=["ALL"],

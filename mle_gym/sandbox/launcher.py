@@ -164,6 +164,16 @@ class ControlGroups:
         return groups
 
 
+def _close_all_but(kept: list[int]) -> None:
+    """Close every descriptor beyond the standard streams but these."""
+    first = 3
+    for descriptor in sorted(kept):
+        if first < descriptor:  # an empty range would mean all of them
+            os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
 def _lines(path: str) -> list[str]:
     with contextlib.suppress(OSError), open(path) as file:
         return file.read().splitlines()
@@ -204,6 +214,7 @@ class Launcher:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        control.set_inheritable(False)
         self._boxes: dict[int, Box] = {}
         self._groups_to_remove: list[str] = []
         self._groups = ControlGroups()
@@ -235,6 +246,8 @@ class Launcher:
 
     def _answer(self) -> bool:
         message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE, 1)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         if not message:
             return False
         request = json.loads(message)
@@ -295,6 +308,9 @@ class Launcher:
             os.dup2(messages, 2)
             for text in texts:
                 os.set_inheritable(text, True)
+            # bubblewrap hands on whatever it inherits, and the agent could use it: this
+            # process's own socket and the stream's other copy above all.
+            _close_all_but(texts)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
             os.setsid()

@@ -12,13 +12,24 @@ from pathlib import Path
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import PACKAGE, cache_folder, checkout
 
-__all__ = ["PythonInstallation", "describe_python"]
+__all__ = ["PACKAGES", "PythonInstallation", "describe_python"]
 
 _DESCRIBE = """
 import json, site, sys
 places = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
 print(json.dumps([sys.executable, [sys.prefix, sys.base_prefix, sys.exec_prefix], places]))
 """
+
+
+PACKAGES = (
+    "lib*/*/site-packages",
+    "lib*/*/dist-packages",
+    "local/lib*/*/site-packages",
+    "local/lib*/*/dist-packages",
+    "envs/*",
+    "pkgs",
+)
+"""Where packages lie below a prefix; the last two are conda's."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,10 @@ class PythonInstallation:
     folders: tuple[Path, ...]
     """Prefixes and package folders, outermost only."""
     site_packages: tuple[Path, ...]
+    """The package folders that this interpreter imports from."""
+    foreign: tuple[Path, ...]
+    """Package folders of other interpreters in what a sandbox shows, such as those of a virtual
+    environment's base: nobody needs them, and they may hold anything."""
 
     def masked(self, hidden: tuple[str, ...]) -> tuple[Path, ...]:
         """What exists on the host and must not be seen: ours always, and ``hidden``.
@@ -36,7 +51,7 @@ class PythonInstallation:
         Args:
             hidden: Paths relative to ``site-packages``.
         """
-        candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve()]
+        candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve(), *self.foreign]
         for folder in self.site_packages:
             candidates += [folder / "mle_gym", *(folder / path for path in hidden)]
         found = {path for path in candidates if path.exists()}
@@ -72,4 +87,13 @@ def describe_python(python: Path | None) -> PythonInstallation:
     site_packages = tuple(dict.fromkeys(Path(place) for place in places if Path(place).is_dir()))
     folders = sorted({Path(p) for p in prefixes} | set(site_packages))
     outermost = [f for f in folders if not any(o in f.parents for o in folders)]
-    return PythonInstallation(Path(path), tuple(outermost), site_packages)
+    foreign = _foreign((Path("/usr"), *outermost), site_packages)
+    return PythonInstallation(Path(path), tuple(outermost), site_packages, foreign)
+
+
+def _foreign(shown: tuple[Path, ...], own: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Package folders below ``shown`` that neither are ``own`` nor hold something of it."""
+    found = {path for root in shown for pattern in PACKAGES for path in root.glob(pattern)}
+    folders = {path.resolve() for path in found if path.is_dir()}
+    kept = {part for folder in own for part in (folder.resolve(), *folder.resolve().parents)}
+    return tuple(sorted(folders - kept))

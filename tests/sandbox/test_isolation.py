@@ -172,3 +172,41 @@ def test_a_python_that_cannot_run_is_named(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(SandboxUnavailable, match=f"sandbox_python='{broken}' can't be run"):
         start("bubblewrap", SandboxConfig(python=broken))
+
+
+def test_commands_inherit_nothing_but_standard_streams(isolating_backend: str) -> None:
+    """A forgotten descriptor was the runner's stream or the launcher's socket."""
+    command = "cd /proc/self/fd && for fd in *; do readlink $fd; done; echo; ls -m /proc/$$/fd"
+    _, output = run(isolating_backend, command)
+    links, descriptors = output.split("\n\n")
+    assert "socket" not in links
+    assert {int(each) for each in descriptors.split(",")} <= {0, 1, 2, 3, 255}
+
+
+def test_the_runner_survives_what_the_agent_can_send_it(isolating_backend: str) -> None:
+    script = r"""
+import socket
+for call in (b"[" * 30000, b'{"tool": "submit", "path": "\\ud800"}', b"null", b"\xff", b"{}"):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("/run/mle-gym/control")
+        connection.sendall(call + b"\n")
+        print(connection.recv(1000).decode())
+"""
+    with start(isolating_backend, SandboxConfig()) as sandbox:
+        sandbox.write_file("hostile.py", script.encode())
+        for signal_name in ("TERM", "HUP", "INT", "USR1", "KILL", "CHLD"):
+            sandbox.execute(f"kill -{signal_name} 1", timeout=10)
+        execution = sandbox.execute("python hostile.py", timeout=30)
+        assert execution.output.count(b'"exit_code": ') == 5, execution.output
+        assert sandbox.execute("echo alive", timeout=10).output == b"alive\n"
+
+
+def test_packages_of_a_virtual_environments_base_are_masked(tmp_path: Path) -> None:
+    """Those are mounted with the base interpreter, and may hold answers of their own."""
+    base = Path(sys.base_prefix)
+    beside = [path for path in base.glob("lib/python3*/site-packages") if path.is_dir()]
+    own = tmp_path / "own"
+    venv.create(own, with_pip=False)
+    with start("bubblewrap", SandboxConfig(python=own / "bin" / "python")) as sandbox:
+        for folder in [*beside, *Path("/usr").glob("*lib*/*/dist-packages")]:
+            assert sandbox.execute(f"ls -A {folder}", timeout=10).output == b""

@@ -74,7 +74,7 @@ class Calls:
             try:
                 call = json.loads(self._callers[descriptor].heard)
                 tool, path = call["tool"], call["path"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 tool, path = "", ""
             if tool not in TOOLS or not isinstance(path, str) or "\0" in path:
                 self._answer(descriptor, 2, "not a call\n")

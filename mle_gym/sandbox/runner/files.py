@@ -109,6 +109,8 @@ def take_file(path: str, limit: int) -> tuple[str, bytes]:
     except OSError as error:
         missing = error.errno == errno.ENOENT
         return "no such file" if missing else str(error.strerror), b""
+    except ValueError as error:
+        return str(error), b""
     try:
         information = os.fstat(descriptor)
         if stat.S_ISDIR(information.st_mode):

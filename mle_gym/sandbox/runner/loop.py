@@ -163,8 +163,9 @@ class Runner:
         else:
             try:
                 answer, content = self._operations[operation](header, payload)
-            except OSError as error:
-                answer, content = {"exit_code": 1}, f"{error.strerror}\n".encode()
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                answer, content = {"exit_code": 1}, f"{header['path']}: {reason}\n".encode()
             self._done(answer, content)
 
     def _done(self, answer: Header, content: bytes = b"") -> None:

@@ -22,10 +22,12 @@ def serve(folder: str = "") -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
+    os.close(null)
+    close_all_but(source, sink)
     harden()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # The agent may signal even PID 1 where that has handlers; the host ends it by SIGKILL.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     try:
         Runner(source, sink).serve()
     except BrokenPipeError:
@@ -36,6 +38,17 @@ def serve(folder: str = "") -> None:
             import shutil
 
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def close_all_but(source: int, sink: int) -> None:
+    """Let nothing that was inherited reach a command, whoever forgot it."""
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = int(name)
+        if descriptor > 2 and descriptor not in (source, sink):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
 
 
 def main() -> int:

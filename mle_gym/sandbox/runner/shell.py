@@ -8,7 +8,13 @@ import signal
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single argument of 128 KiB or more, so longer scripts go by file."""
 
-DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP)
+DEFAULT_SIGNALS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGTERM,
+)
 """Ignored by Python or by the runner; a command starts with their defaults."""
 
 _START = """\
