@@ -82,13 +82,16 @@ def rollout(
     return Trajectory(_plain(header), tuple(steps), _plain(footer))
 
 
-def replay(path: str | Path, env: gym.Env[Any, Any] | None = None) -> Trajectory:
+def replay(
+    path: str | Path, env: gym.Env[Any, Any] | None = None, *, trust: bool = False
+) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
 
     Args:
         path: A trajectory, complete or cut.
         env: Where to play it; None makes the environment that the header describes. The caller
             closes an environment that it passes.
+        trust: Also make an environment that runs code of the file's choice outside a sandbox.
 
     Returns:
         The new trajectory; ``differences`` says where it went another way, clocks and memory use
@@ -96,13 +99,14 @@ def replay(path: str | Path, env: gym.Env[Any, Any] | None = None) -> Trajectory
 
     Raises:
         TrajectoryError: the file is no trajectory, or damaged.
-        ValueError: no ``env``, and the header holds no spec to make one from.
+        ValueError: no ``env``, and the header holds no spec to make one from, or one that would
+            run code outside a sandbox.
     """
     recorded = Trajectory.read(path)
     header = recorded.header
     with contextlib.ExitStack() as stack:
         if env is None:
-            env = stack.enter_context(contextlib.closing(_remake(header, path)))
+            env = stack.enter_context(contextlib.closing(_remake(header, path, trust)))
         options = header["options"]
         if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
             options = {**(options or {}), "variant": header["variant"]}
@@ -227,13 +231,37 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _remake(header: Mapping[str, Any], path: str | Path) -> gym.Env[Any, Any]:
+def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env[Any, Any]:
     if header["env"] is None:
         raise ValueError(
             f"{path}: the header holds no environment spec (the environment was not registered, or "
             "its arguments are not JSON); pass the environment: replay(path, env)"
         )
+    risks = _risks(header["env"])
+    if risks and not trust:
+        raise ValueError(
+            f"{path}: replaying it would run code outside a sandbox: {'; '.join(risks)}. If you "
+            "trust the file, pass trust=True (`mle-gym replay --trust`)"
+        )
     return gym.make(gym.envs.registration.EnvSpec.from_json(json.dumps(header["env"])))
+
+
+def _risks(spec: Mapping[str, Any]) -> list[str]:
+    """What in a recorded spec makes the host import or run what the file names."""
+    kwargs, known = spec.get("kwargs") or {}, gym.registry.get(spec.get("id") or "")
+    usual = known is not None and known.entry_point == spec.get("entry_point")
+    task = str(kwargs.get("task", ""))
+    foreign = known is None or known.kwargs.get("task") != task
+    found = {
+        f"its entry point is {spec.get('entry_point')!r}": not usual,
+        "it has wrappers of its own": bool(spec.get("additional_wrappers")),
+        f"its sandbox is {kwargs.get('sandbox')!r}": kwargs.get("sandbox", "auto")
+        not in ("auto", "bubblewrap", "docker"),
+        f"its reward is {kwargs.get('reward')!r}": ":" in str(kwargs.get("reward", "")),
+        f"its task is the folder {task!r}": "/" in task and foreign,
+        f"its Python is {kwargs.get('sandbox_python')!r}": bool(kwargs.get("sandbox_python")),
+    }
+    return [risk for risk, present in found.items() if present]
 
 
 def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:

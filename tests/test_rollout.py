@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -265,3 +267,30 @@ def test_the_header_of_a_task_s_episode_names_its_data_and_sandbox() -> None:
     assert len(one.header["digest"]) == 64
     assert one.header["digest"] != other.header["digest"]
     assert one.header["env"]["kwargs"]["train_rows"] == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sandbox": "subprocess"}, "its sandbox is 'subprocess'"),
+        ({"reward": "os:system"}, "its reward is 'os:system'"),
+        ({"task": "/tmp/evil"}, "its task is the folder '/tmp/evil'"),
+        ({"sandbox_python": "/tmp/evil"}, "its Python is '/tmp/evil'"),
+        ({"entry_point": "os:system"}, "its entry point is 'os:system'"),
+        ({"additional_wrappers": [{}]}, "it has wrappers of its own"),
+    ],
+)
+def test_a_recording_that_would_run_code_on_the_host_is_refused(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    path = tmp_path / "evil.jsonl"
+    env = gym.make("mle/zoo-v0")
+    with contextlib.closing(env):
+        rollout(env, Alternating(leave_after=0), seed=0, path=path)
+    header, *rest = path.read_text().splitlines(keepends=True)
+    spec = json.loads(header)
+    place = spec["env"] if change.keys() & spec["env"].keys() else spec["env"]["kwargs"]
+    place.update(change)
+    path.write_text(json.dumps(spec) + "\n" + "".join(rest))
+    with pytest.raises(ValueError, match=f"outside a sandbox: {re.escape(reason)}"):
+        replay(path)

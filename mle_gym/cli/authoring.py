@@ -74,7 +74,7 @@ def validate_task(
         table = Table.grid(padding=(0, 2, 0, 0))
         for check in checks:
             mark = Text("✓", style="bold green") if check.passed else Text("✗", style="bold red")
-            table.add_row(mark, check.name, Text(check.detail, style="dim" * check.passed))
+            table.add_row(mark, Text(check.name), Text(check.detail, style="dim" * check.passed))
         out().print(table)
     raise typer.Exit(ExitCode.OK if passed else ExitCode.NOT_OK)
 

@@ -131,6 +131,12 @@ def play(
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A trajectory (JSONL).")],
     show: Annotated[bool, typer.Option("--show", help="Show the recording; run nothing.")] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust", help="Also replay what runs code of the file's choice outside a sandbox."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Execute a recorded episode's actions again and say whether anything came out differently."""
@@ -143,7 +149,7 @@ def replay(
     with Progress(err()) as progress:
         for step in recorded.steps:
             progress.show(step)
-        again = recorded if show else play_again(file)
+        again = recorded if show else play_again(file, trust=trust)
     result = _result(again, file) | {"differences": list(again.differences)}
     if as_json:
         emit(result)
