@@ -4,10 +4,11 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
     MleGymError                 Exception
     ├── TaskError               ValueError      a task folder is broken or unknown
-    ├── DatasetError            RuntimeError    a dataset can't be prepared; says how to get the data
+    ├── DatasetError            RuntimeError    no data; says how to get them
     ├── SandboxError            RuntimeError    the machinery failed; never the agent's fault
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
+    ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
     ├── ActionError             ValueError      a malformed action; inside an episode an observation
     └── SubmissionError         ValueError      a bad submission; inside an episode a grade
 """
@@ -21,6 +22,7 @@ __all__ = [
     "SandboxCrashed",
     "SandboxError",
     "SandboxUnavailable",
+    "SnapshotError",
     "SubmissionError",
     "TaskError",
 ]
@@ -48,6 +50,10 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxCrashed(SandboxError, ConnectionError):
     """A running sandbox died, stopped answering, or broke its protocol."""
+
+
+class SnapshotError(MleGymError, ValueError):
+    """A snapshot can't be taken, or not be continued from here; the message says why."""
 
 
 class ActionError(MleGymError, ValueError):

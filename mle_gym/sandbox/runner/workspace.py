@@ -1,0 +1,274 @@
+"""The workspace and the shell's state as data: what a snapshot takes, and how one is put back.
+
+Taking one is ``scan`` (stops every process, lists all files), ``contents`` until all bytes of
+what changed are handed over, and ``resume``. Putting one back is ``restore`` and, where the files
+are not there already as a mount, ``unpack`` and ``unpacked``.
+
+A listing is JSON: ``[path, kind, mode, modified, detail]`` with parents before their children.
+``kind`` is ``d`` (no detail), ``l`` (the link's target) or ``f``: ``[size, extents]`` for content
+that will be sent, ``null`` for what the last snapshot has at this path, and a number for the file
+of the mounted snapshot with that inode.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from typing import Any
+
+from .files import Answer
+from .processes import (
+    continue_all,
+    files_mapped_for_writing,
+    has_children,
+    stop_descendants,
+)
+from .shell import Shell
+
+MOST_FILES = 100_000
+CHUNK = 1 << 24
+COARSE_CLOCK = 5
+"""``CLOCK_REALTIME_COARSE``, the clock of time stamps on files."""
+
+Mark = tuple[int, ...]
+"""What can't stay the same when a file changes."""
+
+
+class Workspaces:
+    """The operations of the protocol that concern snapshots.
+
+    Args:
+        folder: The workspace.
+        shell: Its state goes along.
+    """
+
+    def __init__(self, folder: str, shell: Shell) -> None:
+        self._folder, self._shell = folder, shell
+        self._base, self._known = "", dict[str, Mark]()
+        """The last snapshot, and what its files looked like."""
+        self._frozen = -1
+        """Device number of files that are still those of the mounted snapshot."""
+        self._seen: dict[str, Mark] = {}
+        self._unsent: list[tuple[str, int, int]] = []
+        self._stopped: list[int] = []
+        self._opened: list[tuple[str, int]] = []
+        """Files and folders that had to be made readable for the moment, and their modes."""
+
+    # ------------------------------------------------------------------------------------- taking
+
+    def scan(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """Stop every process and list the workspace; ``resume`` must follow."""
+        self.resume({"id": ""}, b"")
+        self._stopped = stop_descendants()
+        try:
+            return self._scan(set(options["skip"]), options["base"] == self._base != "")
+        except BaseException:
+            self.resume({"id": ""}, b"")
+            raise
+
+    def contents(self, _options: dict[str, Any], _payload: bytes) -> Answer:
+        """The next bytes of the files that the listing gives extents for."""
+        chunk = bytearray()
+        while self._unsent and len(chunk) < CHUNK:
+            path, offset, length = self._unsent.pop()
+            taken = min(length, CHUNK - len(chunk))
+            chunk += self._read(path, offset, taken)
+            if taken < length:
+                self._unsent.append((path, offset + taken, length - taken))
+        return {"exit_code": 0}, bytes(chunk)
+
+    def resume(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """Let the processes go on; what was scanned is the base of the next scan, if it has an id.
+
+        A host that could not keep what it got sends no id.
+        """
+        for path, mode in reversed(self._opened):
+            os.chmod(path, mode)
+        continue_all(self._stopped)
+        if options["id"]:
+            self._base, self._known = options["id"], self._seen
+        self._seen, self._unsent, self._stopped, self._opened = {}, [], [], []
+        return {"exit_code": 0}, b""
+
+    def _scan(self, skip: set[str], has_base: bool) -> Answer:
+        now = time.clock_gettime_ns(COARSE_CLOCK)
+        recent = now - int(2e9 * time.clock_getres(COARSE_CLOCK))
+        mapped = files_mapped_for_writing() if has_children() else set()
+        rows: list[list[Any]] = []
+        special = 0
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            for entry in self._list(f"{self._folder}/{folder}"):
+                path = f"{folder}{entry.name}"
+                if path in skip:
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                kind = "f"
+                detail: Any = None
+                if stat.S_ISREG(status.st_mode):
+                    detail = self._file(path, status, has_base, mapped, recent)
+                elif stat.S_ISDIR(status.st_mode):
+                    kind = "d"
+                    folders.append(path + "/")
+                elif stat.S_ISLNK(status.st_mode):
+                    kind, detail = "l", os.readlink(entry.path)
+                else:
+                    special += 1
+                    continue
+                mode = stat.S_IMODE(status.st_mode)
+                rows.append([path, kind, mode, status.st_mtime_ns, detail])
+            if len(rows) > MOST_FILES:
+                raise OSError(0, f"the workspace has more than {MOST_FILES} files")
+        self._unsent.reverse()
+        listing = {"files": rows, "special": special, "shell": self._shell.save()}
+        return {"exit_code": 0}, json.dumps(listing).encode()
+
+    def _file(
+        self, path: str, status: os.stat_result, has_base: bool, mapped: set[int], recent: int
+    ) -> int | list[Any] | None:
+        """What the listing says about a regular file."""
+        if has_base and status.st_dev == self._frozen:
+            return status.st_ino
+        mark = _mark(status)
+        if status.st_ctime_ns < recent and status.st_ino not in mapped:
+            # A change within one tick of the clock would leave the same time stamps.
+            self._seen[path] = mark
+            if has_base and self._known.get(path) == mark:
+                return None
+        extents = self._extents(path, status)
+        self._unsent += [(path, offset, length) for offset, length in extents]
+        return [status.st_size, extents]
+
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except PermissionError:
+            self._make_accessible(folder, 0o500)
+            with os.scandir(folder) as entries:
+                return list(entries)
+
+    def _extents(self, path: str, status: os.stat_result) -> list[tuple[int, int]]:
+        """Where a file has data: all of it, but for the holes of a sparse one."""
+        size = status.st_size
+        if status.st_blocks * 512 >= size:
+            return [(0, size)] if size else []
+        extents, end = [], 0
+        descriptor = self._open(path)
+        try:
+            while end < size:
+                start = os.lseek(descriptor, end, os.SEEK_DATA)
+                end = os.lseek(descriptor, start, os.SEEK_HOLE)
+                extents.append((start, end - start))
+        except OSError:
+            pass  # no data beyond this point
+        finally:
+            os.close(descriptor)
+        return extents
+
+    def _read(self, path: str, offset: int, length: int) -> bytes:
+        """Exactly so many bytes: zeros for what is gone, should anything still write."""
+        descriptor = self._open(path)
+        try:
+            data = bytearray()
+            while len(data) < length:
+                part = os.pread(descriptor, length - len(data), offset + len(data))
+                if not part:
+                    break
+                data += part
+        finally:
+            os.close(descriptor)
+        return bytes(data).ljust(length, b"\0")
+
+    def _open(self, path: str) -> int:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        full = f"{self._folder}/{path}"
+        try:
+            return os.open(full, flags)
+        except PermissionError:
+            self._make_accessible(full, 0o400)
+            return os.open(full, flags)
+
+    def _make_accessible(self, path: str, bits: int) -> None:
+        mode = stat.S_IMODE(os.lstat(path).st_mode)
+        os.chmod(path, mode | bits)
+        self._opened.append((path, mode))
+
+    # --------------------------------------------------------------------------------- putting back
+
+    def restore(self, options: dict[str, Any], payload: bytes) -> Answer:
+        """Take over a snapshot's shell; says whether its files are there already, as a mount."""
+        witness = options["witness"]
+        shell = json.loads(payload)
+        self._shell.load(shell["state"])
+        if witness and not os.path.lexists(f"{self._folder}/{witness}"):
+            return {"exit_code": 0, "present": False}, b""
+        if witness:
+            status = os.lstat(f"{self._folder}/{witness}")
+            if status.st_dev != os.stat(self._folder).st_dev:
+                self._base, self._frozen = options["id"], status.st_dev
+        for path, mode in reversed(shell["modes"]):
+            os.chmod(f"{self._folder}/{path}", mode)
+        return {"exit_code": 0, "present": True}, b""
+
+    def unpack(self, options: dict[str, Any], payload: bytes) -> Answer:
+        """Make the folders and empty files of a listing (``begin``), or take the next bytes."""
+        if options["begin"]:
+            self._incoming: list[list[Any]] = json.loads(payload)
+            self._due = []
+            for path, kind, _, _, detail in self._incoming:
+                full = f"{self._folder}/{path}"
+                if kind == "d":
+                    os.makedirs(full, 0o700, exist_ok=True)
+                elif kind == "f":
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                    descriptor = os.open(full, flags, 0o600)
+                    os.ftruncate(descriptor, detail[0])
+                    os.close(descriptor)
+                    self._due += [(path, offset, length) for offset, length in detail[1]]
+            self._due.reverse()
+            return {"exit_code": 0}, b""
+        data = memoryview(payload)
+        while data:
+            path, offset, length = self._due.pop()
+            part, data = data[:length], data[length:]
+            descriptor = os.open(f"{self._folder}/{path}", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                written = 0
+                while written < len(part):
+                    written += os.pwrite(descriptor, part[written:], offset + written)
+            finally:
+                os.close(descriptor)
+            if written < length:
+                self._due.append((path, offset + written, length - written))
+        return {"exit_code": 0}, b""
+
+    def unpacked(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """All bytes are there: make the links, set modes and times, children before parents."""
+        for path, kind, mode, modified, detail in reversed(self._incoming):
+            full = f"{self._folder}/{path}"
+            if kind == "l":
+                os.symlink(detail, full)
+            else:
+                os.chmod(full, mode)
+            os.utime(full, ns=(modified, modified), follow_symlinks=False)
+        recent = time.clock_gettime_ns(COARSE_CLOCK) - int(2e9 * time.clock_getres(COARSE_CLOCK))
+        for path, kind, *_ in self._incoming:
+            if kind == "f":
+                try:
+                    status = os.lstat(f"{self._folder}/{path}")
+                except PermissionError:
+                    continue
+                if status.st_ctime_ns < recent:
+                    self._known[path] = _mark(status)
+        self._base, self._incoming = options["id"], []
+        return {"exit_code": 0}, b""
+
+
+def _mark(status: os.stat_result) -> Mark:
+    # The time of the last change of the inode can't be set by anyone, unlike the content's.
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mode, *times
