@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import json
@@ -29,7 +30,7 @@ from typing import Any
 
 from mle_gym.errors import SnapshotError
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox.workspace import MOST_LAYERS, Entry, Listing, write_layer
+from mle_gym.sandbox.workspace import MOST_LAYERS, Change, Entry, Listing, write_layer
 
 __all__ = ["Lease", "Store", "current_store", "open_store"]
 
@@ -58,8 +59,9 @@ class Lease:
     def __init__(self, store: Store, name: str, descriptor: int) -> None:
         self.store, self.name = store, name
         self._descriptor = descriptor
+        store._leases.add(self)
 
-    @property
+    @functools.cached_property
     def info(self) -> Info:
         """Read the summary.
 
@@ -85,11 +87,16 @@ class Lease:
         Raises:
             SnapshotError: They are damaged.
         """
+        listing: Listing = {}
         try:
-            rows = json.loads((self.store.folder / self.name / "listing.json").read_bytes())
-            return {path: _entry(row) for path, row in rows.items()}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+            for name in reversed(self.info.layers):
+                layer = json.loads((self.store.folder / name / "listing.json").read_bytes())
+                for path in layer["gone"]:
+                    del listing[path]
+                listing |= {path: _entry(row) for path, row in layer["files"].items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _damaged(self.name, str(error)) from None
+        return listing
 
     @property
     def layers(self) -> tuple[Path, ...]:
@@ -103,6 +110,7 @@ class Lease:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = -1
+            self.store._leases.discard(self)
             self.store.collect(self.name)
 
 
@@ -113,6 +121,7 @@ class Store:
         """Make the folder, and sweep what dead processes left in it."""
         self.folder = folder
         self._made: list[str] = []
+        self._leases: set[Lease] = set()
         self._pid = os.getpid()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for own in (".owners", ".mount"):
@@ -125,7 +134,7 @@ class Store:
 
     def make(
         self,
-        listing: Listing,
+        change: Change,
         shell: dict[str, Any],
         base: Lease | None,
         receive: Callable[[], bytes],
@@ -133,9 +142,9 @@ class Store:
         """Keep a workspace.
 
         Args:
-            listing: Checked; contents that the base has are marked as such.
+            change: Checked.
             shell: Kept as it is.
-            base: What the listing was compared with.
+            base: What the workspace was compared with.
             receive: Gives the bytes of the other contents.
 
         Raises:
@@ -153,9 +162,15 @@ class Store:
                 (self.folder / layer / "users" / name).touch()
             self._made.append(name)
         try:
-            seen = base.listing if base and below else {}
-            listing, size = write_layer(self.folder, name, listing, seen, receive)
-            self._finish(own, listing, shell, (name, *below), size)
+            if not below:
+                # What is received comes first, in the order in which it is sent.
+                everything = list(dict.fromkeys([*change.differing, *change.listing]))
+                change = change._replace(differing=everything, gone=[])
+            listing, size = write_layer(self.folder, name, change, receive)
+            change = change._replace(listing=listing)
+            modes = _modes(change, base.info.modes if base and below else ())
+            info = Info((name, *below), change.bytes, _witness(listing), modes, shell)
+            self._finish(own, change, info, size)
         except BaseException:
             self.delete(name)
             lease.release()
@@ -206,26 +221,14 @@ class Store:
 
     # ------------------------------------------------------------------------------------ the disk
 
-    def _finish(
-        self, own: Path, listing: Listing, shell: dict[str, Any], layers: tuple[str, ...], size: int
-    ) -> None:
-        text = json.dumps(listing).encode()
+    def _finish(self, own: Path, change: Change, info: Info, size: int) -> None:
+        differing = set(change.differing)  # written in the listing's order: parents come first
+        files = {path: entry for path, entry in change.listing.items() if path in differing}
+        text = json.dumps({"files": files, "gone": change.gone}).encode()
         (own / "listing.json").write_bytes(text)
-        files = (path for path, entry in listing.items() if entry.kind == "f")
-        info = {
-            "layers": layers,
-            "bytes": sum(entry.bytes for entry in listing.values()),
-            "witness": next(files, next(iter(listing), "")),
-            "modes": [
-                (path, entry.mode)
-                for path, entry in listing.items()
-                if entry.kind != "l" and entry.mode != entry.host_mode
-            ],
-            "shell": shell,
-        }
         size += len(text) + _METADATA_BYTES
         (own / "size").write_text(str(size))
-        (own / "info.new").write_text(json.dumps(info))
+        (own / "info.new").write_text(json.dumps(dataclasses.asdict(info)))
         (own / "info.new").rename(own / "info.json")
         with self._locked():
             self._count(size)
@@ -328,7 +331,9 @@ class Store:
 
     def _leave(self) -> None:
         """This process ends: what it took and never pickled goes with it."""
-        if self._pid == os.getpid():
+        if self._pid == os.getpid() and self.folder.is_dir():
+            for lease in list(self._leases):
+                lease.release()
             for name in self._made:
                 if not (self.folder / name / "kept").exists():
                     self.delete(name)
@@ -368,6 +373,23 @@ def _open_lock(path: Path, operation: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _witness(listing: Listing) -> str:
+    """A file if there is one: its device number tells more than a folder's."""
+    files = (path for path, entry in listing.items() if entry.kind == "f")
+    return next(files, next(iter(listing), ""))
+
+
+def _modes(change: Change, before: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    """All modes that differ on the host, parents before their children."""
+    modes = {path: mode for path, mode in before if path in change.listing}
+    for path in change.differing:
+        entry = change.listing[path]
+        modes.pop(path, None)
+        if entry.kind != "l" and entry.mode != entry.host_mode:
+            modes[path] = entry.mode
+    return tuple(sorted(modes.items()))
 
 
 def _entry(row: list[Any]) -> Entry:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mle_gym.errors import SandboxError, SnapshotError
 from mle_gym.sandbox.store import Lease, Store
-from mle_gym.sandbox.workspace import Entry, Listing, read_listing
+from mle_gym.sandbox.workspace import Entry, Listing, UnknownFile, read_listing
 
 __all__ = ["restore_workspace", "take_workspace"]
 
@@ -49,15 +49,20 @@ def take_workspace(
     try:
         try:
             scan = json.loads(text)
-            listing = read_listing(scan["files"], base.listing if base else {}, most_bytes)
+            before = (base.listing, base.info.bytes) if base else ({}, 0)
+            change = read_listing(scan, *before, most_bytes)
             shell = scan["shell"]
             if not isinstance(shell, dict) or len(json.dumps(shell)) > _MOST_SHELL:
                 raise ValueError("bad shell")
         except SnapshotError:
             raise
+        except UnknownFile:
+            if base is None:
+                raise _Hostile("the runner tells of a snapshot that it has not got") from None
+            return take_workspace(operate, store, None, skip=skip, most_bytes=most_bytes)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _Hostile(f"the runner sent a listing that can't be: {error!r}"[:300]) from None
-        kept = store.make(listing, shell, base, lambda: _contents(operate))
+        kept = store.make(change, shell, base, lambda: _contents(operate))
     finally:
         operate("resume", {"id": kept.name if kept else ""}, b"")
     return kept

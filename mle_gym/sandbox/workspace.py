@@ -22,7 +22,15 @@ from typing import Any, NamedTuple
 
 from mle_gym.errors import SnapshotError
 
-__all__ = ["MOST_LAYERS", "Entry", "Listing", "read_listing", "write_layer"]
+__all__ = [
+    "MOST_LAYERS",
+    "Change",
+    "Entry",
+    "Listing",
+    "UnknownFile",
+    "read_listing",
+    "write_layer",
+]
 
 MOST_LAYERS = 16
 """A longer chain would cost every look-up of a missing file."""
@@ -54,62 +62,108 @@ class Entry(NamedTuple):
         """The mode of the copy on the host: readable for us, and nobody's to become root with."""
         return (self.mode & 0o777) | (0o700 if self.kind == "d" else 0o400)
 
+    def is_same(self, other: Entry) -> bool:
+        """Whether nothing has to be written where ``other`` is."""
+        return self == other and (self.kind != "f" or bool(self.layer))
+
     @property
     def bytes(self) -> int:
         """What the content takes on a disk."""
-        return sum(length for _, length in self.extents)
+        return sum([length for _, length in self.extents])
 
 
 Listing = dict[str, Entry]
 """Paths, parents before their children."""
 
 
-def read_listing(rows: object, base: Mapping[str, Entry], most_bytes: int) -> Listing:
+class UnknownFile(ValueError):
+    """A file is said to be one of the last snapshot's, and isn't: all must be compared anew."""
+
+
+class Change(NamedTuple):
+    """A workspace, and how it differs from the last snapshot of it."""
+
+    listing: Listing
+    differing: list[str]
+    gone: list[str]
+    bytes: int
+    """Of all files."""
+
+
+def read_listing(scan: Mapping[str, Any], base: Listing, base_bytes: int, most: int) -> Change:
     """Check what a runner sent.
 
     Args:
-        rows: Decoded JSON, as in :mod:`mle_gym.sandbox.runner.workspace`.
+        scan: Decoded JSON, as in :mod:`mle_gym.sandbox.runner.workspace`.
         base: The files of the snapshot that it was compared with.
-        most_bytes: What the files may hold together.
+        base_bytes: What they hold.
+        most: What all files may hold together.
 
     Raises:
         SnapshotError: There is more than that.
         ValueError: Something that no honest runner sends. So are KeyError and TypeError.
     """
-    if not isinstance(rows, list) or len(rows) > 2 * _MOST_FILES:
-        raise ValueError("not a listing")
-    inodes = {entry.inode: entry for entry in base.values() if entry.kind == "f"}
-    listing: Listing = {}
-    total = 0
+    rows, gone, total = scan["files"], scan["gone"], base_bytes
+    if scan["complete"] is True:
+        named = {row[0] for row in rows}
+        gone = [path for path in base if path not in named]
+    listing = dict(base)
+    for path in gone:
+        total -= listing.pop(path).bytes
+    inodes = {entry.inode: entry for entry in base.values()}
+    named, differing = set(), []
     for path, kind, mode, modified, detail in rows:
+        before = listing.get(path)
+        if before and [mode, modified, detail] == [before.mode, before.modified, before.inode]:
+            if path in named or before.kind != "f":
+                raise ValueError(f"{path!r} is no mounted file")
+            named.add(path)  # mounted and untouched, so nothing about it is news
+            continue
         _check_path(path, listing)
-        if type(mode) is not int or not 0 <= mode <= 0o7777 or type(modified) is not int:
-            raise ValueError(f"bad mode or time of {path!r}")
-        modified = max(0, min(modified, _LATEST))
-        if kind == "f":
-            entry = _file(path, mode, modified, detail, base, inodes)
-            total += entry.bytes
-        elif kind == "d":
-            entry = Entry(kind, mode, modified)
-        elif kind == "l":
-            if not 0 < len(_encoded(detail)) < 4096:
-                raise ValueError(f"bad target of {path!r}")
-            entry = Entry(kind, mode, modified, target=detail)
-        else:
-            raise ValueError(f"bad kind of {path!r}")
-        listing[path] = entry
-    if total > most_bytes:
+        if path in named:
+            raise ValueError(f"{path!r} is listed twice")
+        named.add(path)
+        entry = _entry(path, kind, mode, modified, detail, inodes)
+        if before is None or not entry.is_same(before):
+            listing[path] = entry
+            differing.append(path)
+            total += entry.bytes - (before.bytes if before else 0)
+    _check_parents(listing, base, [*gone, *differing])
+    if len(listing) > _MOST_FILES or total > most:
         raise SnapshotError(
-            f"the workspace holds {total >> 20} MiB; a snapshot takes at most {most_bytes >> 20}, "
-            "the sandbox's disk_mb"
+            f"the workspace holds {len(listing)} files and {total >> 20} MiB; a snapshot takes at "
+            f"most {_MOST_FILES} files and the {most >> 20} MiB of disk_mb"
         )
-    return listing
+    return Change(listing, differing, gone, total)
+
+
+def _check_parents(listing: Listing, base: Listing, paths: list[str]) -> None:
+    """Nothing may be left of a folder that is not one any more."""
+    lost = {path for path in paths if path in base and base[path].kind == "d"}
+    lost = {path for path in lost if path not in listing or listing[path].kind != "d"}
+    if lost and any(path.rpartition("/")[0] in lost for path in listing):
+        raise ValueError("files without their folder")
+
+
+def _entry(
+    path: str, kind: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]
+) -> Entry:
+    if type(mode) is not int or not 0 <= mode <= 0o7777 or type(modified) is not int:
+        raise ValueError(f"bad mode or time of {path!r}")
+    modified = max(0, min(modified, _LATEST))
+    if kind == "f":
+        return _file(path, mode, modified, detail, inodes)
+    if kind == "l" and 0 < len(_encoded(detail)) < 4096:
+        return Entry(kind, mode, modified, target=detail)
+    if kind == "d":
+        return Entry(kind, mode, modified)
+    raise ValueError(f"bad kind or target of {path!r}")
 
 
 def _check_path(path: str, listing: Listing) -> None:
     folder, _, name = path.rpartition("/")
     encoded = _encoded(path)
-    if name in ("", ".", "..") or len(encoded) > 4000 or path in listing:
+    if name in ("", ".", "..") or len(encoded) > 4000:
         raise ValueError(f"bad path {path!r}")
     if path != name and (folder not in listing or listing[folder].kind != "d"):
         raise ValueError(f"no folder for {path!r}")
@@ -121,19 +175,12 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _file(
-    path: str,
-    mode: int,
-    modified: int,
-    detail: Any,
-    base: Mapping[str, Entry],
-    inodes: Mapping[int, Entry],
-) -> Entry:
-    if detail is None or type(detail) is int:
-        known = base[path] if detail is None else inodes[detail]
-        if known.kind != "f":
-            raise ValueError(f"{path!r} is not a file in the last snapshot")
-        return known._replace(mode=mode, modified=modified)
+def _file(path: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]) -> Entry:
+    if type(detail) is int:
+        known = inodes.get(detail)
+        if known is None or (known.kind, known.mode, known.modified) != ("f", mode, modified):
+            raise UnknownFile(f"{path!r} is not a file of the last snapshot")
+        return known
     size, extents = detail
     end = 0
     for offset, length in extents:
@@ -149,19 +196,14 @@ def _file(
 
 
 def write_layer(
-    folder: Path,
-    name: str,
-    listing: Listing,
-    base: Mapping[str, Entry],
-    receive: Callable[[], bytes],
+    folder: Path, name: str, change: Change, receive: Callable[[], bytes]
 ) -> tuple[Listing, int]:
-    """Write what differs from ``base`` (everything, if that is empty).
+    """Write what differs.
 
     Args:
         folder: Where the layers are; this one is ``folder/name/tree``, which is made.
         name: The new layer's name.
-        listing: Checked.
-        base: What the layers below have.
+        change: Checked. Where all differs and nothing is gone, the layer stands alone.
         receive: Gives the next bytes of what is yet to be received, in the listing's order.
 
     Returns:
@@ -173,7 +215,7 @@ def write_layer(
     root = folder / name / "tree"
     root.mkdir(0o755)
     try:
-        return _Layer(folder, name, listing, base, receive).write()
+        return _Layer(folder, name, change, receive).write()
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
         raise SnapshotError(f"a snapshot can't be written to {folder}: {reason}") from None
@@ -181,15 +223,10 @@ def write_layer(
 
 class _Layer:
     def __init__(
-        self,
-        folder: Path,
-        name: str,
-        listing: Listing,
-        base: Mapping[str, Entry],
-        receive: Callable[[], bytes],
+        self, folder: Path, name: str, change: Change, receive: Callable[[], bytes]
     ) -> None:
         self._folder, self._name, self._receive = folder, name, receive
-        self._listing, self._base = listing, base
+        self._listing, self._differing, self._gone, _ = change
         self._buffer = memoryview(b"")
         self._size = 4096
         self._root = -1
@@ -197,16 +234,15 @@ class _Layer:
     def write(self) -> tuple[Listing, int]:
         self._root = os.open(self._folder / self._name / "tree", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            differing = [p for p, entry in self._listing.items() if self._differs(p, entry)]
-            whiteouts = self._gone()
-            folders = self._folders([*differing, *whiteouts])
+            whiteouts = self._whiteouts()
+            folders = self._folders([*self._differing, *whiteouts])
             for path in folders:
                 os.mkdir(path, 0o700, dir_fd=self._root)
                 self._size += 4096
-            done = {path: self._write_file(path) for path in differing if self._is("f", path)}
+            done = {path: self._write_file(path) for path in self._differing if self._is("f", path)}
             for path in whiteouts:
                 os.mknod(path, stat.S_IFCHR, 0, dir_fd=self._root)
-            for path in differing:
+            for path in self._differing:
                 if self._is("l", path):
                     self._write_link(path)
             for path in reversed(folders):
@@ -220,14 +256,10 @@ class _Layer:
     def _is(self, kind: str, path: str) -> bool:
         return self._listing[path].kind == kind
 
-    def _differs(self, path: str, entry: Entry) -> bool:
-        return self._base.get(path) != entry
-
-    def _gone(self) -> list[str]:
+    def _whiteouts(self) -> list[str]:
         """What the layers below would still show in folders that are there."""
-        there = {path for path, entry in self._listing.items() if entry.kind == "d"} | {""}
-        missing = (path for path in self._base if path not in self._listing)
-        return [path for path in missing if path.rpartition("/")[0] in there]
+        folders = ((path, self._listing.get(path.rpartition("/")[0])) for path in self._gone)
+        return [p for p, folder in folders if "/" not in p or (folder and folder.kind == "d")]
 
     def _folders(self, paths: list[str]) -> list[str]:
         """Folders to make: those that differ, and all on the way to something that does."""

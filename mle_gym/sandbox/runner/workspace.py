@@ -6,12 +6,13 @@ are not there already as a mount, ``unpack`` and ``unpacked``.
 
 A listing is JSON: ``[path, kind, mode, modified, detail]`` with parents before their children.
 ``kind`` is ``d`` (no detail), ``l`` (the link's target) or ``f``: ``[size, extents]`` for content
-that will be sent, ``null`` for what the last snapshot has at this path, and a number for the file
-of the mounted snapshot with that inode.
+that will be sent, or a number for the file of the mounted snapshot with that inode. Where the last
+snapshot is known, only what may differ from it is listed, and what is ``gone``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -33,7 +34,7 @@ COARSE_CLOCK = 5
 """``CLOCK_REALTIME_COARSE``, the clock of time stamps on files."""
 
 Mark = tuple[int, ...]
-"""What can't stay the same when a file changes."""
+"""What can't stay the same when a file changes; empty if that is not sure."""
 
 
 class Workspaces:
@@ -46,10 +47,12 @@ class Workspaces:
 
     def __init__(self, folder: str, shell: Shell) -> None:
         self._folder, self._shell = folder, shell
-        self._base, self._known = "", dict[str, Mark]()
-        """The last snapshot, and what its files looked like."""
-        self._frozen = -1
-        """Device number of files that are still those of the mounted snapshot."""
+        self._base = ""
+        """The last snapshot."""
+        self._known: dict[str, Mark] | None = None
+        """What everything in it looked like; None if it was mounted and not looked at since."""
+        self._device, self._mounted = -1, 0
+        """Device number of the mounted snapshot's files, and when the sandbox was given them."""
         self._seen: dict[str, Mark] = {}
         self._unsent: list[tuple[str, int, int]] = []
         self._stopped: list[int] = []
@@ -96,8 +99,9 @@ class Workspaces:
         now = time.clock_gettime_ns(COARSE_CLOCK)
         recent = now - int(2e9 * time.clock_getres(COARSE_CLOCK))
         mapped = files_mapped_for_writing() if has_children() else set()
-        rows: list[list[Any]] = []
-        special = 0
+        device = self._device if has_base else -1
+        known = (self._known or {}) if has_base else {}
+        seen, rows, special = self._seen, [], 0
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -106,41 +110,51 @@ class Workspaces:
                 if path in skip:
                     continue
                 status = entry.stat(follow_symlinks=False)
-                kind = "f"
-                detail: Any = None
-                if stat.S_ISREG(status.st_mode):
-                    detail = self._file(path, status, has_base, mapped, recent)
-                elif stat.S_ISDIR(status.st_mode):
-                    kind = "d"
+                if stat.S_ISDIR(status.st_mode):
                     folders.append(path + "/")
-                elif stat.S_ISLNK(status.st_mode):
-                    kind, detail = "l", os.readlink(entry.path)
+                # A changed copy may keep the number of the mounted file, but not its age.
+                frozen = status.st_dev == device and status.st_ctime_ns < self._mounted
+                mark = _mark(status, frozen)
+                if not frozen and (status.st_ctime_ns >= recent or status.st_ino in mapped):
+                    # A change within one tick of the clock would leave the same time stamps.
+                    mark = ()
+                if mark and known.get(path) == mark:
+                    seen[path] = mark
+                    continue
+                kind, detail = self._describe(path, entry, status, frozen)
+                if kind:
+                    seen[path] = mark
+                    mode = stat.S_IMODE(status.st_mode)
+                    rows.append([path, kind, mode, status.st_mtime_ns, detail])
                 else:
                     special += 1
-                    continue
-                mode = stat.S_IMODE(status.st_mode)
-                rows.append([path, kind, mode, status.st_mtime_ns, detail])
-            if len(rows) > MOST_FILES:
+            if len(seen) > MOST_FILES:
                 raise OSError(0, f"the workspace has more than {MOST_FILES} files")
         self._unsent.reverse()
-        listing = {"files": rows, "special": special, "shell": self._shell.save()}
+        listing = {
+            "files": rows,
+            "gone": [path for path in known if path not in seen],
+            "complete": not known,
+            "special": special,
+            "shell": self._shell.save(),
+        }
         return {"exit_code": 0}, json.dumps(listing).encode()
 
-    def _file(
-        self, path: str, status: os.stat_result, has_base: bool, mapped: set[int], recent: int
-    ) -> int | list[Any] | None:
-        """What the listing says about a regular file."""
-        if has_base and status.st_dev == self._frozen:
-            return status.st_ino
-        mark = _mark(status)
-        if status.st_ctime_ns < recent and status.st_ino not in mapped:
-            # A change within one tick of the clock would leave the same time stamps.
-            self._seen[path] = mark
-            if has_base and self._known.get(path) == mark:
-                return None
+    def _describe(
+        self, path: str, entry: os.DirEntry[str], status: os.stat_result, frozen: bool
+    ) -> tuple[str, Any]:
+        """Kind and detail; an empty kind for what no snapshot can hold."""
+        if stat.S_ISDIR(status.st_mode):
+            return "d", None
+        if stat.S_ISLNK(status.st_mode):
+            return "l", os.readlink(entry.path)
+        if not stat.S_ISREG(status.st_mode):
+            return "", None
+        if frozen:
+            return "f", status.st_ino
         extents = self._extents(path, status)
         self._unsent += [(path, offset, length) for offset, length in extents]
-        return [status.st_size, extents]
+        return "f", [status.st_size, extents]
 
     def _list(self, folder: str) -> list[os.DirEntry[str]]:
         try:
@@ -209,7 +223,8 @@ class Workspaces:
         if witness:
             status = os.lstat(f"{self._folder}/{witness}")
             if status.st_dev != os.stat(self._folder).st_dev:
-                self._base, self._frozen = options["id"], status.st_dev
+                self._base, self._device = options["id"], status.st_dev
+                self._mounted = time.clock_gettime_ns(COARSE_CLOCK)
         for path, mode in reversed(shell["modes"]):
             os.chmod(f"{self._folder}/{path}", mode)
         return {"exit_code": 0, "present": True}, b""
@@ -255,20 +270,21 @@ class Workspaces:
             else:
                 os.chmod(full, mode)
             os.utime(full, ns=(modified, modified), follow_symlinks=False)
-        recent = time.clock_gettime_ns(COARSE_CLOCK) - int(2e9 * time.clock_getres(COARSE_CLOCK))
-        for path, kind, *_ in self._incoming:
-            if kind == "f":
-                try:
-                    status = os.lstat(f"{self._folder}/{path}")
-                except PermissionError:
-                    continue
-                if status.st_ctime_ns < recent:
-                    self._known[path] = _mark(status)
+        # Later changes get other time stamps for sure.
+        time.sleep(2 * time.clock_getres(COARSE_CLOCK))
+        self._known = {}
+        for path, *_ in self._incoming:
+            mark: Mark = ()
+            with contextlib.suppress(PermissionError):
+                mark = _mark(os.lstat(f"{self._folder}/{path}"), False)
+            self._known[path] = mark
         self._base, self._incoming = options["id"], []
         return {"exit_code": 0}, b""
 
 
-def _mark(status: os.stat_result) -> Mark:
-    # The time of the last change of the inode can't be set by anyone, unlike the content's.
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return status.st_dev, status.st_ino, status.st_size, status.st_mode, *times
+def _mark(status: os.stat_result, frozen: bool) -> Mark:
+    # Nobody can set the time of an inode's last change, unlike that of its content. A mounted
+    # file's own does change, when the host makes a link to it.
+    changed = 0 if frozen else status.st_ctime_ns
+    own = status.st_dev, status.st_ino, status.st_size, status.st_mode
+    return (*own, status.st_mtime_ns, changed)
