@@ -16,6 +16,7 @@ MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
 AT_FDCWD, AT_EMPTY_PATH, MOVE_FROM_EMPTY_PATH = -100, 0x1000, 4
+PR_SET_PDEATHSIG = 1
 OPEN_TREE_CLONE, MOUNT_ATTR_IDMAP = 1, 0x00100000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -88,13 +89,16 @@ def _unshare(uid: int) -> None:
 def _user_namespace(uid: int) -> int:
     """A user namespace that maps this process's user to ``uid``, for :func:`_mount_as`."""
     ready, tell = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
             signal.set_wakeup_fd(-1)
             _libc.unshare(CLONE_NEWUSER)
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.write(tell, b"x")
-            signal.pause()
+            if os.getppid() == parent:
+                signal.pause()
         os._exit(1)
     try:
         os.read(ready, 1)

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mle_gym.errors import SnapshotError
+from mle_gym.errors import SandboxError, SnapshotError
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.workspace import MOST_LAYERS, Change, Entry, Listing, write_layer
 
@@ -171,12 +171,21 @@ class Store:
             modes = _modes(change, base.info.modes if base and below else ())
             info = Info((name, *below), change.bytes, _witness(listing), modes, shell)
             self._finish(own, change, info, size)
+        except SandboxError:  # some are an OSError as well
+            self._give_up(lease)
+            raise
+        except OSError as error:
+            self._give_up(lease)
+            raise SnapshotError(f"a snapshot can't be written: {error}") from None
         except BaseException:
-            self.delete(name)
-            lease.release()
+            self._give_up(lease)
             raise
         lease.__dict__["listing"] = listing
         return lease
+
+    def _give_up(self, lease: Lease) -> None:
+        self.delete(lease.name)
+        lease.release()
 
     def lease(self, name: str) -> Lease:
         """Use a snapshot.
@@ -331,7 +340,9 @@ class Store:
 
     def _leave(self) -> None:
         """This process ends: what it took and never pickled goes with it."""
-        if self._pid == os.getpid() and self.folder.is_dir():
+        if self._pid != os.getpid():
+            return
+        with contextlib.suppress(OSError):  # somebody may have removed the cache folder
             for lease in list(self._leases):
                 lease.release()
             for name in self._made:
@@ -341,6 +352,7 @@ class Store:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = _open_lock(self.folder / ".lock", fcntl.LOCK_EX)
         try:
             yield

@@ -13,7 +13,7 @@ from mle_gym.sandbox.workspace import Entry, Listing, UnknownFile, read_listing
 
 __all__ = ["restore_workspace", "take_workspace"]
 
-_CHUNK = 1 << 24
+_CHUNK = 1 << 21
 _MOST_SHELL = 1 << 24
 
 Operate = Callable[..., tuple[dict[str, Any], bytes]]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mle_gym.errors import SnapshotError
+from mle_gym.errors import SandboxError, SnapshotError
 
 __all__ = [
     "MOST_LAYERS",
@@ -216,6 +216,8 @@ def write_layer(
     root.mkdir(0o755)
     try:
         return _Layer(folder, name, change, receive).write()
+    except SandboxError:  # some are an OSError as well
+        raise
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
         raise SnapshotError(f"a snapshot can't be written to {folder}: {reason}") from None

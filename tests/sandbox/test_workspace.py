@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from mle_gym.errors import SandboxError, SnapshotError
+from mle_gym.errors import SandboxCrashed, SandboxError, SnapshotError
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
+from mle_gym.sandbox.client import RunnerSandbox
 from mle_gym.sandbox.store import Store, current_store
 from mle_gym.sandbox.transfer import take_workspace
 from mle_gym.sandbox.workspace import MOST_LAYERS, read_listing
@@ -227,8 +228,8 @@ def test_background_processes_are_stopped_meanwhile_and_go_on(
     box.write_file("w.py", writer.encode())
     run(
         box,
-        "setsid python3 w.py > /dev/null 2>&1 & sleep 0.3;"
-        "setsid sleep 77 & kill -STOP $!; echo $! > pid",
+        "setsid python3 w.py > /dev/null 2>&1 & echo $! > pids; sleep 0.3;"
+        "setsid sleep 77 & kill -STOP $!; echo $! >> pids",
     )
     for _ in range(5):
         again = resume(box.snapshot())
@@ -237,25 +238,50 @@ def test_background_processes_are_stopped_meanwhile_and_go_on(
         assert right == right[:9] * (len(right) // 9)
         if left and right:
             assert int(left[:9]) - int(right[:9]) in (0, 1)
-    before = run(box, "sleep 0.2; head -c 9 left; sleep 0.2")
-    assert run(box, "head -c 9 left") != before
-    assert "T" in run(box, "cat /proc/$(cat pid)/stat | cut -d' ' -f3")
+    states = run(box, "for p in $(cat pids); do cut -d' ' -f3 /proc/$p/stat; done").split()
+    assert states[0] in "RSD"
+    assert states[1] == "T"
 
 
-def test_writes_through_memory_are_noticed(make_sandbox: MakeSandbox, resume: Continue) -> None:
+@pytest.mark.parametrize("continued", [False, True])
+def test_writes_through_memory_are_noticed(
+    make_sandbox: MakeSandbox, resume: Continue, continued: bool
+) -> None:
     box = make_sandbox()
     writer = (
-        "import mmap, time\nf = open('m', 'w+b')\nf.truncate(4096)\n"
-        "m = mmap.mmap(f.fileno(), 4096)\nn = 0\nwhile True:\n n += 1\n"
-        " m[:9] = b'%09d' % n\n time.sleep(0.01)\n"
+        "import mmap, time\nf = open('m', 'r+b')\nm = mmap.mmap(f.fileno(), 4096)\nn = 0\n"
+        "while True:\n n += 1\n m[:9] = b'%09d' % n\n time.sleep(0.01)\n"
     )
     box.write_file("w.py", writer.encode())
+    run(box, "truncate -s 4096 m")
+    if continued:
+        box = resume(box.snapshot())
     run(box, "setsid python3 w.py > /dev/null 2>&1 & sleep 0.5")
     seen = set()
     for _ in range(3):
         seen.add(run(resume(box.snapshot()), "head -c 9 m"))
         run(box, "sleep 0.1")
     assert len(seen) == 3
+
+
+def test_a_sandbox_that_dies_meanwhile_leaves_nothing(
+    make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path))
+    box = make_sandbox()
+    run(box, "head -c 9M /dev/urandom > f")
+    received = RunnerSandbox._receive
+    answers = iter(range(3))
+
+    def receive(self: RunnerSandbox, deadline: float) -> tuple[dict[str, Any], bytes]:
+        if next(answers) == 2:
+            raise ConnectionResetError("gone")
+        return received(self, deadline)
+
+    monkeypatch.setattr(RunnerSandbox, "_receive", receive)
+    with pytest.raises(SandboxCrashed):
+        box.snapshot()
+    assert remaining(current_store()) == set()
 
 
 def test_special_files_are_left_out(make_sandbox: MakeSandbox, resume: Continue) -> None:

@@ -139,19 +139,22 @@ def _is_still(pid: int) -> bool:
     return True
 
 
-def files_mapped_for_writing() -> set[int]:
-    """Inodes that a process below this one can write through memory, which leaves no trace."""
-    inodes = set()
+def files_mapped_for_writing() -> set[int | str]:
+    """Files that a process below this one can write through memory, which leaves no trace.
+
+    By inode and by path: overlayfs shows another inode here than elsewhere.
+    """
+    files: set[int | str] = set()
     for pid in descendants(process_table()):
         try:
-            with open(f"/proc/{pid}/maps", "rb") as file:
-                for line in file:
-                    fields = line.split(None, 5)
+            with open(f"/proc/{pid}/maps", "rb") as maps:
+                for line in maps:
+                    fields = line.rstrip(b"\n").split(None, 5)
                     if fields[1][1:2] == b"w" and fields[1][3:4] == b"s":
-                        inodes.add(int(fields[4]))
+                        files.update((int(fields[4]), os.fsdecode(fields[-1])))
         except OSError:
             continue
-    return inodes
+    return files
 
 
 def harden() -> None:

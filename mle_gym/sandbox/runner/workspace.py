@@ -29,7 +29,7 @@ from .processes import (
 from .shell import Shell
 
 MOST_FILES = 100_000
-CHUNK = 1 << 24
+CHUNK = 1 << 21
 COARSE_CLOCK = 5
 """``CLOCK_REALTIME_COARSE``, the clock of time stamps on files."""
 
@@ -98,14 +98,14 @@ class Workspaces:
     def _scan(self, skip: set[str], has_base: bool) -> Answer:
         now = time.clock_gettime_ns(COARSE_CLOCK)
         recent = now - int(2e9 * time.clock_getres(COARSE_CLOCK))
-        mapped = files_mapped_for_writing() if has_children() else set()
+        mapped: set[int | str] = files_mapped_for_writing() if has_children() else set()
         device = self._device if has_base else -1
         known = (self._known or {}) if has_base else {}
         seen, rows, special = self._seen, [], 0
         folders = [""]
         while folders:
             folder = folders.pop()
-            for entry in self._list(f"{self._folder}/{folder}"):
+            for entry in self._list(f"{self._folder}/{folder}".rstrip("/")):
                 path = f"{folder}{entry.name}"
                 if path in skip:
                     continue
@@ -115,7 +115,10 @@ class Workspaces:
                 # A changed copy may keep the number of the mounted file, but not its age.
                 frozen = status.st_dev == device and status.st_ctime_ns < self._mounted
                 mark = _mark(status, frozen)
-                if not frozen and (status.st_ctime_ns >= recent or status.st_ino in mapped):
+                if not frozen and (
+                    status.st_ctime_ns >= recent
+                    or not mapped.isdisjoint((status.st_ino, entry.path))
+                ):
                     # A change within one tick of the clock would leave the same time stamps.
                     mark = ()
                 if mark and known.get(path) == mark:
