@@ -32,7 +32,8 @@ class Snapshot:
 
     Not in it: processes that run in the background (they are stopped while it is taken, and go on),
     what lies outside of the workspace (``/tmp``), named pipes and sockets, hard links between files
-    (each becomes a file), and extended attributes.
+    (each becomes a file), and extended attributes. Where bubblewrap is run by an ordinary user, the
+    system call that renames a folder from before the snapshot fails with ``EXDEV`` (``mv`` copies).
 
     The files are in the cache folder of this machine. They stay until :meth:`delete`, or the end of
     this process; once pickled, until :meth:`delete`. When snapshots take more room than

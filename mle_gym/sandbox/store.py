@@ -275,8 +275,8 @@ class Store:
         if not self._is_free(name):
             return
         layers: list[str] = []
-        with contextlib.suppress(OSError, ValueError):
-            layers = json.loads((own / "info.json").read_bytes())["layers"]
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            layers = list(json.loads((own / "info.json").read_bytes())["layers"])
         with contextlib.suppress(OSError, ValueError):
             self._count(-int((own / "size").read_text()))
         shutil.rmtree(own, ignore_errors=True)
