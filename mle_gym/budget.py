@@ -35,6 +35,11 @@ class Budget:
             return "time"
         return "" if self.steps_left else "steps"
 
+    @property
+    def seconds_used(self) -> float:
+        """Between 0 and ``time_limit``."""
+        return self.time_limit - self.seconds_left
+
     def take_step(self) -> None:
         """Count a step."""
         self.steps_taken += 1

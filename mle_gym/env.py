@@ -8,6 +8,8 @@ observation, reward, terminated, truncated, info = env.step("python train.py && 
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from typing import Any
 
 import gymnasium
@@ -23,6 +25,7 @@ from mle_gym.rendering import Frame, Screen, describe
 from mle_gym.rewards import load_reward
 from mle_gym.sandbox.base import Execution
 from mle_gym.settings import Settings
+from mle_gym.snapshot import Snapshot
 from mle_gym.spaces import ActionSpace, UnicodeText
 from mle_gym.tasks.brief import brief
 from mle_gym.tasks.catalog import load_task
@@ -128,7 +131,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
     | `render_mode`     | `None`       | `"ansi"`, `"human"`, `"rgb_array"`                        |
 
-    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode.
+    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode, and
+    ``snapshot`` (what :meth:`snapshot` gave) to continue from there: the first observation is then
+    the last one before the snapshot.
 
     ## Version History
 
@@ -185,21 +190,27 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
         Args:
             seed: Seeds ``np_random``, from which ``variant="random"`` draws.
-            options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode.
+            options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode; ``snapshot`` to
+                continue from one.
 
         Raises:
             ValueError: An unknown option, or a value that can't be.
+            SnapshotError: The snapshot is of another task or other data, or its files are gone.
             DatasetError: The data can't be prepared; says how to get them.
             SandboxUnavailable: The sandbox can't run here; says what to install.
         """
         super().reset(seed=seed)
         settings = self.settings.with_options(options)
+        snapshot = (options or {}).get("snapshot")
+        if snapshot is not None:
+            settings = _checked(snapshot).adapt(self.task, settings)
         self.close()
         dataset = self._prepare(settings)
-        self._episode = Episode(dataset, settings, load_reward(settings.reward))
+        self._episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
         self._variant = dataset.options.variant
         self._screen.clear()
-        return self._show(None, self._episode.observe(_brief(dataset, settings)), self._facts())
+        first = (snapshot.output, snapshot.exit_code) if snapshot else (_brief(dataset, settings),)
+        return self._show(None, self._episode.observe(*first), self._facts())
 
     def step(self, action: RawAction) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Perform an action in the sandbox.
@@ -232,6 +243,29 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         if self._episode is not None:
             self._episode.close()
             self._episode = None
+
+    def snapshot(self) -> Snapshot:
+        """This moment of the episode as a value: ``reset(options={"snapshot": …})`` continues it.
+
+        Raises:
+            ResetNeeded: No episode is running.
+            SnapshotError: The workspace holds too much, or there is no room for it.
+            SandboxError: The sandbox failed.
+        """
+        return self._running().snapshot()
+
+    def fork(self) -> MLEEnv:
+        """A running copy, to be closed as well. :func:`mle_gym.wrappers.fork` copies wrappers too.
+
+        Raises:
+            As :meth:`snapshot` and :meth:`reset`.
+        """
+        twin = copy.deepcopy(self, {id(each): each for each in (self.task, self.settings)})
+        with self.snapshot() as snapshot:
+            options = dataclasses.asdict(snapshot.options) | {"snapshot": snapshot}
+            twin.reset(options=options)
+        twin._screen = copy.deepcopy(self._screen)
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running episode: a copy must be reset before its first step."""
@@ -274,6 +308,12 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         if self.render_mode == "human":
             self._screen.print_last()
         return observation, info
+
+
+def _checked(snapshot: object) -> Snapshot:
+    if not isinstance(snapshot, Snapshot):
+        raise ValueError(f"options['snapshot'] must be what snapshot() gave, not {snapshot!r}")
+    return snapshot
 
 
 def _observation_space(settings: Settings) -> spaces.Dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from mle_gym.errors import ActionError, SandboxError, SubmissionError
 from mle_gym.judge import Judge
 from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
+from mle_gym.sandbox.store import current_store
 from mle_gym.settings import Settings
+from mle_gym.snapshot import Snapshot
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.sources import hidden_files
 
@@ -42,21 +45,39 @@ class Episode:
         dataset: What is mounted, and what is graded against.
         settings: The limits and the rules.
         potential: Decides what :meth:`earn` pays.
+        snapshot: Where to continue from, instead of from an empty workspace.
+
+    Raises:
+        SnapshotError: The snapshot does not fit the data, or its files are gone.
     """
 
-    def __init__(self, dataset: Dataset, settings: Settings, potential: Potential) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        potential: Potential,
+        snapshot: Snapshot | None = None,
+    ) -> None:
         self.judge = Judge(dataset, feedback=settings.feedback, score_calls=settings.score_calls)
         self.submitted = False
         self.truncated = False
         self.ending = ""
         """What to tell the agent about a spent budget; empty while there is some."""
         self._settings = settings
+        self._dataset = dataset
         self._filename = dataset.task.submission.filename
+        self._last = "", 0
         self._potential = potential
         self._progress = Progress()
         self._paid = 0.0
-        self._sandbox = sandbox.create(settings.sandbox, _config(dataset, settings))
-        self.budget = Budget(settings.max_steps, settings.time_limit)
+        config = _config(dataset, settings)
+        if snapshot is None:
+            self._sandbox = sandbox.create(settings.sandbox, config)
+            self.budget = Budget(settings.max_steps, settings.time_limit)
+        else:
+            snapshot.check_data(dataset)
+            self._sandbox = _continued(settings.sandbox, config, snapshot)
+            self._take_over(snapshot)
 
     def perform(self, action: RawAction) -> Execution:
         """Take one step's action; a malformed one is an execution that says what is wrong."""
@@ -101,6 +122,7 @@ class Episode:
 
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
         """The observation of this moment."""
+        self._last = output, exit_code
         return {
             "output": output,
             "exit_code": exit_code,
@@ -121,9 +143,41 @@ class Episode:
             info["grade"] = grade | {"rank": grade["rank"] or 0}
         return info
 
+    def snapshot(self) -> Snapshot:
+        """This moment as a value. Taking it is not on the agent's time."""
+        used = self.budget.seconds_used
+        output, exit_code = self._last
+        snapshot = Snapshot(
+            task=self._dataset.task.env_id,
+            options=self._dataset.options,
+            dataset=self._dataset.digest,
+            steps_taken=self.budget.steps_taken,
+            seconds_used=used,
+            score_calls_used=self.judge.score_calls_used,
+            progress=self._progress,
+            output=output,
+            exit_code=exit_code,
+            folder=current_store().folder,
+            name=self._sandbox.snapshot(),
+        )
+        self.budget.started += self.budget.seconds_used - used
+        return snapshot
+
     def close(self) -> None:
         """Free everything. Idempotent."""
         self._sandbox.close()
+
+    def _take_over(self, snapshot: Snapshot) -> None:
+        """Go on with what a snapshot has spent and reached."""
+        self.budget = Budget(
+            self._settings.max_steps,
+            self._settings.time_limit,
+            snapshot.steps_taken,
+            time.monotonic() - snapshot.seconds_used,
+        )
+        self.judge.score_calls_used = snapshot.score_calls_used
+        self._progress = snapshot.progress
+        self._paid = self._potential(snapshot.progress)
 
     def _dispatch(self, raw: RawAction) -> Execution:
         box = self._sandbox
@@ -175,6 +229,22 @@ class Episode:
         except SubmissionError:
             return Progress(self._progress.ran)
         return Progress(self._progress.ran, True, self.judge.validate(content).valid)
+
+
+def _continued(backend: str, config: SandboxConfig, snapshot: Snapshot) -> sandbox.Sandbox:
+    """A sandbox with a snapshot's files and shell."""
+    lease = snapshot.lease()
+    try:
+        config = dataclasses.replace(config, layers=lease.layers, layers_bytes=lease.info.bytes)
+        box = sandbox.create(backend, config)
+        try:
+            box.restore(lease)
+        except BaseException:
+            box.close()
+            raise
+        return box
+    finally:
+        lease.release()
 
 
 def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:

@@ -10,6 +10,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
     ├── AgentError              ValueError      no such agent, or its file can't be used
     ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
+    ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
     ├── ActionError             ValueError      a malformed action; inside an episode an observation
     └── SubmissionError         ValueError      a bad submission; inside an episode a grade
 """
@@ -24,6 +25,7 @@ __all__ = [
     "SandboxCrashed",
     "SandboxError",
     "SandboxUnavailable",
+    "SnapshotError",
     "SubmissionError",
     "TaskError",
     "TrajectoryError",
@@ -60,6 +62,10 @@ class AgentError(MleGymError, ValueError):
 
 class TrajectoryError(MleGymError, ValueError):
     """A file is no trajectory, or is damaged elsewhere than in its last line."""
+
+
+class SnapshotError(MleGymError, ValueError):
+    """A snapshot can't be taken, or not be continued from here; the message says why."""
 
 
 class ActionError(MleGymError, ValueError):

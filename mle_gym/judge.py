@@ -28,13 +28,19 @@ class Judge:
     """
 
     def __init__(self, dataset: Dataset, *, feedback: str, score_calls: int) -> None:
-        self.score_calls_left = score_calls if feedback == "score" else 0
+        self.score_calls_used = 0
+        self._score_calls = score_calls if feedback == "score" else 0
         self.grade: Grade | None = None
         """Set once, when the episode ends."""
         self.validation: Validation | None = None
         """Of the last ``validate`` or ``score``; each step starts without one."""
         self._dataset = dataset
         self._feedback = feedback
+
+    @property
+    def score_calls_left(self) -> int:
+        """How often ``score`` may still be asked."""
+        return max(0, self._score_calls - self.score_calls_used)
 
     @property
     def max_bytes(self) -> int:
@@ -85,7 +91,7 @@ class Judge:
             self.validation = Validation(False, error.code, error.message)
             return Reply(1, f"{request.path} can't be scored: {error}\n")
         self.validation = Validation(True)
-        self.score_calls_left -= 1
+        self.score_calls_used += 1
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
     def _submit(self, request: Request) -> Reply:

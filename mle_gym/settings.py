@@ -86,11 +86,13 @@ class Settings:
         Raises:
             ValueError: an unknown option, or a value that can't be.
         """
-        for name in options or {}:
-            _one_of("reset(options=…)", name, RESET_OPTIONS)
-        if not options:
+        changes = dict(options or {})
+        for name in changes:
+            _one_of("reset(options=…)", name, (*RESET_OPTIONS, "snapshot"))
+        changes.pop("snapshot", None)
+        if not changes:
             return self
-        given = {name: getattr(self, name) for name in RESET_OPTIONS} | dict(options)
+        given = {name: getattr(self, name) for name in RESET_OPTIONS} | changes
         return dataclasses.replace(self, **_episode_settings(given))
 
 

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from mle_gym.sandbox.store import Lease
 
 __all__ = [
     "Backend",
@@ -64,6 +67,12 @@ class SandboxConfig:
     network: bool = False
     gpus: tuple[str, ...] = ()
     """GPU indices or UUIDs to pass through."""
+    layers: tuple[Path, ...] = ()
+    """A snapshot's files: host folders that the workspace starts with, stacked, topmost first, and
+    never written to. A backend that can't mount them ignores them; :meth:`Sandbox.restore` sends
+    the files then."""
+    layers_bytes: int = 0
+    """What these files hold together."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,22 @@ class Sandbox(Protocol):
 
         Raises:
             SubmissionError: no regular file there, unreadable, or larger than ``max_bytes``.
+        """
+
+    def snapshot(self) -> str:
+        """Keep the workspace's files and the shell's state; returns the snapshot's name.
+
+        Processes that run in the background are stopped meanwhile, and are not part of it.
+
+        Raises:
+            SnapshotError: There is more in the workspace than ``Limits.disk_mb``, or no room.
+        """
+
+    def restore(self, lease: Lease) -> None:
+        """Continue from a snapshot. Only as the first thing that a sandbox does.
+
+        Raises:
+            SnapshotError: The snapshot is damaged.
         """
 
     def close(self) -> None:

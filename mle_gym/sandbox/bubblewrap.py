@@ -83,7 +83,7 @@ class BubblewrapBackend:
         }
         command = runner_command(str(python.executable), RUNNER_PARENT)
         arguments = [self._program(), *_arguments(config), "--", *command, "serve"]
-        stream = _start(arguments, groups)
+        stream = _start(arguments, groups, _stack(config))
         return RunnerSandbox(
             self.name,
             stream,
@@ -123,6 +123,7 @@ def _most_memory(limits: Limits) -> int:
 def _arguments(config: SandboxConfig) -> list[Argument]:
     """What the sandbox's file system and namespaces look like."""
     disk = str(config.limits.disk_mb << 20)
+    stack = _stack(config)
     shared_memory = str((config.limits.memory_mb << 20) // 2)
     arguments: list[Argument] = [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -133,7 +134,8 @@ def _arguments(config: SandboxConfig) -> list[Argument]:
         "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev", *_gpus(config.gpus),
         "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
-        "--size", disk, "--tmpfs", WORKSPACE,
+        *(["--bind", {"stack": stack["point"]}, WORKSPACE] if stack
+          else ["--size", disk, "--tmpfs", WORKSPACE]),
         "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", str(_RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
         *_python(config),  # after the tmpfs mounts: a virtual environment may lie below /tmp
@@ -193,6 +195,23 @@ def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
             "takes indices of NVIDIA GPUs ('0', '1'); `nvidia-smi -L` lists them."
         )
     return [part for name in names for part in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")]
+
+
+def _stack(config: SandboxConfig) -> dict[str, Any] | None:
+    """What the launcher is to stack for the workspace, with a sized tmpfs on top.
+
+    Stacked, a changed file counts twice: a snapshot of more than half of the limit is sent into a
+    plain tmpfs instead, where there is room to rewrite it.
+    """
+    limit = config.limits.disk_mb << 20
+    if not config.layers or config.layers_bytes > limit // 2:
+        return None
+    return {
+        "point": str(config.layers[0].parents[1] / ".mount"),
+        "layers": [str(layer) for layer in config.layers],
+        "size": limit,
+        "left": limit - config.layers_bytes,
+    }
 
 
 def _some_processors(cpus: float) -> tuple[int, ...]:
@@ -312,11 +331,13 @@ os.register_at_fork(after_in_child=_forget_launcher)
 atexit.register(_close_launcher)
 
 
-def _start(arguments: list[Argument], limits: dict[str, float]) -> _BoxStream:
+def _start(
+    arguments: list[Argument], limits: dict[str, float], stack: dict[str, Any] | None
+) -> _BoxStream:
     """Start bubblewrap through the launcher; the runner's stream comes back."""
     ours, theirs = socket.socketpair()
     launcher = _launcher()
-    message = {"op": "start", "arguments": arguments, "limits": limits}
+    message = {"op": "start", "arguments": arguments, "limits": limits, "stack": stack}
     with theirs:
         try:
             answer = launcher.call(message, (theirs.fileno(),))

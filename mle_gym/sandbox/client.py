@@ -11,10 +11,13 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
+
+if TYPE_CHECKING:
+    from mle_gym.sandbox.store import Lease
 
 __all__ = ["RUNNER_FOLDER", "RunnerSandbox", "Stream", "runner_command"]
 
@@ -101,6 +104,12 @@ class RunnerSandbox:
         self._buffer = bytearray()
         self._closed = False
         self._lock = threading.Lock()
+        self._mounts = [mount.target for mount in config.mounts]
+        self._disk_bytes = config.limits.disk_mb << 20
+        self._base: Lease | None = None
+        """The last snapshot: the next one is compared with it."""
+        self._origin: Lease | None = None
+        """The snapshot that may be mounted."""
         limits = config.limits
         options = {
             "workspace": workspace,
@@ -157,10 +166,35 @@ class RunnerSandbox:
             raise self._crash("it sent more than was asked for")
         return content
 
+    def snapshot(self) -> str:
+        """Keep files and shell; see :meth:`Sandbox.snapshot`."""
+        from mle_gym.sandbox.store import current_store
+        from mle_gym.sandbox.transfer import take_workspace
+
+        store, base = current_store(), self._base
+        if base is not None and base.store is not store:
+            base = None
+        self._base = take_workspace(
+            self._operate, store, base, skip=self._mounts, most_bytes=self._disk_bytes
+        )
+        if base is not self._origin and base is not None:
+            base.release()
+        return self._base.name
+
+    def restore(self, lease: Lease) -> None:
+        """Continue from a snapshot; see :meth:`Sandbox.restore`."""
+        from mle_gym.sandbox.transfer import restore_workspace
+
+        self._base = self._origin = lease.store.lease(lease.name)
+        restore_workspace(self._operate, lease)
+
     def close(self) -> None:
         """End every process inside; idempotent."""
         self._closed = True
         self._stream.close()
+        for lease in (self._base, self._origin):
+            if lease is not None:
+                lease.release()
 
     def __enter__(self) -> Self:
         return self
@@ -172,6 +206,11 @@ class RunnerSandbox:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _operate(
+        self, name: str, options: dict[str, Any], payload: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        return self._call(name, options, payload, seconds=_FILE_SECONDS)
 
     def _file_action(self, name: str, options: dict[str, Any], content: bytes = b"") -> Execution:
         started = time.monotonic()

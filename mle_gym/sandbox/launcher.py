@@ -52,6 +52,8 @@ class NeutralPaths:
         self._mount(None, "/", None, MS_REC | MS_PRIVATE)
         self._mount("tmpfs", self._root, "tmpfs", 0)
         os.chmod(self._root, 0o711)
+        self.stacks = f"{self._root}/stacks"
+        os.mkdir(self.stacks, 0o711)
 
     def _mount(self, source: str | None, target: str, kind: str | None, flags: int) -> None:
         encoded = [os.fsencode(part) if part else None for part in (source, target, kind)]
@@ -220,6 +222,7 @@ class Launcher:
         self._groups = ControlGroups()
         self._is_root = os.getuid() == 0
         self._neutral = NeutralPaths() if self._is_root else str
+        self._stacks = self._neutral.stacks if isinstance(self._neutral, NeutralPaths) else ""
         self._started = 0
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
@@ -269,16 +272,19 @@ class Launcher:
         descriptors: list[int],
         arguments: list[Any],
         limits: dict[str, float],
+        stack: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Fork and execute bubblewrap with the stream as its standard input and output."""
         self._started += 1
         texts: list[int] = []
+        if stack:
+            self._prepare_stack(stack)
         command = [self._argument(argument, texts) for argument in arguments]
         groups = self._groups.make(limits)
         messages = os.memfd_create("messages", os.MFD_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            self._become(command, descriptors[0], messages, groups, texts)
+            self._become(command, descriptors[0], messages, groups, texts, stack)
         for text in texts:
             os.close(text)
         self._boxes[pid] = Box(pid, groups, messages)
@@ -288,6 +294,8 @@ class Launcher:
         """A plain string, a host path to be reached, or text to be passed as a descriptor."""
         if isinstance(argument, str):
             return argument
+        if "stack" in argument:
+            return f"{self._stacks or argument['stack']}/workspace"
         if "source" in argument:
             return self._neutral(argument["source"])
         descriptor = os.memfd_create("text", 0)
@@ -297,7 +305,13 @@ class Launcher:
         return str(descriptor)
 
     def _become(
-        self, command: list[str], stream: int, messages: int, groups: list[str], texts: list[int]
+        self,
+        command: list[str],
+        stream: int,
+        messages: int,
+        groups: list[str],
+        texts: list[int],
+        stack: dict[str, Any] | None,
     ) -> None:
         """In the child: join the groups, give up root, keep three descriptors, execute."""
         try:
@@ -314,8 +328,10 @@ class Launcher:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
             os.setsid()
+            uid = FIRST_UID + self._started % UIDS if self._is_root else os.getuid()
+            if stack:
+                self._stack(stack, uid)
             if self._is_root:
-                uid = FIRST_UID + self._started % UIDS
                 os.setgroups([])
                 os.setresgid(uid, uid, uid)
                 os.setresuid(uid, uid, uid)
@@ -324,6 +340,16 @@ class Launcher:
             os.write(2, f"cannot start {command[0]}: {error}".encode())
         finally:
             os._exit(127)
+
+    def _prepare_stack(self, stack: dict[str, Any]) -> None:
+        """Load what mounts snapshots; run as a program, this file is all that Python finds."""
+        if "stacking" not in sys.modules:
+            sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+            __import__("stacking")
+        stack["point"] = self._stacks or stack["point"]
+
+    def _stack(self, stack: dict[str, Any], uid: int) -> None:
+        sys.modules["stacking"].mount_stack(**stack, uid=uid)
 
     def _stop(self, _descriptors: list[int], id: int) -> dict[str, Any]:
         """Kill a sandbox; its remains are removed as it is reaped."""

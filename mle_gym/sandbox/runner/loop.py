@@ -24,6 +24,7 @@ from .processes import (
     process_table,
 )
 from .shell import Shell
+from .workspace import Workspaces
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0
@@ -93,12 +94,19 @@ class Runner:
             os.sched_setaffinity(0, options["affinity"])
         self._shell = Shell(options["bash"], workspace, run, environment)
         files = FileActions(workspace, options["output_bytes"])
+        workspaces = Workspaces(workspace, self._shell)
         self._operations: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
             "write_file": files.write_file,
             "edit_file": files.edit_file,
             "read_file": files.read_file,
             "list_files": files.list_files,
             "fetch": files.fetch,
+            "scan": workspaces.scan,
+            "contents": workspaces.contents,
+            "resume": workspaces.resume,
+            "restore": workspaces.restore,
+            "unpack": workspaces.unpack,
+            "unpacked": workspaces.unpacked,
         }
         self._make_commands(run, options["python"], options["call"])
         self._calls = Calls(f"{run}/control")

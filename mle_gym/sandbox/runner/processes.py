@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Collection
 
@@ -93,6 +94,67 @@ def kill_descendants(spared: Collection[int] = ()) -> None:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 continue
+
+
+def stop_descendants() -> list[int]:
+    """Stop everything below this process; returns what was running, for :func:`continue_all`."""
+    stopped: list[int] = []
+    seen: set[int] = set()
+    while has_children():
+        fresh = [pid for pid in descendants(process_table()) if pid not in seen]
+        if not fresh:
+            break
+        seen.update(fresh)
+        for pid in fresh:
+            if not _is_still(pid):
+                try:
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+                except OSError:
+                    continue
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline and not all(_is_still(pid) for pid in stopped):
+        time.sleep(0.0005)
+    return stopped
+
+
+def continue_all(stopped: list[int]) -> None:
+    """Let them run again."""
+    for pid in stopped:
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except OSError:
+            continue
+
+
+def _is_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped, or gone."""
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[0] not in (b"T", b"t", b"Z", b"X"):
+                    return False
+    except OSError:
+        pass
+    return True
+
+
+def files_mapped_for_writing() -> set[int | str]:
+    """Files that a process below this one can write through memory, which leaves no trace.
+
+    By inode and by path: overlayfs shows another inode here than elsewhere.
+    """
+    files: set[int | str] = set()
+    for pid in descendants(process_table()):
+        try:
+            with open(f"/proc/{pid}/maps", "rb") as maps:
+                for line in maps:
+                    fields = line.rstrip(b"\n").split(None, 5)
+                    if fields[1][1:2] == b"w" and fields[1][3:4] == b"s":
+                        files.update((int(fields[4]), os.fsdecode(fields[-1])))
+        except OSError:
+            continue
+    return files
 
 
 def harden() -> None:

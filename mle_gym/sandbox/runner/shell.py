@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+from typing import Any
 
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single argument of 128 KiB or more, so longer scripts go by file."""
@@ -65,6 +67,56 @@ class Shell:
         except (OSError, ValueError):
             return
 
+    def save(self) -> dict[str, Any]:
+        """The state for another sandbox, where other folders may hold the same things.
+
+        Variables that still have their first value are named only; folders of this sandbox become
+        placeholders, which can't be in a variable because they hold NUL.
+        """
+        text, untouched = b"", []
+        if os.path.exists(f"{self._run}/environment"):
+            with open(f"{self._run}/environment", "rb") as file:
+                lines = file.read().split(b"\n")
+            for name, value in self._environment.items():
+                line = _declaration(name, value)
+                if line in lines:
+                    lines.remove(line)
+                    untouched.append(name)
+            text = b"\n".join(lines)
+        directory = os.fsencode(self._directory)
+        for mark, folder in self._folders():
+            pattern = rb"(?<![\w.\-/])" + re.escape(folder) + rb"(?![\w.\-])"
+            text, directory = (re.sub(pattern, mark, part) for part in (text, directory))
+        return {
+            "environment": text.decode("utf-8", "surrogateescape"),
+            "untouched": untouched,
+            "directory": directory.decode("utf-8", "surrogateescape"),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`save` gave, here or elsewhere."""
+        text, directory = (
+            state[key].encode("utf-8", "surrogateescape") for key in ("environment", "directory")
+        )
+        for mark, folder in self._folders():
+            text, directory = (part.replace(mark, folder) for part in (text, directory))
+        self._directory = os.fsdecode(directory)
+        if text:
+            for name in state["untouched"]:
+                if name in self._environment:
+                    text += b"\n" + _declaration(name, self._environment[name])
+            with open(f"{self._run}/environment", "wb") as file:
+                file.write(text)
+
+    def _folders(self) -> list[tuple[bytes, bytes]]:
+        """What differs between backends, each with its placeholder; the longest first."""
+        found = {
+            b"\0path\0": self._environment["PATH"],
+            b"\0run\0": self._run,
+            b"\0workspace\0": self._workspace,
+        }
+        return [(name, os.fsencode(value)) for name, value in found.items()]
+
     def _enter_directory(self) -> None:
         """Go to where the last command ended, or to the workspace if that folder is gone."""
         for directory in (self._directory, self._workspace):
@@ -84,3 +136,9 @@ class Shell:
             body, arguments = f'. "{path}"'.encode(), []
         text = _START.format(run=self._run, body="").encode() + body
         return [b"bash", b"--noprofile", b"--norc", b"-c", text, b"bash", *arguments]
+
+
+def _declaration(name: str, value: str) -> bytes:
+    """The line that bash's ``declare -px`` prints for a variable without control characters."""
+    quoted = re.sub(r'(["\\$`])', r"\\\1", value)
+    return os.fsencode(f'declare -x {name}="{quoted}"')

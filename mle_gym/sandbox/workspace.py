@@ -1,0 +1,345 @@
+"""A workspace's files on the host: what a sandbox says it has, checked, and written as a layer.
+
+A snapshot's files are the last few of a chain of layers, folders that overlayfs can stack: each
+holds what changed since the one before, and whiteouts for what is gone. After
+:data:`MOST_LAYERS` a layer is complete again, made of hard links; nothing ever writes to a layer
+once it is made, so links are safe.
+
+Everything in a listing is hostile. A path is taken only below a folder that the same listing
+named before, so no path leads through a link; links are made last, so that while files are written
+there is no link to follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mle_gym.errors import SandboxError, SnapshotError
+
+__all__ = [
+    "MOST_LAYERS",
+    "Change",
+    "Entry",
+    "Listing",
+    "UnknownFile",
+    "read_listing",
+    "write_layer",
+]
+
+MOST_LAYERS = 16
+"""A longer chain would cost every look-up of a missing file."""
+_MOST_FILES = 100_000
+_LATEST = 2**62
+
+
+class Entry(NamedTuple):
+    """A file, folder or link of a workspace."""
+
+    kind: str
+    """``"f"``, ``"d"`` or ``"l"``."""
+    mode: int
+    modified: int
+    """Nanoseconds since the epoch."""
+    size: int = 0
+    target: str = ""
+    extents: tuple[tuple[int, int], ...] = ()
+    """Offset and length of each part of a file that is not a hole."""
+    layer: str = ""
+    """Where a file's content is. Empty in a listing: it is yet to be received."""
+    inode: int = 0
+    """Of the file in its layer."""
+    place: str = ""
+    """Path of the content in its layer."""
+
+    @property
+    def host_mode(self) -> int:
+        """The mode of the copy on the host: readable for us, and nobody's to become root with."""
+        return (self.mode & 0o777) | (0o700 if self.kind == "d" else 0o400)
+
+    def is_same(self, other: Entry) -> bool:
+        """Whether nothing has to be written where ``other`` is."""
+        return self == other and (self.kind != "f" or bool(self.layer))
+
+    @property
+    def bytes(self) -> int:
+        """What the content takes on a disk."""
+        return sum([length for _, length in self.extents])
+
+
+Listing = dict[str, Entry]
+"""Paths, parents before their children."""
+
+
+class UnknownFile(ValueError):
+    """A file is said to be one of the last snapshot's, and isn't: all must be compared anew."""
+
+
+class Change(NamedTuple):
+    """A workspace, and how it differs from the last snapshot of it."""
+
+    listing: Listing
+    differing: list[str]
+    gone: list[str]
+    bytes: int
+    """Of all files."""
+
+
+def read_listing(scan: Mapping[str, Any], base: Listing, base_bytes: int, most: int) -> Change:
+    """Check what a runner sent.
+
+    Args:
+        scan: Decoded JSON, as in :mod:`mle_gym.sandbox.runner.workspace`.
+        base: The files of the snapshot that it was compared with.
+        base_bytes: What they hold.
+        most: What all files may hold together.
+
+    Raises:
+        SnapshotError: There is more than that.
+        ValueError: Something that no honest runner sends. So are KeyError and TypeError.
+    """
+    rows, gone, total = scan["files"], scan["gone"], base_bytes
+    if scan["complete"] is True:
+        named = {row[0] for row in rows}
+        gone = [path for path in base if path not in named]
+    listing = dict(base)
+    for path in gone:
+        total -= listing.pop(path).bytes
+    inodes = {entry.inode: entry for entry in base.values()}
+    named, differing = set(), []
+    for path, kind, mode, modified, detail in rows:
+        before = listing.get(path)
+        if before and [mode, modified, detail] == [before.mode, before.modified, before.inode]:
+            if path in named or before.kind != "f":
+                raise ValueError(f"{path!r} is no mounted file")
+            named.add(path)  # mounted and untouched, so nothing about it is news
+            continue
+        _check_path(path, listing)
+        if path in named:
+            raise ValueError(f"{path!r} is listed twice")
+        named.add(path)
+        entry = _entry(path, kind, mode, modified, detail, inodes)
+        if before is None or not entry.is_same(before):
+            listing[path] = entry
+            differing.append(path)
+            total += entry.bytes - (before.bytes if before else 0)
+    _check_parents(listing, base, [*gone, *differing])
+    if len(listing) > _MOST_FILES or total > most:
+        raise SnapshotError(
+            f"the workspace holds {len(listing)} files and {total >> 20} MiB; a snapshot takes at "
+            f"most {_MOST_FILES} files and the {most >> 20} MiB of disk_mb"
+        )
+    return Change(listing, differing, gone, total)
+
+
+def _check_parents(listing: Listing, base: Listing, paths: list[str]) -> None:
+    """Nothing may be left of a folder that is not one any more."""
+    lost = {path for path in paths if path in base and base[path].kind == "d"}
+    lost = {path for path in lost if path not in listing or listing[path].kind != "d"}
+    if lost and any(path.rpartition("/")[0] in lost for path in listing):
+        raise ValueError("files without their folder")
+
+
+def _entry(
+    path: str, kind: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]
+) -> Entry:
+    if type(mode) is not int or not 0 <= mode <= 0o7777 or type(modified) is not int:
+        raise ValueError(f"bad mode or time of {path!r}")
+    modified = max(0, min(modified, _LATEST))
+    if kind == "f":
+        return _file(path, mode, modified, detail, inodes)
+    if kind == "l" and 0 < len(_encoded(detail)) < 4096:
+        return Entry(kind, mode, modified, target=detail)
+    if kind == "d":
+        return Entry(kind, mode, modified)
+    raise ValueError(f"bad kind or target of {path!r}")
+
+
+def _check_path(path: str, listing: Listing) -> None:
+    folder, _, name = path.rpartition("/")
+    encoded = _encoded(path)
+    if name in ("", ".", "..") or len(encoded) > 4000:
+        raise ValueError(f"bad path {path!r}")
+    if path != name and (folder not in listing or listing[folder].kind != "d"):
+        raise ValueError(f"no folder for {path!r}")
+
+
+def _encoded(text: str) -> bytes:
+    if "\0" in text:
+        raise ValueError(f"NUL in {text!r}")
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _file(path: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]) -> Entry:
+    if type(detail) is int:
+        known = inodes.get(detail)
+        if known is None or (known.kind, known.mode, known.modified) != ("f", mode, modified):
+            raise UnknownFile(f"{path!r} is not a file of the last snapshot")
+        return known
+    size, extents = detail
+    end = 0
+    for offset, length in extents:
+        if type(offset) is not int or type(length) is not int or offset < end or length <= 0:
+            raise ValueError(f"bad extents of {path!r}")
+        end = offset + length
+    if type(size) is not int or end > size:
+        raise ValueError(f"bad size of {path!r}")
+    return Entry("f", mode, modified, size, extents=tuple((o, n) for o, n in extents))
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def write_layer(
+    folder: Path, name: str, change: Change, receive: Callable[[], bytes]
+) -> tuple[Listing, int]:
+    """Write what differs.
+
+    Args:
+        folder: Where the layers are; this one is ``folder/name/tree``, which is made.
+        name: The new layer's name.
+        change: Checked. Where all differs and nothing is gone, the layer stands alone.
+        receive: Gives the next bytes of what is yet to be received, in the listing's order.
+
+    Returns:
+        The listing with the places of all contents, and the layer's bytes on disk.
+
+    Raises:
+        SnapshotError: The host's disk is full, or can't hold such a file.
+    """
+    root = folder / name / "tree"
+    root.mkdir(0o755)
+    try:
+        return _Layer(folder, name, change, receive).write()
+    except SandboxError:  # some are an OSError as well
+        raise
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
+        raise SnapshotError(f"a snapshot can't be written to {folder}: {reason}") from None
+
+
+class _Layer:
+    def __init__(
+        self, folder: Path, name: str, change: Change, receive: Callable[[], bytes]
+    ) -> None:
+        self._folder, self._name, self._receive = folder, name, receive
+        self._listing, self._differing, self._gone, _ = change
+        self._buffer = memoryview(b"")
+        self._size = 4096
+        self._root = -1
+
+    def write(self) -> tuple[Listing, int]:
+        self._root = os.open(self._folder / self._name / "tree", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            whiteouts = self._whiteouts()
+            folders = self._folders([*self._differing, *whiteouts])
+            for path in folders:
+                os.mkdir(path, 0o700, dir_fd=self._root)
+                self._size += 4096
+            done = {path: self._write_file(path) for path in self._differing if self._is("f", path)}
+            for path in whiteouts:
+                os.mknod(path, stat.S_IFCHR, 0, dir_fd=self._root)
+            for path in self._differing:
+                if self._is("l", path):
+                    self._write_link(path)
+            for path in reversed(folders):
+                entry = self._listing[path]
+                os.chmod(path, entry.host_mode, dir_fd=self._root)
+                self._set_time(path, entry)
+        finally:
+            os.close(self._root)
+        return self._listing | done, self._size
+
+    def _is(self, kind: str, path: str) -> bool:
+        return self._listing[path].kind == kind
+
+    def _whiteouts(self) -> list[str]:
+        """What the layers below would still show in folders that are there."""
+        folders = ((path, self._listing.get(path.rpartition("/")[0])) for path in self._gone)
+        return [p for p, folder in folders if "/" not in p or (folder and folder.kind == "d")]
+
+    def _folders(self, paths: list[str]) -> list[str]:
+        """Folders to make: those that differ, and all on the way to something that does."""
+        wanted = {path for path in paths if path in self._listing and self._is("d", path)}
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            while folder and folder not in wanted:
+                wanted.add(folder)
+                folder = folder.rpartition("/")[0]
+        return sorted(wanted, key=lambda path: path.count("/"))
+
+    def _write_file(self, path: str) -> Entry:
+        entry = self._listing[path]
+        if entry.layer and self._link(path, entry):
+            return entry._replace(layer=self._name, place=path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600, dir_fd=self._root)
+        try:
+            os.ftruncate(descriptor, entry.size)
+            if entry.layer:
+                self._copy(entry, descriptor)
+            else:
+                for offset, length in entry.extents:
+                    self._write_extent(descriptor, offset, length)
+            os.fchmod(descriptor, entry.host_mode)
+            os.utime(descriptor, ns=(entry.modified, entry.modified))
+            status = os.fstat(descriptor)
+            self._size += status.st_blocks * 512
+            inode = status.st_ino
+        finally:
+            os.close(descriptor)
+        return entry._replace(layer=self._name, inode=inode, place=path)
+
+    def _write_extent(self, descriptor: int, offset: int, length: int) -> None:
+        while length:
+            if not self._buffer:
+                self._buffer = memoryview(self._receive())
+            part = self._buffer[:length]
+            written = os.pwrite(descriptor, part, offset)
+            self._buffer = self._buffer[written:]
+            offset, length = offset + written, length - written
+
+    def _link(self, path: str, entry: Entry) -> bool:
+        """Share a file with its layer, if it is the same in every respect."""
+        source = self._source(entry)
+        status = os.lstat(source)
+        if stat.S_IMODE(status.st_mode) != entry.host_mode or status.st_mtime_ns != entry.modified:
+            return False
+        try:
+            os.link(source, path, dst_dir_fd=self._root, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in (errno.EMLINK, errno.EPERM, errno.EXDEV):
+                return False
+            raise
+        self._size += status.st_blocks * 512
+        return True
+
+    def _copy(self, entry: Entry, descriptor: int) -> None:
+        with open(self._source(entry), "rb") as source:  # noqa: PTH123
+            for offset, length in entry.extents:
+                source.seek(offset)
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                left = length
+                while left:
+                    sent = os.sendfile(descriptor, source.fileno(), offset + length - left, left)
+                    if not sent:
+                        raise SnapshotError(f"a file of the snapshot {entry.layer} is damaged")
+                    left -= sent
+
+    def _source(self, entry: Entry) -> str:
+        return f"{self._folder}/{entry.layer}/tree/{entry.place}"
+
+    def _write_link(self, path: str) -> None:
+        entry = self._listing[path]
+        os.symlink(entry.target, path, dir_fd=self._root)
+        self._set_time(path, entry)
+
+    def _set_time(self, path: str, entry: Entry) -> None:
+        with contextlib.suppress(OverflowError):
+            times = (entry.modified, entry.modified)
+            os.utime(path, ns=times, dir_fd=self._root, follow_symlinks=False)

@@ -1,0 +1,43 @@
+"""Copies of running environments, for tree search and group rollouts."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar, cast
+
+import gymnasium
+
+from mle_gym.env import MLEEnv
+
+__all__ = ["fork"]
+
+Environment = TypeVar("Environment", bound=gymnasium.Env[Any, Any])
+
+
+def fork(env: Environment) -> Environment:
+    """A running copy of a running environment, wrappers and their state included.
+
+    >>> env = gymnasium.make("mle/titanic-v0")
+    >>> env.reset(seed=0)
+    >>> twin = fork(env)
+    >>> twin.step("rm -rf *")           # env keeps its files
+
+    The copy has its own sandbox with the same files, directory, variables and budget; close it
+    too. What is not copied, :class:`~mle_gym.snapshot.Snapshot` says. To continue from one state
+    later, often, or elsewhere, take a snapshot instead.
+
+    Raises:
+        TypeError: Below the wrappers is no :class:`~mle_gym.env.MLEEnv`.
+        gymnasium.error.ResetNeeded: No episode is running.
+    """
+    if isinstance(env, MLEEnv):
+        return cast("Environment", env.fork())
+    if not isinstance(env, gymnasium.Wrapper):
+        raise TypeError(f"only an MLEEnv can be forked, and wrappers around one, not {env!r}")
+    inner = fork(env.env)
+    try:
+        # Already in the memo, the inner environment is not copied again.
+        return copy.deepcopy(env, {id(env.env): inner})
+    except BaseException:
+        inner.close()
+        raise
