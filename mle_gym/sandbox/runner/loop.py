@@ -173,7 +173,8 @@ class Runner:
                 answer, content = self._operations[operation](header, payload)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
-                answer, content = {"exit_code": 1}, f"{header['path']}: {reason}\n".encode()
+                where = f"{header['path']}: " if header.get("path") else ""
+                answer, content = {"exit_code": 1}, f"{where}{reason}\n".encode()
             self._done(answer, content)
 
     def _done(self, answer: Header, content: bytes = b"") -> None:
