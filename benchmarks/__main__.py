@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.contenders import Contender, all_contenders
+from benchmarks.context import QUICK, Scale
 from benchmarks.measure import Tick
 from benchmarks.report import WIDTH, print_report, write_json, write_plot
 from benchmarks.results import Results, RowResult, measure_row
-from benchmarks.rows import QUICK, Row, Scale, all_rows
+from benchmarks.rows import Row, all_rows
 from mle_gym.tasks.dataset import prepare
 
 Named = TypeVar("Named", Row, Contender)

@@ -70,7 +70,7 @@ class DockerExecSession:
 
     def snapshot(self) -> Callable[[], object]:
         image = self._container.commit()
-        return lambda: self._client.images.remove(image.id, force=True)
+        return lambda: self._client.images.remove(str(image.id), force=True)
 
     def fork(self) -> Callable[[], object]:
         image = self._container.commit()
@@ -79,7 +79,7 @@ class DockerExecSession:
 
         def end() -> None:
             remove(self._client, str(twin.id))
-            self._client.images.remove(image.id, force=True)
+            self._client.images.remove(str(image.id), force=True)
 
         return end
 
@@ -91,9 +91,10 @@ class DockerExecSession:
 
     def _output(self, command: str) -> bytes:
         code, output = self._container.exec_run(["bash", "-c", command])
+        assert isinstance(output, bytes)
         if code:
             raise RuntimeError(f"{command[:60]!r}: {output[-300:].decode(errors='replace')}")
-        return bytes(output)
+        return output
 
 
 def _start(client: docker.DockerClient, image: str, **options: Any) -> Container:

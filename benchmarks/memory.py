@@ -50,8 +50,11 @@ def memory(pids: Iterable[int]) -> Memory:
 
 
 def free_share() -> float:
-    """How much of the machine's memory is left: 0 to 1."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    """How much of the machine's memory is left: 0 to 1, and 1 where the system doesn't say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return 1.0
     sizes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
     return sizes["MemAvailable"] / sizes["MemTotal"]
 

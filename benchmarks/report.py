@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from benchmarks.results import Results, RowResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["print_report", "write_json", "write_plot"]
 
@@ -101,7 +105,7 @@ def write_plot(path: Path, results: Results) -> str:
     return ""
 
 
-def _panel(axes: object, results: Results, row: RowResult) -> None:
+def _panel(axes: Axes, results: Results, row: RowResult) -> None:
     names = [each.name for each in reversed(results.columns) if row.measured(each.name)]
     ours = {each.name for each in results.columns if each.ours}
     medians = [max(row.cells[name].median, 1e-3) for name in names]

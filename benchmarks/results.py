@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender
+from benchmarks.context import Context, Scale
 from benchmarks.measure import Cell, Operation, Tick, in_turns
-from benchmarks.rows import Context, Row, Scale
+from benchmarks.rows import Row
 
 __all__ = ["Results", "RowResult", "measure_row"]
 
@@ -97,7 +98,7 @@ class Results:
         """Where it was measured; the load is the mean number of running processes in a minute."""
         return {
             "processor": _processor(),
-            "processors": len(os.sched_getaffinity(0)),
+            "processors": _processors(),
             "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
             "system": platform.platform(),
             "python": sys.version.split()[0],
@@ -132,6 +133,11 @@ def measure_row(
         warm_up = result.row.warm_up
         in_turns(operations, result.cells, repeats=repeats, seconds=seconds, warm_up=warm_up,
                  tick=tick)  # fmt: skip
+
+
+def _processors() -> int:
+    usable = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -16,11 +16,12 @@ import pytest
 from benchmarks import features
 from benchmarks.__main__ import main
 from benchmarks.contenders import Contender, all_contenders
+from benchmarks.context import QUICK, Context, Scale
 from benchmarks.growth import large_task
 from benchmarks.measure import Cell, Skip, in_turns
 from benchmarks.memory import descendants, memory
 from benchmarks.results import Results, RowResult, measure_row
-from benchmarks.rows import QUICK, Context, Row, Scale, all_rows
+from benchmarks.rows import Row, all_rows
 from mle_gym.tasks.dataset import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:sandbox='subprocess'")
