@@ -20,6 +20,8 @@ __all__ = ["print_report", "write_json", "write_plot"]
 
 WIDTH = 150
 """Of the table where it is not printed to a terminal."""
+SMALLEST = 1e-3
+"""What a logarithmic axis shows of zero and less (memory that shrank, say)."""
 COLOURS = {"better": "green", "worse": "default", "baseline": "cyan"}
 
 
@@ -32,7 +34,9 @@ def print_report(console: Console, results: Results) -> None:
         table.add_column(column.name, justify="right", min_width=7)
     for row in results.rows:
         cells = [_cell(row, column.name) for column in results.columns]
-        table.add_row(row.row.what, row.row.unit, *cells, end_section=True)
+        turns = max((len(cell.values) for cell in row.cells.values()), default=0)
+        label = Text(row.row.what).append(f"\nturns: {turns}", style="dim")
+        table.add_row(label, row.row.unit, *cells, end_section=True)
     console.print(table)
     _print_reasons(console, results)
     machine = results.machine()
@@ -86,7 +90,7 @@ def write_json(path: Path, results: Results) -> None:
 
 
 def write_plot(path: Path, results: Results) -> str:
-    """One panel a row, one bar a column; returns why there is no picture, empty if there is."""
+    """One panel a row, one point a column; returns why there is no picture, empty if there is."""
     rows = [row for row in results.rows if any(cell.values for cell in row.cells.values())]
     if not rows:
         return "nothing was measured"
@@ -106,21 +110,26 @@ def write_plot(path: Path, results: Results) -> str:
 
 
 def _panel(axes: Axes, results: Results, row: RowResult) -> None:
-    names = [each.name for each in reversed(results.columns) if row.measured(each.name)]
-    ours = {each.name for each in results.columns if each.ours}
-    medians = [max(row.cells[name].median, 1e-3) for name in names]
-    spread = [row.cells[name].quartiles for name in names]
-    errors = [
-        [max(0.0, middle - first) for middle, (first, _) in zip(medians, spread, strict=True)],
-        [max(0.0, third - middle) for middle, (_, third) in zip(medians, spread, strict=True)],
-    ]
-    colours = ["#2a78d6" if name in ours else "#b9b8b2" for name in names]
-    axes.barh(names, medians, xerr=errors, color=colours, ecolor="#52514e", height=0.65)
-    axes.set_xscale("log")
-    for place, value in enumerate(medians):
-        axes.annotate(number(value), (value, place), (4, 0), textcoords="offset points",
+    """Points, because the length of a bar means nothing on a logarithmic axis."""
+    from matplotlib.ticker import NullFormatter
+
+    columns = [column for column in reversed(results.columns) if row.measured(column.name)]
+    for place, column in enumerate(columns):
+        cell = row.cells[column.name]
+        first, third = (max(border, SMALLEST) for border in cell.quartiles)
+        middle = max(cell.median, SMALLEST)
+        colour = "#2a78d6" if column.ours else "#52514e"
+        axes.plot([first, third], [place, place], color=colour, linewidth=2, alpha=0.5)
+        axes.plot([middle], [place], "o", color=colour, markersize=6)
+        axes.annotate(number(cell.median), (third, place), (7, 0), textcoords="offset points",
                       va="center", fontsize=7, color="#0b0b0b")  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_yticks(range(len(columns)), [column.name for column in columns])
+    axes.set_ylim(-0.7, len(columns) - 0.3)
     axes.margins(x=0.25)
+    axes.grid(axis="y", color="#e8e7e2")
+    axes.set_axisbelow(True)
     more = ", more is better" if row.row.higher_is_better else ""
     axes.set_title(f"{row.row.what} ({row.row.unit}{more})", fontsize=8, loc="left")
     axes.tick_params(labelsize=7, which="both", length=0)
