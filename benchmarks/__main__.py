@@ -1,0 +1,178 @@
+"""Measures what an environment costs, beside what people would use in its place.
+
+Every column does the same things in turns in one run, so that noise hits all alike, and the table
+gives medians and ratios. What this machine or this version can't do is skipped with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from benchmarks.contenders import Contender, all_contenders
+from benchmarks.context import QUICK, Scale
+from benchmarks.measure import Tick
+from benchmarks.report import WIDTH, print_report, write_json, write_plot
+from benchmarks.results import Results, RowResult, measure_row
+from benchmarks.rows import Row, all_rows
+from mle_gym.tasks.dataset import prepare
+
+Named = TypeVar("Named", Row, Contender)
+REDRAW_SECONDS = 0.2
+"""No thread draws the progress bar, so that nothing runs beside what is timed."""
+EXAMPLES = """
+examples:
+  python -m benchmarks --list                        what there is to measure
+  python -m benchmarks --quick                       does everything work? (a minute, small sizes)
+  python -m benchmarks --only trivial-step reset     some rows; a beginning of a name is enough
+  python -m benchmarks --columns bubblewrap bare     some columns, by the beginnings of their names
+  python -m benchmarks                               everything (half an hour; let the machine rest)
+
+Ctrl-C ends it early: what was opened is closed, and what was measured is printed and written.
+Docker columns need a daemon and `mle-gym image build`; the column AIDE needs `pip install aideml`,
+here or in an environment of its own that --aide-python names.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; 0, 1 if something failed, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    scale = QUICK if options.quick else Scale()
+    rows = _chosen(all_rows(scale), options.only, "row")
+    columns = _chosen(all_contenders(options.aide_python), options.columns, "column")
+    if options.list:
+        _list(rows, columns)
+        return 0
+    results = Results([], {})
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    try:
+        _measure(results, rows, columns, scale, options)
+    except KeyboardInterrupt:
+        results.interrupted = True
+    print_report(console, results)
+    _write(console, options.out, results)
+    failed = any(cell.failed for row in results.rows for cell in row.cells.values())
+    return 130 if results.interrupted else int(failed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--list", action="store_true", help="name the rows and columns, and measure nothing")
+    add("--quick", action="store_true", help="small sizes and two turns: a check, no measurement")
+    add("--only", nargs="+", default=[], metavar="ROW", help="these rows")
+    add("--columns", nargs="+", default=[], metavar="COLUMN", help="these columns")
+    add("--repeats", type=_positive, help="turns of every row, in place of each row's own number")
+    add("--seconds", type=float, default=60.0, help="no turn of a row begins later (default: 60)")
+    add("--out", type=Path, default=Path("runs/benchmarks"), metavar="DIR",
+        help="where benchmarks.json and benchmarks.png go (default: runs/benchmarks)")  # fmt: skip
+    add("--aide-python", type=Path, metavar="PATH", help="an interpreter that has aideml")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return value
+
+
+def _chosen(everything: list[Named], beginnings: list[str], kind: str) -> list[Named]:
+    """What has one of these beginnings; all of it without any."""
+    names = [each.name for each in everything]
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in names):
+            sys.exit(f"no {kind} begins with {beginning!r}; there are: {', '.join(names)}")
+    wanted = tuple(beginnings) or ("",)
+    exact = set(beginnings) & set(names)
+    return [
+        each
+        for each in everything
+        if each.name in exact or each.name.startswith(tuple(set(wanted) - exact))
+    ]
+
+
+def _list(rows: list[Row], columns: list[Contender]) -> None:
+    for row in rows:
+        print(f"{row.name:16} {row.what} ({row.unit})")
+    print()
+    for column in columns:
+        print(f"{column.name:16} {column.what}")
+
+
+def _measure(
+    results: Results,
+    rows: list[Row],
+    columns: list[Contender],
+    scale: Scale,
+    options: argparse.Namespace,
+) -> None:
+    """Fill the results row by row."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(), console=Console(stderr=True), transient=True, auto_refresh=False,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("looking at what can run here", total=len(rows))
+        bar.refresh()
+        prepare("titanic")
+        for column in columns:
+            reason = column.reason()
+            if reason:
+                results.absent[column.name] = reason
+            else:
+                results.columns.append(column)
+        for row in rows:
+            results.rows.append(RowResult(row))
+            measure_row(
+                results.rows[-1],
+                results.columns,
+                scale,
+                repeats=options.repeats or (2 if options.quick else row.repeats),
+                seconds=options.seconds,
+                tick=_drawing(bar, task, row),
+            )
+            bar.advance(task)
+
+
+def _drawing(bar: Progress, task: TaskID, row: Row) -> Tick:
+    """Shows what is being measured, now and then."""
+    drawn = float("-inf")
+
+    def tick(name: str) -> None:
+        nonlocal drawn
+        bar.update(task, description=f"{row.what}: {name}")
+        if time.monotonic() > drawn + REDRAW_SECONDS:
+            bar.refresh()
+            drawn = time.monotonic()
+
+    return tick
+
+
+def _write(console: Console, folder: Path, results: Results) -> None:
+    write_json(folder / "benchmarks.json", results)
+    missing = write_plot(folder / "benchmarks.png", results)
+    console.print(f"Written: {folder / 'benchmarks.json'}", soft_wrap=True)
+    if missing:
+        console.print(f"No picture: {missing}", markup=False, soft_wrap=True)
+    else:
+        console.print(f"Written: {folder / 'benchmarks.png'}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    warnings.filterwarnings("ignore", "sandbox='subprocess' isolates nothing")
+    sys.exit(main())

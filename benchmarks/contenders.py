@@ -1,0 +1,152 @@
+"""The columns: ways to let an agent run its commands. Each opens sessions that are used alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks import aide, bare, docker_exec, ours
+from benchmarks.features import lacks
+from benchmarks.measure import Skip, explain
+
+__all__ = ["Contender", "Session", "all_contenders"]
+
+
+class Session(Protocol):
+    """One workspace with a task's data in ``data/``, in which commands run one after the other."""
+
+    def reset(self) -> None:
+        """End this episode and begin another."""
+
+    def trivial(self) -> None:
+        """The least that a step can be."""
+
+    def shell(self, command: str) -> None:
+        """Run a shell command that must succeed."""
+
+    def write(self, path: str, content: str) -> None:
+        """Write a file."""
+
+    def script(self, path: str) -> None:
+        """Run a Python script that must succeed."""
+
+    def submit(self, path: str) -> float:
+        """Hand in a CSV file and have it graded: the score. Ends the episode."""
+
+    def snapshot(self) -> Callable[[], object]:
+        """Keep the workspace as it is; the call that comes back forgets that."""
+
+    def fork(self) -> Callable[[], object]:
+        """Make a second workspace like this one that takes commands; the call ends it."""
+
+    def processes(self) -> set[int]:
+        """Those that serve its kind of sessions and are no descendants of this process."""
+
+    def close(self) -> None:
+        """End it and free everything."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One column."""
+
+    name: str
+    what: str
+    """One line for the legend."""
+    open: Callable[[str], Session]
+    """Start a session on a task."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """What it can't do, or what another column shows better, and why."""
+    program: tuple[str, ...] = ()
+    """Command that imports what a program which uses it imports."""
+    make: Callable[[], object] | None = None
+    """Makes an environment, where that is a step of its own."""
+    probe: Callable[[], None] = lambda: None
+    """Raises where this contender can't run here."""
+    ours: bool = False
+    through_daemon: bool = False
+    """A daemon that others use as well does part of the work."""
+
+    def reason(self) -> str:
+        """Why it can't run here; empty if it can."""
+        try:
+            self.probe()
+        except Exception as error:
+            return explain(error)
+        return ""
+
+    def need(self, feature: str) -> None:
+        """Raise :class:`Skip` if it lacks that."""
+        if self.lacks.get(feature):
+            raise Skip(self.lacks[feature])
+
+
+def all_contenders(aide_python: Path | None = None) -> list[Contender]:
+    """Every column there is, whether or not it can run here.
+
+    Args:
+        aide_python: An interpreter that has ``aideml``; this one by default.
+    """
+    other = aide_python or Path(sys.executable)
+    return [
+        Contender(
+            "bare bash",
+            "`bash -c` in a folder with a copy of the data; no sandbox",
+            bare.BashSession,
+            lacks=dict.fromkeys(("python", "program", "grading"), "see bare python"),
+        ),
+        Contender(
+            "bare python",
+            "`python script.py` in a folder with a copy of the data; no sandbox",
+            bare.PythonSession,
+            lacks=dict.fromkeys(("snapshot", "fork", "reset"), "see bare bash"),
+            program=(sys.executable, "-c", "import gymnasium"),
+        ),
+        _ours("bubblewrap", warm=True),
+        _ours("bubblewrap", warm=False),
+        _ours("docker", warm=True),
+        _ours("docker", warm=False),
+        _ours("subprocess", warm=False),
+        Contender(
+            "docker exec",
+            "a container an episode, the SDK's `exec_run` for each command",
+            docker_exec.DockerExecSession,
+            lacks={"grading": "see bare python"},
+            program=(sys.executable, "-c", "import docker"),
+            probe=docker_exec.probe,
+            through_daemon=True,
+        ),
+        Contender(
+            "AIDE",
+            "aideml's interpreter: a process forked for each run; no sandbox",
+            lambda task: aide.AideSession(task, other),
+            lacks={
+                "grading": "see bare python",
+                "snapshot": "AIDE has no snapshots",
+                "fork": "AIDE has no forks of its workspace",
+            },
+            program=(str(other), "-c", "import aide"),
+            probe=partial(aide.probe, other),
+        ),
+    ]
+
+
+def _ours(backend: str, *, warm: bool) -> Contender:
+    arguments = ours.Arguments(backend, warm)
+    temper = "warm" if warm else "cold"
+    alone = backend == "subprocess"
+    return Contender(
+        backend if alone else f"{backend} {temper}",
+        f"mle_gym, sandbox={backend!r}, {temper} Python" + (", no isolation" if alone else ""),
+        lambda task: ours.EnvironmentSession(task, arguments),
+        lacks={feature: lacks(feature) for feature in ("snapshot", "fork")},
+        program=(sys.executable, "-c", "import gymnasium, mle_gym"),
+        make=partial(ours.make, "titanic", arguments),
+        probe=partial(ours.probe, arguments),
+        ours=True,
+        through_daemon=backend == "docker",
+    )

@@ -1,0 +1,227 @@
+"""What each row does: prepares an operation for a contender, or says why there is none."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+
+import mle_gym
+from benchmarks.contenders import Contender, Session
+from benchmarks.context import QUICK, TASK, Context
+from benchmarks.measure import Operation, Skip, timed
+from benchmarks.memory import Memory, descendants, free_share, memory
+from benchmarks.programs import LOOK, episode_program, fill, naive_grade, run
+from benchmarks.trace import instructions, system_calls
+from mle_gym.tasks.dataset import prepare
+
+__all__ = [
+    "calling",
+    "episode",
+    "grading",
+    "holding",
+    "importing",
+    "instructing",
+    "keeping",
+    "making",
+    "resetting",
+    "resetting_large",
+    "scripted",
+    "throughput",
+    "trivial",
+]
+
+RESERVE = 0.2
+"""Share of the machine's memory that is never taken."""
+SOUND_SCORE = 0.7
+"""An episode that scores less did something else than was meant."""
+
+
+# ------------------------------------------------------------------------------- before a session
+
+
+def importing(context: Context, contender: Contender) -> Operation:
+    """A new process that does nothing but import."""
+    contender.need("program")
+    context.only_once(contender)
+    return timed(partial(run, list(contender.program)))
+
+
+def making(context: Context, contender: Contender) -> Operation:
+    """``gymnasium.make`` and ``close``, with no episode between."""
+    make = contender.make
+    if make is None:
+        raise Skip("has no such step")
+    return timed(lambda: make().close())  # type: ignore[attr-defined]
+
+
+def resetting(context: Context, contender: Contender) -> Operation:
+    """The end of one episode and the beginning of the next."""
+    contender.need("reset")
+    return timed(context.session(contender).reset)
+
+
+def resetting_large(megabytes: int, context: Context, contender: Contender) -> Operation:
+    """The same on a dataset of that size."""
+    contender.need("reset")
+    return timed(context.session(contender, context.large_task(megabytes)).reset)
+
+
+# ------------------------------------------------------------------------------------------ steps
+
+
+def trivial(context: Context, contender: Contender) -> Operation:
+    """The least that a step can be."""
+    return timed(context.session(contender).trivial)
+
+
+def scripted(program: str, context: Context, contender: Contender) -> Operation:
+    """A step that runs a Python program."""
+    contender.need("python")
+    session = context.session(contender)
+    session.write("script.py", program)
+    return timed(partial(session.script, "script.py"))
+
+
+def episode(context: Context, contender: Contender) -> Operation:
+    """One episode from reset to grade."""
+    contender.need("python")
+    return timed(partial(_play, context.session(contender)))
+
+
+def _play(session: Session) -> None:
+    """Reset, look, write a program, run it, submit."""
+    session.reset()
+    session.shell(LOOK)
+    session.write("train.py", episode_program())
+    session.script("train.py")
+    score = session.submit("submission.csv")
+    if score < SOUND_SCORE:
+        raise RuntimeError(f"the episode's score is {score}")
+
+
+def grading(context: Context, contender: Contender) -> Operation:
+    """What a submission costs once its bytes are there."""
+    contender.need("grading")
+    context.only_once(contender)
+    file = prepare(TASK).public / "sample_submission.csv"
+    if contender.ours:
+        return timed(lambda: mle_gym.grade(TASK, file.read_bytes()))
+    return timed(partial(naive_grade, file))
+
+
+# ------------------------------------------------------------------------------------------ state
+
+
+def keeping(how: str, context: Context, contender: Contender) -> Operation:
+    """Time ``snapshot`` or ``fork``; the one before lives until the next is there."""
+    contender.need(how)
+    files, size = context.scale.files
+    session = context.session(contender)
+    session.write("fill.py", fill("all", files, size))
+    session.write("change.py", fill("changed", 10, 100_000))
+    session.script("fill.py")
+    kept: list[Callable[[], object]] = []
+    context.stack.callback(lambda: [forget() for forget in kept])
+
+    def operation() -> float:
+        session.script("change.py")
+        started = time.perf_counter()
+        kept.append(getattr(session, how)())
+        taken = (time.perf_counter() - started) * 1000
+        if len(kept) > 1:
+            kept.pop(0)()
+        return taken
+
+    return operation
+
+
+# ----------------------------------------------------------------------------------------- memory
+
+
+def holding(kind: str, count: int, each: bool, context: Context, contender: Contender) -> Operation:
+    """What so many sessions add, each after one step; of all together, or of ``each``."""
+
+    def operation() -> float:
+        with ExitStack() as stack:
+            before = _held([])
+            sessions = _open_many(contender, count, stack)
+            for session in sessions:
+                session.trivial()
+            more = _held(sessions) - before
+        return float(getattr(more, kind)) / (count if each else 1)
+
+    return operation
+
+
+def _held(sessions: list[Session]) -> Memory:
+    gc.collect()
+    return memory(descendants().union(*(session.processes() for session in sessions[:1])))
+
+
+def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Session]:
+    """Open them in parallel, while there is memory; they are closed in parallel with the stack."""
+    sessions: list[Session] = []
+
+    def close() -> None:
+        with ThreadPoolExecutor(min(8, count)) as pool:
+            list(pool.map(lambda session: session.close(), sessions))
+
+    def open_one(_: int) -> None:
+        if free_share() < RESERVE:
+            raise Skip(f"{len(sessions)} of {count} take as much memory as this machine can spare")
+        sessions.append(contender.open(TASK))
+
+    stack.callback(close)
+    with ThreadPoolExecutor(min(8, count)) as pool:
+        list(pool.map(open_one, range(count)))
+    return sessions
+
+
+# ------------------------------------------------------------------------------------------ scale
+
+
+def throughput(count: int, context: Context, contender: Contender) -> Operation:
+    """Episodes a second, with as many threads as sessions; opening them is not counted."""
+    contender.need("python")
+    rounds = max(2, 8 // count) if context.scale.environments > QUICK.environments else 1
+
+    def play_all(session: Session) -> None:
+        for _ in range(rounds):
+            _play(session)
+
+    def operation() -> float:
+        with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
+            sessions = _open_many(contender, count, stack)
+            started = time.perf_counter()
+            list(pool.map(play_all, sessions))
+            return count * rounds / (time.perf_counter() - started)
+
+    return operation
+
+
+# ---------------------------------------------------------------------------------------- counts
+
+
+def calling(context: Context, contender: Contender) -> Operation:
+    """System calls of a trivial step."""
+    return _counted(system_calls, context, contender)
+
+
+def instructing(context: Context, contender: Contender) -> Operation:
+    """Instructions of a trivial step."""
+    return _counted(instructions, context, contender)
+
+
+def _counted(
+    count: Callable[[Callable[[], object], int, set[int]], float],
+    context: Context,
+    contender: Contender,
+) -> Operation:
+    if contender.through_daemon:
+        raise Skip("the daemon's part of the work can't be told from what it does for others")
+    session = context.session(contender)
+    return lambda: count(session.trivial, context.scale.traced_steps, session.processes())

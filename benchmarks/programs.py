@@ -1,0 +1,83 @@
+"""What the agents of the benchmark do: the same for every contender."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from mle_gym.paths import bundled
+from mle_gym.tasks.dataset import prepare
+
+__all__ = [
+    "IMPORTS",
+    "LOOK",
+    "TRAINING",
+    "copy_of_data",
+    "episode_program",
+    "fill",
+    "naive_grade",
+    "run",
+    "temporary_folder",
+]
+
+IMPORTS = "import pandas\nimport sklearn.ensemble\n"
+
+TRAINING = """\
+from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
+
+X, y = make_classification(800, 20, random_state=0)
+print(RandomForestClassifier(30, random_state=0).fit(X[:600], y[:600]).score(X[600:], y[600:]))
+"""
+
+LOOK = "head -3 data/train.csv"
+
+_FILL = """\
+import os
+
+os.makedirs("state/{folder}", exist_ok=True)
+for number in range({files}):
+    with open(f"state/{folder}/{{number}}", "wb") as file:
+        file.write(os.urandom({size}))
+"""
+
+
+def episode_program() -> str:
+    """The program of a Titanic episode: the task's baseline, a logistic regression."""
+    return (bundled("envs") / "titanic" / "baseline.py").read_text(encoding="utf-8")
+
+
+def fill(folder: str, files: int, size: int) -> str:
+    """A program that puts files of that many random bytes into ``state/FOLDER``."""
+    return _FILL.format(folder=folder, files=files, size=size)
+
+
+def run(command: list[str], folder: Path | None = None) -> bytes:
+    """Run a program to its successful end: its output."""
+    result = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+    if result.returncode:
+        tail = (result.stdout + result.stderr).decode(errors="replace")[-300:]
+        raise RuntimeError(f"{command[0]} ended with {result.returncode}: {tail}")
+    return result.stdout
+
+
+def temporary_folder() -> Path:
+    """A fresh folder, to be removed by whoever asked for it."""
+    return Path(tempfile.mkdtemp(prefix="mle-gym-benchmark-"))
+
+
+def copy_of_data(task: str, folder: Path) -> None:
+    """What frameworks without mounts do: the agent gets a copy."""
+    shutil.copytree(prepare(task).public, folder / "data")
+
+
+def naive_grade(submission: Path | BinaryIO) -> float:
+    """Accuracy as one would write it in a minute: nothing is checked."""
+    import pandas as pd
+
+    answers = pd.read_csv(prepare("titanic").private / "answers.csv")
+    both = answers.merge(pd.read_csv(submission), on="PassengerId")
+    return float((both["survived_x"] == both["survived_y"]).mean())

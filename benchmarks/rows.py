@@ -1,0 +1,74 @@
+"""The rows: what is measured, in which unit, and which column it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import operations
+from benchmarks.contenders import Contender
+from benchmarks.context import Context, Scale
+from benchmarks.measure import Operation
+from benchmarks.programs import IMPORTS, TRAINING
+
+__all__ = ["Row", "all_rows"]
+
+BARE, SCRIPTED = ("bare bash", "bare python"), ("bare python",)
+EXEC = ("docker exec", "bare python", "bare bash")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    """What ``--only`` takes."""
+    what: str
+    unit: str
+    baseline: tuple[str, ...]
+    """Columns to compare with; the first that was measured is taken."""
+    prepare: Callable[[Context, Contender], Operation]
+    repeats: int
+    higher_is_better: bool = False
+    warm_up: bool = True
+
+
+def all_rows(scale: Scale) -> list[Row]:
+    """Every row at that scale."""
+    return [
+        Row("import", "import it in a new Python", "ms", SCRIPTED, operations.importing, 10),
+        Row("make", "gymnasium.make and close", "ms", (), operations.making, 50),
+        Row("reset", "reset, dataset prepared", "ms", EXEC, operations.resetting, 30),
+        Row("trivial-step", "trivial step: `true`", "ms", BARE, operations.trivial, 200),
+        Row("import-step", "step: import pandas, sklearn.ensemble", "ms", SCRIPTED,
+            partial(operations.scripted, IMPORTS), 10),
+        Row("training-step", "step: train a small random forest", "ms", SCRIPTED,
+            partial(operations.scripted, TRAINING), 10),
+        Row("episode", "a whole Titanic episode", "ms", EXEC, operations.episode, 10),
+        Row("grading", "grade a Titanic submission", "ms", SCRIPTED, operations.grading, 30),
+        Row("snapshot", f"snapshot: {_workspace(scale)}, 1 MB changed", "ms", BARE,
+            partial(operations.keeping, "snapshot"), 10),
+        Row("fork", f"fork: {_workspace(scale)}, 1 MB changed", "ms", BARE,
+            partial(operations.keeping, "fork"), 10),
+        Row("idle-pss", "memory of an idle environment, PSS", "MiB", BARE,
+            partial(operations.holding, "pss", scale.idle, True), 3),
+        Row("idle-uss", "memory of an idle environment, USS", "MiB", BARE,
+            partial(operations.holding, "uss", scale.idle, True), 3),
+        Row("many", f"memory of {scale.environments} that step, PSS", "MiB", BARE,
+            partial(operations.holding, "pss", scale.environments, False), 1, warm_up=False),
+        *(Row(f"throughput-{count}", f"Titanic episodes, {count} at once", "1/s", EXEC,
+              partial(operations.throughput, count), 3, higher_is_better=True, warm_up=False)
+          for count in scale.parallel),
+        *(Row(f"reset-{size}-mb", f"reset, dataset of {size:,} MB", "ms", EXEC,
+              partial(operations.resetting_large, size), 5)
+          for size in scale.megabytes),
+        Row("system-calls", "system calls of a trivial step", "calls", BARE, operations.calling, 3),
+        Row("instructions", "instructions of a trivial step", "million", BARE,
+            operations.instructing, 3),
+    ]  # fmt: skip
+
+
+def _workspace(scale: Scale) -> str:
+    files, size = scale.files
+    return f"{files * size // 10**6} MB in {files:,} files"
