@@ -11,13 +11,16 @@ from .loop import Runner
 from .processes import harden, kill_descendants
 
 
-def serve(folder: str = "") -> None:
+def serve(folder: str = "", line: str = "") -> None:
     """Move the stream out of the agent's reach, then answer the host until it leaves.
 
     Args:
         folder: Removed at the end, if given: where nothing isolates, nobody else would remove it
             after a ``kill -9`` of the host.
+        line: Descriptor that leads to warm Python, if there is any.
     """
+    if line:
+        os.set_inheritable(int(line), False)
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -27,7 +30,7 @@ def serve(folder: str = "") -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        Runner(source, sink).serve()
+        Runner(source, sink, int(line) if line else None).serve()
     except BrokenPipeError:
         pass
     finally:
