@@ -129,6 +129,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `gpus`            | none         | list of GPU indices or UUIDs to pass through              |
     | `sandbox_python`  | this Python  | interpreter to offer to the agent                         |
     | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
+    | `warm`            | `True`       | run `python` with its libraries imported already          |
+    | `preload`         | the usual    | the modules that are: `["numpy", "pandas", "torch"]`      |
     | `render_mode`     | `None`       | `"ansi"`, `"human"`, `"rgb_array"`                        |
 
     ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode, and
@@ -162,6 +164,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         gpus: list[str] | None = None,
         sandbox_python: str | None = None,
         limits: dict[str, float] | None = None,
+        warm: bool = True,
+        preload: list[str] | None = None,
         render_mode: str | None = None,
     ) -> None:
         """Check the arguments; nothing is prepared or started before :meth:`reset`.

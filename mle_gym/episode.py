@@ -256,4 +256,6 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         python=settings.sandbox_python,
         network=settings.network,
         gpus=settings.gpus,
+        warm=settings.warm,
+        preload=settings.preload,
     )

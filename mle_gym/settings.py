@@ -17,7 +17,7 @@ import numpy as np
 
 from mle_gym.actions import nearest
 from mle_gym.rewards import check_reward
-from mle_gym.sandbox.base import Limits
+from mle_gym.sandbox.base import PRELOAD, Limits
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -49,6 +49,8 @@ class Settings:
     gpus: tuple[str, ...]
     sandbox_python: Path | None
     limits: Limits
+    warm: bool
+    preload: tuple[str, ...]
 
     @classmethod
     def names(cls) -> frozenset[str]:
@@ -77,6 +79,8 @@ class Settings:
         given["network"] = _boolean("network", given["network"])
         given["gpus"] = _gpus(given["gpus"])
         given["sandbox_python"] = _python(given["sandbox_python"])
+        given["warm"] = _boolean("warm", given["warm"])
+        given["preload"] = _preload(given["preload"])
         given["limits"] = _limits(task, given["limits"] or {})
         return cls(**given | _episode_settings(given))
 
@@ -157,6 +161,18 @@ def _gpus(value: object) -> tuple[str, ...]:
     if isinstance(value, str | int) or not isinstance(value, Sequence):
         raise ValueError(f"gpus must be a list of GPU indices or UUIDs, not {value!r}")
     return tuple(str(gpu) for gpu in value)
+
+
+def _preload(value: object) -> tuple[str, ...]:
+    if value is None:
+        return PRELOAD
+    names = () if isinstance(value, str) or not isinstance(value, Sequence) else tuple(value)
+    if names != value and list(names) != value:
+        raise ValueError(f"preload must be a list of modules such as ['torch'], not {value!r}")
+    for name in names:
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"preload: {name!r} is not the name of a module")
+    return names
 
 
 def _python(value: object) -> Path | None:

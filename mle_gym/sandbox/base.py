@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
+    "PRELOAD",
     "Backend",
     "Execution",
     "Limits",
@@ -22,6 +23,37 @@ __all__ = [
     "Sandbox",
     "SandboxConfig",
 ]
+
+
+PRELOAD = (
+    "numpy",
+    "pandas",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.sparse",
+    "scipy.stats",
+    "sklearn.cluster",
+    "sklearn.compose",
+    "sklearn.datasets",
+    "sklearn.decomposition",
+    "sklearn.dummy",
+    "sklearn.ensemble",
+    "sklearn.feature_extraction.text",
+    "sklearn.feature_selection",
+    "sklearn.gaussian_process",
+    "sklearn.impute",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.naive_bayes",
+    "sklearn.neighbors",
+    "sklearn.neural_network",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+    "sklearn.svm",
+    "sklearn.tree",
+)
+"""What warm Python imports ahead unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +105,11 @@ class SandboxConfig:
     the files then."""
     layers_bytes: int = 0
     """What these files hold together."""
+    warm: bool = True
+    """Run ``python`` in forks of a process that has its libraries imported, on backends that can.
+    To the program nothing differs but the time."""
+    preload: tuple[str, ...] = PRELOAD
+    """Modules that process imports; the ones that are not installed are left out."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from mle_gym.sandbox.base import Limits, SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.warm import WarmPython, warm_python
 
 __all__ = ["BubblewrapBackend"]
 
@@ -28,6 +29,7 @@ WORKSPACE = "/workspace"
 RUN_FOLDER = "/run/mle-gym"
 RUNNER_PARENT = "/opt/mle-gym"
 _RUN_FOLDER_MB = 40
+_SHIMS = f"{RUNNER_PARENT}/bin"
 _HERE = Path(__file__).resolve().parent
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
@@ -81,9 +83,15 @@ class BubblewrapBackend:
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
+        warm = warm_python(python, config.preload, environment) if config.warm else None
         command = runner_command(str(python.executable), RUNNER_PARENT)
-        arguments = [self._program(), *_arguments(config), "--", *command, "serve"]
-        stream = _start(arguments, groups, _stack(config))
+        inside = _arguments(config)
+        if warm:
+            inside += _shims(warm)
+            environment["PATH"] = f"{_SHIMS}:{environment['PATH']}"
+        inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
+        arguments = [self._program(), *inside, "--", *command, "serve"]
+        stream = _start(arguments, groups, warm, _stack(config))
         return RunnerSandbox(
             self.name,
             stream,
@@ -143,7 +151,16 @@ def _arguments(config: SandboxConfig) -> list[Argument]:
     ]  # fmt: skip
     for mount in config.mounts:
         arguments += ["--ro-bind", {"source": str(mount.source)}, f"{WORKSPACE}/{mount.target}"]
-    return [*arguments, "--remount-ro", "/", "--chdir", WORKSPACE]
+    return arguments
+
+
+def _shims(warm: WarmPython) -> list[Argument]:
+    """What will be ``python`` on the ``PATH``, by each name that the interpreter has."""
+    first, *others = warm.names
+    arguments: list[Argument] = ["--ro-bind", {"source": str(warm.shim)}, f"{_SHIMS}/{first}"]
+    for name in others:
+        arguments += ["--symlink", first, f"{_SHIMS}/{name}"]
+    return [*arguments, "--symlink", str(warm.executable), f"{RUNNER_PARENT}/interpreter"]
 
 
 def _system(network: bool) -> list[Argument]:
@@ -332,12 +349,18 @@ atexit.register(_close_launcher)
 
 
 def _start(
-    arguments: list[Argument], limits: dict[str, float], stack: dict[str, Any] | None
+    arguments: list[Argument],
+    limits: dict[str, float],
+    warm: WarmPython | None,
+    stack: dict[str, Any] | None,
 ) -> _BoxStream:
     """Start bubblewrap through the launcher; the runner's stream comes back."""
     ours, theirs = socket.socketpair()
     launcher = _launcher()
-    message = {"op": "start", "arguments": arguments, "limits": limits, "stack": stack}
+    plan = warm.plan if warm else None
+    message = {
+        "op": "start", "arguments": arguments, "limits": limits, "plan": plan, "stack": stack
+    }  # fmt: skip
     with theirs:
         try:
             answer = launcher.call(message, (theirs.fileno(),))

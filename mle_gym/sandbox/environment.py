@@ -6,9 +6,9 @@ import math
 
 from mle_gym.sandbox.base import SandboxConfig
 
-__all__ = ["command_environment"]
+__all__ = ["THREAD_VARIABLES", "command_environment"]
 
-_THREAD_VARIABLES = (
+THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -36,7 +36,7 @@ def command_environment(config: SandboxConfig, python_folder: str) -> dict[str, 
         "TERM": "dumb",
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",
-        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        **dict.fromkeys(THREAD_VARIABLES, threads),
         **({"CUDA_VISIBLE_DEVICES": ",".join(config.gpus)} if config.gpus else {}),
         **dict(config.environment),
     }

@@ -26,6 +26,7 @@ from typing import Any
 MESSAGE = 1 << 20
 FIRST_UID = 700_000
 UIDS = 60_000
+MOST_ZYGOTES = 20
 CONTROLLERS = ("memory", "pids", "cpu")
 NEUTRAL_ROOTS = ("/srv", "/mnt", "/media", "/opt")
 MS_BIND, MS_REC, MS_PRIVATE, CLONE_NEWNS = 4096, 16384, 1 << 18, 0x00020000
@@ -176,6 +177,18 @@ def _close_all_but(kept: list[int]) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
+def _receive(connection: socket.socket, size: int) -> tuple[bytes, list[int]]:
+    """A message and at most one descriptor, which no program that is started must inherit."""
+    message, descriptors, _, _ = socket.recv_fds(connection, size, 1)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return message, descriptors
+
+
+def _children(pid: int) -> list[str]:
+    return " ".join(_lines(f"/proc/{pid}/task/{pid}/children")).split()
+
+
 def _lines(path: str) -> list[str]:
     with contextlib.suppress(OSError), open(path) as file:
         return file.read().splitlines()
@@ -206,18 +219,74 @@ def _below(point: str, root: str, path: str) -> str:
 class Box:
     """One sandbox as the launcher knows it."""
 
-    def __init__(self, pid: int, groups: list[str], messages: int) -> None:
-        self.pid, self.groups, self.messages = pid, groups, messages
+    def __init__(self, pid: int, uid: int, groups: list[str], messages: int) -> None:
+        self.pid, self.uid, self.groups, self.messages = pid, uid, groups, messages
         self.alive = True
+        self.warm: Warm | None = None
+
+
+class Warm:
+    """What a sandbox needs for warm Python."""
+
+    def __init__(self, plan: dict[str, Any], processes: int) -> None:
+        self.plan, self.processes = plan, processes
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """A line to the runner, which sends the socket on which shims will call, and then hears
+        what programs used."""
+        self.zygote: Zygote | None = None
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.ours.close()
+        self.theirs.close()
+
+
+class Zygote:
+    """A process that has imported what programs import; see the folder of that name."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self.alive = True
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become([*plan["command"], str(theirs.fileno())], theirs, plan["environment"])
+        theirs.close()
+
+    def _become(self, command: list[str], control: socket.socket, variables: Any) -> None:
+        try:
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            control.set_inheritable(True)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.setsid()
+            os.chdir("/")
+            os.execve(command[0], command, variables)
+        finally:
+            os._exit(127)
+
+    def tell(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        """Give an order. One that is gone or doesn't listen just means cold starts."""
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._socket, [json.dumps(order).encode()], descriptors)
+
+    def close(self) -> None:
+        """It died."""
+        self.alive = False
+        self._socket.close()
 
 
 class Launcher:
     """Serves one host until its socket closes."""
 
     def __init__(self, control: socket.socket) -> None:
+        control.set_inheritable(False)  # or else every sandbox could give orders here
         self._control = control
-        control.set_inheritable(False)
         self._boxes: dict[int, Box] = {}
+        self._zygotes: dict[str, list[Zygote]] = {}
+        self._poll = select.poll()
         self._groups_to_remove: list[str] = []
         self._groups = ControlGroups()
         self._is_root = os.getuid() == 0
@@ -233,14 +302,15 @@ class Launcher:
 
     def serve(self) -> None:
         """Answer requests until the host is gone, then end what it left."""
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._wakeup, select.POLLIN)
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
         try:
             while True:
-                for descriptor, _ in poll.poll(100 if self._groups_to_remove else None):
+                for descriptor, _ in self._poll.poll(100 if self._groups_to_remove else None):
                     if descriptor == self._wakeup:
                         os.read(self._wakeup, 1 << 16)
+                    elif descriptor != self._control.fileno():
+                        self._introduce(descriptor)
                     elif not self._answer():
                         return
                 self._reap()
@@ -248,9 +318,7 @@ class Launcher:
             self._end()
 
     def _answer(self) -> bool:
-        message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE, 1)
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
+        message, descriptors = _receive(self._control, MESSAGE)
         if not message:
             return False
         request = json.loads(message)
@@ -272,7 +340,8 @@ class Launcher:
         descriptors: list[int],
         arguments: list[Any],
         limits: dict[str, float],
-        stack: dict[str, Any] | None = None,
+        plan: dict[str, Any] | None,
+        stack: dict[str, Any] | None,
     ) -> dict[str, Any]:
         """Fork and execute bubblewrap with the stream as its standard input and output."""
         self._started += 1
@@ -280,15 +349,72 @@ class Launcher:
         if stack:
             self._prepare_stack(stack)
         command = [self._argument(argument, texts) for argument in arguments]
+        uid = FIRST_UID + self._started % UIDS if self._is_root else os.getuid()
+        warm = Warm(plan, int(limits["processes"])) if plan else None
+        if warm:
+            command += ["", str(warm.theirs.fileno())]
         groups = self._groups.make(limits)
         messages = os.memfd_create("messages", os.MFD_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            self._become(command, descriptors[0], messages, groups, texts, stack)
+            inherited = [*texts, warm.theirs.fileno()] if warm else texts
+            self._become(command, descriptors[0], messages, groups, inherited, uid, stack)
         for text in texts:
             os.close(text)
-        self._boxes[pid] = Box(pid, groups, messages)
+        self._boxes[pid] = Box(pid, uid, groups, messages)
+        if warm:
+            warm.theirs.close()
+            self._expect(self._boxes[pid], warm)
         return {"id": pid}
+
+    # ---------------------------------------------------------------------------- warm Python
+
+    def _expect(self, box: Box, warm: Warm) -> None:
+        """Have a zygote ready, and wait for the runner's word."""
+        key = json.dumps(warm.plan, sort_keys=True)
+        made = self._zygotes.setdefault(key, [])
+        if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
+            made.append(Zygote(warm.plan))
+        box.warm, warm.zygote = warm, made[-1]
+        self._poll.register(warm.ours, select.POLLIN)
+
+    def _introduce(self, line: int) -> None:
+        """The runner is up and sends the shims' socket: tell the zygote where its box is."""
+        found = [b for b in self._boxes.values() if b.warm and b.warm.ours.fileno() == line]
+        if not found or not found[0].warm:
+            return
+        box, warm = found[0], found[0].warm
+        self._poll.unregister(line)
+        received: list[int] = []
+        try:
+            with contextlib.suppress(OSError):  # the runner died
+                _, received = _receive(warm.ours, 1)
+            if received and warm.zygote:
+                self._describe(box, warm, received[0])
+        finally:
+            for descriptor in received:
+                os.close(descriptor)
+            warm.ours.close()
+
+    def _describe(self, box: Box, warm: Warm, listener: int) -> None:
+        with contextlib.suppress(OSError, IndexError):
+            first = _children(box.pid)[0]
+            namespaces = os.open(f"/proc/{first}/ns", os.O_PATH | os.O_CLOEXEC)
+            order = {
+                "id": box.pid,
+                "uid": box.uid,
+                "groups": box.groups,
+                "processes": warm.processes,
+            }
+            # bubblewrap, not yet reaped, still has that child: the number was not used again.
+            if warm.zygote and first in _children(box.pid):
+                warm.zygote.tell(order, (listener, namespaces, warm.ours.fileno()))
+            os.close(namespaces)
+
+    def _all_zygotes(self) -> list[Zygote]:
+        return [zygote for made in self._zygotes.values() for zygote in made]
+
+    # ------------------------------------------------------------------------------ bubblewrap
 
     def _argument(self, argument: Any, texts: list[int]) -> str:
         """A plain string, a host path to be reached, or text to be passed as a descriptor."""
@@ -310,7 +436,8 @@ class Launcher:
         stream: int,
         messages: int,
         groups: list[str],
-        texts: list[int],
+        inherited: list[int],
+        uid: int,
         stack: dict[str, Any] | None,
     ) -> None:
         """In the child: join the groups, give up root, keep three descriptors, execute."""
@@ -320,15 +447,14 @@ class Launcher:
             os.dup2(stream, 0)
             os.dup2(stream, 1)
             os.dup2(messages, 2)
-            for text in texts:
-                os.set_inheritable(text, True)
+            for descriptor in inherited:
+                os.set_inheritable(descriptor, True)
             # bubblewrap hands on whatever it inherits, and the agent could use it: this
             # process's own socket and the stream's other copy above all.
-            _close_all_but(texts)
+            _close_all_but(inherited)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
             os.setsid()
-            uid = FIRST_UID + self._started % UIDS if self._is_root else os.getuid()
             if stack:
                 self._stack(stack, uid)
             if self._is_root:
@@ -359,7 +485,16 @@ class Launcher:
                 os.kill(box.pid, signal.SIGKILL)
             os.close(box.messages)
             self._groups_to_remove += box.groups
+            if box.warm:
+                self._dismiss(box.pid, box.warm)
         return {}
+
+    def _dismiss(self, id: int, warm: Warm) -> None:
+        if warm.ours.fileno() >= 0:
+            self._poll.unregister(warm.ours)
+        warm.close()
+        if warm.zygote:
+            warm.zygote.tell({"forget": id})
 
     def _explain(self, _descriptors: list[int], id: int) -> dict[str, Any]:
         """What bubblewrap wrote before it died, and whether the kernel ran out of memory."""
@@ -379,11 +514,17 @@ class Launcher:
             while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
                 if pid in self._boxes:
                     self._boxes[pid].alive = False
+                for zygote in self._all_zygotes():
+                    if zygote.pid == pid:
+                        zygote.close()
         self._groups_to_remove = [g for g in self._groups_to_remove if not _remove(g)]
 
     def _end(self) -> None:
         for id in list(self._boxes):
             self._stop([], id)
+        for zygote in self._all_zygotes():
+            if zygote.alive:
+                os.kill(zygote.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)

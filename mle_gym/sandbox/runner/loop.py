@@ -24,6 +24,7 @@ from .processes import (
     process_table,
 )
 from .shell import Shell
+from .warm import WarmPython
 from .workspace import Workspaces
 
 CHUNK = 1 << 16
@@ -62,8 +63,9 @@ class Command:
 class Runner:
     """Serves the host until it leaves."""
 
-    def __init__(self, source: int, sink: int) -> None:
+    def __init__(self, source: int, sink: int, line: int | None = None) -> None:
         self._source, self._sink = source, sink
+        self._warm = WarmPython(line) if line is not None else None
         self._command: Command | None = None
         self._commands_run = 0
         self._orphan_pipes: set[int] = set()
@@ -109,6 +111,8 @@ class Runner:
             "unpacked": workspaces.unpacked,
         }
         self._make_commands(run, options["python"], options["call"])
+        if self._warm:
+            self._warm.offer(f"{run}/python")
         self._calls = Calls(f"{run}/control")
         self._done({"pid": os.getpid()})
 
@@ -116,7 +120,7 @@ class Runner:
         """Put the tools on the PATH and, where only ``python3`` exists, ``python``."""
         os.makedirs(f"{run}/bin", exist_ok=True)
         commands = {tool: f'{call} {tool} "{run}/control"' for tool in TOOLS}
-        if not os.path.exists(os.path.join(os.path.dirname(python), "python")):
+        if not self._warm and not os.path.exists(os.path.join(os.path.dirname(python), "python")):
             commands["python"] = f'"{python}"'
         for name, command in commands.items():
             path = f"{run}/bin/{name}"
@@ -191,6 +195,8 @@ class Runner:
     def _start(self, script: bytes, timeout: float) -> None:
         self._commands_run += 1
         older = frozenset(descendants(process_table())) if has_children() else frozenset()
+        if self._warm:
+            self._warm.used()
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(read_end, False)
         try:
@@ -282,13 +288,14 @@ class Runner:
         self._command = None
         self._calls.forget()
         self._shell.take_over()
+        seconds, peak = self._warm.used() if self._warm else (0.0, 0)
         output, left_out = command.output.finish()
         self._drop_old_output()
         answer = {
             "exit_code": command.exit_code(status),
             "duration": time.monotonic() - command.started,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "peak_memory_mb": max(command.peak_memory / 2**20, usage.ru_maxrss / 1024),
+            "cpu_seconds": usage.ru_utime + usage.ru_stime + seconds,
+            "peak_memory_mb": max(command.peak_memory / 2**20, max(usage.ru_maxrss, peak) / 1024),
             "timed_out": command.killed_by == "timeout",
             "killed_by": command.killed_by if command.killed_by != "end" else "",
             "truncated_bytes": left_out,

@@ -11,25 +11,29 @@ from .loop import Runner
 from .processes import harden, kill_descendants
 
 
-def serve(folder: str = "") -> None:
+def serve(folder: str = "", line: str = "") -> None:
     """Move the stream out of the agent's reach, then answer the host until it leaves.
 
     Args:
         folder: Removed at the end, if given: where nothing isolates, nobody else would remove it
             after a ``kill -9`` of the host.
+        line: Descriptor that leads to warm Python, if there is any.
     """
+    if line:
+        os.set_inheritable(int(line), False)
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    close_all_but(source, sink)
+    kept = {source, sink} | ({int(line)} if line else set())
+    close_all_but(kept)
     harden()
     # The agent may signal even PID 1 where that has handlers; the host ends it by SIGKILL.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        Runner(source, sink).serve()
+        Runner(source, sink, int(line) if line else None).serve()
     except BrokenPipeError:
         pass
     finally:
@@ -40,11 +44,11 @@ def serve(folder: str = "") -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def close_all_but(source: int, sink: int) -> None:
+def close_all_but(kept: set[int]) -> None:
     """Let nothing that was inherited reach a command, whoever forgot it."""
     for name in os.listdir("/proc/self/fd"):
         descriptor = int(name)
-        if descriptor > 2 and descriptor not in (source, sink):
+        if descriptor > 2 and descriptor not in kept:
             try:
                 os.close(descriptor)
             except OSError:

@@ -1,0 +1,111 @@
+"""Warm Python, the host's part: what a zygote imports, and the two small programs it needs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mle_gym.paths import cache_folder
+from mle_gym.sandbox.environment import THREAD_VARIABLES
+from mle_gym.sandbox.python import PythonInstallation
+
+__all__ = ["WarmPython", "warm_python"]
+
+_FOLDER = Path(__file__).resolve().parent / "zygote"
+_COMPILERS = ("cc", "gcc", "clang")
+_START = (
+    "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
+    "from zygote.main import main; main(start)"
+)
+_OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")
+"""Variables of commands that a zygote gets too: the ones that are read as Python starts."""
+
+
+@dataclass(frozen=True)
+class WarmPython:
+    """How to offer warm Python in a sandbox."""
+
+    executable: Path
+    names: tuple[str, ...]
+    """What it may be called: ``python`` first."""
+    shim: Path
+    """The program that is ``python`` on the sandbox's ``PATH``."""
+    plan: dict[str, Any]
+    """The zygote's command and environment; sandboxes with equal ones share a zygote."""
+
+
+def warm_python(
+    python: PythonInstallation, preload: tuple[str, ...], environment: dict[str, str]
+) -> WarmPython | None:
+    """Prepare warm Python, or None where it can't be had: Python starts cold there.
+
+    Args:
+        python: What is offered to the agent.
+        preload: Modules to import ahead; the ones that are not installed are left out.
+        environment: What the sandbox's commands start with.
+    """
+    programs = _programs()
+    if programs is None:
+        return None
+    shim, library = programs
+    folders = [str(folder) for folder in (*python.folders, *python.site_packages)]
+    start = _START.format(parent=str(_FOLDER.parent))
+    arguments = [str(library), json.dumps(preload), json.dumps(folders)]
+    variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
+    # One thread each: an OpenMP that ever ran more would hang in every fork.
+    variables |= dict.fromkeys(THREAD_VARIABLES, "1")
+    command = [str(python.executable), "-c", start, *arguments]
+    return WarmPython(
+        python.executable,
+        _names(python.executable),
+        shim,
+        {"command": command, "environment": variables},
+    )
+
+
+@functools.cache
+def _names(executable: Path) -> tuple[str, ...]:
+    """``python``, ``python3`` and the other names of the same interpreter in its folder."""
+    real = executable.resolve()
+    found = [path.name for path in executable.parent.glob("python*") if path.resolve() == real]
+    return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
+
+
+@functools.cache
+def _programs() -> tuple[Path, Path] | None:
+    """The shim and the zygote's library, compiled once; None where there is no compiler."""
+    compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
+    shim = _compile(compiler, "shim.c", ["-static"]) or _compile(compiler, "shim.c", [])
+    library = _compile(compiler, "program.c", ["-shared", "-fPIC"])
+    return (shim, library) if shim and library else None
+
+
+def _compile(compiler: str | None, source: str, options: list[str]) -> Path | None:
+    """Compile into the cache, atomically; what is there already serves without a compiler."""
+    text = (_FOLDER / source).read_bytes()
+    digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
+    folder = cache_folder().resolve() / "programs"
+    target = folder / f"{Path(source).stem}-{digest}"
+    if target.exists():
+        return target
+    if compiler is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            made = Path(place) / "program"
+            command = [compiler, "-Os", *options, "-o", str(made), str(_FOLDER / source)]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+            made.chmod(0o755)
+            made.replace(target)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return target

@@ -1,0 +1,110 @@
+"""How a fork of the zygote gets into a sandbox, and rid of all that it may do outside."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+from dataclasses import dataclass
+
+NS_GET_USERNS = 0xB701
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+CAPABILITY_VERSION_3 = 0x20080522
+LAST_CAPABILITY = 63
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the launcher says about a sandbox."""
+
+    uid: int
+    """The host's user that the sandbox belongs to."""
+    groups: tuple[str, ...]
+    """Control groups: folders that have a file ``cgroup.procs``."""
+    processes: int
+    """Limit of processes of the sandbox's user in its user namespace."""
+
+
+def check(result: int) -> None:
+    """Turn a failed call of libc into an exception."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def prctl(option: int, value: int = 0) -> None:
+    """Call ``prctl`` with one argument."""
+    check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0))
+
+
+def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
+    """Join the sandbox: afterwards this process can do no more than a command of the agent's.
+
+    Nothing in the sandbox can address it on the way: its own process namespace stays the
+    zygote's, only its children are in the sandbox's.
+
+    Args:
+        place: The sandbox.
+        namespaces: Descriptor of the folder ``/proc/PID/ns`` of a process in it.
+        own: This process's namespaces: name to inode.
+    """
+    prctl(PR_SET_DUMPABLE, 0)
+    opened = _open_namespaces(namespaces, own)
+    for group in place.groups:
+        with open(f"{group}/cgroup.procs", "wb", buffering=0) as file:
+            file.write(b"0")
+    os.setsid()
+    if os.getuid() != place.uid:
+        os.setgroups([])
+        os.setresgid(place.uid, place.uid, place.uid)
+        os.setresuid(place.uid, place.uid, place.uid)
+        prctl(PR_SET_DUMPABLE, 0)
+    for descriptor in opened:
+        check(libc.setns(descriptor, 0))
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (place.processes, place.processes))
+    drop_privileges()
+
+
+def _open_namespaces(folder: int, own: dict[str, int]) -> list[int]:
+    """Descriptors in the order in which they can be entered.
+
+    The user namespace that owns the mounts comes first: it gives the right to enter the others.
+    Where bubblewrap nested a second one, that is entered last.
+    """
+    opened = {}
+    for name in ("user", "net", "ipc", "uts", "cgroup", "pid", "mnt"):
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        if os.fstat(descriptor).st_ino == own.get(name):
+            if name in ("user", "pid", "mnt"):
+                raise PermissionError(f"the sandbox has no {name} namespace of its own")
+            os.close(descriptor)
+        else:
+            opened[name] = descriptor
+    inner = opened.pop("user")
+    owner = fcntl.ioctl(opened["mnt"], NS_GET_USERNS)
+    if os.fstat(owner).st_ino == os.fstat(inner).st_ino:
+        os.close(inner)
+        return [owner, *opened.values()]
+    return [owner, *opened.values(), inner]
+
+
+def own_namespaces() -> dict[str, int]:
+    """The inodes of this process's namespaces."""
+    return {name: os.stat(f"/proc/self/ns/{name}").st_ino for name in os.listdir("/proc/self/ns")}
+
+
+def drop_privileges() -> None:
+    """Give up every capability for good."""
+    for capability in range(LAST_CAPABILITY + 1):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+    libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    check(libc.capset(header, (ctypes.c_uint32 * 6)()))

@@ -1,0 +1,219 @@
+"""The zygote's loop: import once, then fork a keeper for each connection of a sandbox."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from . import request as requests
+from .enter import Place, enter, own_namespaces
+from .keeper import keep
+from .program import Template
+
+MESSAGE = 1 << 16
+MOST_KEEPERS = 64
+"""Programs of one sandbox that are warm at once; more of them run in real interpreters."""
+BURST, A_SECOND = 64.0, 100.0
+"""Starts of one sandbox: no sandbox may keep the zygote from serving the others."""
+REAP_MILLISECONDS = 200
+
+
+class Box:
+    """One sandbox: where its shims call, and how to get in."""
+
+    def __init__(
+        self, id: int, place: Place, listener: socket.socket, namespaces: int, usage: int
+    ) -> None:
+        self.id, self.place, self.listener = id, place, listener
+        self.namespaces, self.usage = namespaces, usage
+        self.keepers: set[int] = set()
+        self._allowance, self._counted = BURST, time.monotonic()
+
+    def may_start(self) -> bool:
+        """Whether it has starts left."""
+        now = time.monotonic()
+        self._allowance = min(BURST, self._allowance + (now - self._counted) * A_SECOND)
+        self._counted = now
+        if self._allowance < 1 or len(self.keepers) >= MOST_KEEPERS:
+            return False
+        self._allowance -= 1
+        return True
+
+    def close(self) -> None:
+        """Forget it."""
+        self.listener.close()
+        os.close(self.namespaces)
+        os.close(self.usage)
+
+
+class Zygote:
+    """Serves the sandboxes that the launcher names until the launcher is gone."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        template: Template,
+        preloaded: set[str],
+        environment: dict[bytes, bytes],
+    ) -> None:
+        self._control, self._template, self._preloaded = control, template, preloaded
+        self._environment = environment
+        self._own = own_namespaces()
+        self._limits = [resource.getrlimit(number) for number in range(16)]
+        _, most = self._limits[resource.RLIMIT_NOFILE]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 19), most))
+        self._boxes: dict[int, Box] = {}
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+
+    def serve(self) -> None:
+        """Wait for launchers and shims; whatever a sandbox sends is read by others."""
+        while True:
+            some_run = any(box.keepers for box in self._boxes.values())
+            for descriptor, _ in self._poll.poll(REAP_MILLISECONDS if some_run else None):
+                if descriptor != self._control.fileno():
+                    self._accept(self._boxes[descriptor])
+                elif not self._obey():
+                    return
+            self._reap()
+
+    def _obey(self) -> bool:
+        """Add or forget a sandbox; False when the launcher is gone."""
+        message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE, 3)
+        if not message:
+            return False
+        order = json.loads(message)
+        if "forget" in order:
+            self._forget(order["forget"])
+            return True
+        listener, namespaces, usage = descriptors
+        place = Place(order["uid"], tuple(order["groups"]), order["processes"])
+        box = Box(order["id"], place, socket.socket(fileno=listener), namespaces, usage)
+        box.listener.listen(MOST_KEEPERS)
+        box.listener.setblocking(False)
+        self._boxes[listener] = box
+        self._poll.register(listener, select.POLLIN)
+        return True
+
+    def _forget(self, id: int) -> None:
+        for descriptor, box in list(self._boxes.items()):
+            if box.id == id:
+                self._poll.unregister(descriptor)
+                self._boxes.pop(descriptor).close()
+
+    def _accept(self, box: Box) -> None:
+        try:
+            connection, _ = box.listener.accept()
+        except OSError:
+            return
+        with connection:
+            if not box.may_start():
+                return
+            try:
+                pid = os.fork()
+            except OSError:
+                return
+            if pid:
+                box.keepers.add(pid)
+            else:
+                self._become_keeper(box, connection)
+
+    def _become_keeper(self, box: Box, connection: socket.socket) -> None:
+        """In the child; never returns."""
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+            kept = (connection.fileno(), box.namespaces, box.usage)
+            _close_all_but(kept)
+            enter(box.place, box.namespaces, self._own)
+            os.close(box.namespaces)
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._limits[resource.RLIMIT_NOFILE])
+            limits = [resource.getrlimit(number) for number in range(16)]
+            request = requests.receive(connection)
+            os.fchdir(request.descriptors[3])
+            rules = self._environment, [_unsigned(limit) for limit in limits], self._preloaded
+            command = requests.understand(request, *rules)
+            keep(connection, box.usage, request, lambda: self._template.play(request, command))
+        except (requests.Refusal, OSError):
+            pass  # the shim sees us leave and executes the interpreter
+        finally:
+            os._exit(0)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for box in self._boxes.values():
+                box.keepers.discard(pid)
+
+
+def _unsigned(limit: tuple[int, int]) -> tuple[int, int]:
+    """As the kernel counts; Python's infinity is -1."""
+    return limit[0] % (1 << 64), limit[1] % (1 << 64)
+
+
+def _close_all_but(kept: Sequence[int]) -> None:
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, 1 << 20)
+
+
+def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
+    """Import what is there, from the agent's installation alone, and write nothing."""
+    places = list(sys.path)
+    sys.path[:] = [place for place in places if place.startswith(tuple(folders))]
+    sys.dont_write_bytecode = True
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError:
+            continue
+    sys.dont_write_bytecode = False
+    sys.path[:] = places
+    sys.path_importer_cache.clear()
+
+
+def _thread_pools() -> list[Any]:
+    """Controllers of the loaded libraries' threads, where threadpoolctl is installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    return list(ThreadpoolController().lib_controllers)
+
+
+def main(at_start: set[str]) -> None:
+    """Import, then serve.
+
+    The command line has the path of ``program.c``, compiled; as JSON, the modules to import and
+    the folders they may come from; and the descriptor of the launcher's socket.
+
+    Args:
+        at_start: Names of the modules that every interpreter has.
+    """
+    library, names, folders, control = sys.argv[1:]
+    sys.path[:] = [place for place in sys.path if place != ""][:-1]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
+        del sys.modules[name]
+    environment = dict(os.environb)  # as it is before libraries add to it
+    _preload(json.loads(names), json.loads(folders))
+    template = Template(library, _thread_pools())
+    preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
+    gc.collect()
+    gc.freeze()
+    Zygote(socket.socket(fileno=int(control)), template, preloaded, environment).serve()
