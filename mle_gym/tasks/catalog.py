@@ -33,7 +33,8 @@ _registered: dict[str, Path] = {}
 def task_folders() -> dict[str, Path]:
     """Every task's folder by id: built-in, of installed packages, ``MLE_GYM_PATH``, registered.
 
-    A later place may not take an id of an earlier one; broken folders are left out with a warning.
+    A later place may not take an id of an earlier one; broken folders are left out with a warning,
+    registered ones that were deleted without.
     """
     found: dict[str, Path] = {}
     for folder in _searched_folders():
@@ -45,7 +46,7 @@ def task_folders() -> dict[str, Path]:
         if found.setdefault(task_id, folder) != folder:
             reason = f"the id {task_id!r} is taken by {found[task_id]}"
             warnings.warn(f"this task is left out: {folder}: {reason}", stacklevel=2)
-    return found | _registered
+    return found | {name: folder for name, folder in _registered.items() if _is_task(folder)}
 
 
 def load_task(name: str | Path) -> TaskSpec:
@@ -143,8 +144,12 @@ def _entry_folder(point: EntryPoint) -> Path:
     return Path(roots[0], *rest, *filter(None, (point.attr or "").split(".")))
 
 
+def _is_task(folder: Path) -> bool:
+    return (folder / "task.toml").is_file()
+
+
 def _tasks_below(place: Path) -> list[Path]:
-    if (place / "task.toml").is_file():
+    if _is_task(place):
         return [place]
     try:
         return sorted(file.parent for file in place.glob("*/task.toml"))

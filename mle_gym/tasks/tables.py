@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mle_gym.errors import DatasetError
 
@@ -86,7 +87,10 @@ def digest(frame: pd.DataFrame) -> str:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table; the bytes depend on its values alone."""
-    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    returns = any(isinstance(value, str) and "\r" in value for value in frame.to_numpy().flat)
+    # Before Python 3.13 the csv module leaves a lone carriage return without quotes.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 
 
 def _exact_floats(pandas: str) -> dict[str, Any]:

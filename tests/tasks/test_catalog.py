@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +34,14 @@ def test_tasks_in_mle_gym_path_are_found(
     register_all()
     assert gymnasium.spec("mle/fruit-v0").kwargs == {"task": str(folder)}
     assert gymnasium.spec("mle/titanic-v0").kwargs == {"task": "titanic"}
+
+
+def test_a_registered_task_that_was_deleted_is_no_task(make_task: MakeTask) -> None:
+    folder = make_task(folder="mine/fruit")
+    register_tasks(folder)
+    shutil.rmtree(folder)
+    assert "fruit" not in task_folders()
+    register_all()
 
 
 def test_a_broken_task_is_left_out_with_the_reason(
