@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
 import time
 from collections.abc import Callable
@@ -102,11 +103,14 @@ class AttachedStream:
                 return output
 
     def close(self) -> None:
-        """Remove the container, then hang up. Idempotent."""
+        """Hang up and remove the container. Idempotent."""
         if not self._open:
             return
         self._open = False
         try:
+            with contextlib.suppress(OSError):
+                # First, or the daemon would wait for us to read what the runner still sends.
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._remove()
         finally:
             with contextlib.suppress(OSError):

@@ -229,7 +229,7 @@ def test_background_processes_are_stopped_meanwhile_and_go_on(
     run(
         box,
         "setsid python3 w.py > /dev/null 2>&1 & echo $! > pids; sleep 0.3;"
-        "setsid sleep 77 & kill -STOP $!; echo $! >> pids",
+        "setsid sleep 77 & kill -STOP $!; echo $! >> pids; sleep 0.3",
     )
     for _ in range(5):
         again = resume(box.snapshot())
