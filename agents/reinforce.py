@@ -265,10 +265,15 @@ def evaluate(args: Args, task: str, policy: Policy, seed: int) -> dict[str, Any]
     plans = [" > ".join(LABELS[action] for action in episode.actions) for episode in episodes]
     return {
         "mean": round(float(returns.mean()), 4),
-        "standard_error": round(float(returns.std(ddof=1) / np.sqrt(len(returns))), 4),
+        "standard_error": round(standard_error(returns), 4),
         "episodes": len(returns),
         "commonest": max(plans, key=plans.count),
     }
+
+
+def standard_error(values: Array) -> float:
+    """Of the mean; 0 where one value says nothing about it."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def train(args: Args, task: str, seed: int, log: Any) -> dict[str, Any]:
