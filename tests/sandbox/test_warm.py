@@ -70,7 +70,7 @@ def test_a_program_does_the_same(warm: Sandbox, cold: Sandbox, name: str) -> Non
 
 
 def run_in_a_clean_place(sandbox: Sandbox, script: str) -> tuple[int, str]:
-    command = f"rm -rf /workspace/* /tmp/*; cd /workspace\n{script}"
+    command = f"find /workspace /tmp -xdev -mindepth 1 -delete 2>/dev/null; cd /workspace\n{script}"
     execution = sandbox.execute(command, timeout=60)
     sandbox.execute("cd /workspace; unset $(compgen -v MLE_TEST)", timeout=10)
     output = execution.output.decode("utf-8", "backslashreplace")
