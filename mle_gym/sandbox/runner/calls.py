@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 from collections import deque
-from dataclasses import dataclass, field
 
 from .files import take_file
 from .frames import MAX_PAYLOAD
@@ -17,19 +16,16 @@ _MAX_CALL = 1 << 16
 _MAX_CALLERS = 64
 
 
-@dataclass
 class _Caller:
-    connection: socket.socket
-    heard: bytearray = field(default_factory=bytearray)
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection, self.heard = connection, bytearray()
 
 
-@dataclass(frozen=True)
 class Call:
-    """One call, ready for the host."""
+    """One call, ready for the host. No dataclass: importing them would delay every sandbox."""
 
-    tool: str
-    path: str
-    content: bytes
+    def __init__(self, tool: str, path: str, content: bytes) -> None:
+        self.tool, self.path, self.content = tool, path, content
 
 
 class Calls:
