@@ -34,7 +34,7 @@ def _task_row(task: TaskSpec) -> str:
     arrow = "↑" if task.grade.higher_is_better else "↓"
     metric = METRICS[task.grade.metric].title if task.grade.metric in METRICS else task.grade.metric
     scores = task.reference.model_dump().values() if task.reference else ("", "", "")
-    shown = " | ".join(f"{score:.3f}" if score != "" else "" for score in scores)
+    shown = " | ".join(f"{score:.3f}" if score not in ("", None) else "" for score in scores)
     link = f"[`{task.env_id}`](envs/{task.folder.name}/description.md)"
     return f"| {link} | {asked} | {metric} {arrow} | {shown} |"
 

@@ -38,7 +38,9 @@ def list_tasks(as_json: AsJson = False) -> None:
     for task in specs:
         scores = task.reference
         shown = (
-            [f"{s:.3f}" for s in (scores.floor, scores.baseline, scores.solution)] if scores else []
+            [_score(s, ".3f") for s in (scores.floor, scores.baseline, scores.solution)]
+            if scores
+            else []
         )
         arrow = "↑" if task.grade.higher_is_better else "↓"
         table.add_row(
@@ -144,6 +146,10 @@ def _summary(task: TaskSpec) -> dict[str, Any]:
     }
 
 
+def _score(score: float | None, form: str) -> str:
+    return "-" if score is None else f"{score:{form}}"
+
+
 def _facts(task: TaskSpec) -> Table:
     """The table at the top of ``show``."""
     grade, limits, scores = task.grade, task.limits, task.reference
@@ -159,8 +165,8 @@ def _facts(task: TaskSpec) -> Table:
         "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
         or task.medals.leaderboard
         or "none",
-        "reference": f"sample {scores.floor:g}, baseline {scores.baseline:g}, "
-        f"solution {scores.solution:g}"
+        "reference": f"sample {scores.floor:g}, baseline {_score(scores.baseline, 'g')}, "
+        f"solution {_score(scores.solution, 'g')}"
         if scores
         else "not measured",
         "folder": str(task.folder),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "load_answers", "parse_answers"]
 
 USAGE = "Usage"
-"""The optional last column, ``Public`` or ``Private``; without it every row is private."""
+"""The optional last column: ``Public``, ``Private`` or, for rows that must be handed in but count
+nowhere, ``Ignored`` (Kaggle's words); without it every row is private."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +88,16 @@ def parse_answers(content: bytes, spec: SubmissionSpec, name: str) -> Answers:
     ids = id_index(values[spec.id])
     if not ids.is_unique:
         raise DatasetError(f"{name}: the answers have several rows with the same {spec.id!r}")
-    public = np.zeros(len(ids), dtype=bool)
+    usage = np.full(len(ids), "Private", dtype=object)
     if USAGE not in spec.columns and USAGE in values:
-        public = np.asarray(values.pop(USAGE) == "Public", dtype=bool)
-    if public.all():
+        usage = values.pop(USAGE)
+    public, private = np.flatnonzero(usage == "Public"), np.flatnonzero(usage == "Private")
+    if not len(private):
         raise DatasetError(f"{name}: expected at least one row whose {USAGE} is 'Private'")
-    return Answers(values, ids, np.flatnonzero(public), np.flatnonzero(~public))
+    return Answers(values, ids, public, private)
 
 
 def _usage_column() -> Column:
     from mle_gym.tasks.spec import Column
 
-    return Column(type="str", values=("Public", "Private"))
+    return Column(type="str", values=("Public", "Private", "Ignored"))

@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 USAGE = "Usage"
-"""The answers' last column: which rows give feedback ("Public") and which the result."""
+"""The answers' last column: which rows give feedback ("Public"), which the result ("Private"), and
+which count nowhere ("Ignored")."""
 
 
 def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:
@@ -117,15 +118,24 @@ def _misfit(values: pd.Series[Any], column: Column) -> str:
 def with_usage(
     task: TaskSpec, answers: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:  # fmt: skip
-    """Answers whose last column says which rows are public; stratified where the split is."""
+    """Answers whose last column says which rows are public; stratified where the split is.
+
+    A ``prepare.py`` may write that column itself, or only ``Ignored`` where a row is to count
+    nowhere and leave the other cells empty.
+    """
     import numpy as np
 
-    if USAGE in answers.columns:
+    given = answers[USAGE] if USAGE in answers.columns else None
+    if given is not None and not given.isna().any():
         return answers
-    labels = strata(answers, task.submission.predicted) if task.data.stratify else None
-    order = nested_order(labels, rng, len(answers))
-    public = min(round(task.grade.public_fraction * len(answers)), len(answers) - 1)
+    open_rows = np.arange(len(answers)) if given is None else np.flatnonzero(given.isna())
+    counted = answers.iloc[open_rows]
+    labels = strata(counted, task.submission.predicted) if task.data.stratify else None
+    order = open_rows[nested_order(labels, rng, len(counted))]
+    public = min(round(task.grade.public_fraction * len(counted)), len(counted) - 1)
     usage = np.full(len(answers), "Private", dtype=object)
+    if given is not None:
+        usage[given.notna()] = given[given.notna()]
     usage[order[:public]] = "Public"
     return answers.assign(**{USAGE: usage})
 

@@ -169,10 +169,10 @@ class ReferenceSpec(Table):
 
     floor: float
     """Of the sample submission."""
-    baseline: float
-    """Of ``baseline.py``."""
-    solution: float
-    """Of ``solution.py``."""
+    baseline: float | None = None
+    """Of ``baseline.py``; None where there is none, or the data to measure it can't be had."""
+    solution: float | None = None
+    """Of ``solution.py``; None likewise."""
 
 
 class TaskSpec(Table):

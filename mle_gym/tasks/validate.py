@@ -111,11 +111,11 @@ def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
         except MleGymError as error:
             checks.append(Check(name, False, str(error)))
             continue
-        if task.reference is None:
-            detail = f"no [reference] in task.toml; it scores {scores[program]:.4f}"
+        declared = getattr(task.reference, program, None)
+        if declared is None:
+            detail = f"no {program} in [reference] of task.toml; it scores {scores[program]:.4f}"
             checks.append(Check(name, False, detail))
             continue
-        declared = getattr(task.reference, program)
         checks.append(Check(name, *_compare(scores[program], declared, tolerance)))
     return [*checks, _ladder(task, floor, scores)]
 

@@ -175,6 +175,15 @@ def test_without_a_usage_column_all_is_private(
         grader.public_score(b"id,y\n1,1\n2,1\n")
 
 
+def test_ignored_rows_must_be_handed_in_and_count_nowhere(
+    make_task: MakeTask, make_dataset: MakeDataset
+) -> None:
+    grader = Grader(make_dataset(make_task(), "id,y,Usage\n1,1,Private\n2,0,Ignored\n3,1,Public\n"))
+    result = grader.grade(b"id,y\n1,1\n2,1\n3,0\n")
+    assert (result.score, result.public_score) == (1.0, 0.0)
+    assert grader.grade(b"id,y\n1,1\n3,0\n").error_code == "missing_ids"
+
+
 def test_scores_that_are_not_finite_are_refused(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:

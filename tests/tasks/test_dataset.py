@@ -351,6 +351,17 @@ def test_prepare_py_may_do_all_of_it(make_task: MakeTask) -> None:
         made(folder, train_rows=5)
 
 
+def test_prepare_py_may_leave_rows_out_of_the_score(make_task: MakeTask) -> None:
+    code = OWN_SPLIT.replace(
+        '"ripe"]].to', '"ripe"]].assign(Usage=["Ignored"] * 10 + [None] * 10).to'
+    )
+    changes = {"data": {"test_size": None, "stratify": None}, "grade": {"public_fraction": 0.4}}
+    dataset = made(make_task(changes, files={"prepare.py": code}))
+    usage = pd.read_csv(dataset.private / "answers.csv")["Usage"]
+    assert (usage[:10] == "Ignored").all()
+    assert usage[10:].value_counts().to_dict() == {"Private": 6, "Public": 4}
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
