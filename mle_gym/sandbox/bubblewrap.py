@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import json
 import math
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +13,7 @@ from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.base import Limits, SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
+from mle_gym.sandbox.launcher_client import current_launcher
 from mle_gym.sandbox.python import describe_python
 from mle_gym.sandbox.warm import WarmPython, warm_python
 
@@ -30,7 +24,6 @@ RUN_FOLDER = "/run/mle-gym"
 RUNNER_PARENT = "/opt/mle-gym"
 _RUN_FOLDER_MB = 40
 _SHIMS = f"{RUNNER_PARENT}/bin"
-_HERE = Path(__file__).resolve().parent
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
 _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols")
@@ -91,22 +84,26 @@ class BubblewrapBackend:
             environment["PATH"] = f"{_SHIMS}:{environment['PATH']}"
         inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
         arguments = [self._program(), *inside, "--", *command, "serve"]
-        stream = _start(arguments, groups, warm, _stack(config))
+        launcher = current_launcher()
+        plan = warm.plan if warm else None
+        box = launcher.start(
+            {"arguments": arguments, "limits": groups, "plan": plan, "stack": _stack(config)}
+        )
         return RunnerSandbox(
             self.name,
-            stream,
+            box.stream,
             config,
             workspace=WORKSPACE,
             run_folder=RUN_FOLDER,
             command=command,
             environment=environment,
-            explain=stream.explain,
-            affinity=() if "cpu" in stream.controllers else _some_processors(limits.cpus),
+            explain=box.explain,
+            affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
 
     def controllers(self) -> list[str]:
         """The control groups' controllers that enforce limits here."""
-        return list(_launcher().controllers)
+        return list(current_launcher().controllers)
 
     def _program(self) -> str:
         program = shutil.which("bwrap")
@@ -237,137 +234,3 @@ def _some_processors(cpus: float) -> tuple[int, ...]:
     count = min(len(available), math.ceil(cpus))
     first = time.monotonic_ns() % len(available)
     return tuple((available * 2)[first : first + count])
-
-
-# -------------------------------------------------------------------------------------- launcher
-
-
-class _BoxStream:
-    """The socket to one sandbox's runner."""
-
-    def __init__(self, launcher: _Launcher, box: int, connection: socket.socket) -> None:
-        self._launcher, self._box, self._socket = launcher, box, connection
-        self.controllers = launcher.controllers
-        self._open = True
-
-    def send(self, data: bytes, deadline: float) -> None:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(data)
-
-    def receive(self, deadline: float) -> bytes:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            return self._socket.recv(1 << 18)
-        except ConnectionResetError:
-            return b""
-
-    def explain(self) -> str:
-        with contextlib.suppress(OSError, ValueError):
-            return str(self._launcher.call({"op": "explain", "id": self._box})["text"])
-        return "its launcher is gone"
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._socket.close()
-            with contextlib.suppress(OSError, ValueError):
-                self._launcher.call({"op": "stop", "id": self._box})
-
-
-class _Launcher:
-    """The host's end of ``launcher.py``."""
-
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._lock = threading.Lock()
-        self.owner = os.getpid()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_HERE / "launcher.py"), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                cwd="/",
-                env={key: os.environ[key] for key in ("MLE_GYM_CGROUP",) if key in os.environ},
-                start_new_session=True,
-            )
-        self._socket.settimeout(60)
-        self.controllers: tuple[str, ...] = tuple(self.call({"op": "status"})["controllers"])
-
-    def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
-        """Send one request and wait for its answer."""
-        with self._lock:
-            socket.send_fds(self._socket, [json.dumps(message).encode()], descriptors)
-            reply = self._socket.recv(1 << 20)
-        if not reply:
-            raise ConnectionResetError("the sandbox launcher ended")
-        answer: dict[str, Any] = json.loads(reply)
-        return answer
-
-    @property
-    def usable(self) -> bool:
-        return self.owner == os.getpid() and self._process.poll() is None
-
-    def close(self) -> None:
-        self._socket.close()
-        if self.owner == os.getpid():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(10)
-
-
-_launcher_lock = threading.Lock()
-_current_launcher: _Launcher | None = None
-
-
-def _launcher() -> _Launcher:
-    """This process's launcher, started on first use and again after a fork or a crash."""
-    global _current_launcher
-    with _launcher_lock:
-        if _current_launcher is None or not _current_launcher.usable:
-            if _current_launcher is not None:
-                _current_launcher.close()
-            _current_launcher = _Launcher()
-        return _current_launcher
-
-
-def _forget_launcher() -> None:
-    """After a fork: the launcher is the parent's."""
-    global _current_launcher, _launcher_lock
-    _launcher_lock = threading.Lock()
-    if _current_launcher is not None:
-        _current_launcher.close()
-        _current_launcher = None
-
-
-def _close_launcher() -> None:
-    if _current_launcher is not None:
-        _current_launcher.close()
-
-
-os.register_at_fork(after_in_child=_forget_launcher)
-atexit.register(_close_launcher)
-
-
-def _start(
-    arguments: list[Argument],
-    limits: dict[str, float],
-    warm: WarmPython | None,
-    stack: dict[str, Any] | None,
-) -> _BoxStream:
-    """Start bubblewrap through the launcher; the runner's stream comes back."""
-    ours, theirs = socket.socketpair()
-    launcher = _launcher()
-    plan = warm.plan if warm else None
-    message = {
-        "op": "start", "arguments": arguments, "limits": limits, "plan": plan, "stack": stack
-    }  # fmt: skip
-    with theirs:
-        try:
-            answer = launcher.call(message, (theirs.fileno(),))
-        except (OSError, ValueError) as error:
-            ours.close()
-            raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
-    if not isinstance(answer.get("id"), int):
-        ours.close()
-        raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
-    return _BoxStream(launcher, answer["id"], ours)

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
+from mle_gym.sandbox.stream import Stream
 
 if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
-__all__ = ["RUNNER_FOLDER", "RunnerSandbox", "Stream", "runner_command"]
+__all__ = ["RUNNER_FOLDER", "RunnerSandbox", "runner_command"]
 
 RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
 """The program that a backend makes available inside, as a folder named ``runner``."""
@@ -46,23 +47,6 @@ def runner_command(python: str, parent: str) -> list[str]:
 
     start = f"import sys; sys.path.append('{parent}'); "
     return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]
-
-
-class Stream(Protocol):
-    """A byte stream to a runner."""
-
-    def send(self, data: bytes, deadline: float) -> None:
-        """Write all of ``data`` before ``deadline`` (of :func:`time.monotonic`).
-
-        Raises:
-            OSError: the stream broke, or the deadline passed (:class:`TimeoutError`).
-        """
-
-    def receive(self, deadline: float) -> bytes:
-        """Some bytes, at least one; ``b""`` at the end of the stream. Raises as :meth:`send`."""
-
-    def close(self) -> None:
-        """End the runner and free what belongs to it. Idempotent."""
 
 
 class RunnerSandbox:

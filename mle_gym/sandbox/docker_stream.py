@@ -63,7 +63,7 @@ class Demultiplexer:
 
 
 class AttachedStream:
-    """A :class:`~mle_gym.sandbox.client.Stream` over the SDK's ``attach_socket``."""
+    """A :class:`~mle_gym.sandbox.stream.Stream` over the SDK's ``attach_socket``."""
 
     def __init__(self, attached: Any, remove: Callable[[], None]) -> None:
         """Take over a connection.

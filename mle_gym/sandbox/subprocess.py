@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mle_gym.sandbox.base import SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.stream import SocketStream
 
 __all__ = ["SubprocessBackend"]
 
@@ -40,31 +40,31 @@ class SubprocessBackend:
         )
         python = describe_python(config.python)
         command = runner_command(str(python.executable), str(RUNNER_FOLDER.parent))
-        stream = _ProcessStream(command)
+        process = _RunnerProcess(command)
         for mount in config.mounts:
-            shutil.copytree(mount.source, stream.workspace / mount.target)
+            shutil.copytree(mount.source, process.workspace / mount.target)
         environment = command_environment(config, str(python.executable.parent))
-        environment |= {"HOME": str(stream.folder / "tmp"), "TMPDIR": str(stream.folder / "tmp")}
+        environment |= {"HOME": str(process.folder / "tmp"), "TMPDIR": str(process.folder / "tmp")}
         return RunnerSandbox(
             self.name,
-            stream,
+            process.stream,
             config,
-            workspace=str(stream.workspace),
-            run_folder=str(stream.folder / "run"),
+            workspace=str(process.workspace),
+            run_folder=str(process.folder / "run"),
             command=command,
             environment=environment,
         )
 
 
-class _ProcessStream:
-    """The socket to a runner that is a child process, and its temporary folder."""
+class _RunnerProcess:
+    """A runner that is a child process, and its temporary folder."""
 
     def __init__(self, command: list[str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mle-gym-"))
         self.workspace = self.folder / "workspace"
         for name in ("workspace", "run", "tmp"):
             (self.folder / name).mkdir()
-        self._socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [*command, "serve", str(self.folder)],
@@ -75,21 +75,10 @@ class _ProcessStream:
                 cwd=self.workspace,
                 start_new_session=True,
             )
+        self.stream = SocketStream(ours, self._end)
 
-    def send(self, data: bytes, deadline: float) -> None:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(data)
-
-    def receive(self, deadline: float) -> bytes:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            return self._socket.recv(1 << 18)
-        except ConnectionResetError:
-            return b""
-
-    def close(self) -> None:
-        """The runner notices, kills what is left and removes its folder."""
-        self._socket.close()
+    def _end(self) -> None:
+        """The runner noticed the end of its stream, kills what is left and removes its folder."""
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

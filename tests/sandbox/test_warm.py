@@ -17,7 +17,7 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, get_backend, zygote
-from mle_gym.sandbox.bubblewrap import _launcher
+from mle_gym.sandbox.launcher_client import current_launcher
 
 from .conftest import eventually, processes_with, start
 from .docker_daemon import require
@@ -213,7 +213,7 @@ def test_masked_files_are_not_in_the_zygotes_memory(warm: Sandbox) -> None:
 
 def zygotes() -> list[int]:
     """Pids of this test process's zygotes."""
-    launcher = _launcher()._process.pid
+    launcher = current_launcher().pid
     parents = {
         pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
         for pid in processes_with("from zygote.main import main")

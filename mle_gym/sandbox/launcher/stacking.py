@@ -1,7 +1,7 @@
 """Stacks a snapshot's layers for one sandbox: overlayfs with a sized tmpfs on top.
 
-Part of the launcher, and standard library only: it runs between fork and exec, in mount
-namespaces of the sandbox's own, so that everything here is gone with the sandbox.
+It runs between fork and exec, in mount namespaces of the sandbox's own, so that everything here is
+gone with the sandbox.
 """
 
 from __future__ import annotations
@@ -12,14 +12,23 @@ import os
 import signal
 import struct
 
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+from .files import write
+from .mounts import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    MS_BIND,
+    MS_REMOUNT,
+    check,
+    libc,
+    make_mounts_private,
+    mount,
+    unshare,
+)
+
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
 AT_FDCWD, AT_EMPTY_PATH, MOVE_FROM_EMPTY_PATH = -100, 0x1000, 4
 PR_SET_PDEATHSIG = 1
 OPEN_TREE_CLONE, MOUNT_ATTR_IDMAP = 1, 0x00100000
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -> None:
@@ -35,8 +44,8 @@ def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -
         left: Bytes of the tmpfs with layers, which count against the same limit.
         uid: Who the files are to belong to.
     """
-    _unshare(uid)
-    _mount("tmpfs", point, "tmpfs", 0, f"size={size},mode=711")
+    _enter_namespaces(uid)
+    mount("tmpfs", point, "tmpfs", 0, f"size={size},mode=711")
     os.chdir(point)
     for name in ("upper", "work", "workspace"):
         os.mkdir(name, 0o755)
@@ -46,7 +55,7 @@ def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -
     except OSError as error:
         os.write(2, f"the snapshot can't be mounted and is sent instead: {error}\n".encode())
     else:
-        _mount(None, point, None, MS_REMOUNT, f"size={left},mode=711")
+        mount(None, point, None, MS_REMOUNT, f"size={left},mode=711")
     finally:
         os.chdir("/")
 
@@ -59,13 +68,13 @@ def _stack(layers: list[str], uid: int) -> None:
         name = str(number)
         os.mkdir(name)
         if users == -1:
-            _mount(layer, name, None, MS_BIND)
+            mount(layer, name, None, MS_BIND)
         else:
             _mount_as(layer, name, users)
         names.append(name)
     # Without xino, device numbers tell the layers' files from those that were changed since.
     options = f"lowerdir={':'.join(names)},upperdir=upper,workdir=work,xino=off"
-    _mount("workspace", "workspace", "overlay", 0, options + _rest(users))
+    mount("workspace", "workspace", "overlay", 0, options + _rest(users))
 
 
 def _rest(users: int) -> str:
@@ -73,17 +82,17 @@ def _rest(users: int) -> str:
     return ",userxattr" if users == -1 else ",redirect_dir=on"
 
 
-def _unshare(uid: int) -> None:
+def _enter_namespaces(uid: int) -> None:
     """A mount namespace, and for an ordinary user the user namespace that it takes."""
     if os.geteuid() == 0:
-        _check(_libc.unshare(CLONE_NEWNS), "unshare")
+        unshare(CLONE_NEWNS)
     else:
         gid = os.getegid()
-        _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWUSER), "unshare")
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{uid} {uid} 1")
-        _write("/proc/self/gid_map", f"{gid} {gid} 1")
-    _mount(None, "/", None, MS_REC | MS_PRIVATE, None)
+        unshare(CLONE_NEWNS | CLONE_NEWUSER)
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"{uid} {uid} 1")
+        write("/proc/self/gid_map", f"{gid} {gid} 1")
+    make_mounts_private()
 
 
 def _user_namespace(uid: int) -> int:
@@ -94,8 +103,8 @@ def _user_namespace(uid: int) -> int:
     if pid == 0:
         with contextlib.suppress(BaseException):
             signal.set_wakeup_fd(-1)
-            _libc.unshare(CLONE_NEWUSER)
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            libc.unshare(CLONE_NEWUSER)
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.write(tell, b"x")
             if os.getppid() == parent:
                 signal.pause()
@@ -103,7 +112,7 @@ def _user_namespace(uid: int) -> int:
     try:
         os.read(ready, 1)
         for kind, own in (("uid", os.geteuid()), ("gid", os.getegid())):
-            _write(f"/proc/{pid}/{kind}_map", f"{own} {uid} 1")
+            write(f"/proc/{pid}/{kind}_map", f"{own} {uid} 1")
         return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.kill(pid, signal.SIGKILL)
@@ -115,31 +124,12 @@ def _user_namespace(uid: int) -> int:
 def _mount_as(layer: str, target: str, users: int) -> None:
     """Mount a folder so that its owner appears to be another user (Linux 5.12 and newer)."""
     flags = ctypes.c_uint(OPEN_TREE_CLONE | os.O_CLOEXEC)
-    tree = _check(_libc.syscall(OPEN_TREE, AT_FDCWD, os.fsencode(layer), flags), "open_tree")
+    tree = check(libc.syscall(OPEN_TREE, AT_FDCWD, os.fsencode(layer), flags), "open_tree")
     attributes = struct.pack("QQQQ", MOUNT_ATTR_IDMAP, 0, 0, users)
     size = ctypes.c_size_t(len(attributes))
     flags = ctypes.c_uint(AT_EMPTY_PATH)
-    _check(_libc.syscall(MOUNT_SETATTR, tree, b"", flags, attributes, size), "mount_setattr")
+    check(libc.syscall(MOUNT_SETATTR, tree, b"", flags, attributes, size), "mount_setattr")
     flags = ctypes.c_uint(MOVE_FROM_EMPTY_PATH)
     path = os.fsencode(target)
-    _check(_libc.syscall(MOVE_MOUNT, tree, b"", AT_FDCWD, path, flags), "move_mount")
+    check(libc.syscall(MOVE_MOUNT, tree, b"", AT_FDCWD, path, flags), "move_mount")
     os.close(tree)
-
-
-def _mount(
-    source: str | None, target: str, kind: str | None, flags: int, data: str | None = None
-) -> None:
-    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
-    _check(_libc.mount(texts[0], texts[1], texts[2], flags, texts[3]), f"mount {target}")
-
-
-def _check(result: int, what: str) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-    return result
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)

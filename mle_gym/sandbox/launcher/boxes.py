@@ -1,0 +1,104 @@
+"""A sandbox as the launcher knows it, from fork and exec to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from .files import lines, write
+from .stacking import mount_stack
+
+
+class Launch:
+    """How a sandbox is to be started.
+
+    Args:
+        command: bubblewrap and its arguments.
+        stream: Descriptor that becomes its standard input and output.
+        inherited: Other descriptors that it gets.
+        groups: Control groups to start in.
+        uid: Whom it belongs to; another user than this process's takes root.
+        stack: Arguments of :func:`mount_stack`, if there is something to stack.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        stream: int,
+        inherited: list[int],
+        groups: list[str],
+        uid: int,
+        stack: dict[str, Any] | None,
+    ) -> None:
+        self.command, self.stream, self.inherited = command, stream, inherited
+        self.groups, self.uid, self.stack = groups, uid, stack
+
+
+class Box:
+    """One sandbox: the process that is bubblewrap, and what belongs to it."""
+
+    def __init__(self, launch: Launch) -> None:
+        """Fork, and execute bubblewrap."""
+        self.uid, self.groups = launch.uid, launch.groups
+        self.messages = os.memfd_create("messages", os.MFD_CLOEXEC)
+        self.alive = True
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become(launch, self.messages)
+
+    def kill(self) -> None:
+        """End it; what remains is to be reaped."""
+        if self.alive:
+            os.kill(self.pid, signal.SIGKILL)
+        os.close(self.messages)
+
+    def explain(self) -> str:
+        """What bubblewrap wrote before it died, and whether the kernel ran out of memory."""
+        text = os.pread(self.messages, 4096, 0).decode("utf-8", "replace").strip()
+        for group in self.groups:
+            for name in ("memory.oom_control", "memory.events"):
+                for line in lines(f"{group}/{name}"):
+                    if line.startswith("oom_kill ") and not line.endswith(" 0"):
+                        text += " out of memory"
+        return text.strip()
+
+
+def _become(launch: Launch, messages: int) -> None:
+    """In the child: join the groups, give up root, keep few descriptors, execute."""
+    command = launch.command
+    try:
+        for group in launch.groups:
+            write(f"{group}/cgroup.procs", str(os.getpid()))
+        os.dup2(launch.stream, 0)
+        os.dup2(launch.stream, 1)
+        os.dup2(messages, 2)
+        for descriptor in launch.inherited:
+            os.set_inheritable(descriptor, True)
+        # bubblewrap hands on whatever it inherits, and the agent could use it: this
+        # process's own socket and the stream's other copy above all.
+        _close_all_but(launch.inherited)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        if launch.stack:
+            mount_stack(**launch.stack, uid=launch.uid)
+        if os.getuid() != launch.uid:
+            os.setgroups([])
+            os.setresgid(launch.uid, launch.uid, launch.uid)
+            os.setresuid(launch.uid, launch.uid, launch.uid)
+        os.execve(command[0], command, {})
+    except BaseException as error:
+        os.write(2, f"cannot start {command[0]}: {error}".encode())
+    finally:
+        os._exit(127)
+
+
+def _close_all_but(kept: list[int]) -> None:
+    """Close every descriptor beyond the standard streams but these."""
+    first = 3
+    for descriptor in sorted(kept):
+        if first < descriptor:  # an empty range would mean all of them
+            os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))

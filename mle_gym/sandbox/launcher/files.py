@@ -1,0 +1,23 @@
+"""Small files of the kernel's: read and written whole."""
+
+from __future__ import annotations
+
+
+def lines(path: str) -> list[str]:
+    """A file's lines; none if it can't be read."""
+    try:
+        with open(path) as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def write(path: str, value: str) -> None:
+    """Write a file."""
+    with open(path, "w") as file:
+        file.write(value)
+
+
+def children(pid: int) -> list[str]:
+    """Pids of a process's children."""
+    return " ".join(lines(f"/proc/{pid}/task/{pid}/children")).split()

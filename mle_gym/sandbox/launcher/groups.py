@@ -1,0 +1,113 @@
+"""Control groups, by which the kernel limits and accounts for what a sandbox uses."""
+
+from __future__ import annotations
+
+import os
+
+from .files import lines, write
+
+CONTROLLERS = ("memory", "pids", "cpu")
+
+
+class ControlGroups:
+    """One group a sandbox in each controller that this process may use (version 1 or 2)."""
+
+    def __init__(self) -> None:
+        self._bases = self._find()
+        self._serial = 0
+        self._discarded: list[str] = []
+        self.controllers = sorted(self._bases)
+        self._sweep()
+
+    def _find(self) -> dict[str, str]:
+        """Map each usable controller to the folder in which groups can be made."""
+        own = {}
+        for line in lines("/proc/self/cgroup"):
+            _, names, path = line.split(":", 2)
+            own.update({name: path for name in names.split(",")})
+        bases = {}
+        for line in lines("/proc/self/mountinfo"):
+            fields, _, rest = line.partition(" - ")
+            kind, _, options = rest.split(" ", 2)
+            root, point = fields.split(" ")[3:5]
+            if kind == "cgroup":
+                for name in set(options.split(",")) & set(CONTROLLERS) & set(own):
+                    bases[name] = _below(point, root, own[name])
+            elif kind == "cgroup2":
+                bases.update(self._find_version_2(point, _below(point, root, own.get("", "/"))))
+        return {name: base for name, base in bases.items() if os.access(base, os.W_OK)}
+
+    def _find_version_2(self, point: str, own: str) -> dict[str, str]:
+        """Version 2 wants groups without processes of their own above the ones that have them."""
+        for parent in (os.environ.get("MLE_GYM_CGROUP", ""), own, point):
+            group = f"{parent}/mle-gym"
+            try:
+                names = set("".join(lines(f"{parent}/cgroup.controllers")).split())
+                names &= set(CONTROLLERS)
+                enable = " ".join(f"+{name}" for name in sorted(names))
+                write(f"{parent}/cgroup.subtree_control", enable)
+                os.makedirs(group, exist_ok=True)
+                write(f"{group}/cgroup.subtree_control", enable)
+            except OSError:
+                continue
+            return {name: group for name in names}
+        return {}
+
+    def _sweep(self) -> None:
+        """Remove groups that a killed launcher left behind."""
+        for base in set(self._bases.values()):
+            for name in os.listdir(base):
+                if name.startswith("mle-gym-") and name.count("-") == 3:
+                    owner = name.split("-")[2]
+                    if not os.path.exists(f"/proc/{owner}"):
+                        _remove(f"{base}/{name}")
+
+    def make(self, limits: dict[str, float]) -> list[str]:
+        """Make the groups of one sandbox."""
+        self._serial += 1
+        groups = []
+        for base in set(self._bases.values()):
+            group = f"{base}/mle-gym-{os.getpid()}-{self._serial}"
+            os.mkdir(group)
+            groups.append(group)
+        memory, processes = str(int(limits["memory_bytes"])), str(int(limits["processes"]))
+        quota = str(int(limits["cpus"] * 100_000))
+        settings = {
+            "memory.limit_in_bytes": memory,
+            "memory.memsw.limit_in_bytes": memory,
+            "memory.max": memory,
+            "memory.swap.max": "0",
+            "pids.max": processes,
+            "cpu.cfs_quota_us": quota,
+            "cpu.max": f"{quota} 100000",
+        }
+        for group in groups:
+            for name, value in settings.items():
+                if os.path.exists(f"{group}/{name}"):
+                    write(f"{group}/{name}", value)
+        return groups
+
+    def discard(self, groups: list[str]) -> None:
+        """Remove groups as soon as the last process in them is gone; :meth:`remove` looks."""
+        self._discarded += groups
+
+    def remove(self) -> bool:
+        """Remove what was discarded and is empty; whether some has to wait."""
+        self._discarded = [group for group in self._discarded if not _remove(group)]
+        return bool(self._discarded)
+
+
+def _remove(group: str) -> bool:
+    try:
+        os.rmdir(group)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _below(point: str, root: str, path: str) -> str:
+    """Where the group ``path`` is when the hierarchy's ``root`` is mounted at ``point``."""
+    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
+    return (point + "/" + inside.strip("/")).rstrip("/")

@@ -1,0 +1,37 @@
+"""System calls about mounts and namespaces that Python has no functions for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, what: str) -> int:
+    """Turn a failed call of libc into an exception."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def mount(
+    source: str | None, target: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
+    """Call ``mount``."""
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
+    check(libc.mount(texts[0], texts[1], texts[2], flags, texts[3]), f"mount {target}")
+
+
+def unshare(flags: int) -> None:
+    """Enter new namespaces, from which no mount gets out."""
+    check(libc.unshare(flags), "unshare")
+
+
+def make_mounts_private() -> None:
+    """Let no mount get out of this mount namespace, and none in."""
+    mount(None, "/", None, MS_REC | MS_PRIVATE)

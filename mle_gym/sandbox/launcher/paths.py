@@ -1,0 +1,51 @@
+"""Ways to the host's folders that another user can take."""
+
+from __future__ import annotations
+
+import os
+
+from .mounts import CLONE_NEWNS, MS_BIND, MS_REC, make_mounts_private, mount, unshare
+
+NEUTRAL_ROOTS = ("/srv", "/mnt", "/media", "/opt")
+
+
+class NeutralPaths:
+    """Gives another user a way to folders below one that only root may enter."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], str] = {}
+        self._root = next(path for path in NEUTRAL_ROOTS if os.path.isdir(path))
+        unshare(CLONE_NEWNS)
+        make_mounts_private()
+        mount("tmpfs", self._root, "tmpfs", 0)
+        os.chmod(self._root, 0o711)
+        self.stacks = f"{self._root}/stacks"
+        os.mkdir(self.stacks, 0o711)
+
+    def __call__(self, source: str) -> str:
+        """A path that any user can reach and that shows the same as ``source``."""
+        if self._reachable(source):
+            return source
+        descriptor = os.open(source, os.O_PATH | os.O_CLOEXEC)
+        try:
+            information = os.fstat(descriptor)
+            key = (source, information.st_dev, information.st_ino)
+            if key not in self._known:
+                target = f"{self._root}/{len(self._known)}"
+                if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+                    os.mkdir(target)
+                else:
+                    os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+                mount(f"/proc/self/fd/{descriptor}", target, None, MS_BIND | MS_REC)
+                self._known[key] = target
+            return self._known[key]
+        finally:
+            os.close(descriptor)
+
+    def _reachable(self, path: str) -> bool:
+        """Whether everyone may enter each folder on the way, and none is covered by ours."""
+        if path == self._root or path.startswith(self._root + "/"):
+            return False
+        parts = os.path.realpath(path).split("/")[1:-1]
+        folders = ("/" + "/".join(parts[: n + 1]) for n in range(len(parts)))
+        return all(os.stat(folder).st_mode & 0o001 for folder in folders)

@@ -1,0 +1,166 @@
+"""The event loop: one host that asks, its sandboxes, and the zygotes that serve them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .boxes import Box, Launch
+from .groups import ControlGroups
+from .messages import receive
+from .paths import NeutralPaths
+from .zygotes import Warm, Zygotes
+
+MESSAGE = 1 << 20
+FIRST_UID = 700_000
+UIDS = 60_000
+
+
+class Launcher:
+    """Serves one host until its socket closes."""
+
+    def __init__(self, control: socket.socket) -> None:
+        control.set_inheritable(False)  # or else every sandbox could give orders here
+        self._control = control
+        self._boxes: dict[int, Box] = {}
+        self._poll = select.poll()
+        self._zygotes = Zygotes(self._poll)
+        self._groups = ControlGroups()
+        self._is_root = os.getuid() == 0
+        self._neutral = NeutralPaths() if self._is_root else None
+        self._started = 0
+        self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A Ctrl-C in the terminal is the host's to handle; it closes what it wants closed.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def serve(self) -> None:
+        """Answer requests until the host is gone, then end what it left."""
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
+        groups_left = False
+        try:
+            while True:
+                for descriptor, _ in self._poll.poll(100 if groups_left else None):
+                    if descriptor == self._wakeup:
+                        os.read(self._wakeup, 1 << 16)
+                    elif descriptor != self._control.fileno():
+                        self._zygotes.introduce(descriptor)
+                    elif not self._answer():
+                        return
+                self._reap()
+                groups_left = self._groups.remove()
+        finally:
+            self._end()
+
+    def _answer(self) -> bool:
+        message, descriptors = receive(self._control, MESSAGE)
+        if not message:
+            return False
+        operations: dict[str, Callable[..., dict[str, Any]]] = {
+            "status": self._status,
+            "start": self._start,
+            "stop": self._stop,
+            "explain": self._explain,
+        }
+        request = json.loads(message)
+        try:
+            answer = operations[request.pop("op")](descriptors, **request)
+        except OSError as error:
+            answer = {"error": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")}
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._control.send(json.dumps(answer).encode())
+        return True
+
+    def _status(self, _descriptors: list[int]) -> dict[str, Any]:
+        return {"controllers": self._groups.controllers, "root": self._is_root}
+
+    def _start(
+        self,
+        descriptors: list[int],
+        arguments: list[Any],
+        limits: dict[str, float],
+        plan: dict[str, Any] | None,
+        stack: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Start bubblewrap with the stream as its standard input and output."""
+        self._started += 1
+        uid = FIRST_UID + self._started % UIDS if self._is_root else os.getuid()
+        if stack and self._neutral:
+            stack["point"] = self._neutral.stacks
+        warm = Warm(plan, int(limits["processes"])) if plan else None
+        texts: list[int] = []
+        try:
+            command = [self._argument(argument, stack, texts) for argument in arguments]
+            inherited = texts.copy()
+            if warm:
+                command += ["", str(warm.theirs.fileno())]
+                inherited.append(warm.theirs.fileno())
+            groups = self._groups.make(limits)
+            box = Box(Launch(command, descriptors[0], inherited, groups, uid, stack))
+        finally:
+            for text in texts:
+                os.close(text)
+        self._boxes[box.pid] = box
+        if warm:
+            self._zygotes.expect(box, warm)
+        return {"id": box.pid}
+
+    def _argument(self, argument: Any, stack: dict[str, Any] | None, texts: list[int]) -> str:
+        """A plain string, a host path to be reached, or text to be passed as a descriptor."""
+        if isinstance(argument, str):
+            return argument
+        if "stack" in argument and stack:
+            return f"{stack['point']}/workspace"
+        if "source" in argument:
+            source: str = argument["source"]
+            return self._neutral(source) if self._neutral else source
+        descriptor = os.memfd_create("text", 0)
+        texts.append(descriptor)
+        os.write(descriptor, argument["text"].encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return str(descriptor)
+
+    def _stop(self, _descriptors: list[int], id: int) -> dict[str, Any]:
+        """Kill a sandbox; its remains are removed as it is reaped."""
+        box = self._boxes.pop(id, None)
+        if box:
+            box.kill()
+            self._groups.discard(box.groups)
+            self._zygotes.dismiss(box)
+        return {}
+
+    def _explain(self, _descriptors: list[int], id: int) -> dict[str, Any]:
+        """Why a sandbox died, as far as that is known."""
+        box = self._boxes.get(id)
+        return {"text": box.explain() if box else ""}
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+                if pid in self._boxes:
+                    self._boxes[pid].alive = False
+                self._zygotes.bury(pid)
+
+    def _end(self) -> None:
+        for id in list(self._boxes):
+            self._stop([], id)
+        self._zygotes.end()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        for _ in range(100):
+            if not self._groups.remove():
+                return
+            select.select([], [], [], 0.02)

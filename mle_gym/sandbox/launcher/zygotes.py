@@ -1,0 +1,156 @@
+"""Warm Python: the processes that have libraries imported, and the sandboxes they serve."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+from typing import Any
+
+from .boxes import Box
+from .files import children
+from .messages import receive
+
+MOST_ZYGOTES = 20
+"""Of one plan: what dies so often will not live any longer the next time."""
+
+
+class Warm:
+    """What a sandbox needs for warm Python."""
+
+    def __init__(self, plan: dict[str, Any], processes: int) -> None:
+        self.plan, self.processes = plan, processes
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """A line to the runner, which sends the socket on which shims will call, and then hears
+        what programs used."""
+        self.zygote: Zygote | None = None
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.ours.close()
+        self.theirs.close()
+
+
+class Zygote:
+    """A process that has imported what programs import; see the folder of that name."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self.alive = True
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become([*plan["command"], str(theirs.fileno())], theirs, plan["environment"])
+        theirs.close()
+
+    def _become(self, command: list[str], control: socket.socket, variables: Any) -> None:
+        try:
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            control.set_inheritable(True)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.setsid()
+            os.chdir("/")
+            os.execve(command[0], command, variables)
+        finally:
+            os._exit(127)
+
+    def tell(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        """Give an order. One that is gone or doesn't listen just means cold starts."""
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._socket, [json.dumps(order).encode()], descriptors)
+
+    def close(self) -> None:
+        """It died."""
+        self.alive = False
+        self._socket.close()
+
+
+class Zygotes:
+    """Brings sandboxes and zygotes together.
+
+    Args:
+        poll: Where the lines to runners that are yet to call are registered; the owner of the
+            loop passes what is ready to :meth:`introduce`.
+    """
+
+    def __init__(self, poll: select.poll) -> None:
+        self._poll = poll
+        self._made: dict[str, list[Zygote]] = {}
+        self._guests: dict[int, tuple[Box, Warm]] = {}
+
+    def expect(self, box: Box, warm: Warm) -> None:
+        """Have a zygote ready, and wait for the runner's word."""
+        warm.theirs.close()
+        key = json.dumps(warm.plan, sort_keys=True)
+        made = self._made.setdefault(key, [])
+        if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
+            made.append(Zygote(warm.plan))
+        warm.zygote = made[-1]
+        self._guests[box.pid] = box, warm
+        self._poll.register(warm.ours, select.POLLIN)
+
+    def introduce(self, line: int) -> None:
+        """The runner is up and sends the shims' socket: tell the zygote where its box is."""
+        found = [guest for guest in self._guests.values() if guest[1].ours.fileno() == line]
+        if not found:
+            return
+        box, warm = found[0]
+        self._poll.unregister(line)
+        received: list[int] = []
+        try:
+            with contextlib.suppress(OSError):  # the runner died
+                _, received = receive(warm.ours, 1)
+            if received and warm.zygote:
+                _describe(box, warm, warm.zygote, received[0])
+        finally:
+            for descriptor in received:
+                os.close(descriptor)
+            warm.ours.close()
+
+    def dismiss(self, box: Box) -> None:
+        """A sandbox ended."""
+        if box.pid not in self._guests:
+            return
+        _, warm = self._guests.pop(box.pid)
+        if warm.ours.fileno() >= 0:
+            self._poll.unregister(warm.ours)
+        warm.close()
+        if warm.zygote:
+            warm.zygote.tell({"forget": box.pid})
+
+    def bury(self, pid: int) -> None:
+        """A child of this process died."""
+        for zygote in self._all():
+            if zygote.pid == pid:
+                zygote.close()
+
+    def end(self) -> None:
+        """Kill all; they are yet to be reaped."""
+        for zygote in self._all():
+            if zygote.alive:
+                os.kill(zygote.pid, signal.SIGKILL)
+
+    def _all(self) -> list[Zygote]:
+        return [zygote for made in self._made.values() for zygote in made]
+
+
+def _describe(box: Box, warm: Warm, zygote: Zygote, listener: int) -> None:
+    with contextlib.suppress(OSError, IndexError):
+        first = children(box.pid)[0]
+        namespaces = os.open(f"/proc/{first}/ns", os.O_PATH | os.O_CLOEXEC)
+        order = {
+            "id": box.pid,
+            "uid": box.uid,
+            "groups": box.groups,
+            "processes": warm.processes,
+        }
+        # bubblewrap, not yet reaped, still has that child: the number was not used again.
+        if first in children(box.pid):
+            zygote.tell(order, (listener, namespaces, warm.ours.fileno()))
+        os.close(namespaces)

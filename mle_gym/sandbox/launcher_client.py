@@ -1,0 +1,150 @@
+"""The host's end of the launcher: starts it, asks it, and starts another where it is gone."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.stream import SocketStream
+
+__all__ = ["Box", "LauncherClient", "current_launcher"]
+
+_START = "import sys; sys.path.append({parent!r}); from launcher.main import main; sys.exit(main())"
+
+
+class LauncherClient:
+    """A launcher, and the requests that it takes. Thread-safe."""
+
+    def __init__(self) -> None:
+        """Start the process."""
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        start = _START.format(parent=str(Path(__file__).resolve().parent))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", start, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={key: os.environ[key] for key in ("MLE_GYM_CGROUP",) if key in os.environ},
+                start_new_session=True,
+            )
+        self._socket.settimeout(60)
+        self.controllers: tuple[str, ...] = tuple(self.call({"op": "status"})["controllers"])
+        """The control groups' controllers that enforce limits here."""
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process."""
+        return self._process.pid
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is this process's own and alive."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Send one request and wait for its answer.
+
+        Raises:
+            OSError: The launcher is gone.
+            ValueError: It sent nonsense.
+        """
+        with self._lock:
+            socket.send_fds(self._socket, [json.dumps(message).encode()], descriptors)
+            reply = self._socket.recv(1 << 20)
+        if not reply:
+            raise ConnectionResetError("the sandbox launcher ended")
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
+
+    def start(self, request: dict[str, Any]) -> Box:
+        """Start bubblewrap with one end of a stream as its standard input and output.
+
+        Args:
+            request: The parameters of ``start``: ``arguments``, ``limits``, ``plan``, ``stack``.
+
+        Raises:
+            SandboxCrashed: It could not be started.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = self.call({"op": "start", **request}, (theirs.fileno(),))
+            except (OSError, ValueError) as error:
+                ours.close()
+                raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
+        if not isinstance(answer.get("id"), int):
+            ours.close()
+            raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
+        return Box(self, answer["id"], ours)
+
+    def close(self) -> None:
+        """Hang up, which ends the launcher and every sandbox of it."""
+        self._socket.close()
+        if self._owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(10)
+
+
+class Box:
+    """A sandbox that the launcher started."""
+
+    def __init__(self, launcher: LauncherClient, id: int, connection: socket.socket) -> None:
+        """Take over the connection to the runner."""
+        self._launcher, self._id = launcher, id
+        self.stream = SocketStream(connection, self._stop)
+
+    def explain(self) -> str:
+        """Why it died, as far as the launcher knows."""
+        with contextlib.suppress(OSError, ValueError):
+            return str(self._launcher.call({"op": "explain", "id": self._id})["text"])
+        return "its launcher is gone"
+
+    def _stop(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._launcher.call({"op": "stop", "id": self._id})
+
+
+_lock = threading.Lock()
+_current: LauncherClient | None = None
+
+
+def current_launcher() -> LauncherClient:
+    """This process's launcher, started on first use and again after a fork or a crash."""
+    global _current
+    with _lock:
+        if _current is None or not _current.usable:
+            if _current is not None:
+                _current.close()
+            _current = LauncherClient()
+        return _current
+
+
+def _forget() -> None:
+    """After a fork: the launcher is the parent's."""
+    global _current, _lock
+    _lock = threading.Lock()
+    if _current is not None:
+        _current.close()
+        _current = None
+
+
+def _close() -> None:
+    if _current is not None:
+        _current.close()
+
+
+os.register_at_fork(after_in_child=_forget)
+atexit.register(_close)
