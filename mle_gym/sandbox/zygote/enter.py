@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -55,8 +56,7 @@ def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
     prctl(PR_SET_DUMPABLE, 0)
     opened = _open_namespaces(namespaces, own)
     for group in place.groups:
-        with open(f"{group}/cgroup.procs", "wb", buffering=0) as file:
-            file.write(b"0")
+        _join(group)
     os.setsid()
     if os.getuid() != place.uid:
         os.setgroups([])
@@ -69,6 +69,21 @@ def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (place.processes, place.processes))
     drop_privileges()
+
+
+def _join(group: str) -> None:
+    """Move this process, which has one thread, to a control group.
+
+    Version 1 moves a thread at once, but a process only after a grace period of all processors,
+    which takes 5 to 20 ms.
+    """
+    for name in ("tasks", "cgroup.procs"):
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(f"{group}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+            os.write(descriptor, b"0")
+            os.close(descriptor)
+            return
+    raise FileNotFoundError(group)
 
 
 def _open_namespaces(folder: int, own: dict[str, int]) -> list[int]:
