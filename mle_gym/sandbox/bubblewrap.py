@@ -15,6 +15,7 @@ from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.launcher_client import current_launcher
 from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.seccomp import filter_program
 from mle_gym.sandbox.warm import WarmPython, warm_python
 
 __all__ = ["BubblewrapBackend"]
@@ -135,7 +136,7 @@ def _arguments(config: SandboxConfig) -> list[Argument]:
         *([] if config.network else ["--unshare-net"]),
         "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
         "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv",
-        *_system(config.network),
+        *_system_calls(), *_system(config.network),
         "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev", *_gpus(config.gpus),
         "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
@@ -158,6 +159,12 @@ def _shims(warm: WarmPython) -> list[Argument]:
     for name in others:
         arguments += ["--symlink", first, f"{_SHIMS}/{name}"]
     return [*arguments, "--symlink", str(warm.executable), f"{RUNNER_PARENT}/interpreter"]
+
+
+def _system_calls() -> list[Argument]:
+    """The filter, on machines whose calls are known; ``mle-gym doctor`` tells of others."""
+    program = filter_program()
+    return ["--seccomp", {"bytes": program.hex()}] if program else []
 
 
 def _system(network: bool) -> list[Argument]:

@@ -32,6 +32,7 @@ from mle_gym.sandbox.docker_stream import AttachedStream
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.image import image_name
 from mle_gym.sandbox.python import PACKAGES
+from mle_gym.sandbox.seccomp import docker_profile
 
 __all__ = ["DockerBackend"]
 
@@ -176,7 +177,7 @@ def _settings(config: SandboxConfig, image: _Image, client: docker.DockerClient)
         "network_mode": "bridge" if config.network else "none",
         "ipc_mode": "private",
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={docker_profile()}"],
         "read_only": True,
         "tmpfs": _writable_folders(limits.disk_mb),
         "mounts": [*_own_mounts(config), *_masks(image)],

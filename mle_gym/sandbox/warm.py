@@ -16,6 +16,7 @@ from typing import Any
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.environment import THREAD_VARIABLES
 from mle_gym.sandbox.python import PythonInstallation
+from mle_gym.sandbox.seccomp import filter_program
 
 __all__ = ["WarmPython", "warm_python"]
 
@@ -58,7 +59,8 @@ def warm_python(
     shim, library = programs
     folders = [str(folder) for folder in (*python.folders, *python.site_packages)]
     start = _START.format(parent=str(_FOLDER.parent))
-    arguments = [str(library), json.dumps(preload), json.dumps(folders)]
+    system_calls = (filter_program() or b"").hex()
+    arguments = [str(library), json.dumps(preload), json.dumps(folders), system_calls]
     variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
     # One thread each: an OpenMP that ever ran more would hang in every fork.
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")

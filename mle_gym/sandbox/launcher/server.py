@@ -118,7 +118,7 @@ class Launcher:
         return {"id": box.pid}
 
     def _argument(self, argument: Any, stack: dict[str, Any] | None, texts: list[int]) -> str:
-        """A plain string, a host path to be reached, or text to be passed as a descriptor."""
+        """A plain string, a host path to be reached, or content to be passed as a descriptor."""
         if isinstance(argument, str):
             return argument
         if "stack" in argument and stack:
@@ -126,9 +126,10 @@ class Launcher:
         if "source" in argument:
             source: str = argument["source"]
             return self._neutral(source) if self._neutral else source
-        descriptor = os.memfd_create("text", 0)
+        content = argument.get("text", "").encode() or bytes.fromhex(argument.get("bytes", ""))
+        descriptor = os.memfd_create("content", 0)
         texts.append(descriptor)
-        os.write(descriptor, argument["text"].encode())
+        os.write(descriptor, content)
         os.lseek(descriptor, 0, os.SEEK_SET)
         return str(descriptor)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 NS_GET_USERNS = 0xB701
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
@@ -42,7 +43,13 @@ def prctl(option: int, value: int = 0) -> None:
     check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0))
 
 
-def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
+class _Filter(ctypes.Structure):
+    """``struct sock_fprog`` of the kernel."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: bytes) -> None:
     """Join the sandbox: afterwards this process can do no more than a command of the agent's.
 
     Nothing in the sandbox can address it on the way: its own process namespace stays the
@@ -52,6 +59,7 @@ def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
         place: The sandbox.
         namespaces: Descriptor of the folder ``/proc/PID/ns`` of a process in it.
         own: This process's namespaces: name to inode.
+        system_calls: The filter that the sandbox has; empty for none.
     """
     prctl(PR_SET_DUMPABLE, 0)
     opened = _open_namespaces(namespaces, own)
@@ -69,6 +77,8 @@ def enter(place: Place, namespaces: int, own: dict[str, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (place.processes, place.processes))
     drop_privileges()
+    if system_calls:
+        limit_system_calls(system_calls)
 
 
 def _join(group: str) -> None:
@@ -123,3 +133,9 @@ def drop_privileges() -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     check(libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def limit_system_calls(program: bytes) -> None:
+    """Install a filter for good: an array of ``struct sock_filter``."""
+    filter = _Filter(len(program) // 8, program)
+    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter), 0, 0))

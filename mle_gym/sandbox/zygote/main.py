@@ -65,8 +65,10 @@ class Zygote:
         template: Template,
         preloaded: set[str],
         environment: dict[bytes, bytes],
+        system_calls: bytes,
     ) -> None:
         self._control, self._template, self._preloaded = control, template, preloaded
+        self._system_calls = system_calls
         self._environment = environment
         self._own = own_namespaces()
         self._limits = [resource.getrlimit(number) for number in range(16)]
@@ -134,7 +136,7 @@ class Zygote:
             signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
             kept = (connection.fileno(), box.namespaces, box.usage)
             _close_all_but(kept)
-            enter(box.place, box.namespaces, self._own)
+            enter(box.place, box.namespaces, self._own, self._system_calls)
             os.close(box.namespaces)
             resource.setrlimit(resource.RLIMIT_NOFILE, self._limits[resource.RLIMIT_NOFILE])
             limits = [resource.getrlimit(number) for number in range(16)]
@@ -201,12 +203,13 @@ def main(at_start: set[str]) -> None:
     """Import, then serve.
 
     The command line has the path of ``program.c``, compiled; as JSON, the modules to import and
-    the folders they may come from; and the descriptor of the launcher's socket.
+    the folders they may come from; the sandboxes' filter of system calls in hexadecimal; and the
+    descriptor of the launcher's socket.
 
     Args:
         at_start: Names of the modules that every interpreter has.
     """
-    library, names, folders, control = sys.argv[1:]
+    library, names, folders, system_calls, control = sys.argv[1:]
     sys.path[:] = [place for place in sys.path if place != ""][:-1]
     for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
         del sys.modules[name]
@@ -216,4 +219,5 @@ def main(at_start: set[str]) -> None:
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
     gc.collect()
     gc.freeze()
-    Zygote(socket.socket(fileno=int(control)), template, preloaded, environment).serve()
+    line, program = socket.socket(fileno=int(control)), bytes.fromhex(system_calls)
+    Zygote(line, template, preloaded, environment, program).serve()

@@ -1,0 +1,104 @@
+"""What no machine-learning workload needs of the kernel, and why it is taken away.
+
+Everything else that :mod:`.numbers` knows is allowed; what it does not know, because it is newer
+or belongs to another binary interface, does not exist.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+__all__ = ["CONDITIONS", "DENIED", "NOT_THERE", "Condition", "Test"]
+
+DENIED: dict[str, tuple[str, ...]] = {
+    "looking into other processes": (
+        *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
+    ),
+    "namespaces and mounts": (
+        *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "move_mount"),
+        *("open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr"),
+    ),
+    "files by handle, and watching whole file systems": (
+        *("name_to_handle_at", "open_by_handle_at", "fanotify_init", "fanotify_mark"),
+    ),
+    "keys, which no namespace separates": ("add_key", "request_key", "keyctl"),
+    "large parts of the kernel with a long record of holes": (
+        *("bpf", "perf_event_open", "userfaultfd", "memfd_secret", "remap_file_pages"),
+        *("io_uring_setup", "io_uring_enter", "io_uring_register", "modify_ldt"),
+    ),
+    "administration of the machine": (
+        *("kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module"),
+        *("reboot", "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "syslog"),
+        *("sethostname", "setdomainname", "iopl", "ioperm", "vhangup", "lookup_dcookie"),
+        *("settimeofday", "clock_settime", "clock_adjtime", "adjtimex"),
+    ),
+    "where memory lies, of other processes too": (
+        *("mbind", "get_mempolicy", "set_mempolicy", "set_mempolicy_home_node"),
+        *("move_pages", "migrate_pages"),
+    ),
+    "obsolete": (
+        *("create_module", "get_kernel_syms", "query_module", "nfsservctl", "uselib", "ustat"),
+        *("sysfs", "_sysctl", "getpmsg", "putpmsg", "afs_syscall", "tuxcall", "security"),
+        *("vserver", "epoll_ctl_old", "epoll_wait_old"),
+    ),
+}
+"""By reason, the calls that fail with ``EPERM``."""
+
+NOT_THERE = ("clone3",)
+"""Calls that fail with ``ENOSYS``, so that libraries take an older one whose flags can be seen."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """Whether ``argument & mask == value``, of the lower 32 bits, which is all the kernel reads."""
+
+    argument: int
+    """0 to 5."""
+    value: int
+    mask: int = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A call that is allowed only with certain arguments."""
+
+    allowed: tuple[tuple[Test, ...], ...]
+    """Any of these, if all of its tests hold."""
+    error: int = errno.EPERM
+
+
+def _all_but(argument: int, values: set[int]) -> tuple[tuple[Test, ...], ...]:
+    """Tests for each number but these: the fewest that share leading bits with no such value."""
+    found, prefixes = [], {0}
+    for bit in range(31, -1, -1):
+        taken = {value >> bit for value in values}
+        for prefix in {2 * p + low for p in prefixes for low in (0, 1)} - taken:
+            found.append((Test(argument, prefix << bit, 0xFFFFFFFF >> bit << bit),))
+        prefixes = taken
+    return tuple(sorted(found, key=lambda tests: tests[0].mask))
+
+
+_NEW_NAMESPACES = 0x7E020000
+_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
+_TIOCSTI, _TIOCLINUX, _TIOCCONS = 0x5412, 0x541C, 0x541D
+
+CONDITIONS = {
+    "clone": Condition(((Test(0, 0, _NEW_NAMESPACES),),)),
+    # Netlink lists network interfaces; its other protocols steer firewalls, audit and so on.
+    "socket": Condition(
+        (
+            (Test(0, _AF_UNIX),),
+            (Test(0, _AF_INET),),
+            (Test(0, _AF_INET6),),
+            (Test(0, _AF_NETLINK), Test(2, _NETLINK_ROUTE)),
+        ),
+        errno.EAFNOSUPPORT,
+    ),
+    "socketpair": Condition(((Test(0, _AF_UNIX),),), errno.EAFNOSUPPORT),
+    # The usual one, and asking which one it is.
+    "personality": Condition(((Test(0, 0),), (Test(0, 0xFFFFFFFF),))),
+    # Typing into a terminal, and what consoles do.
+    "ioctl": Condition(_all_but(1, {_TIOCSTI, _TIOCLINUX, _TIOCCONS})),
+}
+"""By name, the calls whose arguments decide."""
