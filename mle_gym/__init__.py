@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.catalog import load_task, register_tasks
     from mle_gym.tasks.dataset import prepare
     from mle_gym.trajectory import Trajectory
+    from mle_gym.verification import verify_trajectory
 
     __version__: str
 
@@ -41,6 +42,7 @@ __all__ = [
     "register_tasks",
     "replay",
     "rollout",
+    "verify_trajectory",
 ]
 
 _SOURCES = {
@@ -52,6 +54,7 @@ _SOURCES = {
     "load_task": "mle_gym.tasks.catalog",
     "prepare": "mle_gym.tasks.dataset",
     "register_tasks": "mle_gym.tasks.catalog",
+    "verify_trajectory": "mle_gym.verification",
 }
 
 

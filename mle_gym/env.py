@@ -185,6 +185,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         self.observation_space = _observation_space(self.settings)
         self._screen = Screen(self.task.env_id)
         self._episode: Episode | None = None
+        self.played: Episode | None = None
+        """The episode that runs, or that ended last: its dataset, settings and judge."""
         self._variant = 0
 
     def reset(
@@ -211,6 +213,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         self.close()
         dataset = self._prepare(settings)
         self._episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
+        self.played = self._episode
         self._variant = dataset.options.variant
         self._screen.clear()
         first = (snapshot.output, snapshot.exit_code) if snapshot else (_brief(dataset, settings),)
@@ -273,7 +276,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running episode: a copy must be reset before its first step."""
-        return {**vars(self), "_episode": None}
+        return {**vars(self), "_episode": None, "played": None}
 
     def _prepare(self, settings: Settings) -> Dataset:
         variant = settings.variant

@@ -63,8 +63,8 @@ class Episode:
         self.truncated = False
         self.ending = ""
         """What to tell the agent about a spent budget; empty while there is some."""
-        self._settings = settings
-        self._dataset = dataset
+        self.settings = settings
+        self.dataset = dataset
         self._filename = dataset.task.submission.filename
         self._last = "", 0
         self._potential = potential
@@ -148,12 +148,13 @@ class Episode:
         used = self.budget.seconds_used
         output, exit_code = self._last
         snapshot = Snapshot(
-            task=self._dataset.task.env_id,
-            options=self._dataset.options,
-            dataset=self._dataset.digest,
+            task=self.dataset.task.env_id,
+            options=self.dataset.options,
+            dataset=self.dataset.digest,
             steps_taken=self.budget.steps_taken,
             seconds_used=used,
             score_calls_used=self.judge.score_calls_used,
+            validate_calls_used=self.judge.validate_calls_used,
             progress=self._progress,
             output=output,
             exit_code=exit_code,
@@ -170,12 +171,13 @@ class Episode:
     def _take_over(self, snapshot: Snapshot) -> None:
         """Go on with what a snapshot has spent and reached."""
         self.budget = Budget(
-            self._settings.max_steps,
-            self._settings.time_limit,
+            self.settings.max_steps,
+            self.settings.time_limit,
             snapshot.steps_taken,
             time.monotonic() - snapshot.seconds_used,
         )
         self.judge.score_calls_used = snapshot.score_calls_used
+        self.judge.validate_calls_used = snapshot.validate_calls_used
         self._progress = snapshot.progress
         self._paid = self._potential(snapshot.progress)
 
@@ -196,7 +198,7 @@ class Episode:
                 return self._ask(call)
 
     def _shell(self, command: str, timeout: float | None) -> Execution:
-        limits = (timeout, self._settings.command_timeout, self.budget.seconds_left)
+        limits = (timeout, self.settings.command_timeout, self.budget.seconds_left)
         seconds = min(limit for limit in limits if limit is not None)
         execution = self._sandbox.execute(command, timeout=seconds, on_request=self.judge.answer)
         if execution.exit_code == 0:
@@ -222,7 +224,7 @@ class Episode:
         grade = self.judge.grade
         if grade is not None:
             return dataclasses.replace(self._progress, valid=grade.valid, grade=grade)
-        if self._settings.reward != "milestones":
+        if self.settings.reward != "milestones":
             return self._progress
         try:
             content = self._fetch(self._filename)

@@ -29,6 +29,10 @@ class Judge:
 
     def __init__(self, dataset: Dataset, *, feedback: str, score_calls: int) -> None:
         self.score_calls_used = 0
+        self.validate_calls_used = 0
+        """How often a submission's format was told: ``validate``, and ``score`` of a bad one."""
+        self.submission: bytes | None = None
+        """What was graded."""
         self._score_calls = score_calls if feedback == "score" else 0
         self.grade: Grade | None = None
         """Set once, when the episode ends."""
@@ -59,6 +63,7 @@ class Judge:
 
     def grade_left(self, content: bytes | None) -> None:
         """Grade what lies at the submission's path when the budget is spent; None for nothing."""
+        self.submission = content
         self.grade = self._grader.grade(content)
 
     def validate(self, content: bytes) -> Validation:
@@ -76,6 +81,7 @@ class Judge:
         if self._feedback == "none":
             return _refuse(request, "there is no feedback in this environment; only submit")
         self.validation = self._grader.validate(request.content)
+        self.validate_calls_used += 1
         if not self.validation.valid:
             return Reply(1, f"{request.path} is not valid: {self.validation.message}\n")
         return Reply(0, f"{request.path} is a valid submission\n")
@@ -89,12 +95,14 @@ class Judge:
             score = self._grader.public_score(request.content)
         except SubmissionError as error:
             self.validation = Validation(False, error.code, error.message)
+            self.validate_calls_used += 1
             return Reply(1, f"{request.path} can't be scored: {error}\n")
         self.validation = Validation(True)
         self.score_calls_used += 1
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
     def _submit(self, request: Request) -> Reply:
+        self.submission = request.content
         self.grade = self._grader.grade(request.content)
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
 

@@ -8,10 +8,7 @@ again.differences          # () when every observation and reward came out the s
 from __future__ import annotations
 
 import contextlib
-import datetime
-import importlib.metadata
 import json
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -21,14 +18,14 @@ from typing import Any
 import gymnasium as gym
 
 from mle_gym.agents import Agent, LeaveEpisode
-from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter, from_json, to_json
+from mle_gym.provenance import provenance, result
+from mle_gym.serialization import from_json, to_json
+from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter
 
 __all__ = ["replay", "rollout"]
 
 CLOCKS = frozenset({"seconds_left", "duration", "cpu_seconds", "peak_memory_mb", "time"})
 """Keys of observation and info that measure the machine and not the episode."""
-
-_LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn")
 
 
 def rollout(
@@ -38,6 +35,7 @@ def rollout(
     seed: int | None = None,
     options: dict[str, Any] | None = None,
     path: str | Path | None = None,
+    key: bytes | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Trajectory:
     """Play one episode and record it.
@@ -53,13 +51,19 @@ def rollout(
         options: For ``env.reset``.
         path: A new JSONL file, written as the episode goes, each step on disk before the next one
             begins: a killed run loses at most the step in flight.
+        key: Signs the file: makes its hash chain an HMAC-SHA256 with this key of 16 bytes or more.
         on_step: Called after each step, to show progress.
 
     Raises:
         FileExistsError: there is something at ``path``; found out before the episode begins.
+        ValueError: a key that is too short, or without a path.
     """
+    if key is not None and path is None:
+        raise ValueError("a key signs a file: give a path too")
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(contextlib.closing(TrajectoryWriter(path))) if path else None
+        writer = TrajectoryWriter(path, key=key) if path else None
+        if writer:
+            stack.enter_context(contextlib.closing(writer))
         observation, info = env.reset(seed=seed, options=options)
         header = _header(env, agent, seed, options, observation, info)
         if writer:
@@ -76,10 +80,11 @@ def rollout(
                     on_step(step)
         except LeaveEpisode as reason:
             footer["left"] = str(reason) or "the agent left"
-        footer |= _footer(steps, time.monotonic() - started)
+        footer |= _footer(steps, time.monotonic() - started) | result(env)
         if writer:
             writer.footer(footer)
-    return Trajectory(_plain(header), tuple(steps), _plain(footer))
+    head = writer.head if writer else ""
+    return Trajectory(_plain(header), tuple(steps), _plain(footer), head=head)
 
 
 def replay(
@@ -166,37 +171,12 @@ def _header(
     info: dict[str, Any],
 ) -> dict[str, Any]:
     return {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "agent": getattr(agent, "name", type(agent).__name__),
-        "task": info.get("task"),
-        "variant": info.get("variant"),
-        **_dataset_and_backend(env, options, info),
         "seed": seed,
         "options": options,
-        "env": _spec(env),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "platform": platform.platform(),
+        **provenance(env, info),
         "observation": observation,
         "info": info,
-    }
-
-
-def _dataset_and_backend(
-    env: gym.Env[Any, Any], options: dict[str, Any] | None, info: dict[str, Any]
-) -> dict[str, Any]:
-    """The digest of the data and the kind of sandbox, for an environment of ours."""
-    from mle_gym.env import MLEEnv
-    from mle_gym.sandbox import get_backend
-    from mle_gym.tasks.dataset import DatasetOptions, prepare
-
-    ours = env.unwrapped
-    if not isinstance(ours, MLEEnv):
-        return {"digest": None, "backend": None}
-    settings = ours.settings.with_options(options)
-    chosen = DatasetOptions(info["variant"], settings.train_rows, settings.obfuscate)
-    return {
-        "digest": prepare(ours.task, chosen).digest,
-        "backend": get_backend(settings.sandbox).name,
     }
 
 
@@ -210,25 +190,6 @@ def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
         "grade": last.info.get("grade") if last else None,
         "duration": round(duration, 6),
     }
-
-
-def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
-    """The environment's spec as JSON, or None when it has none or holds what JSON can't."""
-    if env.spec is None:
-        return None
-    try:
-        spec: dict[str, Any] = json.loads(env.spec.to_json())
-    except (TypeError, ValueError):
-        return None
-    return spec
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for library in _LIBRARIES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
-    return found
 
 
 def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env[Any, Any]:

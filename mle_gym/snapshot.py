@@ -49,6 +49,7 @@ class Snapshot:
     steps_taken: int
     seconds_used: float
     score_calls_used: int
+    validate_calls_used: int
     progress: Progress
     output: str
     """Of the last observation, which ``reset`` gives again."""

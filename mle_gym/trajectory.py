@@ -1,7 +1,8 @@
 """Trajectories: one episode as JSONL, written as it happens and readable after any crash.
 
 The first line (``header``) says what made the episode and holds the observation of ``reset``;
-then comes one line a step and, when the episode ended, a ``footer`` with the grade::
+then comes one line a step and, when the episode ended, a ``footer`` with the grade and the
+submission. Every line carries a hash of itself and of what precedes it (:mod:`mle_gym.chain`)::
 
     trajectory = Trajectory.read("runs/titanic.jsonl")
     trajectory.complete, trajectory.episode_return, trajectory.grade
@@ -15,27 +16,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import numpy as np
-
+from mle_gym.chain import Chain
 from mle_gym.errors import TrajectoryError
+from mle_gym.serialization import from_json, to_json
 
-__all__ = [
-    "FORMAT",
-    "Step",
-    "Trajectory",
-    "TrajectoryWriter",
-    "from_json",
-    "to_json",
-]
+__all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
 
-FORMAT: Final = 1
-"""Version of the file format; a reader refuses files of a later one."""
+FORMAT: Final = 2
+"""Version of the file format; a reader refuses files of a later one. Format 1 had no hashes, no
+stored submission, and less in its header."""
 
 _KINDS: Final = ("header", "step", "footer")
-_DEEPEST: Final = 100
-_LONGEST_INT: Final = 10_000  # bits; Python refuses to write or read 4,300 decimal digits
 
 
 @dataclass(frozen=True)
@@ -64,6 +57,8 @@ class Trajectory:
     """Grade, return, duration; None when the run was ended before the episode was."""
     note: str = ""
     """Why a file holds no complete episode; empty when it does."""
+    head: str = field(default="", compare=False)
+    """The last line's hash, which stands for the whole file; empty where nothing was written."""
     differences: tuple[str, ...] = field(default=(), compare=False)
     """Only after a replay: where it went another way than the recording."""
 
@@ -94,25 +89,35 @@ class Trajectory:
         A last line that was cut in the middle (the run was killed) is left out and ``note`` says
         so.
 
+        The hashes are not checked: :func:`mle_gym.verify_trajectory` does that.
+
         Raises:
             TrajectoryError: no trajectory at all, written by a later version, or damaged before
                 its last line. The message begins with ``path:line:``.
             OSError: the file can't be read.
         """
-        path = Path(path)
-        lines, note = _whole_lines(path)
-        if not lines or lines[0]["kind"] != "header":
+        return cls.from_lines(*read_lines(path), path)
+
+    @classmethod
+    def from_lines(cls, lines: list[Line], note: str, path: str | Path) -> Trajectory:
+        """The trajectory of what :func:`read_lines` gave for ``path``.
+
+        Raises:
+            TrajectoryError: As for :meth:`read`.
+        """
+        values = [line.values for line in lines]
+        if not values or values[0]["kind"] != "header":
             raise TrajectoryError(
                 f"{path}:1: expected a trajectory's header line; {note or 'none'}"
             )
-        if lines[0].get("format") != FORMAT:
-            found = lines[0].get("format")
-            raise TrajectoryError(f"{path}:1: format {found!r}; this version reads {FORMAT}")
-        footer = lines.pop() if lines[-1]["kind"] == "footer" else None
-        steps = tuple(_step(path, number, line) for number, line in enumerate(lines[1:], start=2))
+        found = values[0].get("format")
+        if type(found) is not int or not 1 <= found <= FORMAT:
+            raise TrajectoryError(f"{path}:1: format {found!r}; this version reads 1 to {FORMAT}")
+        footer = values.pop() if values[-1]["kind"] == "footer" else None
+        steps = tuple(_step(path, number, line) for number, line in enumerate(values[1:], start=2))
         if footer is None and not note:
             note = f"{path}: ends after {len(steps)} steps without a footer: the run was stopped"
-        return cls(lines[0], steps, footer, note)
+        return cls(values[0], steps, footer, note, str(lines[-1].json.get("hash", "")))
 
 
 class TrajectoryWriter:
@@ -121,13 +126,19 @@ class TrajectoryWriter:
     The file must not exist: nothing recorded is ever overwritten. A writer that is closed before
     its first line leaves no file behind.
 
+    Args:
+        path: The new file.
+        key: Makes the hash chain an HMAC, which nobody can make anew without the key.
+
     Raises:
         FileExistsError: there is a file at ``path``.
         OSError: the folder can't be made, or the disk is full (the message names the file).
+        ValueError: the key is too short.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, key: bytes | None = None) -> None:
         self.path = Path(path)
+        self._chain = Chain(key)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._file = self.path.open("xb")
@@ -136,9 +147,14 @@ class TrajectoryWriter:
                 error.errno, "there is a trajectory already; delete it or name another", str(path)
             ) from None
 
+    @property
+    def head(self) -> str:
+        """The hash of the last line; empty before the first."""
+        return self._chain.head
+
     def header(self, values: Mapping[str, Any]) -> None:
         """Write the first line."""
-        self._line({"kind": "header", "format": FORMAT, **values})
+        self._line({"kind": "header", "format": FORMAT, "chain": self._chain.name, **values})
 
     def step(self, step: Step) -> None:
         """Write one step."""
@@ -159,6 +175,7 @@ class TrajectoryWriter:
 
     def _line(self, values: Mapping[str, Any]) -> None:
         line = {key: to_json(value) for key, value in values.items()}
+        line["hash"] = self._chain.add(line)
         try:
             self._file.write(json.dumps(line, allow_nan=False).encode("ascii") + b"\n")
             self._file.flush()
@@ -167,59 +184,30 @@ class TrajectoryWriter:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
-def to_json(value: Any, *, depth: int = 0) -> Any:
-    """Turn a value of any Gymnasium space into JSON's types so that :func:`from_json` restores it.
+class Line(NamedTuple):
+    """One line of a file."""
 
-    Numpy scalars and 0-d arrays become numbers, other arrays ``{"$array": …, "dtype": …}``, NaN and
-    the infinities ``{"$float": …}``, tuples lists; what has no JSON form, or is nested more than
-    100 deep, becomes ``{"$repr": …}`` and stays that.
+    json: dict[str, Any]
+    """As it stands there, its ``hash`` included."""
+    values: dict[str, Any]
+    """What it says, without its hash."""
+
+
+def read_lines(path: str | Path) -> tuple[list[Line], str]:
+    """All lines parsed, and a note on the last one if it was cut and is left out.
+
+    Raises:
+        TrajectoryError: a line before the last is damaged.
+        OSError: the file can't be read.
     """
-    if isinstance(value, np.ndarray | np.generic):
-        if value.ndim and value.dtype != object:
-            return {"$array": to_json(value.tolist()), "dtype": value.dtype.str}
-        value = value.tolist()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"$float": repr(value)}
-    if isinstance(value, int) and value.bit_length() > _LONGEST_INT:
-        return {"$int": hex(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if depth > _DEEPEST or not isinstance(value, list | tuple | Mapping):
-        return {"$repr": object.__repr__(value) if depth > _DEEPEST else repr(value)}
-    if isinstance(value, list | tuple):
-        return [to_json(item, depth=depth + 1) for item in value]
-    if any(not isinstance(key, str) or key.startswith("$") for key in value):
-        items = [[key, item] for key, item in value.items()]
-        return {"$dict": to_json(items, depth=depth + 1)}
-    return {key: to_json(item, depth=depth + 1) for key, item in value.items()}
-
-
-def from_json(value: Any) -> Any:
-    """Undo :func:`to_json`."""
-    if isinstance(value, list):
-        return [from_json(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "$array" in value:
-        return np.asarray(from_json(value["$array"]), dtype=value["dtype"])
-    if "$float" in value:
-        return float(value["$float"])
-    if "$int" in value:
-        return int(value["$int"], 16)
-    if "$dict" in value:
-        return {from_json(key): from_json(item) for key, item in value["$dict"]}
-    return {key: from_json(item) for key, item in value.items()}
-
-
-def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """All lines parsed, and a note on the last one if it was cut and is left out."""
-    raw = path.read_bytes().split(b"\n")
+    raw = Path(path).read_bytes().split(b"\n")
     if not raw[-1]:
         raw.pop()
-    lines: list[dict[str, Any]] = []
+    lines: list[Line] = []
     for number, content in enumerate(raw, start=1):
         try:
-            lines.append(_parsed(content, after_footer=bool(lines) and _is_footer(lines[-1])))
+            after_footer = bool(lines) and lines[-1].values["kind"] == "footer"
+            lines.append(_parsed(content, after_footer=after_footer))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number < len(raw):
                 raise TrajectoryError(f"{path}:{number}: damaged line: {error}") from error
@@ -227,20 +215,34 @@ def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], str]:
     return lines, ""
 
 
-def _parsed(content: bytes, *, after_footer: bool) -> dict[str, Any]:
-    line = from_json(json.loads(content))
-    if not isinstance(line, dict) or line.get("kind") not in _KINDS:
+def _parsed(content: bytes, *, after_footer: bool) -> Line:
+    line = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
+    values = from_json(line)
+    if not isinstance(values, dict) or values.get("kind") not in _KINDS:
         raise ValueError(f"expected an object whose kind is one of {', '.join(_KINDS)}")
     if after_footer:
         raise ValueError("nothing may follow the footer")
-    return line
+    values.pop("hash", None)
+    return Line(line, values)
 
 
-def _is_footer(line: Mapping[str, Any]) -> bool:
-    return bool(line["kind"] == "footer")
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; one that gives a key twice would mean different things to different readers.
+
+    Raises:
+        ValueError: a key that comes twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return found
 
 
-def _step(path: Path, number: int, line: dict[str, Any]) -> Step:
+def _constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _step(path: str | Path, number: int, line: dict[str, Any]) -> Step:
     values = {key: value for key, value in line.items() if key != "kind"}
     try:
         if line["kind"] != "step":

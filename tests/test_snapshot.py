@@ -79,8 +79,9 @@ def test_the_budget_goes_on(make: MakeEnv) -> None:
 def test_score_calls_go_on(make: MakeEnv) -> None:
     env = make(feedback="score", score_calls=2)
     env.reset()
-    env.step(f"{SAMPLE}; score")
+    env.step(f"{SAMPLE}; score; validate")
     with env.snapshot() as snapshot:
+        assert (snapshot.score_calls_used, snapshot.validate_calls_used) == (1, 1)
         for _ in range(2):
             env.reset(options={"snapshot": snapshot})
             assert "0 calls left" in env.step("score")[0]["output"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mle_gym.cli import authoring, episodes, grading, machine, tasks
+from mle_gym.cli import authoring, episodes, grading, integrity, machine, tasks
 from mle_gym.cli.output import debugging, explain, warn
 
 __all__ = ["app"]
@@ -20,6 +20,7 @@ EXAMPLES = """\b
   mle-gym list                             the tasks
   mle-gym run titanic --agent solution     one episode, graded
   mle-gym play titanic                     the same, with you at the prompt
+  mle-gym verify runs/*.jsonl              are these results whole and true?
   mle-gym grade titanic submission.csv     a grade without a sandbox
   mle-gym new-task my-task                 a task of your own, ready to edit
   mle-gym doctor                           what this machine can do
@@ -84,5 +85,5 @@ def _show_warning(message: Warning | str, *details: object, **more: object) -> N
     warn(str(message))
 
 
-for group in (tasks, episodes, grading, authoring, machine):
+for group in (tasks, episodes, integrity, grading, authoring, machine):
     group.add_to(app)

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from mle_gym.cli.grading import grade_panel
-from mle_gym.cli.names import TaskName, assignments, find_task
+from mle_gym.cli.names import KeyFile, TaskName, assignments, find_task, read_key
 from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.cli.progress import Progress
 from mle_gym.errors import MleGymError
@@ -89,11 +89,13 @@ def run(
         typer.Option(metavar="NAME=VALUE", help="An argument of the agent; repeatable."),
     ] = None,
     out_file: OutFile = None,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Let an agent play one episode of a task; print its grade and where it was recorded."""
     from mle_gym.agents import load_agent
 
+    key = read_key(key_file)
     player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
     name = Path(agent.partition(":")[0]).stem
     spec = find_task(task)
@@ -102,7 +104,7 @@ def run(
     display = contextlib.nullcontext() if agent == "human" else Progress(err())
     with _environment(spec, arguments) as environment, display as progress:
         err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
-        trajectory = _rollout(environment, player, seed, path, progress)
+        trajectory = _rollout(environment, player, seed, path, key, progress)
     _finish(trajectory, path, as_json)
 
 
@@ -114,14 +116,15 @@ def play(
     reward: RewardName = "score",
     env: EnvironmentArguments = None,
     out_file: OutFile = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Play a task yourself, at a prompt in its sandbox."""
     from mle_gym.agents import load_agent
 
-    spec = find_task(task)
+    spec, key = find_task(task), read_key(key_file)
     path = out_file or _new_path(spec.id, "human")
     with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
-        trajectory = _rollout(environment, load_agent("human"), seed, path, None)
+        trajectory = _rollout(environment, load_agent("human"), seed, path, key, None)
     last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
     if last:
         out().print(last, markup=False)
@@ -196,14 +199,19 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
 
 
 def _rollout(
-    environment: Any, agent: Any, seed: int | None, path: Path, progress: Progress | None
+    environment: Any,
+    agent: Any,
+    seed: int | None,
+    path: Path,
+    key: bytes | None,
+    progress: Progress | None,
 ) -> Trajectory:
     """One episode; an interruption says what was kept."""
     from mle_gym.rollout import rollout
 
     on_step = progress.show if progress else None
     try:
-        return rollout(environment, agent, seed=seed, path=path, on_step=on_step)
+        return rollout(environment, agent, seed=seed, path=path, key=key, on_step=on_step)
     except KeyboardInterrupt:
         if path.is_file():
             err().print(f"the steps so far are in {path}", markup=False, soft_wrap=True)

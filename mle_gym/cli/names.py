@@ -13,12 +13,20 @@ from mle_gym.cli.output import Unusable
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["TaskName", "Variant", "assignments", "find_task", "read_file"]
+__all__ = ["KeyFile", "TaskName", "Variant", "assignments", "find_task", "read_file", "read_key"]
 
 TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A name (titanic) or a task folder (./my-task).")
 ]
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MLE_GYM_KEY_FILE",
+        help="A file of 16 secret bytes or more that signs trajectories (HMAC-SHA256).",
+    ),
+]
 
 
 def find_task(name: str) -> TaskSpec:
@@ -62,3 +70,20 @@ def read_file(path: Path, most: int) -> bytes:
         return typer.get_binary_stream("stdin").read(most + 1)
     with path.open("rb") as file:
         return file.read(most + 1)
+
+
+def read_key(path: Path | None) -> bytes | None:
+    """The key in a file, without the newline that an editor leaves at its end.
+
+    Raises:
+        OSError: The file can't be read.
+        Unusable: It is too short for a key.
+    """
+    from mle_gym.chain import check_key
+
+    if path is None:
+        return None
+    try:
+        return check_key(path.read_bytes().removesuffix(b"\n"))
+    except ValueError as error:
+        raise Unusable(f"--key-file: {path}: {error}") from error

@@ -19,7 +19,7 @@ from mle_gym.tasks.catalog import load_task
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Dataset", "DatasetOptions", "clear_cache", "prepare"]
+__all__ = ["Dataset", "DatasetOptions", "clear_cache", "prepare", "task_digest"]
 
 FORMAT = 1
 """Raised whenever the same inputs would give other files than before."""
@@ -29,6 +29,8 @@ NOT_DATA = frozenset(
     {"task.toml", "description.md", "solution.py", "baseline.py", "grade.py", "README.md"}
 )
 """Files of a task that don't shape its dataset; what matters of the first two is hashed apart."""
+NOT_TASK = frozenset({"solution.py", "baseline.py", "README.md"})
+"""Files that shape neither a task's episodes nor their grades."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,12 @@ def prepare(task: TaskSpec | str, options: DatasetOptions = CANONICAL) -> Datase
     return Dataset(effective, options, folder / "public", folder / "private", digest)
 
 
+def task_digest(spec: TaskSpec) -> str:
+    """SHA-256 of the files in a task's folder that decide its episodes and their grades."""
+    files = _file_digests(spec, NOT_TASK)
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
 def clear_cache() -> None:
     """Delete every prepared dataset; the next :func:`prepare` makes them anew."""
     shutil.rmtree(cache_folder() / "datasets", ignore_errors=True)
@@ -127,7 +135,7 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
     ingredients = {
         "format": FORMAT,
         "task": told,
-        "files": _file_digests(spec),
+        "files": _file_digests(spec, NOT_DATA | {spec.medals.leaderboard}),
         "options": asdict(options),
         "libraries": _versions(),
     }
@@ -139,8 +147,7 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def _file_digests(spec: TaskSpec) -> dict[str, str]:
-    skipped = NOT_DATA | {spec.medals.leaderboard}
+def _file_digests(spec: TaskSpec, skipped: frozenset[str | None]) -> dict[str, str]:
     found = {}
     for path in sorted(spec.folder.rglob("*")):
         name = path.relative_to(spec.folder).as_posix()

@@ -1,0 +1,151 @@
+"""What made an episode: everything one needs to judge its result, or to repeat it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+if TYPE_CHECKING:
+    from mle_gym.env import MLEEnv
+
+__all__ = ["pack_submission", "provenance", "result", "unpack_submission", "versions"]
+
+MAX_STORED_BYTES = 16 * 2**20
+"""A submission that is larger than this once compressed is not kept in its trajectory."""
+
+_LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn", "scipy")
+_GYMNASIUMS_OWN = frozenset({"OrderEnforcing", "PassiveEnvChecker"})
+"""Wrappers that ``gymnasium.make`` adds by itself and that change nothing."""
+
+
+def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    """What made the episode that ``env.reset`` just began, ``info`` being what it gave.
+
+    ``settings`` holds the arguments of an :class:`~mle_gym.env.MLEEnv` with every default filled
+    in. For any other environment it is None, as are the digests and ``backend``.
+    """
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "task": info.get("task"),
+        "variant": info.get("variant"),
+        **_of_the_task(env),
+        "env": _spec(env),
+        "wrappers": _wrappers(env),
+        "versions": versions(),
+        "platform": platform.platform(),
+    }
+
+
+def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    """What the environment knows of the episode when it is over, beyond its last step.
+
+    ``submission`` is :func:`pack_submission` of what was graded, or None; ``validate_calls`` and
+    ``score_calls`` count what the agent was told about submissions before.
+    """
+    ours = _unwrapped(env)
+    if ours is None or ours.played is None:
+        return {"validate_calls": None, "score_calls": None, "submission": None}
+    judge = ours.played.judge
+    return {
+        "validate_calls": judge.validate_calls_used,
+        "score_calls": judge.score_calls_used,
+        "submission": None if judge.submission is None else pack_submission(judge.submission),
+    }
+
+
+def pack_submission(content: bytes) -> dict[str, Any]:
+    """A submission as JSON: ``bytes`` (its size), ``sha256``, and ``zlib`` (base64 of the content).
+
+    ``zlib`` is None when that would be larger than :data:`MAX_STORED_BYTES`.
+    """
+    packed = zlib.compress(content)
+    return {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "zlib": base64.b64encode(packed).decode() if len(packed) <= MAX_STORED_BYTES else None,
+    }
+
+
+def unpack_submission(packed: Mapping[str, Any]) -> bytes:
+    """The content that :func:`pack_submission` packed.
+
+    Raises:
+        ValueError: it is not that content; says what was found and what expected.
+    """
+    size = packed["bytes"]
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(base64.b64decode(packed["zlib"], validate=True), size + 1)
+    except zlib.error as error:
+        raise ValueError(f"zlib: can't be decompressed: {error}") from None
+    if len(content) != size or not unpacker.eof or unpacker.unused_data:
+        raise ValueError(f"bytes: expected {size} as recorded, found other content")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != packed["sha256"]:
+        raise ValueError(f"sha256: expected {sha256} of the content, found {packed['sha256']}")
+    return content
+
+
+def versions() -> dict[str, str]:
+    """Python's and the libraries' versions in this process."""
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[library] = importlib.metadata.version(library)
+    return found
+
+
+def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    ours = _unwrapped(env)
+    if ours is None or ours.played is None:
+        return {"digest": None, "task_digest": None, "backend": None, "settings": None}
+    from mle_gym.sandbox import get_backend
+    from mle_gym.tasks.dataset import task_digest
+
+    played = ours.played
+    settings = dataclasses.asdict(played.settings)
+    python = settings["sandbox_python"]
+    return {
+        "digest": played.dataset.digest,
+        "task_digest": task_digest(ours.task),
+        "backend": get_backend(played.settings.sandbox).name,
+        "settings": settings | {"sandbox_python": None if python is None else str(python)},
+    }
+
+
+def _unwrapped(env: gym.Env[Any, Any]) -> MLEEnv | None:
+    """Our environment below the wrappers, if it is one of ours."""
+    from mle_gym.env import MLEEnv
+
+    return env.unwrapped if isinstance(env.unwrapped, MLEEnv) else None
+
+
+def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
+    """The environment's spec as JSON, or None when it has none or holds what JSON can't."""
+    if env.spec is None:
+        return None
+    try:
+        spec: dict[str, Any] = json.loads(env.spec.to_json())
+    except (TypeError, ValueError):
+        return None
+    return spec
+
+
+def _wrappers(env: gym.Env[Any, Any]) -> list[str]:
+    """The names of the wrappers that somebody put around it, outermost first."""
+    names = []
+    while isinstance(env, gym.Wrapper):
+        names.append(type(env).__name__)
+        env = env.env
+    return [name for name in names if name not in _GYMNASIUMS_OWN]

@@ -1,0 +1,186 @@
+"""The score once more: the same data, the stored submission, today's grader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import MleGymError, TaskError
+from mle_gym.provenance import unpack_submission, versions
+from mle_gym.rewards import REWARDS, Progress, load_reward
+from mle_gym.verification.findings import Finding
+from mle_gym.verification.record import of_a_task
+
+if TYPE_CHECKING:
+    from mle_gym.grading.results import Grade
+    from mle_gym.tasks.dataset import Dataset
+    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.trajectory import Trajectory
+
+__all__ = ["check_score"]
+
+TOLERANCE = 1e-9
+"""Relative. The last digits of a sum depend on the processor."""
+_MADE_BY = frozenset({"dataset", "versions"})
+"""Fields of a grade that say what made it; they are compared apart."""
+
+
+def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Finding]:
+    """Grade the stored submission again and compare; header and footer must have been checked.
+
+    Args:
+        trajectory: A complete one.
+        task: Name or folder of the task, for one that this process does not know by its id.
+    """
+    header, footer = trajectory.header, trajectory.footer or {}
+    recorded = footer["grade"]
+    if not of_a_task(trajectory):
+        reason = "this is not an episode of a task, so nothing was graded"
+        yield from (Finding(check, "undecided", reason) for check in ("submission", "score"))
+        return
+    if recorded is None:
+        yield Finding("submission", "passed", "the episode was not graded")
+        yield Finding("score", "passed", "the record claims no score")
+        yield _check_reward(trajectory, None)
+        return
+    content, finding = _stored(header, footer, recorded)
+    yield finding
+    if finding.status != "passed":
+        yield Finding("score", "undecided", "there is no submission to grade again")
+        return
+    try:
+        spec = _find(header, task)
+        dataset = _prepare(spec, header)
+        again = _grade(dataset, content)
+    except MleGymError as error:
+        yield Finding("score", "undecided", f"it can't be graded here: {error}")
+        return
+    changes = list(_changes(header, spec))
+    yield _compare_dataset(header, dataset, changes)
+    score = _compare_grade(recorded, again, changes)
+    yield score
+    if score.status == "undecided":
+        yield Finding("reward", "undecided", "it depends on the score")
+    else:
+        yield _check_reward(trajectory, again)
+
+
+def _stored(
+    header: Mapping[str, Any], footer: Mapping[str, Any], grade: Mapping[str, Any]
+) -> tuple[bytes | None, Finding]:
+    """The stored submission, and whether it is the one that was graded."""
+    if header["format"] == 1:
+        return None, Finding("submission", "undecided", "a file of format 1 does not hold it")
+    packed = footer["submission"]
+    if packed is None:
+        if grade.get("sha256") == "":
+            return None, Finding("submission", "passed", "there was none")
+        found = f"grade.sha256: expected '' without a submission, found {grade.get('sha256')!r}"
+        return None, Finding("submission", "failed", found)
+    if packed["sha256"] != grade.get("sha256"):
+        found = f"expected {grade.get('sha256')!r} of the grade, found {packed['sha256']!r}"
+        return None, Finding("submission", "failed", f"submission.sha256: {found}")
+    if packed.get("zlib") is None:
+        return None, Finding("submission", "undecided", "it was too large to be kept")
+    try:
+        content = unpack_submission(packed)
+    except (ValueError, TypeError, MemoryError) as error:
+        return None, Finding("submission", "failed", f"submission.{error}")
+    return content, Finding("submission", "passed", f"{len(content):,} bytes, as graded")
+
+
+def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec:
+    """The task: by its id from the catalog alone, since a folder may hold code.
+
+    Raises:
+        TaskError: no such task, or another one was named.
+    """
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    name = header["task"]
+    if task is None and name not in task_folders():
+        raise TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
+    spec = load_task(name if task is None else task)
+    if spec.id != name:
+        raise TaskError(f"the record is of {name!r}, not of {spec.id!r}")
+    return spec
+
+
+def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
+    from mle_gym.tasks.dataset import DatasetOptions, prepare
+
+    settings = header["settings"]
+    options = DatasetOptions(header["variant"], settings["train_rows"], settings["obfuscate"])
+    return prepare(spec, options)
+
+
+def _grade(dataset: Dataset, content: bytes | None) -> Grade:
+    from mle_gym.grading.grader import Grader
+
+    return Grader(dataset).grade(content)
+
+
+def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
+    """What is not as it was when the episode was played."""
+    from mle_gym.tasks.dataset import task_digest
+
+    if header["task_digest"] != task_digest(spec):
+        yield "the task's files have changed"
+    now = versions()
+    for name, version in header["versions"].items():
+        if name != "python" and now.get(name) != version:
+            yield f"{name} was {version} and is {now.get(name, 'missing')}"
+
+
+def _compare_dataset(header: Mapping[str, Any], dataset: Dataset, changes: list[str]) -> Finding:
+    if dataset.digest == header["digest"]:
+        return Finding("dataset", "passed", f"variant {header['variant']}, {dataset.digest[:12]}…")
+    found = f"digest: expected {dataset.digest}, found {header['digest']}"
+    if changes:
+        return Finding("dataset", "undecided", f"{found}; {'; '.join(changes)}")
+    return Finding("dataset", "failed", f"{found}, though task and libraries are the same")
+
+
+def _compare_grade(recorded: Mapping[str, Any], again: Grade, changes: list[str]) -> Finding:
+    expected = again.to_dict() | {"rank": again.rank or 0}
+    wrong = [
+        f"grade.{name}: expected {expected.get(name)!r}, found {recorded.get(name)!r}"
+        for name in dict.fromkeys((*expected, *recorded))
+        if name not in _MADE_BY and not _same(expected.get(name), recorded.get(name))
+    ]
+    score = "not valid" if again.score is None else f"{again.score:.6g}"
+    since = f" ({'; '.join(changes)})" if changes else ""
+    if not wrong:
+        return Finding("score", "passed", f"graded again: {score}{since}")
+    return Finding("score", "undecided" if changes else "failed", "; ".join(wrong) + since)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, but for the last digits of numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, float) and type(other) in (int, float):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
+    """Whether the rewards sum to what that grade pays."""
+    header = trajectory.header
+    if header["format"] == 1 or header["wrappers"]:
+        by = "a wrapper may have changed it" if header["format"] > 1 else "not in format 1"
+        return Finding("reward", "undecided", f"it can't be computed: {by}")
+    name = header["settings"]["reward"]
+    if name not in REWARDS:
+        return Finding("reward", "undecided", f"{name!r} would run code of the file's choice")
+    if name == "milestones" and (grade is None or not grade.valid):
+        return Finding("reward", "undecided", "partial credit depends on files that are gone")
+    if name == "milestones" and (header["options"] or {}).get("snapshot") is not None:
+        return Finding("reward", "undecided", "the episode continued one that was paid before")
+    expected = load_reward(name)(Progress(grade=grade))
+    found = trajectory.episode_return
+    if math.isclose(expected, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+        return Finding("reward", "passed", f"{name}: {found:.6g}")
+    return Finding("reward", "failed", f"expected a sum of {expected!r} ({name}), found {found!r}")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+
+@pytest.fixture
+def record(command: Command, coins: Path) -> Path:
+    """The record of an episode, which the solution won."""
+    assert command("run", coins, "--agent", "solution", "--out", "won.jsonl").code == 0
+    return Path("won.jsonl")
+
+
+def test_verify_confirms_an_honest_record(command: Command, record: Path) -> None:
+    result = command("verify", record)
+    assert result.code == 0
+    assert "confirmed  won.jsonl" in result.out
+    assert "graded again: 1" in result.out
+    assert json.loads(record.read_bytes().splitlines()[-1])["hash"] in result.out
+
+
+def test_verify_refutes_an_edited_record_and_says_where(command: Command, record: Path) -> None:
+    edited = Path("edited.jsonl")
+    edited.write_text(record.read_text().replace('"steps_left": 1', '"steps_left": 2'))
+    result = command("verify", record, edited, "--json")
+    assert result.code == 1
+    assert [each["verdict"] for each in result.json] == ["confirmed", "refuted"]
+    failed = [each for each in result.json[1]["findings"] if each["status"] == "failed"]
+    assert {each["check"] for each in failed} == {"chain", "steps"}
+    assert failed[0]["detail"].startswith("line 3 (step 2): hash: expected")
+    assert failed[1]["detail"] == "step 2: observation.steps_left: expected 1, found 2"
+
+
+def test_an_unknown_task_exits_with_3_and_can_be_named(
+    command: Command, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mle_gym.tasks import catalog
+
+    monkeypatch.setattr(catalog, "_registered", {})
+    result = command("verify", record)
+    assert result.code == 3
+    assert "no task 'coins' is known here" in result.out
+    assert command("verify", record, "--task", "./coins").code == 0
+
+
+def test_a_key_file_signs_and_verifies(
+    command: Command, coins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("key").write_text("correct horse battery\n")
+    words = ["run", coins, "--agent", "solution", "--key-file", "key", "--out", "signed.jsonl"]
+    assert command(*words).code == 0
+    assert command("verify", "signed.jsonl").code == 3
+    monkeypatch.setenv("MLE_GYM_KEY_FILE", "key")
+    result = command("verify", "signed.jsonl")
+    assert result.code == 0
+    assert "signed with this key" in result.out
+    Path("key").write_text("short")
+    result = command("verify", "signed.jsonl")
+    assert (result.code, result.err) == (
+        2, "error: --key-file: key: a key needs 16 bytes or more, this one has 5\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [None, "", "junk\n"])
+def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str | None) -> None:
+    if content is not None:
+        Path("x.jsonl").write_text(content)
+    result = command("verify", "x.jsonl")
+    assert result.code == 2
+    assert result.err.startswith("error: ")
