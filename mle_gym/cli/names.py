@@ -61,15 +61,22 @@ def assignments(words: list[str], option: str) -> dict[str, Any]:
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """The bytes of a file, at most one more than ``most``; ``-`` is standard input.
+    """The bytes of a regular file, at most one more than ``most``; ``-`` is standard input.
 
     Raises:
         OSError: The file can't be read.
+        Unusable: It is a folder, a pipe or a device, which might never end.
     """
+    from mle_gym.grading.files import NotAFile, read_regular
+
     if str(path) == "-":
         return typer.get_binary_stream("stdin").read(most + 1)
-    with path.open("rb") as file:
-        return file.read(most + 1)
+    try:
+        return read_regular(path, most)
+    except NotAFile:
+        raise Unusable(
+            f"{path} is not a regular file; what a program writes can be graded with -"
+        ) from None
 
 
 def read_key(path: Path | None) -> bytes | None:

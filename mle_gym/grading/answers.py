@@ -13,6 +13,7 @@ import numpy as np
 
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.columns import Values
+from mle_gym.grading.files import read_regular
 from mle_gym.grading.reader import check_bytes, read_header
 from mle_gym.grading.submission import id_index, read_values
 
@@ -68,7 +69,7 @@ def load_answers(path: Path, spec: SubmissionSpec) -> Answers:
 
 @lru_cache(maxsize=32)
 def _load(file: _File) -> Answers:
-    return parse_answers(file.path.read_bytes(), file.spec, os.fspath(file.path))
+    return parse_answers(read_regular(file.path), file.spec, os.fspath(file.path))
 
 
 def parse_answers(content: bytes, spec: SubmissionSpec, name: str) -> Answers:

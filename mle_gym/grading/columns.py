@@ -2,18 +2,19 @@
 
 ``int``
     Whole numbers within 64 bits. ``1.0`` and ``1e3`` are whole numbers too, since pandas writes
-    them so; ``3.7``, ``True`` and ``False`` are not.
+    them so; ``3.7``, ``True`` and ``False`` are not. What is written decides, not what a float
+    makes of it: ``0.99999999999999999`` is no 1.
 ``float``
-    Finite decimal numbers.
+    Decimal numbers that a 64-bit float can hold, rounded to the nearest.
 ``probability``
     Numbers from 0 to 1. Values outside by up to 1e-9 are rounding errors and are clipped.
 ``str``
-    Any text, the empty one included, up to 100,000 characters. ``NA``, ``null`` and ``nan`` are
-    words, leading zeros and spaces stay.
+    Any text, the empty one included. ``NA``, ``null`` and ``nan`` are words, leading zeros and
+    spaces stay.
 
-Numbers are plain ASCII decimals, with spaces around them or without: no ``1_000``, no ``0x10``, no
-``1,5``. The common case takes a few vectorised passes; the search for the rows to name in an error
-message starts only when one of them fails.
+No value has more than 100,000 characters. Numbers are plain ASCII decimals, with spaces around
+them or without: no ``1_000``, no ``0x10``, no ``1,5``. The common case takes a few vectorised
+passes; the search for the rows to name in an error message starts only when one of them fails.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,15 +42,15 @@ Where = Callable[[int], str]
 """Names a row by its position in the file, for messages."""
 
 LONGEST_VALUE = 100_000
-"""Characters of one text value."""
+"""Characters of one value, text or not."""
 PROBABILITY_SLACK = 1e-9
 """How far outside [0, 1] a probability may be by rounding."""
-EXACT = 2**53
-"""Up to here every integer is a float of its own."""
 SHOWN = 3
 """Examples in one message."""
 
-NUMERAL = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
+# Possessive: a long value that is nearly a number would otherwise be tried at every length.
+NUMERAL = re.compile(r" *+[+-]?(\d++(\.\d*+)?|\.\d++)([eE][+-]?\d++)? *+", re.ASCII)
+ZERO = re.compile(r"[^1-9]*+([eE]|\Z)")
 NUMERAL_BYTES = b"0123456789+-.eE, "
 MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "nil", "nat", "<na>", "?"}
 
@@ -60,13 +62,19 @@ def convert(name: str, column: Column, cells: Sequence[str], where: Where) -> Va
         SubmissionError: ``missing_value``, ``infinite_value``, ``wrong_type``, ``out_of_range``
             (beyond 64 bits) or ``value_too_long``.
     """
+    if max(map(len, cells)) > LONGEST_VALUE:
+        rows = [row for row, cell in enumerate(cells) if len(cell) > LONGEST_VALUE]
+        wanted = f"at most {LONGEST_VALUE:,} characters"
+        raise offence("value_too_long", name, cells, rows, where, wanted)
     if column.type == "str":
-        return _texts(name, cells, where)
-    values = _numbers(cells, whole=column.type == "int")
-    if values is None:
+        values = np.empty(len(cells), dtype=object)
+        values[:] = cells
+        return values
+    numbers = _numbers(cells, whole=column.type == "int")
+    if numbers is None:
         _explain(name, column, cells, where)
-        values = np.array([_whole(cell) for cell in cells], dtype=np.int64)
-    return values
+        numbers = np.array([_whole(cell) for cell in cells], dtype=np.int64)
+    return numbers
 
 
 def check_values(name: str, column: Column, values: Values, where: Where) -> Values:
@@ -81,18 +89,27 @@ def check_values(name: str, column: Column, values: Values, where: Where) -> Val
             raise offence("value_not_allowed", name, values, wrong, where, expected(column))
     if column.type == "str":
         return values
-    low, high, slack = column.min, column.max, 0.0
-    if column.type == "probability":
-        low, high, slack = 0.0, 1.0, PROBABILITY_SLACK
+    low, high = _bounds(column)
     outside = np.zeros(len(values), dtype=bool)
     if low is not None:
-        outside |= values < low - slack
+        outside |= values < low
     if high is not None:
-        outside |= values > high + slack
+        outside |= values > high
     if outside.any():
         wrong = np.flatnonzero(outside)
         raise offence("out_of_range", name, values, wrong, where, expected(column))
     return np.clip(values, 0.0, 1.0) if column.type == "probability" else values
+
+
+def _bounds(column: Column) -> tuple[float | None, float | None]:
+    """The least and the greatest value allowed, whole for integers: floats round beyond 2**53."""
+    low, high = column.min, column.max
+    if column.type == "probability":
+        return -PROBABILITY_SLACK, 1 + PROBABILITY_SLACK
+    if column.type == "int":
+        low = None if low is None else math.ceil(low)
+        high = None if high is None else math.floor(high)
+    return low, high
 
 
 def expected(column: Column) -> str:
@@ -104,12 +121,17 @@ def expected(column: Column) -> str:
     if column.type == "probability":
         return "a probability from 0 to 1"
     kind = {"int": "a whole number", "float": "a number", "str": "text"}[column.type]
-    low, high = column.min, column.max
+    low, high = (None if end is None else _plain(end) for end in (column.min, column.max))
     if low is not None and high is not None:
-        return f"{kind} from {low:g} to {high:g}"
+        return f"{kind} from {low} to {high}"
     if low is not None:
-        return f"{kind} of at least {low:g}"
-    return f"{kind} of at most {high:g}" if high is not None else kind
+        return f"{kind} of at least {low}"
+    return f"{kind} of at most {high}" if high is not None else kind
+
+
+def _plain(number: float) -> str:
+    """All digits of a number, and no point where it is whole."""
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e16 else repr(number)
 
 
 def offence(
@@ -133,16 +155,6 @@ def _not_among(allowed: Sequence[object], values: Values) -> npt.NDArray[np.int6
     if not strange:
         return np.empty(0, dtype=np.int64)
     return np.array([row for row, value in enumerate(values) if value in strange], dtype=np.int64)
-
-
-def _texts(name: str, cells: Sequence[str], where: Where) -> Values:
-    if max(map(len, cells)) > LONGEST_VALUE:
-        rows = [row for row, cell in enumerate(cells) if len(cell) > LONGEST_VALUE]
-        wanted = f"at most {LONGEST_VALUE:,} characters"
-        raise offence("value_too_long", name, cells, rows, where, wanted)
-    values = np.empty(len(cells), dtype=object)
-    values[:] = cells
-    return values
 
 
 def _numbers(cells: Sequence[str], *, whole: bool) -> Values | None:
@@ -181,18 +193,25 @@ def _defect(cell: str, column: Column) -> str | None:
         return "infinite_value"
     if not NUMERAL.fullmatch(cell):
         return "wrong_type"
-    if column.type != "int":
-        return "infinite_value" if math.isinf(float(cell)) else None
-    whole = _whole(cell)
-    if whole is None and not float(cell).is_integer():
-        return "infinite_value" if math.isinf(float(cell)) else "wrong_type"
-    return None if whole is not None and -(2**63) <= whole < 2**63 else "out_of_range"
+    number = float(cell)
+    if math.isinf(number):
+        return "infinite_value"
+    if column.type != "int" or _whole(cell) is not None:
+        return None
+    return "out_of_range" if abs(number) >= 2**63 else "wrong_type"
 
 
 def _whole(cell: str) -> int | None:
-    """The integer that a numeral stands for, None if it stands for none."""
-    try:
-        return int(cell)
-    except ValueError:  # a point, an exponent, or more digits than Python converts
-        number = float(cell)
-    return int(number) if number.is_integer() and abs(number) <= EXACT else None
+    """The 64-bit integer that a numeral stands for, None if it stands for none.
+
+    Floats only bound the size here, so that the exact value is cheap: 9007199254740993.0 is not
+    the 9007199254740992 that a float takes it for, nor 1e-400 a zero.
+    """
+    number = float(cell)
+    if abs(number) > 2**63:
+        return None
+    if number == 0:
+        return 0 if ZERO.match(cell) else None
+    exact = Decimal(cell.strip(" "))
+    whole = int(exact)
+    return whole if whole == exact and -(2**63) <= whole < 2**63 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.answers import Answers, load_answers, parse_answers
 from mle_gym.grading.columns import Values
+from mle_gym.grading.files import NotAFile, read_regular
 from mle_gym.grading.leaderboard import (
     Thresholds,
     above_median,
@@ -229,14 +229,14 @@ def _content(submission: bytes | str | Path | pd.DataFrame, max_bytes: int) -> b
         return _table_bytes(submission)
     path = Path(submission)
     try:
-        if stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            with path.open("rb") as file:
-                return file.read(max_bytes + 1)
+        return read_regular(path, max_bytes)
+    except NotAFile:
+        raise SubmissionError("not_a_file", f"{show(path)} is not a regular file") from None
     except FileNotFoundError:
         raise SubmissionError("missing_submission", f"there is no file {show(path)}") from None
-    except (OSError, ValueError):
-        raise SubmissionError("unreadable", f"{show(path)} can't be read") from None
-    raise SubmissionError("not_a_file", f"{show(path)} is not a regular file")
+    except OSError as error:
+        reason = f"{show(path)} can't be read: {error.strerror}"
+        raise SubmissionError("unreadable", reason) from None
 
 
 def _table_bytes(table: pd.DataFrame) -> bytes:

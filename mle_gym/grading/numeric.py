@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mle_gym.grading.columns import EXACT, Values
+from mle_gym.grading.columns import LONGEST_VALUE, Values
 from mle_gym.grading.reader import read_header
 
 if TYPE_CHECKING:
@@ -50,16 +50,19 @@ def read_numbers(
 
 
 def _rectangular(content: bytes, start: int, width: int, rows: int | None) -> bool:
-    """Whether every line below the header has ``width`` values, and all lines are expected."""
+    """Whether each line below the header has ``width`` values of legal length, none too many."""
     lines = content.count(b"\n", start) + (not content.endswith(b"\n"))
-    if rows is not None and lines > rows:
+    if lines == 0 or (rows is not None and lines > rows):
         return False
     if content.count(b",", start) != lines * (width - 1):
         return False
     body = np.frombuffer(content, dtype=np.uint8, offset=start)
-    marks = body[(body == COMMA) | (body == NEWLINE)]
+    places = np.flatnonzero((body == COMMA) | (body == NEWLINE))
+    marks = body[places]
     if not content.endswith(b"\n"):
-        marks = np.append(marks, np.uint8(NEWLINE))
+        marks, places = np.append(marks, np.uint8(NEWLINE)), np.append(places, len(body))
+    if np.diff(places, prepend=-1).max() > LONGEST_VALUE + 1:
+        return False
     table = marks.reshape(lines, width)
     return bool((table[:, :-1] == COMMA).all() and (table[:, -1] == NEWLINE).all())
 
@@ -69,6 +72,7 @@ def _parse(
 ) -> dict[str, Values] | None:
     import pandas as pd
 
+    whole = {name: columns[name].type == "int" for name in header}
     # From pandas 3 on the default is exact too, and naming it is deprecated.
     precision: Literal["round_trip"] | None = "round_trip" if pd.__version__[:2] == "2." else None
     try:
@@ -77,22 +81,19 @@ def _parse(
             header=None,
             names=list(range(len(header))),
             index_col=False,
-            dtype=np.float64,
+            # Inferred, integers are exact; given the type, pandas would round 0.9999… to one.
+            dtype={at: np.float64 for at, name in enumerate(header) if not whole[name]},
+            low_memory=False,
             na_filter=False,
             skip_blank_lines=False,
             float_precision=precision,
         )
     except (ValueError, OverflowError):
         return None
-    values: dict[str, Values] = {}
-    for at, name in enumerate(header):
-        column = table[at].to_numpy()
-        whole = columns[name].type == "int"
-        if not np.isfinite(column).all() or (whole and not _whole(column)):
+    values = {name: table[at].to_numpy() for at, name in enumerate(header)}
+    for name, column in values.items():
+        if column.dtype != (np.int64 if whole[name] else np.float64):
             return None
-        values[name] = column.astype(np.int64) if whole else column
+        if not whole[name] and not np.isfinite(column).all():
+            return None
     return values
-
-
-def _whole(column: Values) -> bool:
-    return bool((np.abs(column) < EXACT).all() and (column == np.floor(column)).all())

@@ -1,7 +1,7 @@
 """From the bytes of an untrusted CSV file to columns of text, in bounded time and memory.
 
-UTF-8 with or without a byte order mark, commas, double quotes, any line ends; blank lines are
-skipped. Nothing is inferred: no compression, no types, no missing values.
+UTF-8 with or without a byte order mark, commas, double quotes, any line ends; blank lines, up to a
+million, are skipped. Nothing is inferred: no compression, no types, no missing values.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ MOST_COMMAS = 2_000_000
 """Commas of one row, those inside quotes included; bounds what one row can cost."""
 MOST_COUNTED = 1_000_000
 """Rows beyond the expected ones that are counted for the error message."""
+MOST_BLANK = 1_000_000
+"""Blank lines, which would otherwise cost more time than the rows."""
 
 MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -59,7 +61,7 @@ def check_bytes(content: bytes, max_bytes: int) -> None:
     """
     if len(content) > max_bytes:
         raise SubmissionError(
-            "too_large", f"the file has {len(content):,} bytes, expected at most {max_bytes:,}"
+            "too_large", f"the file is larger than the {max_bytes:,} bytes that are allowed"
         )
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise SubmissionError("empty_file", "the file is empty, expected a header and rows")
@@ -139,11 +141,19 @@ def _records(content: bytes) -> Iterator[list[str]]:
     counter = _Commas()
     suspicious = content.count(b",") > MOST_COMMAS
     reader = csv.reader(counter.lines(text) if suspicious else text, strict=True)
+    blank = 0
     try:
         for record in reader:
             counter.found = 0
             if record:
                 yield record
+                continue
+            blank += 1
+            if blank > MOST_BLANK:
+                raise SubmissionError(
+                    "too_many_blank_lines",
+                    f"line {reader.line_num:,}: found over {MOST_BLANK:,} blank lines",
+                )
     except csv.Error as error:
         raise _csv_error(error, reader.line_num) from None
 
@@ -180,5 +190,6 @@ def _csv_error(error: csv.Error, line: int) -> SubmissionError:
 
 
 def _line(content: bytes, offset: int) -> str:
-    number = content.count(b"\n", 0, offset) + 1
-    return f"{number:,}"
+    """The line of a byte, by any of the three line ends."""
+    feeds, returns, pairs = (content.count(end, 0, offset) for end in (b"\n", b"\r", b"\r\n"))
+    return f"{feeds + returns - pairs + 1:,}"

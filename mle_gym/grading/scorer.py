@@ -14,6 +14,8 @@ import numpy as np
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.columns import Values
 from mle_gym.grading.metrics import Metric, get_metric
+from mle_gym.grading.metrics.base import Misfit
+from mle_gym.grading.reader import show
 from mle_gym.grading.submission import build_table
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class MetricScorer:
     params: dict[str, Any]
     columns: list[str]
     """The predicted ones."""
+    id: str
+    """The column that names the row."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -70,7 +74,17 @@ class MetricScorer:
     def check(self, submission: Table) -> None:
         """Run the metric's own check of predictions."""
         predicted = self.metric.array([submission[name] for name in self.columns])
-        self.metric.check(predicted, **self.params)
+        try:
+            self.metric.check(predicted, **self.params)
+        except Misfit as error:
+            where = ""
+            if error.row is not None:  # the file's order is lost, so the id has to name the row
+                where = f" in the row with {self.id} {show(submission[self.id][error.row])}"
+            raise SubmissionError(
+                error.code,
+                f"column {self.columns[error.column]!r}: found {error.found}{where}; "
+                f"expected {error.expected}",
+            ) from None
 
     def score(self, submission: Table, answers: Table, rows: Values) -> float:
         """Apply the metric to the predicted columns."""
@@ -156,7 +170,8 @@ def load_scorer(task: TaskSpec) -> Scorer:
         function = _load_function(path, path.stat().st_mtime_ns)
         return CustomScorer(function, path, task.grade.higher_is_better)
     columns = list(task.submission.predicted)
-    return MetricScorer(get_metric(task.grade.metric), dict(task.grade.params), columns)
+    metric, params = get_metric(task.grade.metric), dict(task.grade.params)
+    return MetricScorer(metric, params, columns, task.submission.id)
 
 
 @lru_cache(maxsize=64)

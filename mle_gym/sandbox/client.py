@@ -244,12 +244,12 @@ class RunnerSandbox:
         """Answer a request; returns the seconds it took, which the command isn't charged for."""
         started = time.monotonic()
         tool, path = header.get("tool"), header.get("path")
-        if header["op"] != "request" or tool not in ("validate", "score", "submit"):
+        if tool not in ("validate", "score", "submit") or not isinstance(path, str):
             raise self._crash(f"it sent an unknown frame {str(header)[:200]}")
         if on_request is None:
             reply = Reply(1, f"{tool} is not available here\n")
         else:
-            reply = on_request(Request(tool, str(path), content))
+            reply = on_request(Request(tool, path, content))
         answer = {"op": "reply", "exit_code": reply.exit_code, "end": reply.end_command}
         self._send(answer, reply.output.encode("utf-8", "replace"), deadline + 60)
         return time.monotonic() - started
@@ -305,4 +305,4 @@ def _number(header: dict[str, Any], key: str, ceiling: float = 1e9) -> float:
     value = header.get(key, 0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return 0.0
-    return min(float(value), ceiling)
+    return float(min(value, ceiling))

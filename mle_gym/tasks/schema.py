@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
@@ -13,6 +14,9 @@ __all__ = ["Column", "Names", "PlainValue", "SubmissionSpec", "Table"]
 
 ColumnType = Literal["int", "float", "str", "probability"]
 Value = int | float | str
+
+LARGEST = sys.float_info.max
+"""Numbers beyond are infinite, or integers that no float can hold."""
 
 
 def _value(value: object) -> Value:
@@ -67,18 +71,32 @@ class Column(Table):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise FieldProblem("min", f"at most max ({self.max})", self.min)
         for value in self.values or ():
-            if isinstance(value, str) != (self.type == "str"):
+            if not self._fits(value):
                 raise FieldProblem("values", f"values of type {self.type!r}", value)
         self._check_sample()
         return self
 
+    def _fits(self, value: Value) -> bool:
+        """Whether a submission could hold the value, whatever else is declared."""
+        if isinstance(value, str) or self.type == "str":
+            return isinstance(value, str) and self.type == "str"
+        if self.type == "int":
+            return isinstance(value, int) and -(2**63) <= value < 2**63
+        return 0 <= value <= 1 if self.type == "probability" else abs(value) <= LARGEST
+
     def _check_sample(self) -> None:
         if self.sample is None:
             return
-        if isinstance(self.sample, str) != (self.type == "str"):
+        if not self._fits(self.sample):
             raise FieldProblem("sample", f"a value of type {self.type!r}", self.sample)
         if self.values is not None and self.sample not in self.values:
             raise FieldProblem("sample", f"one of values {list(self.values)}", self.sample)
+        if isinstance(self.sample, str):
+            return
+        if (self.min is not None and self.sample < self.min) or (
+            self.max is not None and self.sample > self.max
+        ):
+            raise FieldProblem("sample", "a value within min and max", self.sample)
 
 
 def _type_of(values: object) -> str:

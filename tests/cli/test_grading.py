@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_another_answers_file_is_used(command: Command, coins: Path, perfect: Pa
     assert result.json["score"] == 0.0
 
 
-@pytest.mark.parametrize("words", [["nowhere.csv"], ["."], ["-", "--answers", "nowhere.csv"]])
+@pytest.mark.parametrize("words", [["nowhere.csv"], ["-", "--answers", "nowhere.csv"]])
 def test_a_file_that_is_not_there_is_a_usage_error(
     command: Command, coins: Path, words: list[str]
 ) -> None:
@@ -70,4 +71,17 @@ def test_a_file_that_is_not_there_is_a_usage_error(
 def test_an_endless_file_is_not_read_to_its_end(command: Command, coins: Path) -> None:
     file = coins / "task.toml"
     file.write_text(file.read_text().replace("[submission]", "[submission]\nmax_bytes = 1000"))
-    assert command("grade", coins, "/dev/zero", "--json").json["error_code"] == "too_large"
+    with Path("sparse.csv").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    assert command("grade", coins, "sparse.csv", "--json").json["error_code"] == "too_large"
+
+
+@pytest.mark.parametrize("name", ["grade", "validate"])
+def test_what_is_not_a_regular_file_is_not_opened(command: Command, coins: Path, name: str) -> None:
+    os.mkfifo("pipe")  # nobody writes to it, so that to open it would never end
+    Path("link").symlink_to("pipe")
+    for path in (".", "pipe", "link", "/dev/zero"):
+        result = command(name, coins, path)
+        assert result.code == 2
+        assert result.err.startswith(f"error: {path} is not a regular file;")
+    assert command("grade", coins, "-", "--answers", "pipe", stdin=b"").code == 2

@@ -58,7 +58,7 @@ DEFECTS: list[tuple[str, SubmissionSpec, bytes, str, str]] = [
     ("blank", LABEL, b" \r\n\n", "empty_file", "the file is empty"),
     ("only a BOM", LABEL, b"\xef\xbb\xbf", "empty_file", "the file is empty"),
     ("too large", spec(y="int", max_bytes=10), b"id,y\n10,1\n11,1\n", "too_large",
-     r"15 bytes, expected at most 10"),
+     "larger than the 10 bytes"),
     ("gzip", LABEL, gzip.compress(rows("1", "0", "1")), "not_csv", "looks like gzip"),
     ("zip", LABEL, zipped(), "not_csv", "looks like a zip archive"),
     ("parquet", LABEL, b"PAR1\x15\x04\x15PAR1", "not_csv", "looks like Parquet"),

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError, TaskError
+from mle_gym.grading.reader import show
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REQUIRED", "Array", "Metric", "MetricKind", "Param", "nearest"]
+__all__ = ["REQUIRED", "Array", "Metric", "MetricKind", "Misfit", "Param", "nearest", "refuse"]
 
 Array = npt.NDArray[Any]
 """A column (rows,) or a table (rows, columns): int64 and float64 numbers, or objects for text."""
@@ -36,6 +37,25 @@ ACCEPTED: Mapping[MetricKind, frozenset[str]] = {
 
 REQUIRED: Any = object()
 """Default of a parameter that has none: the task must give it."""
+
+
+class Misfit(SubmissionError):
+    """A prediction that a metric can't score, and where it stands.
+
+    Args:
+        code: As of every :class:`~mle_gym.errors.SubmissionError`.
+        found: What was found, as it is shown.
+        expected: What would have been right.
+        row: Its position in the array that was checked; None if no row is to blame alone.
+        column: Its column there, where there are several.
+    """
+
+    def __init__(
+        self, code: str, found: str, expected: str, row: int | None = None, column: int = 0
+    ) -> None:
+        where = "" if row is None else f" in row {row + 1:,}"
+        super().__init__(code, f"found {found}{where}; expected {expected}")
+        self.found, self.expected, self.row, self.column = found, expected, row, column
 
 
 @dataclass(frozen=True)
@@ -72,7 +92,7 @@ class Metric:
     """Fewest and most columns predicted. With at most one, the function gets 1-d arrays."""
     params: Mapping[str, Param] = field(default_factory=dict)
     check_predicted: Callable[..., None] | None = None
-    """Raises SubmissionError for predictions that this metric can't score."""
+    """Raises :class:`Misfit` for predictions that this metric can't score."""
 
     @property
     def description(self) -> str:
@@ -131,7 +151,7 @@ class Metric:
         """Look for what this metric can't score, without the answers and without scikit-learn.
 
         Raises:
-            SubmissionError: For instance a malformed mask.
+            Misfit: For instance a malformed mask.
         """
         if self.check_predicted is not None:
             self.check_predicted(predicted, **self.complete(params))
@@ -183,6 +203,15 @@ class Metric:
                 f"found {value!r}"
             )
         return value
+
+
+def refuse(wrong: Array, predicted: Array, code: str, expected: str) -> None:
+    """Raise :class:`Misfit` for the first of the predictions that are wrong, if any is."""
+    places = np.argwhere(wrong.reshape(len(wrong), -1))
+    if len(places):
+        row, column = map(int, places[0])
+        found = show(predicted.reshape(len(predicted), -1)[row, column])
+        raise Misfit(code, found, expected, row, column)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.metrics.base import Array, Metric, Param
+from mle_gym.grading.metrics.base import Array, Metric, Misfit, Param, refuse
 
 __all__ = ["LABEL_METRICS"]
 
@@ -201,29 +201,20 @@ def _quiet(truth: Array, predicted: Array) -> tuple[Array, Array, Array | None]:
 def _few_labels(predicted: Array, **_: Any) -> None:
     found = len(np.unique(predicted))
     if found > MOST_LABELS:
-        raise SubmissionError(
-            "too_many_labels", f"found {found:,} distinct labels, expected at most {MOST_LABELS:,}"
-        )
+        raise Misfit("too_many_labels", f"{found:,} distinct labels", f"at most {MOST_LABELS:,}")
 
 
 def _ratings(predicted: Array, *, labels: Sequence[Label] | None, **_: Any) -> None:
     """A rating outside ``labels``, or far from all others, has no place on the scale."""
     if labels is not None:
         strange = ~np.isin(predicted, _known(labels, predicted))
-        if strange.any():
-            found = str(predicted[strange][0])[:50]
-            raise SubmissionError(
-                "value_not_allowed", f"found the label {found!r}, expected one of {list(labels)}"
-            )
+        refuse(strange, predicted, "value_not_allowed", f"one of {list(labels)}")
         return
     if predicted.dtype.kind not in "iu":
         raise TaskError("metric kappa: labels that are text need the parameter 'labels', in order")
     if int(predicted.max()) - int(predicted.min()) > MOST_LABELS:
-        raise SubmissionError(
-            "out_of_range",
-            f"found ratings from {predicted.min()} to {predicted.max()}, expected ratings at most "
-            f"{MOST_LABELS:,} apart",
-        )
+        found = f"ratings from {predicted.min()} to {predicted.max()}"
+        raise Misfit("out_of_range", found, f"ratings at most {MOST_LABELS:,} apart")
 
 
 def _rating_span(truth: Array, predicted: Array) -> tuple[int, int]:

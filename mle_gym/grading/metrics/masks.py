@@ -9,12 +9,14 @@ drawn, so a run of 10^14 pixels costs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.metrics.base import Array, Metric, Param
+from mle_gym.errors import TaskError
+from mle_gym.grading.metrics.base import Array, Metric, Misfit, Param
+from mle_gym.grading.reader import show
 
 __all__ = ["MASK_METRICS"]
 
@@ -53,45 +55,42 @@ def _mean_over_rows(
     return float(scores.mean())
 
 
-def _runs(cell: str, pixels: int | None) -> Array:
+def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
     """The mask as an array (2, runs) of first pixels and of the pixels after the last.
 
     Raises:
-        SubmissionError: The cell is no mask.
+        Misfit: The cell, that of ``row``, is no mask.
     """
+    malformed = partial(_malformed, cell, row)
     words = cell.split()
     for word in words:
         if not (word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS):
-            raise _malformed(
-                cell, f"a whole number of at most {MOST_DIGITS} digits", repr(word[:30])
-            )
+            raise malformed(f"whole numbers of at most {MOST_DIGITS} digits", show(word))
     if len(words) % 2:
-        raise _malformed(cell, "pairs 'start length'", f"{len(words)} numbers")
+        raise malformed("pairs 'start length'", f"{len(words)} numbers")
     numbers = np.array([int(word) for word in words], dtype=np.int64)
     starts, ends = numbers[::2], numbers[::2] + numbers[1::2]
     if (numbers == 0).any():
-        raise _malformed(cell, "starts and lengths from 1 on", "0")
+        raise malformed("starts and lengths from 1 on", "0")
     early = np.flatnonzero(starts[1:] < ends[:-1])
     if len(early):
-        raise _malformed(
-            cell,
+        raise malformed(
             f"sorted runs that don't overlap, so a start from {ends[early[0]]} on",
             f"{starts[early[0] + 1]}",
         )
     if pixels is not None and len(ends) and ends[-1] > pixels + 1:
-        raise _malformed(cell, f"no pixel after {pixels}", f"{ends[-1] - 1}")
+        raise malformed(f"no pixel after {pixels}", f"{ends[-1] - 1}")
     return np.stack([starts, ends])
 
 
-def _malformed(cell: str, expected: str, found: str) -> SubmissionError:
-    shown = repr(cell[:40]) + ("…" if len(cell) > 40 else "")
-    return SubmissionError("malformed_mask", f"mask {shown}: expected {expected}, found {found}")
+def _malformed(cell: str, row: int, expected: str, found: str) -> Misfit:
+    return Misfit("malformed_mask", f"{found} in the mask {show(cell)}", expected, row)
 
 
 def _answer_runs(cell: str, pixels: int | None) -> Array:
     try:
         return _runs(cell, pixels)
-    except SubmissionError:
+    except Misfit:
         raise TaskError("the answers hold a malformed mask") from None
 
 
@@ -117,8 +116,8 @@ def _covered_before(runs: Array, pixels: Array) -> Array:
 
 
 def _check(predicted: Array, *, pixels: int | None, **_: Any) -> None:
-    for cell in predicted:
-        _runs(cell, pixels)
+    for row, cell in enumerate(predicted):
+        _runs(cell, pixels, row)
 
 
 PIXELS = Param(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.metrics.base import Array, Metric, Param
+from mle_gym.errors import TaskError
+from mle_gym.grading.metrics.base import Array, Metric, Param, refuse
 
 __all__ = ["NUMBER_METRICS"]
 
@@ -152,11 +152,7 @@ def _ranks(column: Array) -> Array:
 
 
 def _not_negative(predicted: Array) -> None:
-    wrong = predicted[predicted < 0]
-    if len(wrong):
-        raise SubmissionError(
-            "out_of_range", f"found the prediction {wrong.flat[0]}, expected no value below 0"
-        )
+    refuse(predicted < 0, predicted, "out_of_range", "no value below 0")
 
 
 def _loss(name: str, title: str, function: Callable[..., float], **more: Any) -> Metric:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.metrics.base import Array, Metric
+from mle_gym.errors import TaskError
+from mle_gym.grading.metrics.base import Array, Metric, Misfit, refuse
 
 __all__ = ["PROBABILITY_METRICS"]
 
@@ -115,22 +115,15 @@ def _one_hot(truth: Array) -> Array:
 def _in_range(predicted: Array) -> None:
     """The column's declaration usually sees to it; a task may declare it a plain number."""
     wrong = (predicted < 0) | (predicted > 1)
-    if wrong.any():
-        raise SubmissionError(
-            "out_of_range",
-            f"found the probability {predicted[wrong][0]}, expected values from 0 to 1",
-        )
+    refuse(wrong, predicted, "out_of_range", "a probability from 0 to 1")
 
 
 def _divisible(predicted: Array) -> None:
     _in_range(predicted)
     empty = np.flatnonzero(predicted.sum(axis=1) == 0)
     if predicted.shape[1] > 1 and len(empty):
-        raise SubmissionError(
-            "sum_not_one",
-            f"found probabilities that sum to 0 in {len(empty):,} of {len(predicted):,} rows, "
-            "expected a sum of 1",
-        )
+        found = "nothing but zeros"
+        raise Misfit("sum_not_one", found, "probabilities that sum to 1", int(empty[0]))
 
 
 def _metric(

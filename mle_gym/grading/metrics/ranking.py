@@ -67,11 +67,19 @@ def _mean_over_rows(
     scores = np.empty(len(truth))
     for row, (answer, guess) in enumerate(zip(truth, predicted, strict=True)):
         relevant, ranked = set(answer.split()), guess.split(maxsplit=k)[:k]
-        hits = np.array(
-            [label in relevant and label not in ranked[:i] for i, label in enumerate(ranked)]
-        )
-        scores[row] = score(hits, len(relevant)) if relevant else not ranked
+        scores[row] = score(_hits(ranked, relevant), len(relevant)) if relevant else not ranked
     return float(scores.mean())
+
+
+def _hits(ranked: list[str], relevant: set[str]) -> Array:
+    """Whether each label is relevant, and there for the first time."""
+    left = set(relevant)
+    hits = np.zeros(len(ranked), dtype=bool)
+    for rank, label in enumerate(ranked):
+        if label in left:
+            hits[rank] = True
+            left.remove(label)
+    return hits
 
 
 K = Param("an integer from 1 to 1000", lambda v: type(v) is int and 1 <= v <= 1000)

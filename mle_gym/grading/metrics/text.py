@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from mle_gym.errors import SubmissionError
-from mle_gym.grading.metrics.base import Array, Metric
+from mle_gym.grading.metrics.base import Array, Metric, Misfit
 
 __all__ = ["TEXT_METRICS"]
 
@@ -62,12 +61,10 @@ def _places(text: str, characters: set[str]) -> dict[str, int]:
 
 
 def _check(predicted: Array) -> None:
-    longest = max(map(len, predicted))
-    if longest > LONGEST_TEXT:
-        raise SubmissionError(
-            "value_too_long",
-            f"found a text of {longest:,} characters, expected at most {LONGEST_TEXT:,}",
-        )
+    row = max(range(len(predicted)), key=lambda row: len(predicted[row]))
+    if len(predicted[row]) > LONGEST_TEXT:
+        found = f"{len(predicted[row]):,} characters"
+        raise Misfit("value_too_long", found, f"at most {LONGEST_TEXT:,}", row)
 
 
 TEXT_METRICS = (

@@ -23,7 +23,7 @@ def send_frame(descriptor: int, header: Header, payload: bytes = b"") -> None:
 
 
 def receive_frame(descriptor: int) -> tuple[Header, bytes] | None:
-    """Read one frame; None when the host is gone."""
+    """Read one frame; None when the host is gone, or out of its mind."""
     prefix = _receive_exactly(descriptor, LENGTHS.size)
     if prefix is None:
         return None
@@ -34,7 +34,11 @@ def receive_frame(descriptor: int) -> tuple[Header, bytes] | None:
     payload = _receive_exactly(descriptor, payload_size)
     if header is None or payload is None:
         return None
-    return json.loads(header), payload
+    try:
+        fields = json.loads(header)
+    except (ValueError, RecursionError):
+        return None
+    return (fields, payload) if isinstance(fields, dict) else None
 
 
 def _receive_exactly(descriptor: int, size: int) -> bytes | None:
