@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.answers import Answers, load_answers, parse_answers
 from mle_gym.grading.columns import Values
 from mle_gym.grading.files import NotAFile, read_regular
-from mle_gym.grading.leaderboard import (
-    Thresholds,
-    above_median,
-    load_leaderboard,
-    medal,
-    medal_thresholds,
-    percentile,
-    rank,
-)
+from mle_gym.grading.marks import Marker
+from mle_gym.grading.parity.grader import ParityGrader, parity_rule
 from mle_gym.grading.reader import show
 from mle_gym.grading.results import Grade, Validation
 from mle_gym.grading.scorer import Table, load_scorer
@@ -32,7 +24,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Grade", "Grader", "Validation", "grade"]
+__all__ = ["Grade", "Grader", "Validation", "grade", "load_grader"]
 
 
 class Grader:
@@ -54,7 +46,7 @@ class Grader:
         self._task = dataset.task
         self._given = answers
         self._scorer = load_scorer(self._task)
-        self._board, self._thresholds = _standards(self._task)
+        self._marker = Marker.load(dataset, self._scorer.higher_is_better)
 
     def grade(self, content: bytes | None) -> Grade:
         """Grade a submission; None stands for no submission at all.
@@ -71,25 +63,12 @@ class Grader:
             score = self._score(submission, self._answers.private)
         except SubmissionError as error:
             return self.refuse(error, sha256)
-        return self._grade(
-            sha256,
-            valid=True,
-            rows=len(self._answers.ids),
-            public_score=self._public_score(submission),
-            **self._standing(score),
-        )
+        public = self._public_score(submission)
+        return self._marker.mark(score, sha256, len(self._answers.ids), public_score=public)
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
-        floor = None if self._task.reference is None else False
-        return self._grade(
-            sha256,
-            valid=False,
-            error_code=error.code,
-            error_message=error.message,
-            beats_median=None if self._thresholds.median is None else False,
-            beats_floor=floor,
-        )
+        return self._marker.refuse(error, sha256)
 
     def validate(self, content: bytes) -> Validation:
         """Check the format alone; the answers' values and scikit-learn are not touched."""
@@ -132,38 +111,6 @@ class Grader:
         except SubmissionError:
             return None
 
-    def _standing(self, score: float) -> dict[str, Any]:
-        """What a score is worth, by the names of the grade's fields."""
-        higher, grade, reference = (
-            self._scorer.higher_is_better,
-            self._task.grade,
-            self._task.reference,
-        )
-        share = (score - grade.worst) / (grade.best - grade.worst)
-        floor = None if reference is None else reference.floor
-        return {
-            "score": score,
-            "normalized": min(max(share, 0.0), 1.0),
-            "rank": rank(score, self._board, higher) if self._board else None,
-            "percentile": percentile(score, self._board, higher) if self._board else None,
-            "medal": medal(score, self._thresholds, higher),
-            "beats_median": above_median(score, self._thresholds, higher),
-            "beats_floor": None if floor is None else (score > floor if higher else score < floor),
-        }
-
-    def _grade(self, sha256: str, **values: Any) -> Grade:
-        return Grade(
-            task=self._task.id,
-            variant=self._dataset.options.variant,
-            metric=self._task.grade.metric,
-            higher_is_better=self._scorer.higher_is_better,
-            thresholds=self._thresholds.to_dict(),
-            sha256=sha256,
-            dataset=self._dataset.digest,
-            versions=dict(_versions()),
-            **values,
-        )
-
 
 def grade(
     task: str | Path | TaskSpec,
@@ -191,25 +138,43 @@ def grade(
         DatasetError: The dataset can't be prepared, or the answers are broken.
     """
     from mle_gym.tasks.catalog import load_task
-    from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 
     spec = load_task(task) if isinstance(task, (str, Path)) else task
-    if parity:
-        raise TaskError(
-            f"task {spec.id!r} has no parity grader: parity=True is for MLE-bench competitions; "
-            "leave it out for strict grading"
-        )
-    options = DatasetOptions(variant=variant)
-    if answers is None:
-        grader = Grader(prepare(spec, options))
-    else:
-        nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
-        grader = Grader(nowhere, _given_answers(answers, spec))
+    grader = load_grader(spec, answers, variant=variant, parity=parity)
     try:
         content = None if submission is None else _content(submission, spec.submission.max_bytes)
     except SubmissionError as error:
         return grader.refuse(error)
     return grader.grade(content)
+
+
+def load_grader(
+    spec: TaskSpec,
+    answers: str | Path | pd.DataFrame | None = None,
+    *,
+    variant: int = 0,
+    parity: bool = False,
+) -> Grader | ParityGrader:
+    """What grades a task's submissions; the arguments are those of :func:`grade`.
+
+    Raises:
+        TaskError: A broken task, or one without the parity grader asked for.
+        DatasetError: The dataset can't be prepared, or the answers are broken.
+    """
+    from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
+
+    if parity:
+        parity_rule(spec.id)  # before the data are prepared for nothing
+    options = DatasetOptions(variant=variant)
+    if answers is None:
+        dataset = prepare(spec, options)
+        return ParityGrader(dataset) if parity else Grader(dataset)
+    nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
+    if not parity:
+        return Grader(nowhere, _given_answers(answers, spec))
+    if not isinstance(answers, (str, Path)):
+        raise DatasetError("parity: expected answers in a file, found a table")
+    return ParityGrader(nowhere, Path(answers))
 
 
 def _given_answers(answers: str | Path | pd.DataFrame, spec: TaskSpec) -> Answers:
@@ -247,25 +212,3 @@ def _table_bytes(table: pd.DataFrame) -> bytes:
         raise SubmissionError(
             "unreadable", f"expected a table that to_csv can write, found {type(error).__name__}"
         ) from None
-
-
-def _standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
-    """The leaderboard's scores, if there is one, and the thresholds."""
-    medals = task.medals
-    if medals.leaderboard:
-        board = load_leaderboard(task.folder / medals.leaderboard)
-        return board, medal_thresholds(board, task.grade.higher_is_better)
-    return (), Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
-
-
-@lru_cache(maxsize=1)
-def _versions() -> dict[str, str]:
-    names = {"mle_gym": "mle-gym", "scikit-learn": "scikit-learn", "numpy": "numpy"}
-    return {name: _version(package) for name, package in {**names, "pandas": "pandas"}.items()}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "unknown"

@@ -12,6 +12,9 @@ from mle_gym.grading.leaderboard import Medal
 
 __all__ = ["Grade", "Validation"]
 
+LATER = frozenset({"grader", "score_ci"})
+"""Fields that grades of older versions don't have."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -66,6 +69,10 @@ class Grade:
     """The dataset's digest; empty if answers were handed in."""
     versions: dict[str, str] = field(default_factory=dict)
     """Of what made this grade: ``mle_gym``, ``scikit-learn``, ``numpy``, ``pandas``."""
+    grader: str = "strict"
+    """``"strict"``, or ``"parity"`` for grading as MLE-bench grades."""
+    score_ci: tuple[float, float] | None = None
+    """A 95% interval of the score over resampled test rows; None unless asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, safe for JSON: no NaN, no infinity."""
@@ -73,6 +80,8 @@ class Grade:
         for name, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
                 values[name] = None
+        if self.score_ci is not None:
+            values["score_ci"] = list(self.score_ci)
         return values
 
     @classmethod
@@ -85,9 +94,10 @@ class Grade:
         known = {item.name for item in fields(cls)}
         if unknown := sorted(values.keys() - known):
             raise _BadGrade(f"not a grade: unknown fields {', '.join(unknown)}")
-        if missing := sorted(known - values.keys()):
+        if missing := sorted(known - values.keys() - LATER):
             raise _BadGrade(f"not a grade: missing fields {', '.join(missing)}")
-        return cls(**values)
+        interval = values.get("score_ci")
+        return cls(**{**values, "score_ci": None if interval is None else tuple(interval)})
 
 
 class _BadGrade(MleGymError, ValueError):

@@ -1,0 +1,123 @@
+"""What a score is worth: from a number, or the reason why there is none, to a :class:`Grade`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.grading.leaderboard import (
+    Thresholds,
+    above_median,
+    load_leaderboard,
+    medal,
+    medal_thresholds,
+    percentile,
+    rank,
+)
+from mle_gym.grading.results import Grade
+
+if TYPE_CHECKING:
+    from mle_gym.errors import SubmissionError
+    from mle_gym.tasks.dataset import Dataset
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["Marker"]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Marks the submissions to one dataset; the same for every way of finding a score."""
+
+    dataset: Dataset
+    higher_is_better: bool
+    board: tuple[float, ...]
+    """The leaderboard's scores; empty if the task has none."""
+    thresholds: Thresholds
+    grader: str = "strict"
+    """How scores are found: ``"strict"`` or ``"parity"``."""
+
+    @classmethod
+    def load(cls, dataset: Dataset, higher_is_better: bool, grader: str = "strict") -> Marker:
+        """With the task's leaderboard or thresholds.
+
+        Raises:
+            TaskError: The leaderboard can't be read.
+        """
+        return cls(dataset, higher_is_better, *_standards(dataset.task), grader)
+
+    def mark(self, score: float, sha256: str, rows: int, **more: Any) -> Grade:
+        """The grade of a valid submission; ``more`` are further fields of the grade."""
+        higher, floor = self.higher_is_better, self._floor
+        return self._grade(
+            sha256=sha256,
+            valid=True,
+            rows=rows,
+            score=score,
+            normalized=self._normalized(score),
+            rank=rank(score, self.board, higher) if self.board else None,
+            percentile=percentile(score, self.board, higher) if self.board else None,
+            medal=medal(score, self.thresholds, higher),
+            beats_median=above_median(score, self.thresholds, higher),
+            beats_floor=None if floor is None else (score > floor if higher else score < floor),
+            **more,
+        )
+
+    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
+        """The grade of a submission that can't be graded, for that reason."""
+        return self._grade(
+            sha256=sha256,
+            valid=False,
+            error_code=error.code,
+            error_message=error.message,
+            beats_median=None if self.thresholds.median is None else False,
+            beats_floor=None if self._floor is None else False,
+        )
+
+    @property
+    def _floor(self) -> float | None:
+        reference = self.dataset.task.reference
+        return None if reference is None else reference.floor
+
+    def _normalized(self, score: float) -> float:
+        worst, best = self.dataset.task.grade.worst, self.dataset.task.grade.best
+        share = (score - worst) / (best - worst)
+        return 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
+
+    def _grade(self, **values: Any) -> Grade:
+        task = self.dataset.task
+        return Grade(
+            task=task.id,
+            variant=self.dataset.options.variant,
+            metric=task.grade.metric,
+            higher_is_better=self.higher_is_better,
+            thresholds=self.thresholds.to_dict(),
+            dataset=self.dataset.digest,
+            versions=dict(_versions()),
+            grader=self.grader,
+            **values,
+        )
+
+
+def _standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
+    """The leaderboard's scores, if there is one, and the thresholds."""
+    medals = task.medals
+    if medals.leaderboard:
+        board = load_leaderboard(task.folder / medals.leaderboard)
+        return board, medal_thresholds(board, task.grade.higher_is_better)
+    return (), Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    names = {"mle_gym": "mle-gym", "scikit-learn": "scikit-learn", "numpy": "numpy"}
+    return {name: _version(package) for name, package in {**names, "pandas": "pandas"}.items()}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "unknown"

@@ -1,0 +1,112 @@
+"""Grades one dataset's submissions as MLE-bench would, with everything else a grade tells."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.grading.leaderboard import Medal
+from mle_gym.grading.marks import Marker
+from mle_gym.grading.parity.reader import read_like_mle_bench
+from mle_gym.grading.parity.rules import RULES, Rule, parity_score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mle_gym.grading.results import Grade
+    from mle_gym.tasks.dataset import Dataset
+
+__all__ = ["ParityGrader", "parity_rule"]
+
+
+def parity_rule(task_id: str) -> Rule:
+    """The rule of a task.
+
+    Raises:
+        TaskError: The task has none.
+    """
+    if task_id not in RULES:
+        raise TaskError(
+            f"task {task_id!r} has no parity grader: parity is for the {len(RULES)} competitions "
+            "of MLE-bench's Lite split; leave it out for strict grading"
+        )
+    return RULES[task_id]
+
+
+class ParityGrader:
+    """As :class:`mle_gym.grading.grader.Grader`, but every row counts and quirks are kept.
+
+    Args:
+        dataset: What to grade against.
+        answers: A file of answers to use in place of the dataset's own, ours or MLE-bench's.
+
+    Raises:
+        TaskError: The task has no parity grader.
+        DatasetError: The dataset is obfuscated: MLE-bench looks for the columns' real names.
+    """
+
+    def __init__(self, dataset: Dataset, answers: Path | None = None) -> None:
+        self._rule = parity_rule(dataset.task.id)
+        if dataset.options.obfuscate:
+            raise DatasetError(f"{dataset.task.id}: parity: not for an obfuscated dataset")
+        self._path = dataset.private / "answers.csv" if answers is None else answers
+        self._dataset = dataset
+        self._marker = Marker.load(dataset, dataset.task.grade.higher_is_better, "parity")
+
+    def grade(self, content: bytes | None) -> Grade:
+        """Grade a submission; None stands for no submission at all.
+
+        Raises:
+            DatasetError: The answers are missing.
+        """
+        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
+        try:
+            score = self._score(content)
+        except SubmissionError as error:
+            return self._marker.refuse(error, sha256)
+        grade = self._marker.mark(score, sha256, len(self._answers))
+        return replace(grade, medal=self._medal(score), beats_median=self._above_median(score))
+
+    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
+        """The grade of a submission that can't be graded, for that reason."""
+        return self._marker.refuse(error, sha256)
+
+    def _score(self, content: bytes | None) -> float:
+        if content is None:
+            raise SubmissionError("missing_submission", "there is no submission")
+        most = self._dataset.task.submission.max_bytes
+        if len(content) > most:
+            raise SubmissionError("too_large", f"found over {most:,} bytes, which is the most")
+        return parity_score(self._rule, content, self._answers)
+
+    @cached_property
+    def _answers(self) -> pd.DataFrame:
+        try:
+            return read_like_mle_bench(self._path.read_bytes())
+        except OSError as error:
+            reason = error.strerror
+        except SubmissionError as error:
+            reason = error.message
+        raise DatasetError(f"{self._path}: expected a readable CSV file, found: {reason}")
+
+    def _medal(self, score: float) -> Medal:
+        """The thresholds are not rounded, unlike the score."""
+        names: tuple[Medal, ...] = ("gold", "silver", "bronze")
+        for name in names:
+            threshold = getattr(self._marker.thresholds, name)
+            if threshold is not None and self._reaches(score, threshold):
+                return name
+        return ""
+
+    def _above_median(self, score: float) -> bool | None:
+        median = self._marker.thresholds.median
+        if median is None:
+            return None
+        return self._reaches(score, median) and score != median
+
+    def _reaches(self, score: float, threshold: float) -> bool:
+        return score >= threshold if self._marker.higher_is_better else score <= threshold

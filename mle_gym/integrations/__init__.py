@@ -1,0 +1,1 @@
+"""Bridges to other benchmarks: their competitions, their graders, their report formats."""
