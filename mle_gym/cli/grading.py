@@ -16,6 +16,10 @@ from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, out
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from mle_gym.grading.grader import Grader
+    from mle_gym.grading.parity import ParityGrader
+    from mle_gym.tasks.spec import TaskSpec
+
 __all__ = ["add_to", "grade_panel"]
 
 STYLES = {"gold": "bold yellow", "silver": "bold white", "bronze": "bold dark_orange3"}
@@ -29,6 +33,7 @@ GRADE_EXAMPLES = """\b
   mle-gym grade titanic submission.csv
   mle-gym grade titanic submission.csv --json | jq .score
   mle-gym grade titanic submission.csv --answers my_answers.csv
+  mle-gym grade spooky-author-identification submission.csv --parity --format mle-bench
 
 [dim]Exit code 1: the submission is invalid.[/dim]"""
 
@@ -53,21 +58,43 @@ def grade(
         Path | None, typer.Option(help="Grade against this file instead of the task's answers.")
     ] = None,
     variant: Variant = 0,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Grade as MLE-bench does, quirks included.")
+    ] = False,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="mle-bench", help="Print MLE-bench's report.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Grade a submission, without a sandbox and without an episode."""
-    import mle_gym
+    from mle_gym.grading.grader import load_grader
 
+    if form not in (None, "mle-bench"):
+        raise Unusable(f"--format: expected mle-bench, found {form!r}")
     spec = find_task(task)
     if answers is not None and not answers.is_file():
         raise Unusable(f"--answers: there is no file at {answers}")
+    if form:
+        grader = load_grader(spec, answers, variant=variant, parity=parity)
+        valid = _print_report(spec, grader, submission)
+        raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
     content = read_file(submission, spec.submission.max_bytes)
-    result = mle_gym.grade(spec, content, answers, variant=variant).to_dict()
+    grader = load_grader(spec, answers, variant=variant, parity=parity)
+    result = grader.grade(content).to_dict()
     if as_json:
         emit(result)
     else:
         out().print(grade_panel(result))
     raise typer.Exit(ExitCode.OK if result["valid"] else ExitCode.NOT_OK)
+
+
+def _print_report(spec: TaskSpec, grader: Grader | ParityGrader, submission: Path) -> bool:
+    from mle_gym.integrations.mle_bench.report import competition_report
+    from mle_gym.integrations.mle_bench.submissions import grade_path
+
+    result = grade_path(spec, grader, submission)
+    emit(competition_report(spec, result, submission))
+    return result.valid
 
 
 def validate(
@@ -101,6 +128,8 @@ def grade_panel(grade: dict[str, Any]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(grade).items():
         table.add_row(Text(name, style="dim"), value)
+    if grade["grader"] != "strict":
+        title.append(f"  {grade['grader']} grading", style="dim")
     return Panel(table, title=title, title_align="left", expand=False, padding=(0, 1))
 
 

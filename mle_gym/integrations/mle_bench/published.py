@@ -1,0 +1,64 @@
+"""What is published of MLE-bench's competitions: splits, and the thresholds of medals.
+
+The thresholds were computed from Kaggle's private leaderboards by MLE-bench's rule, so that they
+are at hand where a leaderboard is not: they need no Git LFS.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from mle_gym.errors import TaskError
+from mle_gym.grading.leaderboard import Thresholds
+
+__all__ = ["SPLITS", "Published", "competitions", "split"]
+
+FILE = Path(__file__).with_name("competitions.csv")
+SPLITS = ("low", "medium", "high", "dev", "all")
+"""``all`` are the 75 competitions of low, medium and high; dev is for trying things out."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One competition."""
+
+    id: str
+    """On Kaggle; not always lower case."""
+    split: str
+    thresholds: Thresholds
+    higher_is_better: bool
+
+
+@lru_cache(maxsize=1)
+def competitions() -> dict[str, Published]:
+    """All 82, by id."""
+    with FILE.open(newline="", encoding="utf-8") as file:
+        return {row["competition"]: _published(row) for row in csv.DictReader(file)}
+
+
+def split(name: str) -> list[str]:
+    """The competitions of a split: one of ``SPLITS``, or a text file with one id a line.
+
+    Raises:
+        TaskError: No such split.
+    """
+    if name in SPLITS:
+        wanted = SPLITS[:3] if name == "all" else (name,)
+        return sorted(entry.id for entry in competitions().values() if entry.split in wanted)
+    try:
+        lines = Path(name).read_text(encoding="utf-8").split()
+    except (OSError, ValueError) as error:
+        names = ", ".join(SPLITS)
+        raise TaskError(f"split: expected {names} or a file of ids, found {name!r}") from error
+    if not lines:
+        raise TaskError(f"split: expected a competition a line, found nothing in {name}")
+    return list(dict.fromkeys(lines))
+
+
+def _published(row: dict[str, str]) -> Published:
+    values = [float(row[name]) for name in ("gold", "silver", "bronze", "median")]
+    higher = row["lower_is_better"] == "false"
+    return Published(row["competition"], row["split"], Thresholds(*values), higher)

@@ -1,0 +1,84 @@
+"""Grades in the format of MLE-bench's reports, for tools that read those."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mle_gym.grading.results import Grade
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = [
+    "Report",
+    "aggregate_report",
+    "competition_id",
+    "competition_report",
+    "submission_exists",
+]
+
+Report = dict[str, Any]
+"""One competition's report: 16 fields."""
+
+
+def competition_id(task: TaskSpec) -> str:
+    """A task's name on Kaggle, else its own."""
+    return task.data.ref if task.data.loader == "kaggle" else task.id
+
+
+def submission_exists(path: Path) -> bool:
+    """MLE-bench's meaning: a file whose name ends in ``.csv``."""
+    return path.is_file() and path.suffix.lower() == ".csv"
+
+
+def competition_report(task: TaskSpec, grade: Grade, path: Path) -> Report:
+    """The report of one submission.
+
+    Two things differ from MLE-bench's: a score that is no number is null, since JSON has none, and
+    so are thresholds of a task that has none.
+
+    Args:
+        task: What was graded.
+        grade: By either grader.
+        path: Where the submission was said to be.
+    """
+    medals = {f"{name}_medal": grade.medal == name for name in ("gold", "silver", "bronze")}
+    score = grade.score if grade.score is not None and math.isfinite(grade.score) else None
+    names = ("gold", "silver", "bronze", "median")
+    return {
+        "competition_id": competition_id(task),
+        "score": score,
+        **{f"{name}_threshold": grade.thresholds.get(name) for name in names},
+        "any_medal": bool(grade.medal),
+        **medals,
+        "above_median": bool(grade.beats_median),
+        "submission_exists": submission_exists(path),
+        "valid_submission": grade.valid,
+        "is_lower_better": not grade.higher_is_better,
+        "created_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        "submission_path": str(path),
+    }
+
+
+def aggregate_report(reports: Sequence[Report]) -> Report:
+    """The report of many submissions: sums over all of them, and each one's own report."""
+
+    def total(names: Iterable[str]) -> int:
+        return sum(bool(report[name]) for report in reports for name in names)
+
+    medals = {f"total_{name}_medals": total([f"{name}_medal"]) for name in MEDALS}
+    return {
+        "total_runs": len(reports),
+        "total_runs_with_submissions": total(["submission_exists"]),
+        "total_valid_submissions": total(["valid_submission"]),
+        "total_medals": sum(medals.values()),
+        **medals,
+        "total_above_median": total(["above_median"]),
+        "competition_reports": list(reports),
+    }
+
+
+MEDALS = ("gold", "silver", "bronze")

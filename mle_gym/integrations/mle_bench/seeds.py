@@ -1,0 +1,115 @@
+"""Many runs of many competitions in a few numbers, as MLE-bench's own leaderboard has them.
+
+The n-th report of each competition belongs to seed n. A seed counts when it has a report for every
+competition of the split, or, padded, with a failed run for each that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import TrajectoryError
+from mle_gym.integrations.mle_bench.report import Report
+
+__all__ = ["FLAGS", "read_reports", "summarize"]
+
+FLAGS = {
+    "submission_exists_percentage": "submission_exists",
+    "valid_submissions_percentage": "valid_submission",
+    "above_median_percentage": "above_median",
+    "gold_medal_percentage": "gold_medal",
+    "silver_medal_percentage": "silver_medal",
+    "bronze_medal_percentage": "bronze_medal",
+    "any_medal_percentage": "any_medal",
+}
+"""MLE-bench's name of each figure, and the field of a report that it counts."""
+NORMAL = 1.96
+"""Standard errors to either side of the mean in its 95% interval."""
+
+
+def summarize(
+    reports: Sequence[Report], competitions: Sequence[str], *, seeds: int = -1, pad: bool = False
+) -> dict[str, Any]:
+    """Mean over seeds of each percentage, with its standard error and 95% interval.
+
+    Args:
+        reports: Of all runs, in the order of their seeds.
+        competitions: Which count, and how many there are in a complete seed.
+        seeds: How many to average, the first ones; -1 for all there are.
+        pad: Count a missing run as one that handed in nothing; else only complete seeds count.
+
+    Returns:
+        ``num_seeds_averaged``, ``num_competitions_per_seed`` and ``metrics``, each of which has
+        ``mean``, ``standard_error``, ``ci_lower`` and ``ci_upper``, in percent.
+
+    Raises:
+        ValueError: There is no complete seed, or fewer than asked for.
+    """
+    runs: dict[str, list[Report]] = defaultdict(list)
+    for report in reports:
+        runs[report["competition_id"]].append(report)
+    counts = [len(runs[name]) for name in competitions]
+    missing = [name for name, count in zip(competitions, counts, strict=True) if not count]
+    if missing and not pad:
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if missing[5:] else "")
+        raise ValueError(f"no complete seed: no report of {shown}; pad to count them as failed")
+    there = max(counts) if pad else min(counts)
+    if not there:
+        raise ValueError("no complete seed: no report of any competition of the split")
+    if seeds > there:
+        raise ValueError(f"expected {seeds} seeds, found {there}{'' if pad else ' complete'}")
+    chosen = there if seeds == -1 else seeds
+    metrics = {name: _figure(runs, competitions, chosen, flag) for name, flag in FLAGS.items()}
+    return {
+        "num_seeds_averaged": chosen,
+        "num_competitions_per_seed": len(competitions),
+        "metrics": metrics,
+    }
+
+
+def read_reports(paths: Sequence[Path]) -> list[Report]:
+    """The reports of one competition each in aggregate reports, ours or MLE-bench's.
+
+    Raises:
+        TrajectoryError: A file is no such report; names it.
+        OSError: A file can't be read.
+    """
+    found: list[Report] = []
+    for path in sorted(paths):
+        try:
+            reports = json.loads(path.read_bytes())["competition_reports"]
+            flags = {"competition_id", *FLAGS.values()} - {"any_medal"}
+            if not all(flags <= report.keys() for report in reports):
+                raise KeyError(*sorted(flags))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise TrajectoryError(f"{path}: expected a report of MLE-bench's format") from None
+        medals = ("gold_medal", "silver_medal", "bronze_medal")
+        reports = [{**r, "any_medal": any(r[name] for name in medals)} for r in reports]
+        found += sorted(reports, key=lambda report: str(report["competition_id"]))
+    return found
+
+
+def _figure(
+    runs: dict[str, list[Report]], competitions: Sequence[str], seeds: int, flag: str
+) -> dict[str, float]:
+    """Mean, standard error and interval of the percentage of runs with a flag."""
+    shares = [
+        100
+        * sum(bool(runs[name][seed][flag]) for name in competitions if seed < len(runs[name]))
+        / len(competitions)
+        for seed in range(seeds)
+    ]
+    mean = statistics.fmean(shares)
+    error = statistics.stdev(shares) / math.sqrt(seeds) if seeds > 1 else 0.0
+    return {
+        "mean": mean,
+        "standard_error": error,
+        "ci_lower": mean - NORMAL * error,
+        "ci_upper": mean + NORMAL * error,
+    }

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mle_gym.tasks.catalog import register_tasks
+from mle_gym.tasks.dataset import prepare
+from mle_gym.tasks.spec import TaskSpec
+from tests.cli.conftest import Command
+from tests.integrations.test_mle_bench_reports import FIELDS
+
+MEDALS = "[medals]\ngold = 0.9\nsilver = 0.8\nbronze = 0.7\nmedian = 0.5\n\n[limits]"
+
+
+@pytest.fixture
+def batch(coins: Path) -> Path:
+    """The folder of a registered task with a perfect submission and the sample beside it."""
+    file = coins / "task.toml"
+    file.write_text(file.read_text().replace("[limits]", MEDALS))
+    register_tasks(coins)
+    dataset = prepare(TaskSpec.load(coins))
+    rows = (dataset.private / "answers.csv").read_text().splitlines()
+    perfect = "\n".join(row.rpartition(",")[0] for row in rows)
+    (coins / "perfect.csv").write_text(perfect + "\n")
+    (coins / "sample.csv").write_bytes((dataset.public / "sample_submission.csv").read_bytes())
+    return coins
+
+
+def line(path: Path, competition: str = "coins") -> str:
+    return json.dumps({"competition_id": competition, "submission_path": str(path)})
+
+
+def test_no_line_keeps_the_others_from_being_graded(command: Command, batch: Path) -> None:
+    (batch / "ragged.csv").write_bytes(b"id,side\n1,\xff,3\n")
+    lines = [
+        "# a comment", "// another", "",
+        line(batch / "perfect.csv"),
+        "{not json",
+        '["a", "list"]',
+        '{"competition_id": "coins"}',
+        '{"competition_id": 3, "submission_path": "x"}',
+        "[" * 100_000,
+        line(batch / "perfect.csv", "no-such-competition"),
+        line(batch / "nowhere.csv"),
+        line(batch / "ragged.csv"),
+        line(batch),
+        line(batch / "task.toml"),
+        line(batch / "sample.csv"),
+    ]  # fmt: skip
+    Path("all.jsonl").write_bytes("\n".join(lines).encode() + b"\n\xff\xfe\n")
+    result = command("grade-jsonl", "all.jsonl", "--json", "--output-dir", "reports")
+    assert result.code == 1
+    found = result.json
+    assert [p["line"] for p in found["problems"]] == [5, 6, 7, 8, 9, 10, 16]
+    assert "line 10: not graded: competition 'no-such-competition'" in result.err
+    reports = found["competition_reports"]
+    assert [r["submission_exists"] for r in reports] == [True, False, True, False, False, True]
+    assert [r["valid_submission"] for r in reports] == [True, False, False, False, False, True]
+    assert [r["gold_medal"] for r in reports] == [True, False, False, False, False, False]
+    assert all(list(r) == FIELDS for r in reports)
+    assert (found["total_runs"], found["total_medals"]) == (6, 1)
+    (written,) = Path("reports").glob("*_grading_report.json")
+    assert json.loads(written.read_text())["competition_reports"] == reports
+
+
+def test_seeds_of_a_split_are_averaged(command: Command, batch: Path) -> None:
+    Path("split.txt").write_text("coins\n")
+    for seed, name in enumerate(["perfect", "sample", "perfect"]):
+        Path(f"seed{seed}.jsonl").write_text(line(batch / f"{name}.csv"))
+    words = [f"seed{seed}.jsonl" for seed in range(3)]
+    result = command("grade-jsonl", *words, "--split", "split.txt")
+    assert result.code == 0
+    assert "3 seeds of 1 competitions" in result.out
+    assert "66.7" in result.out
+    summary = command("grade-jsonl", *words, "--split", "split.txt", "--json").json["summary"]
+    assert summary["metrics"]["any_medal_percentage"]["mean"] == pytest.approx(200 / 3)
+    for seed, word in enumerate(words):
+        command("grade-jsonl", word, "--output-dir", f"r{seed}")
+    reports = sorted(Path().glob("r*/*.json"))
+    again = command("aggregate", *reports, "--split", "split.txt", "--json")
+    assert again.json == summary
+    assert "66.7" in command("aggregate", *reports, "--split", "split.txt").out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--split", "nowhere"], "expected low, medium, high"),
+        (["--split", "low"], "no complete seed"),
+        (["--split", "split.txt", "--seeds", "2"], "expected 2 seeds, found 1"),
+        (["--split", "split.txt", "--seeds", "0"], "--seeds: expected 1 or more"),
+    ],
+)
+def test_what_can_not_be_averaged_is_said(
+    command: Command, batch: Path, words: list[str], message: str
+) -> None:
+    Path("split.txt").write_text("coins\n")
+    Path("one.jsonl").write_text(line(batch / "sample.csv"))
+    result = command("grade-jsonl", "one.jsonl", *words)
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_one_grade_in_the_format_of_mle_bench(command: Command, batch: Path) -> None:
+    result = command("grade", "coins", batch / "perfect.csv", "--format", "mle-bench")
+    assert result.code == 0
+    assert list(result.json) == FIELDS
+    assert (result.json["score"], result.json["gold_threshold"]) == (1.0, 0.9)
+    assert (result.json["any_medal"], result.json["is_lower_better"]) == (True, False)
+    missing = command("grade", "coins", "nowhere.csv", "--format", "mle-bench")
+    assert missing.code == 1
+    assert (missing.json["submission_exists"], missing.json["score"]) == (False, None)
+    assert command("grade", "coins", "x.csv", "--format", "xml").code == 2
+    assert "no parity grader" in command("grade", "coins", batch / "perfect.csv", "--parity").err
