@@ -19,24 +19,54 @@ from mle_gym.tasks.spec import TaskSpec
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+def _built_in(*, competitions: bool) -> list[TaskSpec]:
+    """The built-in tasks, Kaggle's or the others."""
+    folders = sorted(path.parent for path in bundled("envs").glob("*/task.toml"))
+    tasks = [load_task(folder) for folder in folders]
+    return [task for task in tasks if (task.data.loader == "kaggle") == competitions]
+
+
 def tasks_table() -> str:
-    """The built-in tasks."""
+    """The built-in tasks whose data come along."""
     rows = [
         "| id | task | metric | sample | baseline | solution |",
         "|---|---|---|--:|--:|--:|",
     ]
-    folders = sorted(path.parent for path in bundled("envs").glob("*/task.toml"))
-    return "\n".join([*rows, *(_task_row(load_task(folder)) for folder in folders)])
+    return "\n".join([*rows, *map(_task_row, _built_in(competitions=False))])
+
+
+def competitions_table() -> str:
+    """Kaggle's competitions."""
+    rows = [
+        "| id | task | metric | download | gold | median | sample |",
+        "|---|---|---|--:|--:|--:|--:|",
+    ]
+    return "\n".join([*rows, *map(_competition_row, _built_in(competitions=True))])
+
+
+def _competition_row(task: TaskSpec) -> str:
+    link = f"[`{task.env_id}`](../envs/{task.folder.name}/description.md)"
+    medals = task.medals
+    numbers = (medals.gold, medals.median, task.reference.floor if task.reference else None)
+    shown = " | ".join("" if number is None else f"{number:g}" for number in numbers)
+    return f"| {link} | {_asked(task)} | {_metric(task)} | {task.data.download_gb:g} GB | {shown} |"
 
 
 def _task_row(task: TaskSpec) -> str:
-    asked = " ".join(task.description.split("\n\n")[0].split())
-    arrow = "↑" if task.grade.higher_is_better else "↓"
-    metric = METRICS[task.grade.metric].title if task.grade.metric in METRICS else task.grade.metric
     scores = task.reference.model_dump().values() if task.reference else ("", "", "")
     shown = " | ".join(f"{score:.3f}" if score not in ("", None) else "" for score in scores)
     link = f"[`{task.env_id}`](envs/{task.folder.name}/description.md)"
-    return f"| {link} | {asked} | {metric} {arrow} | {shown} |"
+    return f"| {link} | {_asked(task)} | {_metric(task)} | {shown} |"
+
+
+def _asked(task: TaskSpec) -> str:
+    return " ".join(task.description.split("\n\n")[0].split())
+
+
+def _metric(task: TaskSpec) -> str:
+    arrow = "↑" if task.grade.higher_is_better else "↓"
+    known = METRICS.get(task.grade.metric)
+    return f"{known.title if known else task.grade.metric} {arrow}"
 
 
 def metrics_table() -> str:
@@ -64,6 +94,7 @@ def _number(value: float) -> str:
 
 TABLES = {
     "tasks": ("README.md", tasks_table),
+    "competitions": ("docs/kaggle.md", competitions_table),
     "metrics": ("docs/grading.md", metrics_table),
 }
 """Name in the markers to file and content."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     panel = "Tasks"
     app.command("list", rich_help_panel=panel)(list_tasks)
+    app.command("tasks", rich_help_panel=panel, epilog=TASKS_EXAMPLES)(show_availability)
     app.command(rich_help_panel=panel)(show)
     app.command(rich_help_panel=panel, epilog=PREPARE_EXAMPLES)(prepare)
 
@@ -54,6 +58,34 @@ def list_tasks(as_json: AsJson = False) -> None:
     )
 
 
+TASKS_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym tasks
+  mle-gym tasks --json
+
+[dim]Nothing is opened or downloaded to find out.[/dim]"""
+
+
+def show_availability(as_json: AsJson = False) -> None:
+    """Which environments work on this machine now, and what each other one needs."""
+    from mle_gym.tasks.availability import availability
+
+    found = {task.env_id: availability(task) for task in _all_tasks()}
+    if as_json:
+        emit([{"env_id": env_id, **asdict(state)} for env_id, state in found.items()])
+        return
+    ready = [env_id for env_id, state in found.items() if state.ready]
+    out().print(Text(f"{len(ready)} environments work now:", style="bold"))
+    for env_id in ready:
+        reason = Text(found[env_id].reason, style="dim")
+        out().print(Text.assemble(("✓ ", "green"), env_id, "  ", reason), soft_wrap=True)
+    if len(ready) < len(found):
+        out().print(Text(f"{len(found) - len(ready)} need data:", style="bold"))
+    for env_id, state in found.items():
+        if not state.ready:
+            out().print(Text.assemble(("· ", "yellow"), env_id, "  ", state.reason), soft_wrap=True)
+
+
 def show(task: TaskName, as_json: AsJson = False) -> None:
     """Show one task: what is asked, how it is graded, its limits."""
     from rich.markdown import Markdown
@@ -68,29 +100,44 @@ def show(task: TaskName, as_json: AsJson = False) -> None:
     console.print(Markdown(spec.description))
 
 
+KAGGLE = Path("kaggle")
+"""As ``--from``: download, whatever is here."""
+
 PREPARE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym prepare titanic wine
-  mle-gym prepare --all
+  mle-gym prepare --all                                      all whose data are here
+  mle-gym prepare spooky-author-identification               downloads from Kaggle
+  mle-gym prepare spooky-author-identification --from DIR    uses what you have
   mle-gym prepare titanic --variant 7 --train-rows 200"""
 
 
 def prepare(
     tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK…", help="Tasks.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every task whose data are here.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR|ZIP|kaggle",
+            help="A Kaggle competition's data, used where they are; 'kaggle' downloads them.",
+        ),
+    ] = None,
     variant: Variant = 0,
     train_rows: Annotated[int | None, typer.Option(help="Rows of a smaller training set.")] = None,
     obfuscate: Annotated[bool, typer.Option(help="Hide names that a model may know.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prepare datasets ahead of time. Episodes do it by themselves when they need one."""
+    """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
     if bool(tasks) == every:
         raise Unusable("name the tasks to prepare, or use --all")
+    if source is not None and (every or len(tasks or ()) != 1):
+        raise Unusable("--from DIR goes with one task, whose data are there")
     from mle_gym.tasks.dataset import DatasetOptions
 
     options = DatasetOptions(variant, train_rows, obfuscate)
-    specs = _all_tasks() if every else [find_task(name) for name in tasks or ()]
-    made = [dataset for spec in specs if (dataset := _prepare(spec, options))]
+    specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
+    made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
     if as_json:
         emit([_location(dataset) for dataset in made])
     else:
@@ -100,16 +147,33 @@ def prepare(
     raise typer.Exit(ExitCode.OK if len(made) == len(specs) else ExitCode.ENVIRONMENT)
 
 
-def _prepare(spec: TaskSpec, options: DatasetOptions) -> Dataset | None:
+def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
     """One dataset; None, with the reason on stderr, where it can't be had."""
+    from mle_gym.tasks.availability import availability
     from mle_gym.tasks.dataset import prepare
 
     try:
+        wanted = source is None and not availability(spec).ready
+        if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
+            source = _download(spec)
         with err().status(f"preparing {spec.id}"):
-            return prepare(spec, options)
+            return prepare(spec, options, source=source)
     except (DatasetError, OSError) as error:
         explain(error)
         return None
+
+
+def _download(spec: TaskSpec) -> Path:
+    """Get the archive of a competition's data, with a bar."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from mle_gym.tasks.kaggle import download
+
+    text = TextColumn("downloading {task.description}")
+    with Progress(text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err()) as bar:
+        task = bar.add_task(spec.data.ref, total=None)
+        advance = partial(bar.update, task)
+        return download(spec.data.ref, lambda done, all_: advance(completed=done, total=all_))
 
 
 def _location(dataset: Dataset) -> dict[str, Any]:
@@ -134,6 +198,18 @@ def _all_tasks() -> list[TaskSpec]:
         except TaskError as error:
             warn(f"this task is left out: {error}")
     return specs
+
+
+def _tasks_with_data() -> list[TaskSpec]:
+    """Every task but the competitions whose data are not here, which are named."""
+    from mle_gym.tasks.availability import availability
+
+    known = _all_tasks()
+    lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
+    if lacking:
+        names = ", ".join(task.id for task in lacking)
+        warn(f"left out, since their data are not here (see `mle-gym tasks`): {names}")
+    return [task for task in known if task not in lacking]
 
 
 def _summary(task: TaskSpec) -> dict[str, Any]:

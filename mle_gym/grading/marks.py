@@ -18,6 +18,7 @@ from mle_gym.grading.leaderboard import (
     rank,
 )
 from mle_gym.grading.results import Grade
+from mle_gym.tasks.raw import leaderboard_file
 
 if TYPE_CHECKING:
     from mle_gym.errors import SubmissionError
@@ -104,6 +105,10 @@ class Marker:
 def _standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
     """The leaderboard's scores, if there is one, and the thresholds."""
     medals = task.medals
+    competition = leaderboard_file(task.data.ref) if task.data.loader == "kaggle" else None
+    if competition is not None:  # the thresholds stay the published ones
+        board = load_leaderboard(competition)
+        return board, Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
     if medals.leaderboard:
         board = load_leaderboard(task.folder / medals.leaderboard)
         return board, medal_thresholds(board, task.grade.higher_is_better)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.answers import check_answers, make_answers, sample_submission, with_usage
 from mle_gym.tasks.cache import FULL_DISK
+from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.obfuscate import obfuscate
@@ -26,8 +30,16 @@ if TYPE_CHECKING:
 __all__ = ["build", "clean"]
 
 
-def build(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, Any]:
+def build(
+    task: TaskSpec, options: DatasetOptions, folder: Path, given: Path | None = None
+) -> dict[str, Any]:
     """Fill ``folder/public`` and ``folder/private``; returns the manifest.
+
+    Args:
+        task: The task as its folder describes it.
+        options: Which dataset of it.
+        folder: An empty folder.
+        given: Where the raw data of a competition are, if the user says so.
 
     Raises:
         DatasetError: The data can't be had, or don't fit what the task says of them.
@@ -38,16 +50,28 @@ def build(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, An
     (public / "description.md").write_text(f"{task.description}\n", encoding="utf-8")
     raw = folder / "raw"
     raw.mkdir()
+    source: dict[str, Any] = {}
+    if task.data.loader == "kaggle":
+        run = partial(_run_hook, task, options, public=public, private=private)
+        source = {"source": fill(task, given, folder, run)}
+    else:
+        _from_table(task, options, raw, public, private)
+    shutil.rmtree(raw)
+    _complete(task, options, public, private)
+    effective = obfuscate(task, public, private) if options.obfuscate else {}
+    identity = {"task": task.id, "variant": options.variant, "effective": effective}
+    return identity | source | describe(public, private)
+
+
+def _from_table(
+    task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
+) -> None:  # fmt: skip
+    """By the declared split, by ``prepare.py``, or by both one after the other."""
     table = _raw_table(task, options)
     if table is not None and task.data.test_size is not None:
         table = _write_split(task, options, table, public, private)
     if task.hook("prepare"):
         _run_hook(task, options, _raw_folder(task, table, raw), public, private)
-    _remove(raw)
-    _complete(task, options, public, private)
-    effective = obfuscate(task, public, private) if options.obfuscate else {}
-    identity = {"task": task.id, "variant": options.variant, "effective": effective}
-    return identity | describe(public, private)
 
 
 def clean(task: TaskSpec, table: pd.DataFrame) -> pd.DataFrame:
@@ -168,18 +192,14 @@ def _run_hook(
     rng = generator(task.id, options.variant, "prepare")
     try:
         load_hook(path, "prepare")(raw, public, private, rng)
+    except DatasetError:
+        raise
     except OSError as error:
         if errno.errorcode.get(error.errno or 0) in FULL_DISK:
             raise
         raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
     except Exception as error:
         raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
-
-
-def _remove(raw: Path) -> None:
-    for file in raw.iterdir():
-        file.unlink()
-    raw.rmdir()
 
 
 def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Path) -> None:
@@ -192,6 +212,13 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
     columns = task.submission.columns
     answers = read_csv(file, text=[name for name in columns if columns[name].type == "str"])
     check_answers(task, answers)
+    wanted = task.data.test_rows
+    if wanted is not None and len(answers) != wanted:
+        warnings.warn(
+            f"{task.id}: expected {wanted:,} rows to predict, found {len(answers):,}: these raw "
+            "data are not those of the competition, and scores can't be compared",
+            stacklevel=2,
+        )
     answers = with_usage(task, answers, generator(task.id, options.variant, "usage"))
     write_csv(answers, file)
     sample = public / "sample_submission.csv"

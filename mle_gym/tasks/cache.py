@@ -57,10 +57,13 @@ def _parse(file: Path, _mtime_ns: int, _size: int) -> Manifest:
     return content
 
 
-def make(folder: Path, build: Callable[[Path], Manifest]) -> Manifest:
+def make(
+    folder: Path, build: Callable[[Path], Manifest], *, replace: bool = False
+) -> Manifest:  # fmt: skip
     """The manifest of ``folder``, building it if no other process has or is about to.
 
-    ``build`` fills the folder it is given and returns the manifest, without the files' sizes.
+    ``build`` fills the folder it is given and returns the manifest, without the files' sizes. With
+    ``replace`` it is built even if it is there.
 
     Raises:
         DatasetError: The cache can't be written; names the path and what to do.
@@ -71,7 +74,7 @@ def make(folder: Path, build: Callable[[Path], Manifest]) -> Manifest:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(_lock_file(folder)):
             present = read(folder)
-            if present is not None:
+            if present is not None and not replace:
                 return present
             _reclaim(folder)
             _build(folder, build)
@@ -119,7 +122,7 @@ def _open_public(folder: Path) -> None:
             raise DatasetError(f"prepare.py made {name}: expected files and folders, no links")
         if path.is_dir():
             path.chmod(0o700 if hidden else 0o755)
-        else:
+        elif hidden or path.stat().st_nlink == 1:  # else a link to the user's own file
             path.chmod(0o600 if hidden else 0o644)
 
 

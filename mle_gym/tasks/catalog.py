@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 import warnings
 from functools import lru_cache
@@ -25,6 +26,8 @@ __all__ = ["load_task", "register_all", "register_tasks", "task_folders"]
 GROUP = "mle_gym.tasks"
 """Entry points of this group name a folder of task folders: ``my_package`` or
 ``my_package:envs`` for its subfolder. The package itself is not imported."""
+
+FIRST_TABLE = re.compile(r"^\[", re.MULTILINE)
 
 _registered: dict[str, Path] = {}
 """Tasks that :func:`register_tasks` added, by id."""
@@ -168,8 +171,8 @@ def _identify(folder: Path) -> tuple[str, int]:
 
 @lru_cache(maxsize=4096)
 def _read_identity(file: Path, _mtime_ns: int) -> tuple[str, int]:
-    try:
-        content = tomllib.loads(file.read_bytes().decode())
+    try:  # both stand above the first table; a competition's task.toml can be long
+        content = tomllib.loads(FIRST_TABLE.split(file.read_bytes().decode(), maxsplit=1)[0])
     except (ValueError, RecursionError) as error:
         raise TaskError(f"{file}: expected TOML in UTF-8, found: {error}") from None
     task_id, version = content.get("id"), content.get("version", 0)

@@ -19,7 +19,14 @@ from mle_gym.tasks.catalog import load_task
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Dataset", "DatasetOptions", "clear_cache", "prepare", "task_digest"]
+__all__ = [
+    "Dataset",
+    "DatasetOptions",
+    "clear_cache",
+    "is_prepared",
+    "prepare",
+    "task_digest",
+]
 
 FORMAT = 1
 """Raised whenever the same inputs would give other files than before."""
@@ -75,11 +82,23 @@ class Dataset:
 CANONICAL = DatasetOptions()
 
 
-def prepare(task: TaskSpec | str, options: DatasetOptions = CANONICAL) -> Dataset:
+def prepare(
+    task: TaskSpec | str,
+    options: DatasetOptions = CANONICAL,
+    *,
+    source: str | Path | None = None,
+) -> Dataset:
     """Make the dataset of a task, or find it in the cache.
 
     Cached by content, atomic, and locked: a hundred processes at once prepare once, and one that
     is killed leaves nothing half-made.
+
+    Args:
+        task: A name, a Gymnasium id, or a loaded task.
+        options: Which dataset of it.
+        source: For a Kaggle competition, where its raw data are: a folder, an archive, or
+            ``"kaggle"`` to download them. The dataset is made anew from there, even if it is in the
+            cache. By default they are looked for in the usual places, and never downloaded.
 
     Raises:
         TaskError: No such task, or a broken one.
@@ -90,10 +109,12 @@ def prepare(task: TaskSpec | str, options: DatasetOptions = CANONICAL) -> Datase
     digest = _digest(spec, options)
     folder = cache_folder().absolute() / "datasets" / digest[:32]
     manifest = cache.read(folder)
-    if manifest is None:
+    if manifest is None or source is not None:
         from mle_gym.tasks.build import build
 
-        manifest = cache.make(folder, partial(build, spec, options))
+        given = _given(spec, source)
+        make = partial(build, spec, options, given=given)
+        manifest = cache.make(folder, make, replace=given is not None)
     effective = _effective(spec, manifest["effective"])
     return Dataset(effective, options, folder / "public", folder / "private", digest)
 
@@ -104,9 +125,31 @@ def task_digest(spec: TaskSpec) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
+def is_prepared(spec: TaskSpec) -> bool:
+    """Whether the canonical dataset of a task is in the cache."""
+    folder = cache_folder().absolute() / "datasets" / _digest(spec, CANONICAL)[:32]
+    return cache.read(folder) is not None
+
+
 def clear_cache() -> None:
     """Delete every prepared dataset; the next :func:`prepare` makes them anew."""
     shutil.rmtree(cache_folder() / "datasets", ignore_errors=True)
+
+
+def _given(spec: TaskSpec, source: str | Path | None) -> Path | None:
+    """Where the user says that a competition's data are, downloading them if that is Kaggle."""
+    if source is None:
+        return None
+    if spec.data.loader != "kaggle":
+        raise DatasetError(
+            f"{spec.id}: source: expected none, found {str(source)!r}: its data come from "
+            f"{spec.data.loader!r}, and only a Kaggle competition's can be given"
+        )
+    if source == "kaggle":
+        from mle_gym.tasks.kaggle import download
+
+        return download(spec.data.ref)
+    return Path(source).expanduser().absolute()
 
 
 def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mle_gym.errors import TaskError
 
-__all__ = ["load_hook"]
+__all__ = ["find_hook", "load_hook"]
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
@@ -19,6 +19,18 @@ def load_hook(path: Path, function: str) -> Callable[..., Any]:
 
     Raises:
         TaskError: The file doesn't run, or has no such function.
+    """
+    found = find_hook(path, function)
+    if found is None:
+        raise TaskError(f"{path}: {function}: expected a function of that name, found none")
+    return found
+
+
+def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
+    """As :func:`load_hook`, None where the file has no such function.
+
+    Raises:
+        TaskError: The file doesn't run.
     """
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
     module = ModuleType(f"_mle_gym_hook_{digest}")
@@ -29,6 +41,4 @@ def load_hook(path: Path, function: str) -> Callable[..., Any]:
     except Exception as error:
         raise TaskError(f"{path}: expected Python that runs, found: {error!r}") from error
     found = getattr(module, function, None)
-    if not callable(found):
-        raise TaskError(f"{path}: {function}: expected a function of that name, found {found!r}")
-    return found  # type: ignore[no-any-return]
+    return found if callable(found) else None

@@ -108,7 +108,9 @@ def two_prepares_are_equal(dataset: Dataset) -> Check:
     name = "two prepares are byte-identical"
     with TemporaryDirectory() as folder:
         made = Path(folder)
-        build(_original(dataset), dataset.options, made)
+        source = dataset.manifest.get("source")
+        given = Path(source["path"]) if source else None
+        build(_original(dataset), dataset.options, made, given)
         for part in ("public", "private"):
             difference = _difference(getattr(dataset, part), made / part)
             if difference:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["hidden_files", "load_raw"]
+__all__ = ["hidden_files", "is_bundled", "load_raw"]
 
 BUNDLED = "sklearn/datasets/data"
 OPENML = "sklearn/datasets/tests/data/openml"
@@ -71,10 +71,6 @@ def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
         DatasetError: The data can't be had, or aren't the pinned ones; says what to do.
     """
     loader = task.data.loader
-    if loader == "kaggle":
-        raise DatasetError(
-            f"{task.id}: data.loader: 'kaggle' is not supported in this version of mle_gym"
-        )
     if loader == "openml":
         return _load_openml(task)
     loaders = {"sklearn": _load_sklearn, "files": _load_file}
@@ -143,14 +139,23 @@ def _load_openml(task: TaskSpec) -> pd.DataFrame:
     return remote
 
 
+def is_bundled(task: TaskSpec) -> bool:
+    """Whether a task's data can be had without a network."""
+    return task.data.loader not in ("openml", "kaggle") or _wheel_folder(task.data.ref).is_dir()
+
+
+def _wheel_folder(ref: str) -> Path:
+    """Where scikit-learn's wheel would have an OpenML table."""
+    package = find_spec("sklearn")
+    root = Path(package.origin).parent.parent if package and package.origin else Path()
+    return root / OPENML / f"id_{ref}"
+
+
 def _openml_from_wheel(ref: str) -> pd.DataFrame | None:
     """The table in scikit-learn's wheel; None where a distribution has stripped it."""
     import pandas as pd
 
-    package = find_spec("sklearn")
-    if package is None or package.origin is None:
-        return None
-    folder = Path(package.origin).parent.parent / OPENML / f"id_{ref}"
+    folder = _wheel_folder(ref)
     features_file = folder / f"api-v1-jdf-{ref}.json.gz"
     files = sorted(folder.glob("data-v1-dl-*.arff.gz"))
     if not files or not features_file.is_file():

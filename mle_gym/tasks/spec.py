@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -67,6 +68,13 @@ class DataSpec(Table):
     """Columns known to predict the target almost alone, and meant to be there."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the raw table in its canonical form (:func:`mle_gym.tasks.tables.digest`)."""
+    files: Names = ()
+    """What ``prepare.py`` needs of a competition's raw files: names, with ``*`` for any part of one
+    and a last ``**`` for everything below a folder. Archives are looked into."""
+    download_gb: float | None = Field(default=None, gt=0)
+    """What a download takes, in 10⁹ bytes; for people."""
+    test_rows: int | None = Field(default=None, gt=0)
+    """Rows to predict, where a published split says how many; other raw data are warned about."""
 
     @field_validator("target", mode="before")
     @classmethod
@@ -79,6 +87,11 @@ class DataSpec(Table):
             raise FieldProblem("ref", f"what the loader {self.loader!r} should load", self.ref)
         if self.loader in ("sklearn", "openml") and self.digest is None:
             raise FieldProblem("digest", "the sha256 that pins the raw table", None)
+        if (self.loader == "kaggle") != bool(self.files):
+            wanted = "a competition's files" if self.loader == "kaggle" else "none for this loader"
+            raise FieldProblem("files", wanted, list(self.files))
+        if self.loader == "kaggle" and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.ref):
+            raise FieldProblem("ref", "a competition as in its address on kaggle.com", self.ref)
         ways = [name for name in ("stratify", "group", "time") if getattr(self, name)]
         if len(ways) > 1:
             raise FieldProblem(ways[1], "at most one of stratify, group and time", ways)

@@ -14,7 +14,7 @@ from mle_gym.errors import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["canonical", "digest", "kind", "read_csv", "write_csv"]
+__all__ = ["canonical", "digest", "exact_floats", "kind", "read_csv", "write_csv"]
 
 EXACT_INTEGERS = 2**53
 """Floats below this hold integers exactly."""
@@ -93,7 +93,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 
 
-def _exact_floats(pandas: str) -> dict[str, Any]:
+def exact_floats(pandas: str) -> dict[str, Any]:
     """What makes pandas read back the float that it wrote: the default from 3.1 on."""
     major, minor = map(int, pandas.split(".")[:2])
     return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
@@ -113,7 +113,7 @@ def read_csv(path: Path, text: Collection[str] = ()) -> pd.DataFrame:
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values=[""],
-            **_exact_floats(pd.__version__),
+            **exact_floats(pd.__version__),
             low_memory=False,
         )
     except (ValueError, UnicodeDecodeError) as error:

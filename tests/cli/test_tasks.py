@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mle_gym.tasks import catalog, kaggle
 from mle_gym.tasks.catalog import task_folders
 from tests.cli.conftest import Command
 
@@ -100,3 +102,90 @@ def test_one_task_that_fails_does_not_stop_the_others(
     assert result.code == 3
     assert [made["task"] for made in result.json] == ["coins"]
     assert "data.target" in result.err
+
+
+@pytest.fixture
+def competition(coins: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The coins as a Kaggle competition without data, in a cache of its own."""
+    text = (coins / "task.toml").read_text().replace('"files"', '"kaggle"').replace(".csv", "")
+    text = text.replace('target = "side"\n', 'files = ["coins.csv"]\ndownload_gb = 0.5\n')
+    text = text.replace("test_size = 20\nstratify = true\n", "")
+    (coins / "task.toml").write_text(text)
+    (coins / "prepare.py").write_text(
+        "import pandas as pd\n"
+        "def prepare(raw, public, private, rng):\n"
+        "    table = pd.read_csv(raw / 'coins.csv').reset_index(names='id')\n"
+        "    table[:60].to_csv(public / 'train.csv', index=False)\n"
+        "    table[60:][['id', 'weight']].to_csv(public / 'test.csv', index=False)\n"
+        "    table[60:][['id', 'side']].to_csv(private / 'answers.csv', index=False)\n"
+    )
+    monkeypatch.setenv("MLE_GYM_PATH", str(coins))
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLE_GYM_RAW", raising=False)
+    return coins
+
+
+def test_tasks_says_what_works_and_what_the_others_need(
+    command: Command, competition: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {state["env_id"]: state for state in command("tasks", "--json").json}
+    assert states["mle/titanic-v0"]["ready"]
+    assert not states["mle/coins-v0"]["ready"]
+    assert "`mle-gym prepare coins` downloads 0.5 GB" in states["mle/coins-v0"]["reason"]
+    shown = command("tasks").out
+    assert "✓ mle/titanic-v0" in shown
+    assert "· mle/coins-v0" in shown
+    monkeypatch.setenv("MLE_GYM_RAW", str(competition.parent))
+    states = {state["env_id"]: state for state in command("tasks", "--json").json}
+    assert f"raw data in {competition}" in states["mle/coins-v0"]["reason"]
+    assert states["mle/coins-v0"]["ready"]
+
+
+def test_prepare_takes_data_from_a_folder(command: Command, competition: Path) -> None:
+    assert command("prepare", "coins", "--from", competition / "nowhere").code == 3
+    result = command("prepare", "coins", "--from", competition, "--json")
+    assert result.code == 0
+    assert (Path(result.json[0]["public"]) / "test.csv").is_file()
+    states = {state["env_id"]: state for state in command("tasks", "--json").json}
+    assert states["mle/coins-v0"] == {
+        "env_id": "mle/coins-v0",
+        "ready": True,
+        "reason": "prepared",
+    }
+
+
+def test_from_goes_with_one_competition(command: Command, competition: Path) -> None:
+    assert command("prepare", "coins", "titanic", "--from", competition).code == 2
+    assert command("prepare", "--all", "--from", competition).code == 2
+    result = command("prepare", "titanic", "--from", competition)
+    assert result.code == 3
+    assert "only a Kaggle competition's can be given" in result.err
+
+
+def test_prepare_downloads_a_competition_that_is_not_here(
+    command: Command, competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(name: str, progress: Any) -> Path:
+        asked.append(name)
+        progress(5, 10)
+        return competition
+
+    monkeypatch.setattr(kaggle, "download", download)
+    assert command("prepare", "coins").code == 0
+    assert command("prepare", "coins").code == 0
+    assert asked == ["coins"]
+    assert command("prepare", "coins", "--from", "kaggle").code == 0
+    assert asked == ["coins", "coins"]
+
+
+def test_all_leaves_out_what_has_no_data(
+    command: Command, competition: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lone = {"coins": competition, "zoo": task_folders()["zoo"]}
+    monkeypatch.setattr(catalog, "task_folders", lambda: lone)
+    result = command("prepare", "--all", "--json")
+    assert result.code == 0
+    assert [made["task"] for made in result.json] == ["zoo"]
+    assert "their data are not here" in result.err

@@ -1,15 +1,20 @@
-"""Every built-in task passes the checks that `mle-gym validate-task` makes."""
+"""Every built-in task whose data are here passes the checks that `mle-gym validate-task` makes."""
 
 from __future__ import annotations
 
 import pytest
 
 from mle_gym.paths import bundled
+from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.validate import validate_task
 
 
 @pytest.mark.bubblewrap
-@pytest.mark.parametrize("folder", sorted(bundled("envs").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder",
+    [f for f in sorted(bundled("envs").iterdir()) if load_task(f).data.loader != "kaggle"],
+    ids=lambda path: path.name,
+)
 def test_a_built_in_task_is_sound(folder: object) -> None:
     failed = [check for check in validate_task(str(folder)) if not check.passed]
     assert failed == []

@@ -171,12 +171,6 @@ def test_an_unknown_sklearn_dataset_lists_the_known(make_task: MakeTask) -> None
         load_raw(task)
 
 
-def test_kaggle_tasks_load_but_are_not_supported_yet(make_task: MakeTask) -> None:
-    task = load_task(make_task({"data": {"loader": "kaggle", "ref": "titanic"}}))
-    with pytest.raises(DatasetError, match="'kaggle' is not supported in this version of mle_gym"):
-        load_raw(task)
-
-
 def test_files_are_read_with_text_as_text(make_task: MakeTask) -> None:
     table = fruit().assign(colour="NA")
     task = load_task(make_task(table=table))
@@ -225,6 +219,8 @@ def test_no_other_file_of_scikit_learn_holds_a_task_s_rows() -> None:
     """Rows are looked for without quotes and their last field, often a label; blanks as commas."""
     texts = {file: _text(file) for file in _data_files(WHEEL / "sklearn")}
     for name in task_folders():
+        if load_task(name).data.loader == "kaggle":
+            continue  # on Kaggle's servers, and on disks that no sandbox sees
         hidden = [WHEEL / path for path in hidden_files(load_task(name))]
         masked = [file for file in texts if any(file.is_relative_to(path) for path in hidden)]
         rows = _rows_as_written({file: texts[file] for file in masked})

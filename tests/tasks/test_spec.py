@@ -56,6 +56,13 @@ def test_a_spec_is_frozen_and_pickles(make_task: MakeTask) -> None:
         ({"grade": None}, "grade", "missing; expected a table [grade]"),
         ({"data": {"loader": "sql"}}, "data.loader", "expected 'sklearn', 'openml'"),
         ({"data": {"loader": "sql"}}, "data.loader", "found 'sql'"),
+        ({"data": {"loader": "kaggle"}}, "data.files", "expected a competition's files"),
+        ({"data": {"files": ["a.csv"]}}, "data.files", "expected none for this loader"),
+        (
+            {"data": {"loader": "kaggle", "ref": "../titanic", "files": ["a.csv"]}},
+            "data.ref",
+            "expected a competition as in its address",
+        ),
         ({"version": "1"}, "version", "expected a valid integer, found '1'"),
         ({"version": True}, "version", "expected a valid integer, found True"),
         ({"id": "Not an id"}, "id", "found 'Not an id'"),

@@ -1,0 +1,214 @@
+"""Unpacks archives of unknown makers: zip, 7z and tar, one member pattern at a time.
+
+Names that lead out of the target, links and passwords are refused, free disk space is checked
+before anything is written, and a damaged archive is an error that names it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from mle_gym.errors import DatasetError
+
+__all__ = ["check_space", "is_archive", "list_members", "pattern_regex", "size", "stem", "unpack"]
+
+SUFFIXES = (".zip", ".7z", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+SPARE_BYTES = 64 * 2**20
+"""Left free on the disk whatever is written."""
+LINK = 0o120000
+"""The type bits that a zip written on Unix gives to a symbolic link."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file in an archive."""
+
+    name: str
+    """Its path there, with ``/``."""
+    size: int
+    """Unpacked, in bytes."""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of that name is one that :func:`unpack` opens."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def stem(name: str) -> str:
+    """The name without the endings of an archive: ``train.csv`` of ``train.csv.zip``."""
+    lower = name.lower()
+    return next((name[: -len(s)] for s in SUFFIXES if lower.endswith(s)), name)
+
+
+def pattern_regex(pattern: str) -> re.Pattern[str]:
+    """What a pattern means: ``*`` is any part of a name, a last ``**`` everything below."""
+    parts = (
+        ".+" if part == "**" else re.escape(part).replace(r"\*", "[^/]*")
+        for part in pattern.split("/")
+    )
+    return re.compile("/".join(parts))
+
+
+def list_members(archive: Path) -> list[Member]:
+    """The files of an archive, without folders.
+
+    Raises:
+        DatasetError: Not a readable archive, or a member that leads out of it.
+    """
+    with _reading(archive):
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as zipped:
+                found = [Member(i.filename, i.file_size) for i in _zip_files(zipped, archive)]
+        elif archive.name.lower().endswith(".7z"):
+            with _seven(archive) as seven:
+                found = [Member(i.filename, i.uncompressed) for i in _seven_files(seven, archive)]
+        else:
+            with tarfile.open(archive) as tar:
+                found = [Member(i.name, i.size) for i in tar if i.isfile()]
+    for member in found:
+        _check_name(archive, member.name)
+    return found
+
+
+def unpack(archive: Path, members: dict[str, str], folder: Path) -> None:
+    """Write members of an archive to places below a folder.
+
+    Args:
+        archive: The archive.
+        members: Name in the archive to path below ``folder``.
+        folder: Where to.
+
+    Raises:
+        DatasetError: Damaged, encrypted, or more than the disk holds.
+    """
+    sizes = {member.name: member.size for member in list_members(archive)}
+    if lacking := members.keys() - sizes:
+        raise _damaged(archive, KeyError(min(lacking)))
+    check_space(folder, sum(sizes[name] for name in members), f"unpacking {archive}")
+    for name in members:
+        (folder / members[name]).parent.mkdir(parents=True, exist_ok=True)
+    with _reading(archive):
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as zipped:
+                for name, target in members.items():
+                    with zipped.open(name) as source:
+                        _write(source, folder / target)
+        elif archive.name.lower().endswith(".7z"):
+            _unpack_seven(archive, members, folder)
+        else:
+            _unpack_tar(archive, members, folder)
+
+
+def check_space(folder: Path, wanted: int, purpose: str) -> None:
+    """Refuse what doesn't fit on the disk before it fills it.
+
+    Raises:
+        DatasetError: Says how much is missing, and where.
+    """
+    free = shutil.disk_usage(folder).free
+    if wanted + SPARE_BYTES > free:
+        raise DatasetError(
+            f"{purpose} takes {size(wanted)} in {folder}, which has {size(free)} "
+            "free; make room there, or set MLE_GYM_CACHE to a folder on a larger disk"
+        )
+
+
+def size(number: float) -> str:
+    """Bytes as people say them."""
+    return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Turns every way in which an archive can be broken into one message."""
+    try:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        raise _damaged(archive, error) from error
+    except NotImplementedError as error:
+        raise DatasetError(f"{archive}: compressed in a way Python can't read: {error}") from error
+    except RuntimeError as error:
+        if "encrypted" in str(error) or "password" in str(error).lower():
+            raise DatasetError(f"{archive}: encrypted; unpack it and use --from DIR") from error
+        raise
+
+
+def _damaged(archive: Path, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{archive}: damaged or cut off ({error or type(error).__name__}); delete the file and "
+        "get it again"
+    )
+
+
+def _check_name(archive: Path, name: str) -> None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
+        raise DatasetError(f"{archive}: refused: the member {name!r} leads out of the archive")
+
+
+def _zip_files(zipped: zipfile.ZipFile, archive: Path) -> Iterator[zipfile.ZipInfo]:
+    for info in zipped.infolist():
+        if info.external_attr >> 16 & 0o170000 == LINK:
+            raise DatasetError(f"{archive}: refused: the member {info.filename!r} is a link")
+        if not info.is_dir():
+            yield info
+
+
+def _write(source: IO[bytes], target: Path) -> None:
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file, 1 << 20)
+
+
+def _unpack_tar(archive: Path, members: dict[str, str], folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        for info in tar:
+            source = tar.extractfile(info) if info.isfile() and info.name in members else None
+            if source is not None:
+                with source:
+                    _write(source, folder / members[info.name])
+
+
+def _seven(archive: Path) -> Any:
+    try:
+        import py7zr
+    except ImportError:
+        raise DatasetError(
+            f"{archive}: reading 7z takes py7zr: pip install 'mle-gym[kaggle]', or unpack the "
+            "file and use --from DIR"
+        ) from None
+    try:
+        return py7zr.SevenZipFile(archive)
+    except (py7zr.exceptions.ArchiveError, OSError) as error:
+        raise _damaged(archive, error) from error
+
+
+def _seven_files(seven: Any, archive: Path) -> Iterator[Any]:
+    for info in seven.list():
+        if info.is_symlink:
+            raise DatasetError(f"{archive}: refused: the member {info.filename!r} is a link")
+        if not info.is_directory:
+            yield info
+
+
+def _unpack_seven(archive: Path, members: dict[str, str], folder: Path) -> None:
+    """By way of a folder beside the targets, since 7z unpacks whole blocks in its own order."""
+    import py7zr
+
+    scratch = folder / ".7z"
+    with _seven(archive) as seven:
+        try:
+            seven.extract(path=scratch, targets=list(members))
+        except (py7zr.exceptions.ArchiveError, OSError) as error:
+            raise _damaged(archive, error) from error
+    for name, target in members.items():
+        (scratch / name).rename(folder / target)
+    shutil.rmtree(scratch)

@@ -1,0 +1,47 @@
+"""Which tasks can be played on this machine now, and what the others need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from mle_gym.tasks.dataset import is_prepared
+from mle_gym.tasks.raw import find_sources, how_to_get
+from mle_gym.tasks.sources import is_bundled
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["Availability", "availability"]
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a task can be played, and what that rests on."""
+
+    ready: bool
+    """An environment made now would start."""
+    reason: str
+    """Where the data are, or what to do to get them."""
+
+
+def availability(task: TaskSpec) -> Availability:
+    """Look, without opening or downloading anything, whether a task has its data."""
+    if task.data.loader == "kaggle":
+        return _of_competition(task)
+    if is_prepared(task):
+        return Availability(True, "prepared")
+    if is_bundled(task):
+        return Availability(True, "data come with the package")
+    return Availability(False, f"downloaded from OpenML ({task.data.ref}) when first used")
+
+
+def _of_competition(task: TaskSpec) -> Availability:
+    if is_prepared(task):
+        return Availability(True, "prepared")
+    sources = find_sources(task)
+    if sources:
+        return Availability(True, f"raw data in {sources[0].path}, prepared when first used")
+    client = "" if find_spec("kagglehub") else "pip install 'mle-gym[kaggle]'; "
+    return Availability(False, client + how_to_get(task))

@@ -1,0 +1,96 @@
+"""Makes a dataset of a competition's raw files, or of what MLE-bench made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.errors import DatasetError
+from mle_gym.tasks.files import place, read_table, write_table
+from mle_gym.tasks.hooks import find_hook
+from mle_gym.tasks.raw import Source, find_sources, gather, how_to_get
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["ANSWER_FILES", "fill"]
+
+ANSWER_FILES = ("answers.csv", "gold_submission.csv", "test.csv")
+"""Where MLE-bench keeps a competition's answers, in its ``private`` folder; the first that has the
+submission's columns is taken."""
+
+
+def fill(
+    task: TaskSpec,
+    given: Path | None,
+    folder: Path,
+    prepare: Callable[[Path], None],
+) -> dict[str, Any]:
+    """Fill ``folder/public`` and ``folder/private`` from the first source that has what it takes.
+
+    Args:
+        task: A task whose loader is ``kaggle``.
+        given: The user's folder or archive; None to look in the usual places.
+        folder: Of the dataset; raw files are gathered in ``folder/raw``.
+        prepare: Runs the task's ``prepare.py`` on a folder of raw files.
+
+    Returns:
+        What was used, for the manifest.
+
+    Raises:
+        DatasetError: No data, or data that don't do; says what is missing and how to get it.
+    """
+    sources = find_sources(task, given)
+    if not sources:
+        raise DatasetError(f"{task.id}: its data are not here. To get them: {how_to_get(task)}")
+    problems = []
+    for source in sources:
+        try:
+            used = _use(task, source, folder)
+        except DatasetError as error:
+            problems.append(str(error))
+            continue
+        if source.kind == "raw":
+            prepare(folder / "raw")
+        return {"path": str(source.path), "kind": source.kind, "used": used}
+    found = "\n".join(problems)
+    raise DatasetError(
+        f"{found}\n{task.id}: no usable data; `mle-gym prepare {task.id} --from kaggle` downloads "
+        "them anew"
+    )
+
+
+def _use(task: TaskSpec, source: Source, folder: Path) -> dict[str, Any]:
+    if source.kind == "raw":
+        return gather(source.path.absolute(), task.data.files, folder / "raw")
+    _adopt(task, source.path, folder / "public", folder / "private")
+    return {}
+
+
+def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
+    """Take over what MLE-bench prepared: its public files as they are, its answers in our shape."""
+    answers = _bench_answers(task, prepared / "private")
+    for path in sorted((prepared / "public").rglob("*")):
+        name = path.relative_to(prepared / "public")
+        if path.is_file() and name != Path("description.md"):  # the brief has words of its own
+            place(path, public / name)
+    write_table(answers, private / "answers.csv")
+
+
+def _bench_answers(task: TaskSpec, folder: Path) -> Any:
+    """The answers among MLE-bench's private files, as ``answers()`` of prepare.py changes them."""
+    columns = task.submission.columns
+    for name in ANSWER_FILES:
+        if not (folder / name).is_file():
+            continue
+        texts = [column for column in columns if columns[column].type == "str"]
+        table = read_table(folder / name, dtype=dict.fromkeys(texts, str))
+        if set(columns) <= set(table.columns):
+            convert = find_hook(task.folder / "prepare.py", "answers")
+            return convert(table) if convert else table[list(columns)]
+    raise DatasetError(
+        f"{folder}: expected answers with the columns {', '.join(list(columns)[:6])} in one of "
+        f"{', '.join(ANSWER_FILES)}"
+    )
