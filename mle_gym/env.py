@@ -20,7 +20,7 @@ from gymnasium.error import ResetNeeded
 
 from mle_gym.actions import RawAction, nearest
 from mle_gym.episode import Episode
-from mle_gym.errors import SandboxError
+from mle_gym.errors import DatasetError, SandboxError
 from mle_gym.rendering import Frame, Screen, describe
 from mle_gym.rewards import load_reward
 from mle_gym.sandbox.base import Execution
@@ -93,9 +93,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Episode End
 
     Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
-    spent, and the submission file is graded as it lies there; or the sandbox failed, in which case
-    the reward is 0, there is no grade and ``info["infra_error"]`` says why (trainers should mask
-    the sample).
+    spent, and the submission file is graded as it lies there; or the sandbox failed or the dataset
+    was deleted, in which case the reward is 0, there is no grade and ``info["infra_error"]`` says
+    why (trainers should mask the sample).
 
     ## Information
 
@@ -106,7 +106,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `execution`   | `dict` | steps: an `Execution` without its output and exit code     |
     | `validation`  | `dict` | a submission was validated or scored: valid, code, message |
     | `grade`       | `dict` | the episode ended with a grade: `Grade.to_dict()`          |
-    | `infra_error` | `str`  | the sandbox failed                                         |
+    | `infra_error` | `str`  | the sandbox or the dataset failed                          |
 
     ## Arguments
 
@@ -230,7 +230,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             execution = episode.perform(action)
             episode.end_if_spent()
             reward = episode.earn()
-        except SandboxError as error:
+        except (SandboxError, DatasetError) as error:
             return self._break_off(action, error)
         terminated, truncated = episode.submitted, episode.truncated
         observation = episode.observe(clean(execution.output) + episode.ending, execution.exit_code)
@@ -291,10 +291,11 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._episode
 
     def _break_off(
-        self, action: RawAction, error: SandboxError
+        self, action: RawAction, error: SandboxError | DatasetError
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """End an episode whose sandbox failed: nobody's fault, so no grade."""
-        observation = self._running().observe(f"the sandbox failed: {error}\n", exit_code=255)
+        """End an episode whose sandbox failed or whose answers are gone: no grade, no score."""
+        what = "sandbox" if isinstance(error, SandboxError) else "dataset"
+        observation = self._running().observe(f"the {what} failed: {error}\n", exit_code=255)
         info = self._facts(Execution(255, b"")) | {"infra_error": str(error)}
         observation, info = self._show(action, observation, info)
         self.close()

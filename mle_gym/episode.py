@@ -39,7 +39,8 @@ class Episode:
     """What happens between ``reset`` and the end.
 
     Every method but :meth:`close` raises :class:`~mle_gym.errors.SandboxError` when the machinery
-    fails, and nothing else, whatever the agent does.
+    fails, :class:`~mle_gym.errors.DatasetError` when the answers are gone from disk, and nothing
+    else, whatever the agent does.
 
     Args:
         dataset: What is mounted, and what is graded against.

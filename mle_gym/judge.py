@@ -63,12 +63,17 @@ class Judge:
 
     def grade_left(self, content: bytes | None) -> None:
         """Grade what lies at the submission's path when the budget is spent; None for nothing."""
-        self.submission = content
-        self.grade = self._grader.grade(content)
+        self.grade = self._final(content)
 
     def validate(self, content: bytes) -> Validation:
         """The verdict on a submission's format, for the environment itself."""
         return self._grader.validate(content)
+
+    def _final(self, content: bytes | None) -> Grade:
+        """The grade, unless the data that the agent worked with were deleted meanwhile."""
+        self._dataset.check()
+        self.submission = content
+        return self._grader.grade(content)
 
     @cached_property
     def _grader(self) -> Grader:
@@ -102,8 +107,7 @@ class Judge:
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
     def _submit(self, request: Request) -> Reply:
-        self.submission = request.content
-        self.grade = self._grader.grade(request.content)
+        self.grade = self._final(request.content)
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
 
 

@@ -18,6 +18,9 @@ from mle_gym.sandbox.stream import SocketStream
 
 __all__ = ["Box", "LauncherClient", "current_launcher"]
 
+_ANSWER_SECONDS = 60.0
+"""A launcher that takes longer is given up, and with it its sandboxes."""
+_LEAVE_SECONDS = 10.0
 _START = "import sys; sys.path.append({parent!r}); from launcher.main import main; sys.exit(main())"
 
 
@@ -29,6 +32,8 @@ class LauncherClient:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._owner = os.getpid()
+        self._serial = 0
+        self._given_up = False
         start = _START.format(parent=str(Path(__file__).resolve().parent))
         with theirs:
             self._process = subprocess.Popen(
@@ -40,7 +45,7 @@ class LauncherClient:
                 env={key: os.environ[key] for key in ("MLE_GYM_CGROUP",) if key in os.environ},
                 start_new_session=True,
             )
-        self._socket.settimeout(60)
+        self._socket.settimeout(_ANSWER_SECONDS)
         self.controllers: tuple[str, ...] = tuple(self.call({"op": "status"})["controllers"])
         """The control groups' controllers that enforce limits here."""
 
@@ -51,8 +56,9 @@ class LauncherClient:
 
     @property
     def usable(self) -> bool:
-        """Whether it is this process's own and alive."""
-        return self._owner == os.getpid() and self._process.poll() is None
+        """Whether it is this process's own, alive and answers."""
+        mine = self._owner == os.getpid() and not self._given_up
+        return mine and self._process.poll() is None
 
     def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
         """Send one request and wait for its answer.
@@ -62,12 +68,21 @@ class LauncherClient:
             ValueError: It sent nonsense.
         """
         with self._lock:
-            socket.send_fds(self._socket, [json.dumps(message).encode()], descriptors)
-            reply = self._socket.recv(1 << 20)
-        if not reply:
-            raise ConnectionResetError("the sandbox launcher ended")
-        answer: dict[str, Any] = json.loads(reply)
-        return answer
+            self._serial += 1
+            request = json.dumps({**message, "serial": self._serial}).encode()
+            try:
+                socket.send_fds(self._socket, [request], descriptors)
+                while True:
+                    reply = self._socket.recv(1 << 20)
+                    if not reply:
+                        raise ConnectionResetError("the sandbox launcher ended")
+                    answer: dict[str, Any] = json.loads(reply)
+                    if answer.get("serial") == self._serial:
+                        return answer
+                    # The answer to a call that a Ctrl-C interrupted: nobody waits for it.
+            except TimeoutError:
+                self._given_up = True
+                raise
 
     def start(self, request: dict[str, Any]) -> Box:
         """Start bubblewrap with one end of a stream as its standard input and output.
@@ -85,6 +100,9 @@ class LauncherClient:
             except (OSError, ValueError) as error:
                 ours.close()
                 raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
+            except BaseException:  # if it starts nevertheless, the runner finds nobody and leaves
+                ours.close()
+                raise
         if not isinstance(answer.get("id"), int):
             ours.close()
             raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
@@ -93,9 +111,13 @@ class LauncherClient:
     def close(self) -> None:
         """Hang up, which ends the launcher and every sandbox of it."""
         self._socket.close()
-        if self._owner == os.getpid():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(10)
+        if self._owner != os.getpid():
+            return
+        try:
+            self._process.wait(0 if self._given_up else _LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class Box:

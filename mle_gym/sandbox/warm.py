@@ -81,20 +81,29 @@ def _names(executable: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
 
 
-@functools.cache
 def _programs() -> tuple[Path, Path] | None:
     """The shim and the zygote's library, compiled once; None where there is no compiler."""
+    folder = cache_folder().resolve() / "programs"
+    programs = _compiled(folder)
+    if programs and not all(program.exists() for program in programs):  # the cache was deleted
+        _compiled.cache_clear()
+        programs = _compiled(folder)
+    return programs
+
+
+@functools.cache
+def _compiled(folder: Path) -> tuple[Path, Path] | None:
     compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
-    shim = _compile(compiler, "shim.c", ["-static"]) or _compile(compiler, "shim.c", [])
-    library = _compile(compiler, "program.c", ["-shared", "-fPIC"])
+    shim = _compile(compiler, folder, "shim.c", ["-static"])
+    shim = shim or _compile(compiler, folder, "shim.c", [])
+    library = _compile(compiler, folder, "program.c", ["-shared", "-fPIC"])
     return (shim, library) if shim and library else None
 
 
-def _compile(compiler: str | None, source: str, options: list[str]) -> Path | None:
+def _compile(compiler: str | None, folder: Path, source: str, options: list[str]) -> Path | None:
     """Compile into the cache, atomically; what is there already serves without a compiler."""
     text = (_FOLDER / source).read_bytes()
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
-    folder = cache_folder().resolve() / "programs"
     target = folder / f"{Path(source).stem}-{digest}"
     if target.exists():
         return target

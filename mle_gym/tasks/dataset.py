@@ -78,6 +78,10 @@ class Dataset:
             raise DatasetError(f"{self.public.parent}: damaged; prepare this dataset again")
         return found
 
+    def check(self) -> None:
+        """Make sure that the files are still there; raises as :attr:`manifest`."""
+        _ = self.manifest
+
 
 CANONICAL = DatasetOptions()
 

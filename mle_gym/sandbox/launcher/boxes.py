@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import time
 from typing import Any
 
-from .files import lines, write
+from .files import children, is_stopped, lines, write
+from .mounts import die_with
 from .stacking import mount_stack
+
+STOP_SECONDS = 1.0
 
 
 class Launch:
@@ -41,21 +46,38 @@ class Box:
     def __init__(self, launch: Launch) -> None:
         """Fork, and execute bubblewrap."""
         self.uid, self.groups = launch.uid, launch.groups
-        self.messages = os.memfd_create("messages", os.MFD_CLOEXEC)
+        self._messages = os.memfd_create("messages", os.MFD_CLOEXEC)
+        self._last_words: str | None = None
         self.alive = True
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(launch, self.messages)
+            _become(launch, self._messages, parent)
 
     def kill(self) -> None:
-        """End it; what remains is to be reaped."""
-        if self.alive:
-            os.kill(self.pid, signal.SIGKILL)
-        os.close(self.messages)
+        """End it, however far its start has got; it is yet to be reaped.
+
+        A bubblewrap that dies early leaves its inner process waiting for ever to be set free, so
+        that one is killed first, by its number, which can't change while its parent stands still.
+        """
+        os.kill(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_SECONDS
+        while not is_stopped(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.0002)
+        for pid in (*map(int, children(self.pid)), self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def free(self) -> None:
+        """It is dead or dying: keep of it only what :meth:`explain` says."""
+        self._last_words = self.explain()
+        os.close(self._messages)
 
     def explain(self) -> str:
         """What bubblewrap wrote before it died, and whether the kernel ran out of memory."""
-        text = os.pread(self.messages, 4096, 0).decode("utf-8", "replace").strip()
+        if self._last_words is not None:
+            return self._last_words
+        text = os.pread(self._messages, 4096, 0).decode("utf-8", "replace").strip()
         for group in self.groups:
             for name in ("memory.oom_control", "memory.events"):
                 for line in lines(f"{group}/{name}"):
@@ -64,7 +86,7 @@ class Box:
         return text.strip()
 
 
-def _become(launch: Launch, messages: int) -> None:
+def _become(launch: Launch, messages: int, parent: int) -> None:
     """In the child: join the groups, give up root, keep few descriptors, execute."""
     command = launch.command
     try:
@@ -87,6 +109,7 @@ def _become(launch: Launch, messages: int) -> None:
             os.setgroups([])
             os.setresgid(launch.uid, launch.uid, launch.uid)
             os.setresuid(launch.uid, launch.uid, launch.uid)
+        die_with(parent)  # bubblewrap sees to that too, but only after a while
         os.execve(command[0], command, {})
     except BaseException as error:
         os.write(2, f"cannot start {command[0]}: {error}".encode())

@@ -21,3 +21,9 @@ def write(path: str, value: str) -> None:
 def children(pid: int) -> list[str]:
     """Pids of a process's children."""
     return " ".join(lines(f"/proc/{pid}/task/{pid}/children")).split()
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process runs no longer: stopped, or dead and not yet reaped."""
+    status = "".join(lines(f"/proc/{pid}/stat"))
+    return status.rpartition(")")[2].strip()[:1] in ("T", "t", "Z", "X", "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 
 from .files import lines, write
 
@@ -54,13 +56,17 @@ class ControlGroups:
         return {}
 
     def _sweep(self) -> None:
-        """Remove groups that a killed launcher left behind."""
+        """End what a killed launcher left behind.
+
+        bubblewrap's inner process outlives an outer one that is killed before it has set it free.
+        """
         for base in set(self._bases.values()):
             for name in os.listdir(base):
                 if name.startswith("mle-gym-") and name.count("-") == 3:
                     owner = name.split("-")[2]
                     if not os.path.exists(f"/proc/{owner}"):
-                        _remove(f"{base}/{name}")
+                        _kill(f"{base}/{name}")
+                        self._discarded.append(f"{base}/{name}")
 
     def make(self, limits: dict[str, float]) -> list[str]:
         """Make the groups of one sandbox."""
@@ -95,6 +101,12 @@ class ControlGroups:
         """Remove what was discarded and is empty; whether some has to wait."""
         self._discarded = [group for group in self._discarded if not _remove(group)]
         return bool(self._discarded)
+
+
+def _kill(group: str) -> None:
+    for pid in lines(f"{group}/cgroup.procs"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def _remove(group: str) -> bool:

@@ -1,12 +1,14 @@
-"""System calls about mounts and namespaces that Python has no functions for."""
+"""System calls about mounts, namespaces and processes that Python has no functions for."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,3 +37,10 @@ def unshare(flags: int) -> None:
 def make_mounts_private() -> None:
     """Let no mount get out of this mount namespace, and none in."""
     mount(None, "/", None, MS_REC | MS_PRIVATE)
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the parent ends, or now if it has. A later change of user undoes it."""
+    check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:
+        os._exit(127)

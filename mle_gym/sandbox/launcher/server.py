@@ -73,6 +73,7 @@ class Launcher:
             "explain": self._explain,
         }
         request = json.loads(message)
+        serial = request.pop("serial")
         try:
             answer = operations[request.pop("op")](descriptors, **request)
         except OSError as error:
@@ -80,7 +81,7 @@ class Launcher:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._control.send(json.dumps(answer).encode())
+        self._control.send(json.dumps({**answer, "serial": serial}).encode())
         return True
 
     def _status(self, _descriptors: list[int]) -> dict[str, Any]:
@@ -136,10 +137,9 @@ class Launcher:
     def _stop(self, _descriptors: list[int], id: int) -> dict[str, Any]:
         """Kill a sandbox; its remains are removed as it is reaped."""
         box = self._boxes.pop(id, None)
-        if box:
+        if box and box.alive:
             box.kill()
-            self._groups.discard(box.groups)
-            self._zygotes.dismiss(box)
+            self._free(box)
         return {}
 
     def _explain(self, _descriptors: list[int], id: int) -> dict[str, Any]:
@@ -150,9 +150,15 @@ class Launcher:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-                if pid in self._boxes:
+                if pid in self._boxes:  # it ended by itself; the host may yet ask why
                     self._boxes[pid].alive = False
+                    self._free(self._boxes[pid])
                 self._zygotes.bury(pid)
+
+    def _free(self, box: Box) -> None:
+        box.free()
+        self._groups.discard(box.groups)
+        self._zygotes.dismiss(box)
 
     def _end(self) -> None:
         for id in list(self._boxes):

@@ -19,6 +19,7 @@ from .mounts import (
     MS_BIND,
     MS_REMOUNT,
     check,
+    die_with,
     libc,
     make_mounts_private,
     mount,
@@ -27,7 +28,6 @@ from .mounts import (
 
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
 AT_FDCWD, AT_EMPTY_PATH, MOVE_FROM_EMPTY_PATH = -100, 0x1000, 4
-PR_SET_PDEATHSIG = 1
 OPEN_TREE_CLONE, MOUNT_ATTR_IDMAP = 1, 0x00100000
 
 
@@ -104,10 +104,9 @@ def _user_namespace(uid: int) -> int:
         with contextlib.suppress(BaseException):
             signal.set_wakeup_fd(-1)
             libc.unshare(CLONE_NEWUSER)
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            die_with(parent)
             os.write(tell, b"x")
-            if os.getppid() == parent:
-                signal.pause()
+            signal.pause()
         os._exit(1)
     try:
         os.read(ready, 1)

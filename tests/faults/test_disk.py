@@ -1,0 +1,134 @@
+"""Full, read-only and vanishing disks: a clear exception or grade, and no half-made dataset."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from mle_gym.errors import DatasetError
+from mle_gym.tasks.dataset import DatasetOptions, prepare
+from tests.sandbox.docker_daemon import require
+
+SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
+
+
+def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script whose cache is a disk of its own, mounted where only it can see it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    program = "from mle_gym.tasks.dataset import *; import gymnasium, mle_gym, os\n"
+    program += textwrap.dedent(script)
+    command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; exec "$@"'
+    folder = Path(os.environ["MLE_GYM_CACHE"]).with_name("small-disk")
+    folder.mkdir(exist_ok=True)
+    result = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", command, "bash", sys.executable, "-c", program],
+        env=os.environ | {"MLE_GYM_CACHE": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if result.returncode == 77:
+        require("mount", f"no disk can be mounted here: {result.stderr}")
+    return result
+
+
+def test_a_disk_that_fills_up_while_preparing() -> None:
+    result = with_cache_on(
+        "-t tmpfs -o size=48k",
+        """
+        import mle_gym.errors
+        for _ in range(2):
+            try:
+                prepare("titanic")
+            except mle_gym.errors.DatasetError as error:
+                print(error)
+        print(sorted(p for _, _, files in os.walk(os.environ["MLE_GYM_CACHE"]) for p in files
+                     if not p.endswith(".lock")))
+        """,
+    )
+    first, second, left = result.stdout.splitlines()
+    assert first == second
+    assert "No space left on device" in first
+    assert "set MLE_GYM_CACHE to a folder that can be written" in first
+    assert left == "[]"
+
+
+def test_a_read_only_cache_that_has_the_dataset_is_enough(tmp_path: Path) -> None:
+    result = with_cache_on(
+        "-t tmpfs",
+        f"""
+        prepare("zoo")
+        assert os.system("mount -o remount,ro $MLE_GYM_CACHE") == 0
+        env = gymnasium.make("mle/zoo-v0")
+        env.reset()
+        print(env.step({SUBMIT!r})[4]["grade"]["valid"])
+        env.close()
+        try:
+            prepare("wine")
+        except Exception as error:
+            print(type(error).__name__, error)
+        """,
+    )
+    valid, refused = result.stdout.splitlines()
+    assert valid == "True"
+    assert refused.startswith("DatasetError")
+    assert "Read-only file system" in refused
+
+
+@pytest.mark.parametrize("last", ["submit", "echo no submission"])
+def test_a_dataset_that_is_deleted_during_an_episode_is_no_score(tmp_path: Path, last: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+        env = gymnasium.make("mle/zoo-v0", max_steps=2)
+        env.reset()
+        observation, *_ = env.step("cp data/sample_submission.csv submission.csv; validate")
+        assert "is a valid submission" in observation["output"]
+        shutil.rmtree(tmp_path / "cache")
+        _, reward, terminated, truncated, info = env.step(last)
+        assert (reward, terminated, truncated) == (0.0, False, True)
+        assert "prepare this dataset again" in info["infra_error"]
+        assert "grade" not in info
+        env.reset()
+        assert env.step(SUBMIT)[4]["grade"]["valid"]
+        env.close()
+
+
+def test_answers_that_are_damaged_never_become_a_score(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+        dataset = prepare("zoo", DatasetOptions(variant=3))
+        answers = dataset.private / "answers.csv"
+        answers.write_bytes(b"\n".join(answers.read_bytes().split(b"\n")[:-5]))
+        env = gymnasium.make("mle/zoo-v0", variant=3)
+        env.reset()  # finds the damage and prepares it again
+        assert env.step(SUBMIT)[4]["grade"]["rows"] > 5
+        env.close()
+
+
+def test_a_full_disk_inside_is_the_agents_to_handle() -> None:
+    env = gymnasium.make("mle/zoo-v0", limits={"disk_mb": 16}, reward="milestones")
+    env.reset()
+    observation, *_ = env.step("head -c 64M /dev/zero > filler")
+    assert "No space left on device" in observation["output"]
+    observation, *_ = env.step({"tool": "write_file", "path": "big", "content": "x" * 10**6})
+    assert "No space left on device" in observation["output"]
+    observation, _, terminated, _, info = env.step("rm filler; " + SUBMIT)
+    env.close()
+    assert terminated
+    assert info["grade"]["valid"]
+
+
+def test_a_cache_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+        with pytest.raises(DatasetError, match=r"cache.*MLE_GYM_CACHE"):
+            prepare("zoo")

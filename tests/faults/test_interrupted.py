@@ -1,0 +1,48 @@
+"""Ctrl-C at any moment: an exception, never a hang, and the same host plays on."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import pytest
+
+from tests.faults.conftest import Host, MakeHost, assert_nothing_remains
+
+ORDERS = [
+    ("reset", None),
+    ("step", "sleep 0.05; echo done"),
+    ("step", {"tool": "write_file", "path": "notes.txt", "content": "n" * 100_000}),
+    ("step", "cp data/sample_submission.csv submission.csv; submit"),
+    ("reset", None),
+    ("snapshot", None),
+]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_storm_of_interrupts(make_host: MakeHost, seed: int) -> None:
+    host = make_host(sandbox="bubblewrap")
+    host.ask("reset")
+    moments = random.Random(seed)
+    interrupted = 0
+    for _ in range(5):
+        for order, argument in ORDERS:
+            host.tell(order, argument)
+            time.sleep(moments.expovariate(1 / 0.02))
+            host.signal(signal.SIGINT)
+            interrupted += settle(host)
+    assert interrupted > 3  # or this test tests nothing
+    assert "zoo" in host.ask("reset")["output"].lower()
+    answer = host.step("cp data/sample_submission.csv submission.csv; submit")
+    assert answer["grade"]["valid"]
+    host.leave()
+    assert_nothing_remains(host)
+
+
+def settle(host: Host) -> bool:
+    """Whether the last order was interrupted; what it answered otherwise must make sense."""
+    answer = host.answer()
+    raised = answer.get("raised", "")
+    assert raised in ("", "KeyboardInterrupt", "ResetNeeded", "SandboxCrashed"), answer
+    return raised == "KeyboardInterrupt"
