@@ -43,7 +43,8 @@ def runner_command(python: str, parent: str) -> list[str]:
             nothing in it may shadow the standard library.
     """
     # Imported only to be compiled here once, so that no sandbox has to.
-    import_module("mle_gym.sandbox.runner.main")
+    for name in ("main", "loop"):
+        import_module(f"mle_gym.sandbox.runner.{name}")
 
     start = f"import sys; sys.path.append('{parent}'); "
     return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]

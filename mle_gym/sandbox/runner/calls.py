@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import sys
-from collections import deque
 
 from .files import take_file
 from .frames import MAX_PAYLOAD
+from .lean import accept, dumps, loads, socket
 
 TOOLS = ("validate", "score", "submit")
 _MAX_CALL = 1 << 16
@@ -39,7 +37,7 @@ class Calls:
         self._listener.listen(_MAX_CALLERS)
         self._listener.setblocking(False)
         self._callers: dict[int, _Caller] = {}
-        self._waiting: deque[int] = deque()
+        self._waiting: list[int] = []
         self._asked: int | None = None
 
     def descriptors(self) -> list[int]:
@@ -66,9 +64,9 @@ class Calls:
     def next(self, *, command_runs: bool) -> Call | None:
         """The next call for the host, if none is with it already."""
         while self._waiting and self._asked is None:
-            descriptor = self._waiting.popleft()
+            descriptor = self._waiting.pop(0)
             try:
-                call = json.loads(self._callers[descriptor].heard)
+                call = loads(bytes(self._callers[descriptor].heard))
                 tool, path = call["tool"], call["path"]
             except (ValueError, KeyError, TypeError, RecursionError):
                 tool, path = "", ""
@@ -99,7 +97,7 @@ class Calls:
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection = accept(self._listener)
         except OSError:
             return
         if len(self._callers) >= _MAX_CALLERS:
@@ -112,7 +110,7 @@ class Calls:
         connection = self._callers[descriptor].connection
         try:
             connection.settimeout(1)
-            connection.sendall(json.dumps({"exit_code": exit_code, "output": text}).encode())
+            connection.sendall(dumps({"exit_code": exit_code, "output": text}).encode())
         except OSError:
             pass
         self._dismiss(descriptor)
@@ -127,14 +125,15 @@ def call(tool: str, socket_path: str, arguments: list[str]) -> int:
         print(f"usage: {tool} [PATH]    (default: submission.csv)", file=sys.stderr)
         return 2
     path = os.path.abspath(arguments[0] if arguments else "submission.csv")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(socket_path)
-        connection.sendall(json.dumps({"tool": tool, "path": path}).encode() + b"\n")
-        parts = []
-        while part := connection.recv(_MAX_CALL):
-            parts.append(part)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(socket_path)
+    connection.sendall(dumps({"tool": tool, "path": path}).encode() + b"\n")
+    parts = []
+    while part := connection.recv(_MAX_CALL):
+        parts.append(part)
+    connection.close()
     if not parts:
         return 1
-    answer = json.loads(b"".join(parts))
+    answer = loads(b"".join(parts))
     print(answer["output"], end="", flush=True)
     return int(answer["exit_code"])

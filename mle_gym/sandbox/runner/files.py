@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any
 
-from .frames import Header
 from .output import Output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .frames import Header
+
+    Answer = tuple[Header, bytes]
 
 LARGEST = 1 << 26
 """Bytes of the largest file that is read or edited as text."""
-
-Answer = tuple[Header, bytes]
 
 
 class FileActions:

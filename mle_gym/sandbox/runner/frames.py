@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
-from typing import Any
 
-LENGTHS = struct.Struct(">II")
+from .lean import dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Header = dict[str, Any]
+
+LENGTH = 4
 MAX_HEADER = 1 << 20
 MAX_PAYLOAD = 1 << 28
-
-Header = dict[str, Any]
 
 
 def send_frame(descriptor: int, header: Header, payload: bytes = b"") -> None:
     """Write one frame whole."""
-    text = json.dumps(header).encode()
-    data = memoryview(LENGTHS.pack(len(text), len(payload)) + text + payload)
+    text = dumps(header).encode()
+    lengths = len(text).to_bytes(LENGTH, "big") + len(payload).to_bytes(LENGTH, "big")
+    data = memoryview(lengths + text + payload)
     while data:
         data = data[os.write(descriptor, data) :]
 
 
 def receive_frame(descriptor: int) -> tuple[Header, bytes] | None:
     """Read one frame; None when the host is gone, or out of its mind."""
-    prefix = _receive_exactly(descriptor, LENGTHS.size)
+    prefix = _receive_exactly(descriptor, 2 * LENGTH)
     if prefix is None:
         return None
-    header_size, payload_size = LENGTHS.unpack(prefix)
+    header_size = int.from_bytes(prefix[:LENGTH], "big")
+    payload_size = int.from_bytes(prefix[LENGTH:], "big")
     if header_size > MAX_HEADER or payload_size > MAX_PAYLOAD:
         return None
     header = _receive_exactly(descriptor, header_size)
@@ -35,7 +40,7 @@ def receive_frame(descriptor: int) -> tuple[Header, bytes] | None:
     if header is None or payload is None:
         return None
     try:
-        fields = json.loads(header)
+        fields = loads(header)
     except (ValueError, RecursionError):
         return None
     return (fields, payload) if isinstance(fields, dict) else None

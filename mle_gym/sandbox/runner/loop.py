@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import select
-import signal
 import time
-from collections.abc import Callable
-from typing import Any
 
 from .calls import TOOLS, Calls
-from .files import Answer, FileActions
-from .frames import Header, receive_frame, send_frame
+from .files import FileActions
+from .frames import receive_frame, send_frame
+from .lean import signal
 from .output import Output
 from .processes import (
     descendants,
@@ -26,6 +24,14 @@ from .processes import (
 from .shell import Shell
 from .warm import WarmPython
 from .workspace import Workspaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .files import Answer
+    from .frames import Header
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
-from .calls import call
-from .loop import Runner
-from .processes import harden, kill_descendants
+from .lean import signal
 
 
 def serve(folder: str = "", line: str = "") -> None:
@@ -19,6 +16,9 @@ def serve(folder: str = "", line: str = "") -> None:
             after a ``kill -9`` of the host.
         line: Descriptor that leads to warm Python, if there is any.
     """
+    from .loop import Runner
+    from .processes import harden, kill_descendants
+
     if line:
         os.set_inheritable(int(line), False)
     source, sink = os.dup(0), os.dup(1)
@@ -61,4 +61,6 @@ def main() -> int:
     if name == "serve":
         serve(*arguments)
         return 0
+    from .calls import call
+
     return call(name, arguments[0], arguments[1:])

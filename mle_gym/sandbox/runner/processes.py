@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections import deque
-from collections.abc import Collection
 
-Table = dict[int, tuple[int, int]]
-"""Pid to parent and resident pages."""
+from .lean import prctl, signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    Table = dict[int, tuple[int, int]]
+    """Pid to parent and resident pages."""
+
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 
 def process_table() -> Table:
@@ -34,9 +39,9 @@ def descendants(table: Table, spared: Collection[int] = ()) -> list[int]:
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in table.items():
         children.setdefault(parent, []).append(pid)
-    found, queue = [], deque(children.get(os.getpid(), ()))
+    found, queue = [], list(children.get(os.getpid(), ()))
     while queue:
-        pid = queue.popleft()
+        pid = queue.pop()
         if pid not in spared:
             found.append(pid)
             queue.extend(children.get(pid, ()))
@@ -160,9 +165,5 @@ def files_mapped_for_writing() -> set[int | str]:
 
 def harden() -> None:
     """Become undumpable (nobody may trace or read this process) and adopt orphans."""
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    pr_set_dumpable, pr_set_child_subreaper = 4, 36
-    libc.prctl(pr_set_dumpable, 0, 0, 0, 0)
-    libc.prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+    prctl(PR_SET_DUMPABLE, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)

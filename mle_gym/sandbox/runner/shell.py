@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-from typing import Any
+
+from .lean import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single argument of 128 KiB or more, so longer scripts go by file."""
@@ -18,6 +21,10 @@ DEFAULT_SIGNALS = (
     signal.SIGTERM,
 )
 """Ignored by Python or by the runner; a command starts with their defaults."""
+
+_WITHIN = {b"_", b".", b"-"} | {byte for n in range(256) if (byte := bytes([n])).isalnum()}
+_BEFORE = _WITHIN | {b"/"}
+"""Bytes next to a path that make it part of another one."""
 
 _START = """\
 echo 500 2>/dev/null >/proc/self/oom_score_adj; \
@@ -85,8 +92,7 @@ class Shell:
             text = b"\n".join(lines)
         directory = os.fsencode(self._directory)
         for mark, folder in self._folders():
-            pattern = rb"(?<![\w.\-/])" + re.escape(folder) + rb"(?![\w.\-])"
-            text, directory = (re.sub(pattern, mark, part) for part in (text, directory))
+            text, directory = (_mark_folder(part, folder, mark) for part in (text, directory))
         return {
             "environment": text.decode("utf-8", "surrogateescape"),
             "untouched": untouched,
@@ -140,5 +146,18 @@ class Shell:
 
 def _declaration(name: str, value: str) -> bytes:
     """The line that bash's ``declare -px`` prints for a variable without control characters."""
-    quoted = re.sub(r'(["\\$`])', r"\\\1", value)
-    return os.fsencode(f'declare -x {name}="{quoted}"')
+    for special in '\\"$`':  # the backslash first: the others get one
+        value = value.replace(special, "\\" + special)
+    return os.fsencode(f'declare -x {name}="{value}"')
+
+
+def _mark_folder(text: bytes, folder: bytes, mark: bytes) -> bytes:
+    """Replace a folder's path wherever it is not just part of a longer name."""
+    first, *others = text.split(folder)
+    done = bytearray(first)
+    before = first[-1:]
+    for part in others:
+        whole = before not in _BEFORE and part[:1] not in _WITHIN
+        done += (mark if whole else folder) + part
+        before = (part or folder)[-1:]
+    return bytes(done)

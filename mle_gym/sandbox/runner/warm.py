@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import struct
+import sys
 
-USAGE = struct.Struct("=ddQ")
+from .lean import socket
+
+USAGE = "=ddQ"
+USAGE_SIZE = 24
 
 
 class WarmPython:
@@ -25,19 +27,23 @@ class WarmPython:
         The socket does not listen: until a zygote does that, each call is refused at once and the
         shim runs the interpreter.
         """
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(path)
-            socket.send_fds(self._line, [b"-"], [listener.fileno()])
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        descriptor = listener.fileno().to_bytes(4, sys.byteorder)
+        self._line.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        listener.close()
 
     def used(self) -> tuple[float, int]:
         """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
         seconds, peak = 0.0, 0
         while True:
             try:
-                report = self._line.recv(USAGE.size)
+                report = self._line.recv(USAGE_SIZE)
             except OSError:
                 report = b""
-            if len(report) != USAGE.size:
+            if len(report) != USAGE_SIZE:
                 return seconds, peak
-            user, system, memory = USAGE.unpack(report)
+            import struct  # not before anything used it
+
+            user, system, memory = struct.unpack(USAGE, report)
             seconds, peak = seconds + user + system, max(peak, memory)

@@ -12,29 +12,32 @@ snapshot is known, only what may differ from it is listed, and what is ``gone``.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import stat
 import time
-from typing import Any
 
-from .files import Answer
+from .lean import dumps, loads
 from .processes import (
     continue_all,
     files_mapped_for_writing,
     has_children,
     stop_descendants,
 )
-from .shell import Shell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .files import Answer
+    from .shell import Shell
+
+    Mark = tuple[int, ...]
+    """What can't stay the same when a file changes; empty if that is not sure."""
 
 MOST_FILES = 100_000
 CHUNK = 1 << 21
 COARSE_CLOCK = 5
 """``CLOCK_REALTIME_COARSE``, the clock of time stamps on files."""
-
-Mark = tuple[int, ...]
-"""What can't stay the same when a file changes; empty if that is not sure."""
 
 
 class Workspaces:
@@ -141,7 +144,7 @@ class Workspaces:
             "special": special,
             "shell": self._shell.save(),
         }
-        return {"exit_code": 0}, json.dumps(listing).encode()
+        return {"exit_code": 0}, dumps(listing).encode()
 
     def _describe(
         self, path: str, entry: os.DirEntry[str], status: os.stat_result, frozen: bool
@@ -219,7 +222,7 @@ class Workspaces:
     def restore(self, options: dict[str, Any], payload: bytes) -> Answer:
         """Take over a snapshot's shell; says whether its files are there already, as a mount."""
         witness = options["witness"]
-        shell = json.loads(payload)
+        shell = loads(payload)
         self._shell.load(shell["state"])
         if witness and not os.path.lexists(f"{self._folder}/{witness}"):
             return {"exit_code": 0, "present": False}, b""
@@ -235,7 +238,7 @@ class Workspaces:
     def unpack(self, options: dict[str, Any], payload: bytes) -> Answer:
         """Make the folders and empty files of a listing (``begin``), or take the next bytes."""
         if options["begin"]:
-            self._incoming: list[list[Any]] = json.loads(payload)
+            self._incoming: list[list[Any]] = loads(payload)
             self._due = []
             for path, kind, _, _, detail in self._incoming:
                 full = f"{self._folder}/{path}"
@@ -278,8 +281,10 @@ class Workspaces:
         self._known = {}
         for path, *_ in self._incoming:
             mark: Mark = ()
-            with contextlib.suppress(PermissionError):
+            try:
                 mark = _mark(os.lstat(f"{self._folder}/{path}"), False)
+            except PermissionError:
+                pass
             self._known[path] = mark
         self._base, self._incoming = options["id"], []
         return {"exit_code": 0}, b""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,9 @@ from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import Limits, Reply, Request, SandboxConfig
 from mle_gym.sandbox.client import RunnerSandbox
 from mle_gym.sandbox.runner.calls import TOOLS, Calls
-from mle_gym.sandbox.runner.frames import LENGTHS, MAX_HEADER, receive_frame
+from mle_gym.sandbox.runner.frames import MAX_HEADER, receive_frame
 
+LENGTHS = struct.Struct(">II")
 PIPE_BYTES = 1 << 16
 """What a pipe holds before a write to it waits."""
 MAX_BYTES = 1 << 10

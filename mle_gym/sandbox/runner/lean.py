@@ -1,0 +1,87 @@
+"""Parts of the standard library without what their public modules bring along.
+
+``signal``, ``socket``, ``json`` and ``ctypes`` import ``enum``, ``re`` and ``selectors``: more work
+than the interpreter's own start, and every sandbox would pay for it. The modules in C that they are
+made of do all that the runner needs.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+else:
+    import _signal as signal
+    import _socket as socket
+
+__all__ = ["accept", "dumps", "loads", "prctl", "signal", "socket"]
+
+
+class _Format:
+    """How JSON becomes Python's values: as in :func:`json.loads`."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_int = int
+    parse_float = parse_constant = float
+
+
+def _codec() -> tuple[Callable[[Any], str], Callable[[str | bytes], Any]]:
+    """``dumps`` and ``loads``: the public ones where Python keeps its JSON elsewhere."""
+    try:
+        from _json import encode_basestring_ascii, make_encoder, make_scanner
+    except ImportError:
+        import json
+
+        return json.dumps, json.loads
+
+    def refuse(value: Any) -> Any:
+        raise TypeError(f"{value!r} is not JSON")
+
+    scan = make_scanner(_Format)  # type: ignore[arg-type]
+    encode = make_encoder(
+        None, refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True
+    )
+
+    def dumps(value: Any) -> str:
+        return "".join(encode(value, 0))
+
+    def loads(text: str | bytes) -> Any:
+        """Raises ValueError, or RecursionError where it is nested too deeply."""
+        text = (text if isinstance(text, str) else text.decode()).strip()
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):
+            raise ValueError("not JSON")
+        return value
+
+    return dumps, loads
+
+
+dumps, loads = _codec()
+
+
+def accept(listener: socket.socket) -> socket.socket:
+    """The next connection."""
+    descriptor, _ = listener._accept()  # type: ignore[attr-defined]
+    return socket.socket(fileno=descriptor)
+
+
+def prctl(option: int, value: int) -> None:
+    """Call ``prctl`` of libc."""
+    try:
+        from _ctypes import call_cdeclfunction, dlopen, dlsym
+    except ImportError:
+        from ctypes import CDLL
+
+        CDLL(None).prctl(option, value, 0, 0, 0)
+    else:
+        library = dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
+        call_cdeclfunction(dlsym(library, "prctl"), (option, value, 0, 0, 0))
