@@ -56,11 +56,12 @@ def warm_python(
     programs = _programs()
     if programs is None:
         return None
-    shim, library = programs
+    shim, keeper, library = programs
     folders = [str(folder) for folder in (*python.folders, *python.site_packages)]
     start = _START.format(parent=str(_FOLDER.parent))
     system_calls = (filter_program() or b"").hex()
-    arguments = [str(library), json.dumps(preload), json.dumps(folders), system_calls]
+    arguments = [str(library), str(keeper), json.dumps(preload), json.dumps(folders)]
+    arguments.append(system_calls)
     variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
     # One thread each: an OpenMP that ever ran more would hang in every fork.
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")
@@ -81,8 +82,8 @@ def _names(executable: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
 
 
-def _programs() -> tuple[Path, Path] | None:
-    """The shim and the zygote's library, compiled once; None where there is no compiler."""
+def _programs() -> tuple[Path, ...] | None:
+    """The shim, the keeper and the zygote's library, compiled once; None without a compiler."""
     folder = cache_folder().resolve() / "programs"
     programs = _compiled(folder)
     if programs and not all(program.exists() for program in programs):  # the cache was deleted
@@ -92,19 +93,22 @@ def _programs() -> tuple[Path, Path] | None:
 
 
 @functools.cache
-def _compiled(folder: Path) -> tuple[Path, Path] | None:
+def _compiled(folder: Path) -> tuple[Path, ...] | None:
     compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
-    shim = _compile(compiler, folder, "shim.c", ["-static"])
-    shim = shim or _compile(compiler, folder, "shim.c", [])
-    library = _compile(compiler, folder, "program.c", ["-shared", "-fPIC"])
-    return (shim, library) if shim and library else None
+    make = functools.partial(_compile, compiler, folder)
+    found = [make([source], ["-static"]) or make([source], []) for source in ("shim.c", "keeper.c")]
+    found.append(make(["program.c", "handover.c"], ["-shared", "-fPIC"]))
+    programs = tuple(program for program in found if program)
+    return programs if len(programs) == len(found) else None
 
 
-def _compile(compiler: str | None, folder: Path, source: str, options: list[str]) -> Path | None:
+def _compile(
+    compiler: str | None, folder: Path, sources: list[str], options: list[str]
+) -> Path | None:
     """Compile into the cache, atomically; what is there already serves without a compiler."""
-    text = (_FOLDER / source).read_bytes()
+    text = b"".join((_FOLDER / source).read_bytes() for source in sources)
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
-    target = folder / f"{Path(source).stem}-{digest}"
+    target = folder / f"{Path(sources[0]).stem}-{digest}"
     if target.exists():
         return target
     if compiler is None:
@@ -113,7 +117,8 @@ def _compile(compiler: str | None, folder: Path, source: str, options: list[str]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as place:
             made = Path(place) / "program"
-            command = [compiler, "-Os", *options, "-o", str(made), str(_FOLDER / source)]
+            command = [compiler, "-Os", *options, "-o", str(made)]
+            command += [str(_FOLDER / source) for source in sources]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
             made.chmod(0o755)
             made.replace(target)

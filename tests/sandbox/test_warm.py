@@ -12,10 +12,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
+from mle_gym.paths import cache_folder
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, get_backend, zygote
 from mle_gym.sandbox.launcher_client import current_launcher
 
@@ -179,11 +181,51 @@ def test_a_program_is_in_its_sandboxes_groups_and_namespaces(warm: Sandbox) -> N
         warm.execute("pkill -f marker; pkill sleep", timeout=9)
 
 
+def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: Sandbox) -> None:
+    marker = f"import time; keeper = {MARKER}; time.sleep(60)"
+    warm.execute(
+        f"(python -c '{marker}' >/dev/null 2>&1 & sleep 62{MARKER} >/dev/null 2>&1 &)", timeout=9
+    )
+    try:
+        assert eventually(lambda: len(processes_with(f"keeper = {MARKER}")) == 2)
+        (other,) = [p for p in processes_with(f"62{MARKER}") if comm(p) == "sleep"]
+        keepers = [p for p in map(parent_of, processes_with(f"keeper = {MARKER}")) if is_keeper(p)]
+        (keeper,) = keepers
+        found, expected = look(keeper), look(other)
+        assert found["ns"].pop("pid") != expected["ns"].pop("pid")
+        assert found == expected
+        assert warm.execute(f"kill -0 {keeper}", timeout=9).exit_code != 0
+        if os.getuid() == 0:
+            assert {path.name for path in Path(f"/proc/{keeper}/fd").iterdir()} == {"0", "1", "3"}
+            mapped = Path(f"/proc/{keeper}/maps").read_text()
+            assert "python" not in mapped.lower().replace(str(cache_folder()).lower(), "")
+    finally:
+        warm.execute("pkill -f keeper; pkill sleep", timeout=9)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def is_keeper(pid: int) -> bool:
+    return comm(pid).startswith("keeper")
+
+
+def test_a_spare_holds_nothing_and_is_in_no_sandbox(warm: Sandbox) -> None:
+    (spare,) = [p for z in zygotes() for p in children_of(z) if not is_keeper(p)][-1:]
+    if os.getuid() == 0:
+        assert Path(f"/proc/{spare}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
+        opened = {str(path.readlink()) for path in Path(f"/proc/{spare}/fd").iterdir()}
+        kinds = sorted(name.partition(":")[0].rpartition("/")[2][:6] for name in opened)
+        assert kinds == ["keeper", "null", "socket"]
+        assert b"SECRET" not in Path(f"/proc/{spare}/environ").read_bytes()
+
+
 def comm(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def look(pid: int) -> dict[str, object]:
+def look(pid: int) -> dict[str, Any]:
     """What the kernel says about a process, seen from outside."""
     folder = Path(f"/proc/{pid}")
     spaces = {path.name: str(path.readlink()) for path in (folder / "ns").iterdir()}
@@ -312,6 +354,7 @@ signal.pause()
             assert processes_with(f"or {marker}")
         launchers = children_of(host.pid)
         servants = [pid for launcher in launchers for pid in children_of(launcher)]
+        servants += [spare for servant in servants for spare in children_of(servant)]
         os.kill(host.pid, signal.SIGKILL)
         host.wait()
     assert eventually(lambda: not processes_with(f"or {marker}"), 20)
@@ -392,7 +435,7 @@ def test_hostile_messages_harm_nobody(warm: Sandbox) -> None:
         execution = warm.execute(f"python /tmp/fuzz.py {seed}", timeout=120)
         assert execution.exit_code == 0, execution.output
     assert zygotes() == before
-    assert eventually(lambda: all(len(children_of(pid)) == 0 for pid in before), 20)
+    assert eventually(lambda: all(len(children_of(pid)) == 1 for pid in before), 20)  # spares
     assert [sorted(Path(f"/proc/{pid}/fd").iterdir()) for pid in before] == descriptors
     assert eventually(lambda: is_warm(warm))
 

@@ -5,10 +5,11 @@ interpreter that is offered to agents, outside of every sandbox and with nothing
 
 ``shim.c`` is `python` on a sandbox's ``PATH``. It connects to the sandbox's own socket, whose
 listening end the zygote (``main.py``) has together with the sandbox's namespaces; both come from
-the launcher, never from a message. The zygote reads nothing that a sandbox sends: for each
-connection it forks a *keeper*, which enters the sandbox and gives up every privilege
-(``enter.py``) before it reads the request and decides whether it can be served (``request.py``).
-The keeper forks the program (``program.py``, ``program.c``), waits for it, passes signals on and
-reports its end. Until a program starts, any trouble only means that the shim executes the real
-interpreter.
+the launcher, never from a message. The zygote reads nothing that a sandbox sends: it passes each
+connection to a *spare* (``spare.py``), a fork made ahead of time. The spare enters the sandbox and
+gives up every privilege (``enter.py``); then its memory moves on to a child in the sandbox's
+process namespace (``handover.c``), and it executes the *keeper* (``keeper.c``), which waits for
+the child, passes signals on and reports its end. The child reads the request, decides whether it
+can be served (``request.py``), and runs the program (``program.py``, ``program.c``). Until a
+program starts, any trouble only means that the shim executes the real interpreter.
 """

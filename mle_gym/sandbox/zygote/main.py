@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import select
-import signal
 import socket
 import sys
 import time
@@ -15,10 +14,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from . import request as requests
-from .enter import Place, enter, own_namespaces
-from .keeper import keep
+from .enter import Place
 from .program import Template
+from .spare import Life, Spare
 
 MESSAGE = 1 << 16
 MOST_KEEPERS = 64
@@ -26,6 +24,7 @@ MOST_KEEPERS = 64
 BURST, A_SECOND = 64.0, 100.0
 """Starts of one sandbox: no sandbox may keep the zygote from serving the others."""
 REAP_MILLISECONDS = 200
+SPARES = 1
 
 
 class Box:
@@ -59,28 +58,19 @@ class Box:
 class Zygote:
     """Serves the sandboxes that the launcher names until the launcher is gone."""
 
-    def __init__(
-        self,
-        control: socket.socket,
-        template: Template,
-        preloaded: set[str],
-        environment: dict[bytes, bytes],
-        system_calls: bytes,
-    ) -> None:
-        self._control, self._template, self._preloaded = control, template, preloaded
-        self._system_calls = system_calls
-        self._environment = environment
-        self._own = own_namespaces()
-        self._limits = [resource.getrlimit(number) for number in range(16)]
-        _, most = self._limits[resource.RLIMIT_NOFILE]
+    def __init__(self, control: socket.socket, life: Life) -> None:
+        self._control, self._life = control, life
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 19), most))
         self._boxes: dict[int, Box] = {}
+        self._spares: list[Spare] = []
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
     def serve(self) -> None:
         """Wait for launchers and shims; whatever a sandbox sends is read by others."""
         while True:
+            self._fork_ahead()
             some_run = any(box.keepers for box in self._boxes.values())
             for descriptor, _ in self._poll.poll(REAP_MILLISECONDS if some_run else None):
                 if descriptor != self._control.fileno():
@@ -121,34 +111,20 @@ class Zygote:
         with connection:
             if not box.may_start():
                 return
+            self._fork_ahead()
+            while self._spares:
+                spare = self._spares.pop(0)
+                if spare.assign(box.place, connection, box.namespaces, box.usage):
+                    box.keepers.add(spare.pid)
+                    return
+
+    def _fork_ahead(self) -> None:
+        """One that waits saves the next program the time of a fork."""
+        while len(self._spares) < SPARES:
             try:
-                pid = os.fork()
+                self._spares.append(Spare(self._life))
             except OSError:
                 return
-            if pid:
-                box.keepers.add(pid)
-            else:
-                self._become_keeper(box, connection)
-
-    def _become_keeper(self, box: Box, connection: socket.socket) -> None:
-        """In the child; never returns."""
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-            kept = (connection.fileno(), box.namespaces, box.usage)
-            _close_all_but(kept)
-            enter(box.place, box.namespaces, self._own, self._system_calls)
-            os.close(box.namespaces)
-            resource.setrlimit(resource.RLIMIT_NOFILE, self._limits[resource.RLIMIT_NOFILE])
-            limits = [resource.getrlimit(number) for number in range(16)]
-            request = requests.receive(connection)
-            os.fchdir(request.descriptors[3])
-            rules = self._environment, [_unsigned(limit) for limit in limits], self._preloaded
-            command = requests.understand(request, *rules)
-            keep(connection, box.usage, request, lambda: self._template.play(request, command))
-        except (requests.Refusal, OSError):
-            pass  # the shim sees us leave and executes the interpreter
-        finally:
-            os._exit(0)
 
     def _reap(self) -> None:
         while True:
@@ -158,21 +134,9 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            self._spares = [spare for spare in self._spares if spare.pid != pid]
             for box in self._boxes.values():
                 box.keepers.discard(pid)
-
-
-def _unsigned(limit: tuple[int, int]) -> tuple[int, int]:
-    """As the kernel counts; Python's infinity is -1."""
-    return limit[0] % (1 << 64), limit[1] % (1 << 64)
-
-
-def _close_all_but(kept: Sequence[int]) -> None:
-    first = 3
-    for descriptor in sorted(kept):
-        os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, 1 << 20)
 
 
 def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
@@ -202,14 +166,14 @@ def _thread_pools() -> list[Any]:
 def main(at_start: set[str]) -> None:
     """Import, then serve.
 
-    The command line has the path of ``program.c``, compiled; as JSON, the modules to import and
-    the folders they may come from; the sandboxes' filter of system calls in hexadecimal; and the
-    descriptor of the launcher's socket.
+    The command line has the paths of the C files, compiled: the library and the keeper; as JSON,
+    the modules to import and the folders they may come from; the sandboxes' filter of system calls
+    in hexadecimal; and the descriptor of the launcher's socket.
 
     Args:
         at_start: Names of the modules that every interpreter has.
     """
-    library, names, folders, system_calls, control = sys.argv[1:]
+    library, keeper, names, folders, system_calls, control = sys.argv[1:]
     sys.path[:] = [place for place in sys.path if place != ""][:-1]
     for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
         del sys.modules[name]
@@ -217,7 +181,8 @@ def main(at_start: set[str]) -> None:
     _preload(json.loads(names), json.loads(folders))
     template = Template(library, _thread_pools())
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
+    tools = template, os.open(keeper, os.O_RDONLY | os.O_CLOEXEC), bytes.fromhex(system_calls)
+    life = Life(*tools, environment, preloaded)
     gc.collect()
     gc.freeze()
-    line, program = socket.socket(fileno=int(control)), bytes.fromhex(system_calls)
-    Zygote(line, template, preloaded, environment, program).serve()
+    Zygote(socket.socket(fileno=int(control)), life).serve()

@@ -26,6 +26,7 @@ from .request import Command, Request
 PR_SET_NAME, PR_SET_MM, PR_SET_MM_MAP = 15, 35, 14
 OUT_OF_MEMORY_SCORE = b"500"
 """What a command's shell has: the runner survives when memory runs out."""
+_getppid = os.getppid
 _CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -47,6 +48,12 @@ class _Program(ctypes.Structure):
     )
 
 
+class _Handover(ctypes.Structure):
+    """``struct handover`` of ``handover.c``."""
+
+    _fields_ = tuple((name, ctypes.c_int) for name in ("keeper", "connection", "usage", "line"))
+
+
 class _Map(ctypes.Structure):
     """``struct prctl_mm_map`` of the kernel."""
 
@@ -65,13 +72,15 @@ class Template:
         """Load what every program needs.
 
         Args:
-            library: ``program.c``, compiled.
+            library: ``program.c`` and ``handover.c``, compiled.
             thread_pools: Controllers of threadpoolctl for the loaded libraries.
         """
-        self._play = ctypes.PyDLL(library).play
+        functions = ctypes.PyDLL(library)
+        self._play, self._hand_over = functions.play, functions.hand_over
         self._play.argtypes = [ctypes.POINTER(_Program)]
+        self._hand_over.argtypes = [ctypes.POINTER(_Handover)]
         self._thread_pools = thread_pools
-        self._modules = frozenset(sys.modules) - {"__main__"}
+        self._clean_up = _CleanUp()
         self._run_module = import_module("runpy").__dict__["_run_module_as_main"]
         self._kept: list[Any] = []
         libc.fopen.restype = libc.sbrk.restype = ctypes.c_void_p
@@ -80,6 +89,34 @@ class Template:
             fields = [b"", b"", *file.read().rpartition(b")")[2].split()]
         self._layout = [int(fields[n - 1]) for n in (26, 27, 45, 46, 47)]
         self._stack = int(fields[27])
+
+    def rehearse(self, own: Request, command: Command) -> None:
+        """Take a program's first steps: the pages that they write need not be copied later.
+
+        Args:
+            own: Asks for what this process has already.
+            command: Of the same.
+        """
+        places = list(sys.path)
+        self._take_on(own, command)
+        self._show_command_line(own)
+        self._prepare(own, command)
+        self._restore_signals(own)
+        gc.collect()
+        sys.path[:] = places
+
+    def hand_over(self, keeper: int, connection: int, usage: int, line: int) -> None:
+        """Go on in a child, in the process namespace for children; this process is its keeper.
+
+        Args:
+            keeper: Descriptor of the keeper's program.
+            connection: To the shim.
+            usage: Where to report what the program used.
+            line: To this process.
+        """
+        error = self._hand_over(ctypes.byref(_Handover(keeper, connection, usage, line)))
+        if error:
+            raise OSError(error, os.strerror(error))
 
     def play(self, request: Request, command: Command) -> None:
         """Become the program, run it and end this process."""
@@ -113,10 +150,10 @@ class Template:
 
     def _pretend_parent(self, shim_parent: int) -> None:
         """The parent is outside of the process namespace and reads 0; who asks means the shell."""
-        own, real = os.getpid(), os.getppid
+        own = os.getpid()
 
         def getppid() -> int:
-            return shim_parent if os.getpid() == own else real()
+            return shim_parent if os.getpid() == own else _getppid()
 
         os.getppid = getppid
 
@@ -174,7 +211,7 @@ class Template:
         program = _Program(
             globals=id(names),  # nothing of ours may keep it alive when the program is over
             exit_code=_exit_code,
-            clean_up=_CleanUp(self._modules),
+            clean_up=self._clean_up,
             minor_version=sys.version_info.minor,
         )
         return self._fill_in(program, command, names)
@@ -229,15 +266,16 @@ class _CleanUp:
     Destructors run, and what they print is seen. The preloaded modules are left alone.
     """
 
-    def __init__(self, preloaded: frozenset[str]) -> None:
-        self._preloaded = preloaded
+    def __init__(self) -> None:
+        self._preloaded = frozenset(sys.modules) - {"__main__"}
+        self._last = sys.modules[next(reversed(sys.modules))]
 
     def __call__(self) -> None:
         for name in ("last_type", "last_value", "last_traceback", "last_exc"):
             if hasattr(sys, name):
                 setattr(sys, name, None)
         left = []
-        for name in [name for name in sys.modules if name not in self._preloaded]:
+        for name in self._names():
             with contextlib.suppress(TypeError):
                 left.append(weakref.ref(sys.modules[name]))
             del sys.modules[name]
@@ -247,6 +285,20 @@ class _CleanUp:
             if module is not None:
                 _clear(vars(module))
         gc.collect()
+
+    def _names(self) -> list[str]:
+        """Of the program's own modules, in order.
+
+        They come after the preloaded ones, which are not even looked at: counting a reference
+        copies a page of memory, and there are thousands.
+        """
+        found = []
+        for name, module in reversed(sys.modules.items()):
+            if module is self._last:
+                break
+            if name not in self._preloaded:
+                found.append(name)
+        return ["__main__", *reversed(found)]
 
 
 def _clear(names: dict[str, Any]) -> None:

@@ -1,0 +1,141 @@
+"""A fork of the zygote, made ahead of time: waits for its sandbox and becomes a program in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from . import request as requests
+from .enter import PR_SET_PDEATHSIG, Place, enter, own_namespaces, prctl
+from .program import Template
+
+MESSAGE = 1 << 16
+
+
+class Life:
+    """What a spare does in its time.
+
+    Args:
+        template: Makes it a program.
+        keeper: Descriptor of ``keeper.c``, compiled.
+        system_calls: The sandboxes' filter; empty for none.
+        environment: The zygote's variables.
+        preloaded: Names of top-level modules that a new interpreter hasn't.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        keeper: int,
+        system_calls: bytes,
+        environment: dict[bytes, bytes],
+        preloaded: set[str],
+    ) -> None:
+        self._template, self._keeper = template, keeper
+        self._system_calls = system_calls
+        self._environment, self._preloaded = environment, preloaded
+        self._namespaces = own_namespaces()
+        self._umask = os.umask(0)
+        os.umask(self._umask)
+        self._open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def live(self, line: socket.socket) -> None:
+        """In the child."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _close_all_but((line.fileno(), self._keeper))
+        self._rehearse()
+        order, descriptors, _, _ = socket.recv_fds(line, MESSAGE, 3)
+        if len(descriptors) != 3:
+            return  # the zygote is gone
+        connection, namespaces, usage = descriptors
+        prctl(PR_SET_PDEATHSIG, 0)
+        line.close()
+        place = Place(**json.loads(order))
+        enter(place, namespaces, self._namespaces, self._system_calls)
+        os.close(namespaces)
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._open_files)
+        self._start(connection, usage)
+
+    def _rehearse(self) -> None:
+        own = requests.Request(
+            arguments=(b"python", b"-c", b""),
+            variables=tuple(name + b"=" + value for name, value in self._environment.items()),
+            descriptors=(0, 1, 2),
+            umask=self._umask,
+            nice=os.getpriority(os.PRIO_PROCESS, 0),
+            parent=0,
+            ignored=0,
+            blocked=(1 << 64) - 1,
+            limits=_limits(),
+            processors=sum(1 << n for n in os.sched_getaffinity(0)).to_bytes(128, sys.byteorder),
+        )
+        self._template.rehearse(own, self._understand(own))
+
+    def _understand(self, request: requests.Request) -> requests.Command:
+        return requests.understand(request, self._environment, _limits(), self._preloaded)
+
+    def _start(self, descriptor: int, usage: int) -> None:
+        """In the sandbox: leave the keeper behind, read the request and become the program."""
+        line, keepers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._template.hand_over(self._keeper, descriptor, usage, keepers.fileno())
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _close_all_but((descriptor, line.fileno()))
+        connection = socket.socket(fileno=descriptor)
+        request = requests.receive(connection)
+        os.fchdir(request.descriptors[3])
+        command = self._understand(request)
+        connection.sendall(b"S")
+        if connection.recv(1) == b"G" and line.recv(1) and line.send(b"G"):
+            self._template.play(request, command)
+
+
+class Spare:
+    """The zygote's end of one."""
+
+    def __init__(self, life: Life) -> None:
+        """Fork.
+
+        Raises:
+            OSError: There are too many processes, or too little memory.
+        """
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.pid = os.fork()
+            if self.pid == 0:
+                try:
+                    life.live(theirs)
+                except (requests.Refusal, OSError):
+                    pass  # the shim sees us leave and executes the interpreter
+                finally:
+                    os._exit(0)
+
+    def assign(self, place: Place, connection: socket.socket, namespaces: int, usage: int) -> bool:
+        """Send it to a sandbox where a shim has called; False if it is gone."""
+        with self._line:
+            try:
+                descriptors = (connection.fileno(), namespaces, usage)
+                socket.send_fds(self._line, [json.dumps(vars(place)).encode()], descriptors)
+            except OSError:
+                return False
+            return True
+
+
+def _limits() -> tuple[tuple[int, int], ...]:
+    """As the kernel counts; Python's infinity is -1."""
+    limits = [resource.getrlimit(number) for number in range(16)]
+    return tuple((soft % (1 << 64), hard % (1 << 64)) for soft, hard in limits)
+
+
+def _close_all_but(kept: Sequence[int]) -> None:
+    first = 3
+    for descriptor in sorted(kept):
+        if first < descriptor:
+            os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, 1 << 20)
