@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import time
 from typing import Any
 
-from .files import children, is_stopped, lines, write
+from .files import OPEN_FILES, children, is_stopped, lines, write
 from .mounts import die_with
 from .stacking import mount_stack
 
@@ -102,6 +103,7 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         _close_all_but(launch.inherited)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
         os.setsid()
         if launch.stack:
             mount_stack(**launch.stack, uid=launch.uid)

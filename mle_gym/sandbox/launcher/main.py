@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import sys
 
+from .files import raise_open_files
 from .server import Launcher
 
 
 def main() -> None:
     """Serve until the host is gone."""
+    raise_open_files()
     Launcher(socket.socket(fileno=int(sys.argv[1]))).serve()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 from typing import Any
 
 from .boxes import Box
-from .files import children
+from .files import OPEN_FILES, children
 from .messages import receive
 
 MOST_ZYGOTES = 20
@@ -26,12 +27,17 @@ class Warm:
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         """A line to the runner, which sends the socket on which shims will call, and then hears
         what programs used."""
+        self.listener: int | None = None
+        """The shims' socket, kept for the zygote that will follow one that dies."""
         self.zygote: Zygote | None = None
 
     def close(self) -> None:
-        """Idempotent."""
+        """Idempotent. Shims are refused from now on, unless a zygote has the socket too."""
         self.ours.close()
         self.theirs.close()
+        if self.listener is not None:
+            os.close(self.listener)
+            self.listener = None
 
 
 class Zygote:
@@ -54,6 +60,7 @@ class Zygote:
             control.set_inheritable(True)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
             os.setsid()
             os.chdir("/")
             os.execve(command[0], command, variables)
@@ -87,11 +94,7 @@ class Zygotes:
     def expect(self, box: Box, warm: Warm) -> None:
         """Have a zygote ready, and wait for the runner's word."""
         warm.theirs.close()
-        key = json.dumps(warm.plan, sort_keys=True)
-        made = self._made.setdefault(key, [])
-        if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
-            made.append(Zygote(warm.plan))
-        warm.zygote = made[-1]
+        warm.zygote = self._latest(warm.plan)
         self._guests[box.pid] = box, warm
         self._poll.register(warm.ours, select.POLLIN)
 
@@ -102,25 +105,16 @@ class Zygotes:
             return
         box, warm = found[0]
         self._poll.unregister(line)
-        received: list[int] = []
-        try:
-            with contextlib.suppress(OSError):  # the runner died
-                _, received = receive(warm.ours, 1)
-            if received and warm.zygote:
-                _describe(box, warm, warm.zygote, received[0])
-        finally:
-            for descriptor in received:
-                os.close(descriptor)
-            warm.ours.close()
+        with contextlib.suppress(OSError, ValueError):  # the runner died
+            _, (warm.listener,) = receive(warm.ours, 1)
+        _describe(box, warm)
 
     def dismiss(self, box: Box) -> None:
         """A sandbox ended."""
         if box.pid not in self._guests:
             return
         _, warm = self._guests.pop(box.pid)
-        if warm.ours.fileno() >= 0:
-            self._poll.unregister(warm.ours)
-        warm.close()
+        self._forget_line(warm)
         if warm.zygote:
             warm.zygote.tell({"forget": box.pid})
 
@@ -129,6 +123,30 @@ class Zygotes:
         for zygote in self._all():
             if zygote.pid == pid:
                 zygote.close()
+                self._replace(zygote)
+
+    def _replace(self, dead: Zygote) -> None:
+        """Its sandboxes get the next one; programs that start before that is up wait for it."""
+        for box, warm in self._guests.values():
+            if warm.zygote is dead:
+                warm.zygote = self._latest(warm.plan)
+                if warm.zygote.alive:
+                    _describe(box, warm)
+                else:
+                    self._forget_line(warm)
+
+    def _latest(self, plan: dict[str, Any]) -> Zygote:
+        """The plan's zygote: a new one if the last is dead, unless too many are."""
+        made = self._made.setdefault(json.dumps(plan, sort_keys=True), [])
+        if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
+            made.append(Zygote(plan))
+        return made[-1]
+
+    def _forget_line(self, warm: Warm) -> None:
+        """Shims get no answer on it any more, and run the interpreter."""
+        with contextlib.suppress(KeyError, ValueError):  # if the runner has called already
+            self._poll.unregister(warm.ours)
+        warm.close()
 
     def end(self) -> None:
         """Kill all; they are yet to be reaped."""
@@ -140,7 +158,10 @@ class Zygotes:
         return [zygote for made in self._made.values() for zygote in made]
 
 
-def _describe(box: Box, warm: Warm, zygote: Zygote, listener: int) -> None:
+def _describe(box: Box, warm: Warm) -> None:
+    """Tell the zygote where a sandbox is, if the runner has called."""
+    if warm.listener is None or warm.zygote is None:
+        return
     with contextlib.suppress(OSError, IndexError):
         first = children(box.pid)[0]
         namespaces = os.open(f"/proc/{first}/ns", os.O_PATH | os.O_CLOEXEC)
@@ -152,5 +173,5 @@ def _describe(box: Box, warm: Warm, zygote: Zygote, listener: int) -> None:
         }
         # bubblewrap, not yet reaped, still has that child: the number was not used again.
         if first in children(box.pid):
-            zygote.tell(order, (listener, namespaces, warm.ours.fileno()))
+            warm.zygote.tell(order, (warm.listener, namespaces, warm.ours.fileno()))
         os.close(namespaces)
