@@ -232,7 +232,7 @@ def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
     if path.is_dir() or name == "sample_submission.csv" or path.stat().st_size > LARGEST_SEARCHED:
         return ""
     if path.suffix == ".csv":
-        return _leaking_column(name, read_csv(path), answers, dataset.task)
+        return _leaking_column(name, read_csv(path), answers, dataset)
     content = path.read_bytes()
     shown = sum(
         ",".join(map(str, row)).encode() in content
@@ -242,9 +242,10 @@ def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
 
 
 def _leaking_column(
-    name: str, table: pd.DataFrame, answers: pd.DataFrame, task: TaskSpec
+    name: str, table: pd.DataFrame, answers: pd.DataFrame, dataset: Dataset
 ) -> str:  # fmt: skip
     """A column that holds the answers of test rows, found by id, whatever it is called."""
+    task = dataset.task
     key = task.submission.id
     if USAGE in table.columns:
         return f"{name} says which rows are public"
@@ -254,7 +255,8 @@ def _leaking_column(
     if both.empty:
         return ""
     if name == "train.csv":
-        return f"train.csv has {len(both)} rows of the test"
+        rows = _shared_rows(table, dataset.public / "test.csv", len(both))
+        return f"train.csv has {rows} rows of the test" if rows else ""
     if name == "test.csv":
         shown = {*task.submission.predicted, *(task.data.target or ())} & set(table.columns)
         if shown:
@@ -265,6 +267,15 @@ def _leaking_column(
             if truth.nunique() > 1 and truth.equals(both[column].map(str)):
                 return f"{name}: {column!r} holds the answers' {target!r}"
     return ""
+
+
+def _shared_rows(train: pd.DataFrame, test: Path, same_ids: int) -> int:
+    """Training rows that are test rows; ids alone don't say so where both count from 1."""
+    if not test.is_file():
+        return same_ids
+    asked = read_csv(test)
+    common = [column for column in asked.columns if column in train.columns]
+    return len(train.merge(asked, on=common)) if len(common) > 1 else same_ids
 
 
 def _difference(first: Path, second: Path) -> str:

@@ -29,6 +29,7 @@ Kind = Literal[
     "tabular-classification",
     "tabular-regression",
     "image-classification",
+    "audio-classification",
     "text-classification",
     "ranking",
     "segmentation",

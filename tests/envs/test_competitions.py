@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
 import gymnasium
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 import mle_gym
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import Dataset, prepare
+from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.tables import read_csv
 from mle_gym.tasks.validate import validate_task
 from tests.envs.raw_data import MAKERS
@@ -25,17 +29,16 @@ FLOOR = "the sample submission is valid and scores the floor"
 
 
 @pytest.fixture(autouse=True)
-def no_other_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is here but what a test makes."""
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
 
 
 @pytest.fixture(params=COMPETITIONS)
-def dataset(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Dataset:
-    """A competition's dataset of made-up raw data, in a cache of its own."""
-    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
+    """A competition's dataset of made-up raw data."""
     return made(request.param, tmp_path / "raw")
 
 
@@ -65,11 +68,58 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
 
 
-def test_without_data_reset_says_how_to_get_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+def test_without_data_reset_says_how_to_get_them() -> None:
     for name in COMPETITIONS:
         env = gymnasium.make(load_task(name).env_id)
         with pytest.raises(mle_gym.errors.DatasetError, match=f"mle-gym prepare {name} --from"):
             env.reset()
+
+
+def test_rows_that_kaggle_never_scored_count_nowhere(tmp_path: Path) -> None:
+    dataset = made("jigsaw-toxic-comment-classification-challenge", tmp_path / "raw")
+    answers = read_csv(dataset.private / "answers.csv")
+    assert answers["Usage"].value_counts().to_dict() == {"Private": 100, "Ignored": 50}
+    guess = answers.drop(columns="Usage")
+    guess.loc[answers["Usage"] == "Ignored", guess.columns[1:]] = 1
+    assert mle_gym.grade(dataset.task, guess).score == 1.0
+
+
+def test_a_comment_that_occurs_twice_is_asked_for_once(tmp_path: Path) -> None:
+    dataset = made("detecting-insults-in-social-commentary", tmp_path / "raw")
+    assert len(read_csv(dataset.public / "test.csv")) == 20
+    assert len(read_csv(dataset.private / "answers.csv")) == 19
+
+
+def test_words_that_look_like_missing_values_stay(tmp_path: Path) -> None:
+    dataset = made("text-normalization-challenge-english-language", tmp_path / "raw")
+    answers = read_csv(dataset.private / "answers.csv", text=["after"])
+    assert {"NA", "null", '"'} <= set(answers["after"])
+    with zipfile.ZipFile(dataset.public / "en_train.csv.zip") as archive:
+        lines = archive.read("en_train.csv").decode().splitlines()
+    assert lines[0] == '"sentence_id","token_id","class","before","after"'
+    assert any(line.endswith(',"PLAIN","NA","NA"') for line in lines)
+
+
+@pytest.mark.parametrize("bucket", [700, 10**6])
+def test_the_taxi_rides_lie_where_scikit_learn_puts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: int
+) -> None:
+    raw, public, private = (tmp_path / name for name in ("raw", "public", "private"))
+    for folder in (raw, public, private):
+        folder.mkdir()
+    name = "new-york-city-taxi-fare-prediction"
+    MAKERS[name](raw, np.random.default_rng(0))
+    table = pd.read_csv(raw / "train.csv").tail(1500)
+    table.to_csv(raw / "train.csv", index=False)
+    prepare_taxi = load_hook(load_task(name).folder / "prepare.py", "prepare")
+    small = {"BUCKET": bucket, "CHUNK": bucket // 3, "TEST_ROWS": 100}
+    for constant, value in small.items():
+        monkeypatch.setitem(prepare_taxi.__globals__, constant, value)
+    prepare_taxi(raw, public, private, np.random.default_rng(0))
+    train, test = train_test_split(table, test_size=100, random_state=0)
+    pd.testing.assert_frame_equal(pd.read_csv(public / "labels.csv"), train.reset_index(drop=True))
+    asked = pd.read_csv(public / "test.csv")
+    pd.testing.assert_frame_equal(asked, test.drop(columns="fare_amount").reset_index(drop=True))
+    fares = pd.read_csv(private / "answers.csv")["fare_amount"]
+    assert fares.tolist() == test["fare_amount"].tolist()
+    assert [path.name for path in private.iterdir()] == ["answers.csv"]

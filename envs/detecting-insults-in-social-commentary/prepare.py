@@ -1,0 +1,22 @@
+"""Kaggle's own test set, whose labels it published, as in MLE-bench."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mle_gym.tasks.files import read_table, write_table
+
+
+def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+    shutil.copyfile(raw / "train.csv", public / "train.csv")
+    test = read_table(raw / "test_with_solutions.csv")[["Insult", "Date", "Comment"]]
+    write_table(test[["Date", "Comment"]], public / "test.csv")
+    write_table(test.assign(Insult=0), public / "sample_submission_null.csv")
+    write_table(answers(test), private / "answers.csv")
+
+
+def answers(test: pd.DataFrame) -> pd.DataFrame:
+    """A comment's text is its id, so one that occurs twice is asked for once."""
+    return test[["Insult", "Comment"]].drop_duplicates("Comment")

@@ -1,0 +1,40 @@
+"""Splits Kaggle's labelled requests in the proportion of Kaggle's own test set."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from mle_gym.tasks.files import write_table, zip_member
+
+TARGET = "requester_received_pizza"
+
+
+def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+    labelled = json.loads((raw / "train.json").read_bytes())
+    unlabelled = json.loads((raw / "test.json").read_bytes())
+    share = len(unlabelled) / (len(labelled) + len(unlabelled))
+    train, test = train_test_split(labelled, test_size=share, random_state=0)
+    told = list(unlabelled[0])  # what was known when the request was posted
+    write_requests(train, public / "train.json")
+    write_requests([{name: one[name] for name in told} for one in test], public / "test.json")
+    answers = pd.DataFrame(
+        {"request_id": [one["request_id"] for one in test], TARGET: [int(o[TARGET]) for o in test]}
+    )
+    write_table(answers, private / "answers.csv")
+    write_table(answers.assign(**{TARGET: 0}), public / "sampleSubmission.csv")
+
+
+def write_requests(requests: list[dict[str, object]], path: Path) -> None:
+    """As JSON, and once more in a zip."""
+    content = json.dumps(requests, indent=4).encode()
+    path.write_bytes(content)
+    packed = path.with_name(f"{path.name}.zip")
+    with (
+        zipfile.ZipFile(packed, "w") as archive,
+        zip_member(archive, path.name, deflate=True) as member,
+    ):
+        member.write(content)

@@ -1,0 +1,15 @@
+"""A tenth of Kaggle's training rows is the test set, as in MLE-bench."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from mle_gym.tasks.files import read_table, write_table
+
+
+def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+    train, test = train_test_split(read_table(raw / "train.csv"), test_size=0.1, random_state=0)
+    write_table(train, public / "train.csv")
+    write_table(test.drop(columns="Cover_Type"), public / "test.csv")
+    write_table(test[["Id", "Cover_Type"]], private / "answers.csv")
