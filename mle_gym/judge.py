@@ -10,6 +10,7 @@ from mle_gym.grading.results import Validation
 from mle_gym.sandbox.base import Reply, Request
 
 if TYPE_CHECKING:
+    from mle_gym.grading.file_grader import FileGrader
     from mle_gym.grading.grader import Grade, Grader
     from mle_gym.tasks.dataset import Dataset
 
@@ -76,11 +77,11 @@ class Judge:
         return self._grader.grade(content)
 
     @cached_property
-    def _grader(self) -> Grader:
+    def _grader(self) -> Grader | FileGrader:
         # Imported when something is graded: it costs a second of pandas that reset should not.
-        from mle_gym.grading.grader import Grader
+        from mle_gym.grading.grader import open_grader
 
-        return Grader(self._dataset)
+        return open_grader(self._dataset)
 
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["PACKAGE", "bundled", "cache_folder", "checkout"]
+__all__ = ["PACKAGE", "bundled", "cache_folder", "checkout", "user_tasks"]
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -22,6 +22,12 @@ def bundled(name: str) -> Path:
     """The folder ``envs``, ``agents`` or ``docker`` that came with this package."""
     root = checkout()
     return root / name if root else PACKAGE / "_bundled" / name
+
+
+def user_tasks() -> Path:
+    """Where imported tasks lie, a folder a source: ``$MLE_GYM_TASKS``, else in the user's data."""
+    configured = os.environ.get("MLE_GYM_TASKS")
+    return Path(configured) if configured else Path(platformdirs.user_data_dir("mle-gym"), "tasks")
 
 
 def cache_folder() -> Path:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Tasks are registered when mle_gym is imported: those that the user imported must not be.
+os.environ["MLE_GYM_TASKS"] = os.devnull
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mle_gym.cli import authoring, batches, episodes, grading, integrity, machine, tasks
+from mle_gym.cli import authoring, batches, episodes, grading, importing, integrity, machine, tasks
 from mle_gym.cli.output import debugging, explain, warn
 
 __all__ = ["app"]
@@ -85,5 +85,5 @@ def _show_warning(message: Warning | str, *details: object, **more: object) -> N
     warn(str(message))
 
 
-for group in (tasks, episodes, integrity, grading, batches, authoring, machine):
+for group in (tasks, episodes, integrity, grading, batches, authoring, importing, machine):
     group.add_to(app)

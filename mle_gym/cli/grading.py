@@ -16,8 +16,7 @@ from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, out
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mle_gym.grading.grader import Grader
-    from mle_gym.grading.parity import ParityGrader
+    from mle_gym.grading.results import SubmissionGrader
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["add_to", "grade_panel"]
@@ -88,7 +87,7 @@ def grade(
     raise typer.Exit(ExitCode.OK if result["valid"] else ExitCode.NOT_OK)
 
 
-def _print_report(spec: TaskSpec, grader: Grader | ParityGrader, submission: Path) -> bool:
+def _print_report(spec: TaskSpec, grader: SubmissionGrader, submission: Path) -> bool:
     from mle_gym.integrations.mle_bench.report import competition_report
     from mle_gym.integrations.mle_bench.submissions import grade_path
 
@@ -101,12 +100,12 @@ def validate(
     task: TaskName, submission: SubmissionFile, variant: Variant = 0, as_json: AsJson = False
 ) -> None:
     """Check the format of a submission without scoring it."""
-    from mle_gym.grading.grader import Grader
+    from mle_gym.grading.grader import open_grader
     from mle_gym.tasks.dataset import DatasetOptions, prepare
 
     spec = find_task(task)
     content = read_file(submission, spec.submission.max_bytes)
-    verdict = Grader(prepare(spec, DatasetOptions(variant))).validate(content)
+    verdict = open_grader(prepare(spec, DatasetOptions(variant))).validate(content)
     if as_json:
         emit(verdict.to_dict())
     elif verdict.valid:

@@ -14,17 +14,18 @@ from mle_gym.grading.files import NotAFile, read_regular
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.grader import ParityGrader, parity_rule
 from mle_gym.grading.reader import show
-from mle_gym.grading.results import Grade, Validation
+from mle_gym.grading.results import Grade, SubmissionGrader, Validation
 from mle_gym.grading.scorer import Table, load_scorer
 from mle_gym.grading.submission import parse_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mle_gym.grading.file_grader import FileGrader
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Grade", "Grader", "Validation", "grade", "load_grader"]
+__all__ = ["Grade", "Grader", "Validation", "grade", "load_grader", "open_grader"]
 
 
 class Grader:
@@ -148,13 +149,26 @@ def grade(
     return grader.grade(content)
 
 
+def open_grader(dataset: Dataset) -> Grader | FileGrader:
+    """What grades submissions to a dataset.
+
+    Raises:
+        TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
+    """
+    if dataset.task.submission.kind == "file":
+        from mle_gym.grading.file_grader import FileGrader
+
+        return FileGrader(dataset)
+    return Grader(dataset)
+
+
 def load_grader(
     spec: TaskSpec,
     answers: str | Path | pd.DataFrame | None = None,
     *,
     variant: int = 0,
     parity: bool = False,
-) -> Grader | ParityGrader:
+) -> SubmissionGrader:
     """What grades a task's submissions; the arguments are those of :func:`grade`.
 
     Raises:
@@ -163,12 +177,16 @@ def load_grader(
     """
     from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 
+    if parity and "mle-bench" in spec.tags and spec.submission.kind == "file":
+        parity = False  # its own grader is MLE-bench's
     if parity:
         parity_rule(spec.id)  # before the data are prepared for nothing
     options = DatasetOptions(variant=variant)
     if answers is None:
         dataset = prepare(spec, options)
-        return ParityGrader(dataset) if parity else Grader(dataset)
+        return ParityGrader(dataset) if parity else open_grader(dataset)
+    if spec.submission.kind == "file":
+        raise DatasetError(f"{spec.id}: answers: only the prepared ones, by its own grade.py")
     nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
     if not parity:
         return Grader(nowhere, _given_answers(answers, spec))

@@ -140,6 +140,11 @@ def _metric(task: TaskSpec) -> str:
 
 def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
     rows = _count(manifest["answers"], "row")
+    first = f"`{FOLDER}/sample_submission.csv` begins like this:"
+    sample = ["", first, "", "```", manifest["sample"].rstrip("\n"), "```"]
+    if spec.kind == "file":
+        like = f"Write a file `{spec.filename}` like `{FOLDER}/sample_submission.csv`, of {rows}."
+        return "\n".join(["## Submission", "", like, *sample])
     lines = [
         "## Submission",
         "",
@@ -151,8 +156,7 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
     if spec.sum_to_one:
         names = ", ".join(f"`{name}`" for name in spec.sum_to_one)
         lines += ["", f"In every row {names} sum to 1."]
-    first = f"`{FOLDER}/sample_submission.csv` begins like this:"
-    return "\n".join([*lines, "", first, "", "```", manifest["sample"].rstrip("\n"), "```"])
+    return "\n".join([*lines, *sample])
 
 
 def _rule(spec: SubmissionSpec, name: str, column: Column) -> str:

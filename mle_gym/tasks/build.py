@@ -204,6 +204,9 @@ def _run_hook(
 
 def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Path) -> None:
     """Check the answers, mark which of them give feedback, and write the sample submission."""
+    if task.submission.kind == "file":
+        _check_files(task, public, private)
+        return
     file = private / "answers.csv"
     if not file.is_file():
         raise DatasetError(
@@ -224,3 +227,12 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
     sample = public / "sample_submission.csv"
     if not sample.exists():
         write_csv(sample_submission(task, answers), sample)
+
+
+def _check_files(task: TaskSpec, public: Path, private: Path) -> None:
+    """What a dataset needs whose answers only the task's own grader understands."""
+    where = task.folder / "prepare.py"
+    if not any(private.iterdir()):
+        raise DatasetError(f"{where}: expected it to write answers to private, found nothing there")
+    if not (public / "sample_submission.csv").is_file():
+        raise DatasetError(f"{where}: expected it to write public/sample_submission.csv")

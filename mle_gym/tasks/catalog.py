@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import TaskError
-from mle_gym.paths import bundled
+from mle_gym.paths import bundled, user_tasks
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -34,7 +34,7 @@ _registered: dict[str, Path] = {}
 
 
 def task_folders() -> dict[str, Path]:
-    """Every task's folder by id: built-in, of installed packages, ``MLE_GYM_PATH``, registered.
+    """Every task's folder by id: built-in, of packages, imported, ``MLE_GYM_PATH``, registered.
 
     A later place may not take an id of an earlier one; broken folders are left out with a warning,
     registered ones that were deleted without.
@@ -116,12 +116,21 @@ def _register(env_id: str, task: str) -> None:
 def _searched_folders() -> list[Path]:
     places = [bundled("envs")]
     places += _installed_folders()
+    places += _imported_folders()
     for place in filter(None, os.environ.get("MLE_GYM_PATH", "").split(os.pathsep)):
         folder = Path(place).expanduser().absolute()
         if not folder.is_dir():
             warnings.warn(f"MLE_GYM_PATH: expected folders, found {place!r}", stacklevel=3)
         places.append(folder)
     return [folder for place in places for folder in _tasks_below(place)]
+
+
+def _imported_folders() -> list[Path]:
+    """What ``mle-gym import`` made: a folder of task folders for each benchmark."""
+    try:
+        return sorted(path for path in user_tasks().absolute().iterdir() if path.name[0] != ".")
+    except OSError:
+        return []
 
 
 @lru_cache(maxsize=1)

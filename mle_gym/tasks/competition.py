@@ -71,12 +71,26 @@ def _use(task: TaskSpec, source: Source, folder: Path) -> dict[str, Any]:
 
 def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
     """Take over what MLE-bench prepared: its public files as they are, its answers in our shape."""
+    if task.submission.kind == "file":
+        _adopt_whole(task, prepared, public, private)
+        return
     answers = _bench_answers(task, prepared / "private")
     for path in sorted((prepared / "public").rglob("*")):
         name = path.relative_to(prepared / "public")
         if path.is_file() and name != Path("description.md"):  # the brief has words of its own
             place(path, public / name)
     write_table(answers, private / "answers.csv")
+
+
+def _adopt_whole(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
+    """Both folders as they are; ``adopt()`` of prepare.py has the last word."""
+    for name, target in (("public", public), ("private", private)):
+        for path in sorted((prepared / name).rglob("*")):
+            if path.is_file():
+                place(path, target / path.relative_to(prepared / name))
+    adopt = find_hook(task.folder / "prepare.py", "adopt")
+    if adopt:
+        adopt(public, private)
 
 
 def _bench_answers(task: TaskSpec, folder: Path) -> Any:

@@ -39,6 +39,10 @@ def class_columns(task: TaskSpec) -> tuple[str, ...]:
 
 def _check_files(task: TaskSpec) -> None:
     data = task.data
+    if task.submission.kind == "file" and task.hook("grade") is None:
+        raise FieldProblem("submission.kind", "'csv', or a grade.py with grade_file", "file")
+    if task.submission.kind == "file" and data.test_size is not None:
+        raise FieldProblem("data.test_size", "none for a submission of kind 'file'", data.test_size)
     if data.test_size is None and task.hook("prepare") is None:
         raise FieldProblem("data.test_size", "test rows to split off, or a prepare.py", None)
     if data.loader == "generate" and task.hook("generate") is None:

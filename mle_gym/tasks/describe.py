@@ -35,7 +35,10 @@ def describe(public: Path, private: Path) -> dict[str, Any]:
     ]
     with (public / "sample_submission.csv").open(encoding="utf-8") as file:
         sample = [next(file, "") for _ in range(SAMPLE_LINES)]
-    answers = len(read_csv(private / "answers.csv"))
+    asked = private / "answers.csv"
+    if not asked.is_file():  # only the task's own grader knows the answers
+        asked = public / "sample_submission.csv"
+    answers = len(read_csv(asked))
     return {
         "tables": tables,
         "folders": folders,

@@ -110,10 +110,11 @@ def _type_of(values: object) -> str:
 class SubmissionSpec(Table):
     """What a submission must look like."""
 
-    kind: Literal["csv"] = "csv"
+    kind: Literal["csv", "file"] = "csv"
+    """``"file"`` is for what only the task's own ``grade.py`` can read; it declares no columns."""
     id: str
     """The column that names the row. In ``task.toml`` it defaults to ``data.id``."""
-    columns: dict[str, Column] = Field(min_length=2, description="a table from column to type")
+    columns: dict[str, Column] = Field(default={}, description="a table from column to type")
     """Every column, the id included, in the order of the file."""
     sum_to_one: Names = ()
     """Probability columns that sum to one in every row, usually one a class."""
@@ -122,6 +123,14 @@ class SubmissionSpec(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.kind == "file":
+            if self.columns or self.sum_to_one:
+                raise FieldProblem(
+                    "columns", "none for a submission of kind 'file'", [*self.columns]
+                )
+            return self
+        if len(self.columns) < 2:
+            raise FieldProblem("columns", "a table from column to type", dict(self.columns))
         if self.id not in self.columns:
             raise FieldProblem("columns", f"the id column {self.id!r}", list(self.columns))
         if self.columns[self.id].type not in ("int", "str"):

@@ -91,7 +91,7 @@ class DataSpec(Table):
         if (self.loader == "kaggle") != bool(self.files):
             wanted = "a competition's files" if self.loader == "kaggle" else "none for this loader"
             raise FieldProblem("files", wanted, list(self.files))
-        if self.loader == "kaggle" and not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.ref):
+        if self.loader == "kaggle" and not re.fullmatch(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*", self.ref):
             raise FieldProblem("ref", "a competition as in its address on kaggle.com", self.ref)
         ways = [name for name in ("stratify", "group", "time") if getattr(self, name)]
         if len(ways) > 1:

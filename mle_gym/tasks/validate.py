@@ -55,6 +55,9 @@ def validate_task(
     prepared = Check("the data can be prepared", True, f"rows: {rows}")
     try:
         floor = _grade(dataset, (dataset.public / "sample_submission.csv").read_bytes())
+        if task.submission.kind == "file":  # nothing more can be known of its answers
+            found = floor.error_message or f"it scores {floor.score:g}"
+            return [loaded, prepared, Check("the sample submission is valid", floor.valid, found)]
         graded = [_answers(dataset), _sample(task, floor)]
     except MleGymError as error:
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
@@ -166,9 +169,9 @@ def _run(dataset: Dataset, program: str, backend: str) -> float:
 
 
 def _grade(dataset: Dataset, content: bytes) -> Grade:
-    from mle_gym.grading.grader import Grader
+    from mle_gym.grading.grader import open_grader
 
-    return Grader(dataset).grade(content)
+    return open_grader(dataset).grade(content)
 
 
 def _compare(measured: float, declared: float, tolerance: float) -> tuple[bool, str]:

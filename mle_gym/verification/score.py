@@ -117,9 +117,9 @@ def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
 
 
 def _grade(dataset: Dataset, content: bytes | None) -> Grade:
-    from mle_gym.grading.grader import Grader
+    from mle_gym.grading.grader import open_grader
 
-    return Grader(dataset).grade(content)
+    return open_grader(dataset).grade(content)
 
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:

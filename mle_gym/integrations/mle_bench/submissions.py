@@ -12,9 +12,7 @@ from mle_gym.errors import MleGymError, SubmissionError, TaskError
 from mle_gym.integrations.mle_bench.report import Report, competition_report, submission_exists
 
 if TYPE_CHECKING:
-    from mle_gym.grading.grader import Grader
-    from mle_gym.grading.parity import ParityGrader
-    from mle_gym.grading.results import Grade
+    from mle_gym.grading.results import Grade, SubmissionGrader
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Batch", "Problem", "find_competition"]
@@ -45,7 +43,7 @@ class Batch:
     reports: list[Report] = field(default_factory=list)
     """Of every line that was graded, in order."""
     problems: list[Problem] = field(default_factory=list)
-    _graders: dict[str, tuple[TaskSpec, Grader | ParityGrader]] = field(default_factory=dict)
+    _graders: dict[str, tuple[TaskSpec, SubmissionGrader]] = field(default_factory=dict)
 
     def grade_file(self, path: Path) -> None:
         """Grade every line; blank ones and those that begin with ``#`` or ``//`` are skipped.
@@ -70,14 +68,14 @@ class Batch:
         task, grader = self._graders[competition]
         return competition_report(task, grade_path(task, grader, path), path)
 
-    def _grader(self, competition: str) -> tuple[TaskSpec, Grader | ParityGrader]:
+    def _grader(self, competition: str) -> tuple[TaskSpec, SubmissionGrader]:
         from mle_gym.grading.grader import load_grader
 
         task = find_competition(competition)
         return task, load_grader(task, parity=self.parity)
 
 
-def grade_path(task: TaskSpec, grader: Grader | ParityGrader, path: Path) -> Grade:
+def grade_path(task: TaskSpec, grader: SubmissionGrader, path: Path) -> Grade:
     """Grade the submission at a path; as for MLE-bench, its name must end in ``.csv``."""
     from mle_gym.grading.files import NotAFile, read_regular
 

@@ -1,0 +1,184 @@
+"""Makes task folders of another benchmark's competitions, which stay where they are.
+
+The folders go to the user's tasks folder (:func:`mle_gym.paths.user_tasks`), where every later
+process finds them by itself; a second import replaces the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import TaskError
+from mle_gym.grading.leaderboard import Thresholds
+from mle_gym.integrations.boards import Board
+from mle_gym.integrations.imported import ImportedCompetition
+from mle_gym.paths import user_tasks
+
+__all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
+
+HOOKS = '''\
+"""Made by `mle-gym import {benchmark}`: runs that benchmark's own functions. Don't edit."""
+
+from mle_gym.integrations.imported import ImportedCompetition
+
+COMPETITION = ImportedCompetition(
+{arguments}
+)
+{functions}
+'''
+STEPS, SECONDS = 500, 86_400.0
+"""MLE-bench gives an agent 24 hours."""
+MEMORY_MB, DISK_MB = 8192, 32_768
+MAX_BYTES = 1 << 30
+"""Of a submission: some are images."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that is needed to make a task folder of one competition."""
+
+    task_id: str
+    title: str
+    description: str
+    metric: str
+    competition: ImportedCompetition
+    board: Board
+    thresholds: Thresholds
+    """Of the board if it is whole, else the published ones, if there are any."""
+    higher_is_better: bool
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One competition that is a task now."""
+
+    task_id: str
+    competition: str
+    folder: str
+    note: str
+    """What its users should know; empty if there is nothing."""
+
+
+def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
+    """Write the folders of a group, in place of all that it had, and register its tasks.
+
+    Raises:
+        TaskError: An id that is taken, or a competition that makes no task.
+        OSError: The user's tasks folder can't be written.
+    """
+    from mle_gym.tasks.catalog import register_tasks
+
+    home = user_tasks()
+    home.mkdir(parents=True, exist_ok=True)
+    drafts, final = list(drafts), home / group
+    made = Path(tempfile.mkdtemp(prefix=f".{group}-", dir=home))
+    try:
+        for draft in drafts:
+            _write(draft, made / draft.task_id)
+        made.chmod(0o755)
+        if final.exists():
+            final.rename(made / ".replaced")
+        made.rename(final)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    shutil.rmtree(final / ".replaced", ignore_errors=True)
+    register_tasks(final)
+    return [
+        Imported(d.task_id, d.competition.competition, str(final / d.task_id), _note(d))
+        for d in drafts
+    ]
+
+
+def code_digest(files: Iterable[Path]) -> str:
+    """Of the contents of Python files, in the order of their names."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(f"{file.name}\n".encode() + file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _note(draft: Draft) -> str:
+    problems = []
+    if draft.board.problem:
+        known = "published thresholds" if draft.thresholds.gold is not None else "no medals"
+        problems.append(f"{draft.board.problem}: {known}")
+    if not draft.competition.prepare_function:
+        problems.append("its prepare.py is a stub: needs prepared data (--from)")
+    return "; ".join(problems)
+
+
+def _write(draft: Draft, folder: Path) -> None:
+    """One task folder."""
+    folder.mkdir()
+    (folder / "description.md").write_text(draft.description.strip() + "\n", encoding="utf-8")
+    for name, functions in (("prepare", ("prepare", "adopt")), ("grade", ("grade_file",))):
+        (folder / f"{name}.py").write_text(_hooks(draft.competition, functions), encoding="utf-8")
+    medals: dict[str, Any] = dict(draft.thresholds.to_dict())
+    if draft.board.state == "whole":
+        scores = "".join(f"{score!r}\n" for score in draft.board.scores)
+        (folder / "leaderboard.csv").write_text(f"score\n{scores}", encoding="utf-8")
+        medals = {"leaderboard": "leaderboard.csv"}
+    (folder / "task.toml").write_text(_toml(_task(draft) | {"medals": medals}), encoding="utf-8")
+
+
+def _task(draft: Draft) -> dict[str, Any]:
+    worst, best = _scale(draft)
+    return {
+        "id": draft.task_id,
+        "title": draft.title or draft.competition.competition,
+        "kind": "other",
+        "tags": ["imported", draft.competition.benchmark, *draft.tags],
+        "data": {"loader": "kaggle", "ref": draft.competition.competition, "files": ["**"]},
+        "submission": {"kind": "file", "max_bytes": MAX_BYTES},
+        "grade": {"metric": draft.metric, "worst": worst, "best": best, "public_fraction": 0.0},
+        "limits": {
+            "steps": STEPS,
+            "seconds": SECONDS,
+            "memory_mb": MEMORY_MB,
+            "disk_mb": DISK_MB,
+        },
+    }
+
+
+def _scale(draft: Draft) -> tuple[float, float]:
+    """What is normalized to 0 and 1: gold is 1 and the median a half.
+
+    The metric's own range is not known here, and on Kaggle all that matters often lies in a
+    thousandth of it.
+    """
+    gold, median = draft.thresholds.gold, draft.thresholds.median
+    if gold is None or median is None or gold == median:
+        return (0.0, 1.0) if draft.higher_is_better else (1.0, 0.0)
+    return round(median - (gold - median), 10), gold
+
+
+def _hooks(competition: ImportedCompetition, functions: tuple[str, ...]) -> str:
+    arguments = "\n".join(f"    {name}={value!r}," for name, value in asdict(competition).items())
+    lines = "\n".join(f"{name} = COMPETITION.{name}" for name in functions)
+    return HOOKS.format(benchmark=competition.benchmark, arguments=arguments, functions=lines)
+
+
+def _toml(content: Mapping[str, Any]) -> str:
+    """TOML of scalars, lists and one level of tables; JSON writes such values alike."""
+    scalars = {name: value for name, value in content.items() if not isinstance(value, dict)}
+    tables = {name: value for name, value in content.items() if isinstance(value, dict)}
+    lines = [f"{name} = {_value(value)}" for name, value in scalars.items()]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not any(mark in text for mark in ".en"):
+        raise TaskError(f"expected a float, found {value!r}")
+    return text.replace("\x7f", "\\u007f")

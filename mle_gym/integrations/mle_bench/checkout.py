@@ -1,0 +1,132 @@
+"""Reads the competitions of an MLE-bench checkout."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import TaskError
+from mle_gym.grading.leaderboard import Thresholds
+from mle_gym.integrations.boards import read_board
+from mle_gym.integrations.imported import ImportedCompetition
+from mle_gym.integrations.importing import Draft, Imported, code_digest, write_tasks
+from mle_gym.integrations.mle_bench.published import Published, competitions
+from mle_gym.integrations.mle_bench.submissions import PREFIX
+
+__all__ = ["import_mle_bench"]
+
+GROUP = "mle-bench"
+PACKAGE = Path("mlebench", "competitions")
+
+
+def import_mle_bench(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
+    """Make a task of every competition of a checkout: ``mle/mlebench-<competition>-v0``.
+
+    Args:
+        path: The checkout. It stays where it is and is read again whenever it is used.
+        python: The Python that has what MLE-bench needs; empty for this one.
+
+    Returns:
+        What was imported, and a line for each competition that can't be.
+
+    Raises:
+        TaskError: No checkout is there.
+    """
+    root = _root(path)
+    drafts, problems = [], []
+    for file in sorted((root / PACKAGE).glob("*/config.yaml")):
+        try:
+            drafts.append(_draft(root, file, python))
+        except (TaskError, OSError) as error:
+            problems.append(f"{file.parent.name}: {error}")
+    if not drafts:
+        found = "; ".join(problems[:3]) or "no config.yaml"
+        raise TaskError(f"{root / PACKAGE}: expected competitions, found {found}")
+    return write_tasks(GROUP, drafts), problems
+
+
+def _root(path: Path) -> Path:
+    place = path.expanduser().absolute()
+    for folder in (place, *place.parents[:2]):
+        if (folder / PACKAGE).is_dir():
+            return folder
+    raise TaskError(f"{path}: expected a checkout of MLE-bench with {PACKAGE}, found none")
+
+
+def _draft(root: Path, file: Path, python: str) -> Draft:
+    config = _read(file)
+    name = str(_field(config, "id", file))
+    grader, dataset = _table(config, "grader", file), _table(config, "dataset", file)
+    known = competitions().get(name)
+    board = read_board(file.with_name("leaderboard.csv"), known.thresholds if known else None)
+    whole = board.state == "whole"
+    description = root / str(_field(config, "description", file))
+    competition = ImportedCompetition(
+        benchmark=GROUP,
+        root=str(root),
+        competition=name,
+        prepare_function=str(_field(config, "preparer", file)),
+        grade_function=str(_field(grader, "grade_fn", file)),
+        answers=_below_prepared(_field(dataset, "answers", file)).removeprefix("private/"),
+        sample=_below_prepared(_field(dataset, "sample_submission", file)),
+        python=python,
+        digest=code_digest(file.parent.glob("*.py")),
+    )
+    return Draft(
+        task_id=PREFIX + re.sub("[^a-z0-9]+", "-", name.lower()).strip("-"),
+        title=str(config.get("name") or name),
+        description=_text(description) or f"The Kaggle competition {name}.",
+        metric=str(grader.get("name") or "score"),
+        competition=competition,
+        board=board,
+        thresholds=board.thresholds if whole else (known.thresholds if known else Thresholds()),
+        higher_is_better=board.higher_is_better if whole else _published_direction(known),
+        tags=(known.split,) if known else (),
+    )
+
+
+def _published_direction(known: Published | None) -> bool:
+    """Higher is better unless it is known otherwise: there is nothing else to go by."""
+    return known.higher_is_better if known else True
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise TaskError(
+            "reading MLE-bench's config.yaml needs PyYAML: pip install 'mle-gym[mle-bench]'"
+        ) from None
+    try:
+        config = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        raise TaskError(f"{file}: expected YAML, found: {str(error).splitlines()[0]}") from None
+    if not isinstance(config, dict):
+        raise TaskError(f"{file}: expected a table, found {type(config).__name__}")
+    return config
+
+
+def _table(config: dict[str, Any], name: str, file: Path) -> dict[str, Any]:
+    value = _field(config, name, file)
+    if not isinstance(value, dict):
+        raise TaskError(f"{file}: {name}: expected a table, found {value!r}")
+    return value
+
+
+def _field(table: dict[str, Any], name: str, file: Path) -> Any:
+    if not table.get(name):
+        raise TaskError(f"{file}: {name}: missing")
+    return table[name]
+
+
+def _below_prepared(path: str) -> str:
+    """``<id>/prepared/private/test.csv`` without what is the same for all."""
+    return str(path).partition("/prepared/")[2] or str(path)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode(errors="replace").strip()
+    except OSError:
+        return ""

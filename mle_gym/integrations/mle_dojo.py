@@ -1,0 +1,92 @@
+"""Reads the competitions of an MLE-Dojo checkout."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from mle_gym.errors import TaskError
+from mle_gym.grading.leaderboard import Thresholds
+from mle_gym.integrations.boards import read_board
+from mle_gym.integrations.imported import ImportedCompetition
+from mle_gym.integrations.importing import Draft, Imported, code_digest, write_tasks
+
+__all__ = ["import_mle_dojo"]
+
+GROUP = "mle-dojo"
+PREFIX = "dojo-"
+PACKAGE = Path("mledojo", "competitions")
+
+
+def import_mle_dojo(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
+    """Make a task of every competition of a checkout: ``mle/dojo-<competition>-v0``.
+
+    Many of its ``prepare.py`` are stubs; those competitions are imported too, for data that were
+    prepared elsewhere.
+
+    Args:
+        path: The checkout. It stays where it is and is read again whenever it is used.
+        python: The Python that has what MLE-Dojo needs; empty for this one.
+
+    Returns:
+        What was imported, and a line for each competition that can't be.
+
+    Raises:
+        TaskError: No checkout is there.
+    """
+    place = path.expanduser().absolute()
+    roots = [folder for folder in (place, *place.parents[:2]) if (folder / PACKAGE).is_dir()]
+    if not roots:
+        raise TaskError(f"{path}: expected a checkout of MLE-Dojo with {PACKAGE}, found none")
+    drafts, problems = [], []
+    for file in sorted((roots[0] / PACKAGE).glob("*/utils/metric.py")):
+        try:
+            drafts.append(_draft(roots[0], file, python))
+        except (TaskError, OSError) as error:
+            problems.append(f"{file.parent.parent.name}: {error}")
+    if not drafts:
+        raise TaskError(f"{roots[0] / PACKAGE}: expected competitions, found none")
+    return write_tasks(GROUP, drafts), problems
+
+
+def _draft(root: Path, metric: Path, python: str) -> Draft:
+    folder = metric.parent.parent
+    if not _functions(metric, "Metrics"):
+        raise TaskError(f"{metric}: expected a class named …Metrics, found none")
+    board = read_board(folder / "info" / "private_leaderboard.csv", None)
+    whole = board.state == "whole"
+    prepare = metric.with_name("prepare.py")
+    competition = ImportedCompetition(
+        benchmark=GROUP,
+        root=str(root),
+        competition=folder.name,
+        prepare_function=str(prepare) if _functions(prepare, "prepare") else "",
+        grade_function=str(metric),
+        answers="test_answer.csv",
+        sample="public/sample_submission.csv",
+        python=python,
+        digest=code_digest(metric.parent.glob("*.py")),
+    )
+    description = folder / "info" / "description.txt"
+    text = description.read_bytes().decode(errors="replace") if description.is_file() else ""
+    return Draft(
+        task_id=PREFIX + re.sub("[^a-z0-9]+", "-", folder.name.lower()).strip("-"),
+        title=folder.name,
+        description=text.strip() or f"The Kaggle competition {folder.name}.",
+        metric="the competition's own",
+        competition=competition,
+        board=board,
+        thresholds=board.thresholds if whole else Thresholds(),
+        higher_is_better=board.higher_is_better if whole else True,
+    )
+
+
+def _functions(file: Path, ending: str) -> list[str]:
+    """Functions and classes of a file, by the end of their names; a stub has none."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return [n.name for n in tree.body if isinstance(n, kinds) and n.name.endswith(ending)]
