@@ -14,7 +14,7 @@ from mle_gym.sandbox.base import Limits, SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.launcher_client import current_launcher
-from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.python import describe_python, is_below
 from mle_gym.sandbox.seccomp import filter_program
 from mle_gym.sandbox.warm import WarmPython, warm_python
 
@@ -192,7 +192,7 @@ def _python(config: SandboxConfig) -> list[Argument]:
             operations.append((folder, ["--ro-bind", {"source": str(folder)}, str(folder)]))
     shown = [Path("/usr"), *python.folders]
     for path in python.masked(config.hidden):
-        if not any(folder in (path, *path.parents) for folder in shown):
+        if not any(path == folder or is_below(path, folder) for folder in shown):
             continue
         if path.is_dir():
             mask: list[Argument] = ["--size", "4096", "--tmpfs", str(path)]

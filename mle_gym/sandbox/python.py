@@ -12,7 +12,7 @@ from pathlib import Path
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import PACKAGE, cache_folder, checkout
 
-__all__ = ["PACKAGES", "PythonInstallation", "describe_python"]
+__all__ = ["PACKAGES", "PythonInstallation", "describe_python", "is_below"]
 
 _DESCRIBE = """
 import json, site, sys
@@ -59,8 +59,14 @@ class PythonInstallation:
 
     def _covered(self, path: Path, masks: set[Path]) -> bool:
         """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
-        deepest = max((len(f.parts) for f in self.folders if f in path.parents), default=0)
-        return any(other in path.parents and len(other.parts) >= deepest for other in masks)
+        deepest = max((len(f.parts) for f in self.folders if is_below(path, f)), default=0)
+        return any(is_below(path, other) and len(other.parts) >= deepest for other in masks)
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether ``folder in path.parents``, without making them all."""
+    depth = len(folder.parts)
+    return len(path.parts) > depth and path.parts[:depth] == folder.parts
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -24,9 +25,12 @@ def lines(path: str) -> list[str]:
 
 
 def write(path: str, value: str) -> None:
-    """Write a file."""
-    with open(path, "w") as file:
-        file.write(value)
+    """Write a file that is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
 
 
 def children(pid: int) -> list[str]:

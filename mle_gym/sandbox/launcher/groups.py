@@ -88,8 +88,9 @@ class ControlGroups:
             "cpu.max": f"{quota} 100000",
         }
         for group in groups:
+            known = set(os.listdir(group))
             for name, value in settings.items():
-                if os.path.exists(f"{group}/{name}"):
+                if name in known:
                     write(f"{group}/{name}", value)
         return groups
 
