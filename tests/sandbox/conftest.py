@@ -6,12 +6,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
+from mle_gym.sandbox.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
@@ -59,6 +61,21 @@ def start(name: str, config: SandboxConfig) -> Sandbox:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return get_backend(name).create(config)
+
+
+def start_restored(name: str, config: SandboxConfig) -> Sandbox:
+    """Start a sandbox that continues from a snapshot of another one of the same kind."""
+    with start(name, config) as first:
+        first.execute("mkdir -p kept && echo 1 > kept/file && export KEPT=1", timeout=20)
+        store, taken = current_store(), first.snapshot()
+    lease = store.lease(taken)
+    config = replace(config, layers=lease.layers, layers_bytes=lease.info.bytes)
+    sandbox = start(name, config)
+    sandbox.restore(lease)
+    lease.release()
+    store.delete(taken)
+    assert sandbox.read_file("kept/file").output == b"1\n"
+    return sandbox
 
 
 def processes_with(marker: str) -> list[int]:

@@ -9,76 +9,86 @@ import sys
 import textwrap
 import uuid
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import Limits, SandboxConfig
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
 
-from .conftest import eventually, processes_with, start
+from .conftest import eventually, processes_with, start, start_restored
+
+Begin = Callable[..., Sandbox]
 
 
-def run(backend: str, command: str, timeout: float = 30, **options: object) -> tuple[int, str]:
-    with start(backend, SandboxConfig(**options)) as sandbox:  # type: ignore[arg-type]
+@pytest.fixture(params=["fresh", "restored"])
+def begin(request: pytest.FixtureRequest, isolating_backend: str) -> Begin:
+    """Starts a sandbox: a new one, or one that continues from a snapshot."""
+    how = {"fresh": start, "restored": start_restored}[request.param]
+    return lambda **options: how(isolating_backend, SandboxConfig(**options))
+
+
+def run(begin: Begin, command: str, timeout: float = 30, **options: object) -> tuple[int, str]:
+    with begin(**options) as sandbox:
         execution = sandbox.execute(command, timeout=timeout)
         return execution.exit_code, execution.output.decode()
 
 
-def test_the_hosts_files_cannot_be_seen(isolating_backend: str, tmp_path: Path) -> None:
+def test_the_hosts_files_cannot_be_seen(begin: Begin, tmp_path: Path) -> None:
     secret = tmp_path / "answers.csv"
     secret.write_text("id,label\n1,secret\n")
     secret.chmod(0o644)
     for path in (secret, Path(__file__), Path.home() / ".bashrc", Path("/etc/shadow")):
-        exit_code, output = run(isolating_backend, f"cat {path}")
+        exit_code, output = run(begin, f"cat {path}")
         assert exit_code == 1, output
 
 
-def test_commands_do_not_run_as_root(isolating_backend: str) -> None:
-    _, output = run(isolating_backend, "id -u; cat /proc/self/status")
+def test_commands_do_not_run_as_root(begin: Begin) -> None:
+    _, output = run(begin, "id -u; cat /proc/self/status")
     assert output.startswith("1000\n")
     capabilities = [line.split()[1] for line in output.splitlines() if line.startswith("Cap")]
     assert set(capabilities[:4]) == {"0000000000000000"}, output
     assert "NoNewPrivs:\t1" in output
 
 
-def test_nothing_outside_the_workspace_can_be_written(isolating_backend: str) -> None:
+def test_nothing_outside_the_workspace_can_be_written(begin: Begin) -> None:
     command = """
     for place in / /usr /etc /opt /opt/mle-gym/runner /proc/sys/kernel/core_pattern /dev \\
         $(dirname $(which python)); do
         if [ -d $place ]; then touch $place/x; else echo x >> $place; fi && echo WROTE $place
     done 2>/dev/null; true
     """
-    assert run(isolating_backend, command) == (0, "")
+    assert run(begin, command) == (0, "")
 
 
-def test_there_is_no_network(isolating_backend: str) -> None:
+def test_there_is_no_network(begin: Begin) -> None:
     script = "import socket; s = socket.socket(); s.settimeout(3); s.connect(('{}', {}))"
     for address in ("127.0.0.1", "192.0.2.1"):
-        exit_code, output = run(isolating_backend, f'python -c "{script.format(address, 9)}"')
+        exit_code, output = run(begin, f'python -c "{script.format(address, 9)}"')
         assert exit_code == 1
         assert "unreachable" in output or "refused" in output
 
 
-def test_the_disk_limit_bites(isolating_backend: str) -> None:
+def test_the_disk_limit_bites(begin: Begin) -> None:
     limits = Limits(disk_mb=16)
     for folder in (".", "/tmp"):
         command = f"head -c 40M /dev/zero > {folder}/big; stat -c %s {folder}/big"
-        _, output = run(isolating_backend, command, limits=limits)
+        _, output = run(begin, command, limits=limits)
         assert "No space left" in output
         assert int(output.split()[-1]) <= 16 << 20
 
 
-def test_full_disks_do_not_bring_the_sandbox_down(isolating_backend: str) -> None:
+def test_full_disks_do_not_bring_the_sandbox_down(begin: Begin) -> None:
     limits = Limits(memory_mb=64, disk_mb=128)
-    with start(isolating_backend, SandboxConfig(limits=limits)) as sandbox:
+    with begin(limits=limits) as sandbox:
         fill = "for f in . /tmp /dev/shm; do head -c 300M /dev/zero > $f/big; done 2>&1; df"
         assert b"No space left" in sandbox.execute(fill, timeout=60).output
         assert sandbox.execute("echo alive", timeout=10).output == b"alive\n"
 
 
-def test_a_fork_bomb_is_contained(isolating_backend: str) -> None:
-    with start(isolating_backend, SandboxConfig(limits=Limits(processes=40))) as sandbox:
+def test_a_fork_bomb_is_contained(begin: Begin) -> None:
+    with begin(limits=Limits(processes=40)) as sandbox:
         # The shell itself lives until the timeout, or the bomb would be left running on purpose.
         execution = sandbox.execute(
             "bomb() { bomb | bomb & }; bomb; while :; do :; done", timeout=3
@@ -88,21 +98,21 @@ def test_a_fork_bomb_is_contained(isolating_backend: str) -> None:
         assert eventually(lambda: sandbox.execute("true", timeout=5).exit_code == 0, 30)
 
 
-def test_the_packages_hidden_files_are_masked(isolating_backend: str) -> None:
+def test_the_packages_hidden_files_are_masked(begin: Begin) -> None:
     hidden = ("sklearn/datasets/data", "sklearn/datasets/data/iris.csv", "sklearn/no-such-file")
     command = "python -c 'import sklearn.datasets as d; d.load_iris()' 2>&1 | tail -1"
-    _, output = run(isolating_backend, command, timeout=120, hidden=hidden)
+    _, output = run(begin, command, timeout=120, hidden=hidden)
     assert "iris.csv" in output
     command = "ls $(python -c 'import sklearn; print(sklearn.__path__[0])')/datasets/data"
-    _, listing = run(isolating_backend, command, timeout=120, hidden=hidden)
+    _, listing = run(begin, command, timeout=120, hidden=hidden)
     assert listing == ""
 
 
-def test_the_runner_cannot_be_inspected_or_stopped(isolating_backend: str) -> None:
+def test_the_runner_cannot_be_inspected_or_stopped(begin: Begin) -> None:
     command = (
         "ls /proc/1/fd; cat /proc/1/environ; kill -STOP 1; kill -9 1; kill -9 -1; echo survived"
     )
-    with start(isolating_backend, SandboxConfig()) as sandbox:
+    with begin() as sandbox:
         sandbox.execute(command, timeout=10)
         execution = sandbox.execute(
             "ls /proc/1/fd /proc/1/environ && cat /proc/1/environ", timeout=10
@@ -178,16 +188,16 @@ def test_a_python_that_cannot_run_is_named(tmp_path: Path) -> None:
         start("bubblewrap", SandboxConfig(python=broken))
 
 
-def test_commands_inherit_nothing_but_standard_streams(isolating_backend: str) -> None:
+def test_commands_inherit_nothing_but_standard_streams(begin: Begin) -> None:
     """A forgotten descriptor was the runner's stream or the launcher's socket."""
     command = "cd /proc/self/fd && for fd in *; do readlink $fd; done; echo; ls -m /proc/$$/fd"
-    _, output = run(isolating_backend, command)
+    _, output = run(begin, command)
     links, descriptors = output.split("\n\n")
     assert "socket" not in links
     assert {int(each) for each in descriptors.split(",")} <= {0, 1, 2, 3, 255}
 
 
-def test_the_runner_survives_what_the_agent_can_send_it(isolating_backend: str) -> None:
+def test_the_runner_survives_what_the_agent_can_send_it(begin: Begin) -> None:
     script = r"""
 import socket
 for call in (b"[" * 30000, b'{"tool": "submit", "path": "\\ud800"}', b"null", b"\xff", b"{}"):
@@ -196,7 +206,7 @@ for call in (b"[" * 30000, b'{"tool": "submit", "path": "\\ud800"}', b"null", b"
         connection.sendall(call + b"\n")
         print(connection.recv(1000).decode())
 """
-    with start(isolating_backend, SandboxConfig()) as sandbox:
+    with begin() as sandbox:
         sandbox.write_file("hostile.py", script.encode())
         for signal_name in ("TERM", "HUP", "INT", "USR1", "KILL", "CHLD"):
             sandbox.execute(f"kill -{signal_name} 1", timeout=10)
