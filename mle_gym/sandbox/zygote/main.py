@@ -147,7 +147,7 @@ def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
     for name in names:
         try:
             import_module(name)
-        except ImportError:
+        except Exception:  # a program that imports it sees why
             continue
     sys.dont_write_bytecode = False
     sys.path[:] = places

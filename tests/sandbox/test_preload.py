@@ -1,0 +1,82 @@
+"""What is imported ahead: chosen with the environment, and never a reason to fail."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+
+from mle_gym.errors import SandboxUnavailable
+from mle_gym.sandbox import SandboxConfig, get_backend
+from mle_gym.sandbox.base import PRELOAD
+from mle_gym.sandbox.zygote.main import _preload
+
+from .conftest import eventually, start
+from .docker_daemon import require
+
+LOADED = "python -c \"import sys; sys.exit('{}' not in sys.modules)\""
+
+
+@pytest.fixture
+def _bubblewrap() -> None:
+    try:
+        get_backend("bubblewrap").check()
+    except SandboxUnavailable as error:
+        require("bubblewrap", str(error))
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"warm": False}, {"preload": ["json", "xml.dom"]}, {"preload": []}]
+)
+def test_the_arguments_survive_a_round_trip_of_the_specification(arguments: dict[str, Any]) -> None:
+    env = gym.make("mle/zoo-v0", **arguments)
+    assert env.spec is not None
+    again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
+    for each in (env, again):
+        settings = each.unwrapped.settings  # type: ignore[attr-defined]
+        assert settings.warm == arguments.get("warm", True)
+        assert settings.preload == tuple(arguments.get("preload", PRELOAD))
+        each.close()
+
+
+@pytest.mark.usefixtures("_bubblewrap")
+def test_an_environment_preloads_what_it_is_told() -> None:
+    env = gym.make("mle/zoo-v0", sandbox="bubblewrap", preload=["colorsys", "not_installed"])
+    env.reset(seed=0)
+
+    def loads(module: str) -> bool:
+        return bool(env.step(LOADED.format(module))[0]["exit_code"] == 0)
+
+    assert eventually(lambda: loads("colorsys"), 30)
+    assert not loads("pandas")
+    observation, *_ = env.step("python -c 'import not_installed'")
+    assert "ModuleNotFoundError: No module named 'not_installed'" in observation["output"]
+    env.close()
+
+
+@pytest.mark.usefixtures("_bubblewrap")
+def test_nothing_preloaded_is_warm_all_the_same() -> None:
+    with start("bubblewrap", SandboxConfig(preload=())) as sandbox:
+        # The zygote's own imports are what only a warm program has.
+        assert eventually(
+            lambda: sandbox.execute(LOADED.format("ctypes"), timeout=9).exit_code == 0, 30
+        )
+
+
+@pytest.mark.parametrize("trouble", ["raise RuntimeError('no driver')", "1 +", "import nothing"])
+def test_a_module_that_cannot_be_imported_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    (tmp_path / "troubled_module.py").write_text(trouble)
+    (tmp_path / "sound_module.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    try:
+        _preload(["troubled_module", "sound_module"], [str(tmp_path)])
+        assert "sound_module" in sys.modules
+        assert "troubled_module" not in sys.modules
+    finally:
+        sys.modules.pop("sound_module", None)
