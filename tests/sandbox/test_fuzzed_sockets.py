@@ -109,7 +109,7 @@ def send(sandbox: Sandbox, socket_path: str, calls: list[dict[str, Any]]) -> Non
     assert execution.exit_code == 0, execution.output
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(calls(request()))
 def test_the_zygote_survives_what_a_sandbox_sends(
     sandbox: Sandbox, calls: list[dict[str, Any]]
@@ -120,7 +120,7 @@ def test_the_zygote_survives_what_a_sandbox_sends(
     assert sandbox.execute("python -c 'print(6 * 7)'", timeout=60).output == b"42\n"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(calls(command()))
 def test_the_runner_survives_what_a_sandbox_sends(
     sandbox: Sandbox, calls: list[dict[str, Any]]
