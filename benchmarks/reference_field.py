@@ -49,6 +49,7 @@ TASKS = (
     "diabetes",
     "digits",
     "glass",
+    "iris-pipeline",
     "penguins",
     "titanic",
     "wine",
@@ -121,7 +122,7 @@ def compete(entrant: Entrant, task: str) -> Result:
     started = time.perf_counter()
     dataset = prepare(task)
     train = pd.read_csv(dataset.public / "train.csv")
-    test = pd.read_csv(dataset.public / "test.csv")
+    test = pd.read_csv(dataset.inputs / "test.csv")
     (target,) = dataset.task.data.target or ()
     warnings.simplefilter("ignore")  # an entrant that doesn't converge is a weak entrant
     np.random.seed(0)  # for the entrants whose settings name no seed

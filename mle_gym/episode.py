@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,11 +26,15 @@ from mle_gym.errors import ActionError, SandboxError, SubmissionError
 from mle_gym.judge import Judge
 from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
+from mle_gym.sandbox.files import Files
 from mle_gym.sandbox.store import current_store
 from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.sources import hidden_files
+
+if TYPE_CHECKING:
+    from mle_gym.program import ProgramRunner
 
 __all__ = ["Episode"]
 
@@ -59,7 +63,13 @@ class Episode:
         potential: Potential,
         snapshot: Snapshot | None = None,
     ) -> None:
-        self.judge = Judge(dataset, feedback=settings.feedback, score_calls=settings.score_calls)
+        config = _config(dataset, settings)
+        self.judge = Judge(
+            dataset,
+            feedback=settings.feedback,
+            score_calls=settings.score_calls,
+            runner=_runner(dataset, settings, config),
+        )
         self.submitted = False
         self.truncated = False
         self.ending = ""
@@ -71,7 +81,6 @@ class Episode:
         self._potential = potential
         self._progress = Progress()
         self._paid = 0.0
-        config = _config(dataset, settings)
         if snapshot is None:
             self._sandbox = sandbox.create(settings.sandbox, config)
             self.budget = Budget(settings.max_steps, settings.time_limit)
@@ -210,15 +219,18 @@ class Episode:
         """What the commands of the same names do, as a tool call."""
         path = call.path or self._filename
         try:
-            content = self._fetch(path)
+            handed = self._fetch(path)
         except SubmissionError as error:
             reply = Reply(1, f"{call.tool}: {error}\n")
         else:
-            reply = self.judge.answer(Request(call.tool, path, content))
+            file = isinstance(handed, bytes)
+            request = (handed, None) if file else (b"", handed)
+            reply = self.judge.answer(Request(call.tool, path, *request))
         return Execution(reply.exit_code, reply.output.encode())
 
-    def _fetch(self, path: str) -> bytes:
-        return self._sandbox.fetch(path, max_bytes=self.judge.max_bytes)
+    def _fetch(self, path: str) -> bytes | Files:
+        fetch = self._sandbox.fetch if self.judge.runner is None else self._sandbox.fetch_files
+        return fetch(path, max_bytes=self.judge.max_bytes)
 
     def _look(self) -> Progress:
         """The progress now. The submission is looked at only where the reward depends on it."""
@@ -250,13 +262,25 @@ def _continued(backend: str, config: SandboxConfig, snapshot: Snapshot) -> sandb
         lease.release()
 
 
+def _runner(dataset: Dataset, settings: Settings, config: SandboxConfig) -> ProgramRunner | None:
+    """What runs submitted programs, if the task asks for some."""
+    if dataset.task.submission.code is None:
+        return None
+    from mle_gym.program import ProgramRunner
+
+    return ProgramRunner(dataset, settings.sandbox, config)
+
+
 def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
     """The sandbox that a dataset and its settings ask for."""
+    filename = dataset.task.submission.filename
+    usual = filename == "submission.csv"  # what `submit` takes without being told
     return SandboxConfig(
         limits=settings.limits,
         mounts=(Mount(dataset.public, "data"),),
         hidden=hidden_files(dataset.task),
         python=settings.sandbox_python,
+        environment=() if usual else (("MLE_GYM_SUBMISSION", filename),),
         network=settings.network,
         gpus=settings.gpus,
         warm=settings.warm,

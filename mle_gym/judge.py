@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.results import Validation
+from mle_gym.grading.results import Grade, Validation
 from mle_gym.sandbox.base import Reply, Request
 
 if TYPE_CHECKING:
-    from mle_gym.grading.file_grader import FileGrader
-    from mle_gym.grading.grader import Grade, Grader
+    from mle_gym.program import ProgramRunner
+    from mle_gym.sandbox.files import Files
     from mle_gym.tasks.dataset import Dataset
 
-__all__ = ["Judge"]
+__all__ = ["Assessor", "Judge"]
 
 _OVER = Reply(1, "the episode is over\n", end_command=True)
+
+
+class Assessor(Protocol):
+    """Grades what is handed in: the bytes of a file of predictions, or the files of a program."""
+
+    def validate(self, submission: Any, /) -> Validation:
+        """Whether it can be graded."""
+
+    def public_score(self, submission: Any, /) -> float:
+        """The score on the public part, for feedback.
+
+        Raises:
+            SubmissionError: It can't be graded.
+        """
+
+    def grade(self, submission: Any, /) -> Grade:
+        """The result; of None, if nothing was handed in."""
 
 
 class Judge:
@@ -26,21 +44,32 @@ class Judge:
         dataset: What is graded against.
         feedback: ``"none"``, ``"validate"`` or ``"score"``: what may be asked before submitting.
         score_calls: How often ``score`` may be asked.
+        runner: Runs what is handed in, where that is a program.
     """
 
-    def __init__(self, dataset: Dataset, *, feedback: str, score_calls: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        feedback: str,
+        score_calls: int,
+        runner: ProgramRunner | None = None,
+    ) -> None:
         self.score_calls_used = 0
         self.validate_calls_used = 0
         """How often a submission's format was told: ``validate``, and ``score`` of a bad one."""
-        self.submission: bytes | None = None
-        """What was graded."""
-        self._score_calls = score_calls if feedback == "score" else 0
         self.grade: Grade | None = None
         """Set once, when the episode ends."""
+        self.predictions: bytes | None = None
+        """What was graded, once the episode has ended."""
+        self.program: Files | None = None
+        """What made them, where programs are handed in."""
         self.validation: Validation | None = None
         """Of the last ``validate`` or ``score``; each step starts without one."""
+        self._score_calls = score_calls if feedback == "score" else 0
         self._dataset = dataset
         self._feedback = feedback
+        self.runner = runner
 
     @property
     def score_calls_left(self) -> int:
@@ -50,43 +79,52 @@ class Judge:
     @property
     def max_bytes(self) -> int:
         """The largest submission that is looked at."""
-        return self._dataset.task.submission.max_bytes
+        spec = self._dataset.task.submission
+        return spec.max_bytes if spec.code is None else spec.code.max_bytes
 
     def answer(self, request: Request) -> Reply:
         """Serve one call, whether a command inside the sandbox or a tool call made it."""
         if self.grade is not None:
             return _OVER
-        if len(request.content) > self.max_bytes:
-            size = f"{len(request.content):,} bytes; at most {self.max_bytes:,} are allowed"
+        if request.folder is not None and self.runner is None:
+            return _refuse(request, f"{request.path}: is a folder")
+        held = len(request.content) + sum(map(len, (request.folder or {}).values()))
+        if held > self.max_bytes:
+            size = f"{held:,} bytes; at most {self.max_bytes:,} are allowed"
             return _refuse(request, f"{request.path} has {size}")
         answer = {"validate": self._validate, "score": self._score, "submit": self._submit}
         return answer[request.tool](request)
 
-    def grade_left(self, content: bytes | None) -> None:
+    def grade_left(self, content: bytes | Files | None) -> None:
         """Grade what lies at the submission's path when the budget is spent; None for nothing."""
-        self.grade = self._final(content)
+        self._end(content)
 
-    def validate(self, content: bytes) -> Validation:
+    def validate(self, content: bytes | Files) -> Validation:
         """The verdict on a submission's format, for the environment itself."""
-        return self._grader.validate(content)
-
-    def _final(self, content: bytes | None) -> Grade:
-        """The grade, unless the data that the agent worked with were deleted meanwhile."""
-        self._dataset.check()
-        self.submission = content
-        return self._grader.grade(content)
+        return self._assessor.validate(content)
 
     @cached_property
-    def _grader(self) -> Grader | FileGrader:
+    def _assessor(self) -> Assessor:
         # Imported when something is graded: it costs a second of pandas that reset should not.
         from mle_gym.grading.grader import open_grader
 
-        return open_grader(self._dataset)
+        if self.runner is None:
+            return open_grader(self._dataset)
+        from mle_gym.grading.program import ProgramGrader
+
+        return ProgramGrader(self._dataset, self.runner)
+
+    def _handed(self, request: Request) -> bytes | Files:
+        if self.runner is None:
+            return request.content
+        if request.folder is not None:
+            return request.folder
+        return {posixpath.basename(request.path): request.content}
 
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":
             return _refuse(request, "there is no feedback in this environment; only submit")
-        self.validation = self._grader.validate(request.content)
+        self.validation = self._assessor.validate(self._handed(request))
         self.validate_calls_used += 1
         if not self.validation.valid:
             return Reply(1, f"{request.path} is not valid: {self.validation.message}\n")
@@ -98,18 +136,36 @@ class Judge:
         if not self.score_calls_left:
             return _refuse(request, "no calls are left")
         try:
-            score = self._grader.public_score(request.content)
+            score = self._assessor.public_score(self._handed(request))
         except SubmissionError as error:
-            self.validation = Validation(False, error.code, error.message)
-            self.validate_calls_used += 1
-            return Reply(1, f"{request.path} can't be scored: {error}\n")
+            return self._unscored(request, error)
         self.validation = Validation(True)
         self.score_calls_used += 1
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
+    def _unscored(self, request: Request, error: SubmissionError) -> Reply:
+        """The answer to a ``score`` without a score; it is free unless hidden inputs were used."""
+        self.validation = Validation(False, error.code, error.message)
+        if self.runner is None:
+            self.validate_calls_used += 1
+            left = ""
+        else:
+            self.score_calls_used += 1
+            left = f" ({self.score_calls_left} calls left)"
+        return Reply(1, f"{request.path} can't be scored: {error}{left}\n")
+
     def _submit(self, request: Request) -> Reply:
-        self.grade = self._final(request.content)
+        self._end(self._handed(request))
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
+
+    def _end(self, handed: bytes | Files | None) -> None:
+        """Give the grade, unless the data that the agent worked with were deleted meanwhile."""
+        self._dataset.check()
+        self.grade = self._assessor.grade(handed)
+        if handed is None or isinstance(handed, bytes):
+            self.predictions = handed
+        elif self.runner is not None:
+            self.program, self.predictions = handed, self.runner.predictions
 
 
 def _refuse(request: Request, reason: str) -> Reply:

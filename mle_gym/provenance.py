@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from mle_gym.sandbox.files import pack_files
+
 if TYPE_CHECKING:
     from mle_gym.env import MLEEnv
 
@@ -50,17 +52,21 @@ def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any
 def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
     """What the environment knows of the episode when it is over, beyond its last step.
 
-    ``submission`` is :func:`pack_submission` of what was graded, or None; ``validate_calls`` and
-    ``score_calls`` count what the agent was told about submissions before.
+    ``submission`` is :func:`pack_submission` of the predictions that were graded, or None;
+    ``program`` the same of the files that made them (:func:`~mle_gym.sandbox.files.pack_files`),
+    where a program was handed in. ``validate_calls`` and ``score_calls`` count what the agent was
+    told about submissions before.
     """
     ours = _unwrapped(env)
     if ours is None or ours.played is None:
-        return {"validate_calls": None, "score_calls": None, "submission": None}
+        return {"validate_calls": None, "score_calls": None, "submission": None, "program": None}
     judge = ours.played.judge
+    program = judge.program
     return {
         "validate_calls": judge.validate_calls_used,
         "score_calls": judge.score_calls_used,
-        "submission": None if judge.submission is None else pack_submission(judge.submission),
+        "submission": None if judge.predictions is None else pack_submission(judge.predictions),
+        "program": None if program is None else pack_submission(pack_files(program)),
     }
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 if TYPE_CHECKING:
+    from mle_gym.sandbox.files import Files
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
@@ -142,6 +143,8 @@ class Request:
     path: str
     content: bytes
     """The file's bytes, read inside the sandbox with the sandbox's own view."""
+    folder: Files | None = None
+    """The files in it where ``path`` is a folder."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,14 @@ class Sandbox(Protocol):
 
         Raises:
             SubmissionError: no regular file there, unreadable, or larger than ``max_bytes``.
+        """
+
+    def fetch_files(self, path: str, *, max_bytes: int) -> Files:
+        """Take a file out, or all files of a folder and of those in it, but no hidden ones.
+
+        Raises:
+            SubmissionError: nothing there, something that is neither, more than 1,000 files, or
+                together larger than ``max_bytes``.
         """
 
     def snapshot(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import shlex
 import struct
 import threading
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
+from mle_gym.sandbox.files import Files, unpack_files
 from mle_gym.sandbox.stream import Stream
 
 if TYPE_CHECKING:
@@ -151,6 +153,15 @@ class RunnerSandbox:
             raise self._crash("it sent more than was asked for")
         return content
 
+    def fetch_files(self, path: str, *, max_bytes: int) -> Files:
+        """Take a file or a folder out; see :meth:`Sandbox.fetch_files`."""
+        options = {"path": path, "max_bytes": max_bytes}
+        header, content = self._call("fetch_files", options, seconds=_FILE_SECONDS)
+        if header.get("exit_code") != 0:
+            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+        folder = self._folder(header, content)
+        return {posixpath.basename(path): content} if folder is None else folder
+
     def snapshot(self) -> str:
         """Keep files and shell; see :meth:`Sandbox.snapshot`."""
         from mle_gym.sandbox.store import current_store
@@ -250,10 +261,22 @@ class RunnerSandbox:
         if on_request is None:
             reply = Reply(1, f"{tool} is not available here\n")
         else:
-            reply = on_request(Request(tool, path, content))
+            folder = self._folder(header, content)
+            content = b"" if folder is not None else content
+            reply = on_request(Request(tool, path, content, folder))
         answer = {"op": "reply", "exit_code": reply.exit_code, "end": reply.end_command}
-        self._send(answer, reply.output.encode("utf-8", "replace"), deadline + 60)
+        deadline += time.monotonic() - started + 60
+        self._send(answer, reply.output.encode("utf-8", "replace"), deadline)
         return time.monotonic() - started
+
+    def _folder(self, header: dict[str, Any], content: bytes) -> Files | None:
+        """The files of a folder; None if the frame holds a file's content."""
+        if not header.get("folder"):
+            return None
+        try:
+            return unpack_files(content)
+        except ValueError as error:
+            raise self._crash(f"it sent a broken folder: {error}") from None
 
     def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
         text = json.dumps(header).encode()

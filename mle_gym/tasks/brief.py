@@ -17,6 +17,16 @@ MOST_COLUMNS = 60
 FOLDER = "data"
 """Where the workspace holds the public files."""
 
+_VALIDATES = (
+    "says whether the file is a valid submission, and if not, why. Gives no score; as often as you "
+    "like."
+)
+_TRIES = (
+    "runs the program in a sandbox of its own on the example rows, and says whether it leads to "
+    "valid predictions, and if not, why. Gives no score; as often as you like."
+)
+_FAILS = " A program that fails on the hidden rows costs one too, and you are not told why."
+
 
 def brief(
     dataset: Dataset,
@@ -65,7 +75,8 @@ def _data(task: TaskSpec, manifest: dict[str, Any]) -> str:
     if train:
         lines += ["", f"`{FOLDER}/train.csv`: {_size(train)}.", "", *_columns(train)]
     if test:
-        lines += ["", f"`{FOLDER}/test.csv`: {_test(train, test)}."]
+        asked = "to predict" if task.submission.code is None else "as examples"
+        lines += ["", f"`{FOLDER}/test.csv`: {_test(train, test, asked)}."]
     for name, table in tables.items():
         lines += ["", f"`{FOLDER}/{name}`: {_size(table)}.", "", *_columns(table)]
     for name, folder in manifest["folders"].items():
@@ -81,14 +92,14 @@ def _size(table: dict[str, Any]) -> str:
     return f"{_count(table['rows'], 'row')}, {_count(len(table['columns']), 'column')}"
 
 
-def _test(train: dict[str, Any] | None, test: dict[str, Any]) -> str:
+def _test(train: dict[str, Any] | None, test: dict[str, Any], asked: str) -> str:
     """The test table, by how its columns differ from those of the training table."""
     names = [column["name"] for column in test["columns"]]
     before = [column["name"] for column in train["columns"]] if train else []
     left_out = [name for name in before if name not in names]
     if train and left_out and all(name in before for name in names):
         without = ", ".join(f"`{name}`" for name in left_out)
-        return f"{_count(test['rows'], 'row')} to predict; the same columns but {without}"
+        return f"{_count(test['rows'], 'row')} {asked}; the same columns but {without}"
     return "\n".join([f"{_size(test)}", "", *_columns(test)])
 
 
@@ -145,10 +156,15 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
     if spec.kind == "file":
         like = f"Write a file `{spec.filename}` like `{FOLDER}/sample_submission.csv`, of {rows}."
         return "\n".join(["## Submission", "", like, *sample])
+    if spec.code is None:
+        file, of, write = spec.filename, f" of {rows}", "Write"
+    else:
+        file, of, write = spec.code.output, "", "It must write"
     lines = [
         "## Submission",
         "",
-        f"Write a CSV file `{spec.filename}` (UTF-8, comma-separated, with a header) of {rows}: "
+        *_program(spec, manifest),
+        f"{write} a CSV file `{file}` (UTF-8, comma-separated, with a header){of}: "
         f"each `{spec.id}` of the test data once, in any order. Columns:",
         "",
         *(f"- `{name}`: {_rule(spec, name, column)}" for name, column in spec.columns.items()),
@@ -157,6 +173,25 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
         names = ", ".join(f"`{name}`" for name in spec.sum_to_one)
         lines += ["", f"In every row {names} sum to 1."]
     return "\n".join([*lines, *sample])
+
+
+def _program(spec: SubmissionSpec, manifest: dict[str, Any]) -> list[str]:
+    """How a program is run that is handed in; nothing where predictions are."""
+    code = spec.code
+    if code is None:
+        return []
+    rows = _count(manifest["answers"], "row")
+    return [
+        f"You hand in a program: `{spec.filename}`, a file, or a folder with `{code.entry}` (and "
+        f"whatever else it needs, {_bytes(code.max_bytes)} in all; hidden files are left out). It "
+        f"is run with `python` in a fresh sandbox like yours, without network, in a folder that "
+        f"holds what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}.",
+        "",
+        f"There `{FOLDER}/` is as it is here, but for `test.csv` and `sample_submission.csv`: they "
+        f"have {rows} that you never see. The few rows that you find in their place are training "
+        "rows without what is to be predicted, so that you can try your program.",
+        "",
+    ]
 
 
 def _rule(spec: SubmissionSpec, name: str, column: Column) -> str:
@@ -189,25 +224,26 @@ def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionS
             f"- {cpus}, {_bytes(limits.memory_mb * 2**20)} of memory, "
             f"{_bytes(limits.disk_mb * 2**20)} of disk. A process beyond the memory is killed.",
             f"- Of a long output you see the head and the tail: {limits.output_bytes:,} bytes.",
-            f"- A submission has at most {_bytes(spec.max_bytes)}.",
+            f"- {'A submission has' if spec.code is None else 'Predictions have'} at most "
+            f"{_bytes(spec.max_bytes)}.",
         ]
     )
 
 
 def _commands(task: TaskSpec, feedback: str, score_calls: int) -> str:
-    file = task.submission.filename
+    file, program = task.submission.filename, task.submission.code is not None
     lines = ["## Commands", "", "Beside the usual tools and `python`, the shell has:", ""]
     if feedback in ("validate", "score"):
-        lines.append(
-            f"- `validate {file}`: says whether the file is a valid submission, and if not, why. "
-            "Gives no score; as often as you like."
-        )
+        lines.append(f"- `validate {file}`: {_TRIES if program else _VALIDATES}")
     if feedback == "score":
         lines.append(
             f"- `score {file}`: the score on the public part of the test rows; "
-            f"{_count(score_calls, 'call')} in all."
+            f"{_count(score_calls, 'call')} in all.{_FAILS if program else ''}"
         )
-    lines.append(f"- `submit {file}`: hands the file in for grading and ends the episode. Final.")
+    handed = "program" if program else "file"
+    lines.append(
+        f"- `submit {file}`: hands the {handed} in for grading and ends the episode. Final."
+    )
     return "\n".join(lines)
 
 

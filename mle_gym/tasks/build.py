@@ -14,6 +14,7 @@ from mle_gym.tasks.answers import check_answers, make_answers, sample_submission
 from mle_gym.tasks.cache import FULL_DISK
 from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
+from mle_gym.tasks.examples import hide_inputs
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.obfuscate import obfuscate
 from mle_gym.tasks.problems import did_you_mean
@@ -59,6 +60,8 @@ def build(
     shutil.rmtree(raw)
     _complete(task, options, public, private)
     effective = obfuscate(task, public, private) if options.obfuscate else {}
+    if task.submission.code is not None:
+        hide_inputs(task, folder)
     identity = {"task": task.id, "variant": options.variant, "effective": effective}
     return identity | source | describe(public, private)
 

@@ -45,6 +45,9 @@ def _check_files(task: TaskSpec) -> None:
         raise FieldProblem("data.test_size", "none for a submission of kind 'file'", data.test_size)
     if data.test_size is None and task.hook("prepare") is None:
         raise FieldProblem("data.test_size", "test rows to split off, or a prepare.py", None)
+    if data.test_size is None and task.submission.code is not None:
+        wanted = "test rows to split off, since a submitted program predicts hidden ones"
+        raise FieldProblem("data.test_size", wanted, None)
     if data.loader == "generate" and task.hook("generate") is None:
         raise FieldProblem("data.loader", "a generate.py beside task.toml", "none")
     if data.loader == "files":

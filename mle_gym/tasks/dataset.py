@@ -15,6 +15,7 @@ from mle_gym.errors import DatasetError
 from mle_gym.paths import cache_folder
 from mle_gym.tasks import cache
 from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.examples import HIDDEN
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -65,6 +66,14 @@ class Dataset:
     """answers.csv, a perfect submission with a last column ``Usage``. Never in any sandbox."""
     digest: str
     """SHA-256 of everything that decides what the files hold."""
+
+    @property
+    def inputs(self) -> Path:
+        """The public files with the rows to predict.
+
+        The public folder itself, unless programs are handed in: then only they see this one.
+        """
+        return self.public if self.task.submission.code is None else self.public.parent / HIDDEN
 
     @property
     def manifest(self) -> dict[str, Any]:

@@ -107,11 +107,27 @@ def _type_of(values: object) -> str:
     return "int" if all(isinstance(value, int) for value in values) else "float"
 
 
+class CodeSpec(Table):
+    """How a submitted program is run: in a fresh sandbox, with the hidden inputs in ``data/``."""
+
+    entry: str = Field(default="predict.py", pattern=r"^[\w][\w.-]*\.py$")
+    """The file that Python runs, where a folder is handed in; a single file is run by any name."""
+    output: str = Field(default="submission.csv", pattern=r"^[\w][\w.-]*$")
+    """The file of predictions that it leaves."""
+    seconds: float = Field(default=300, gt=0)
+    """Wall clock of a run."""
+    max_bytes: int = Field(default=10 * 2**20, gt=0)
+    """Of all files that are handed in."""
+
+
 class SubmissionSpec(Table):
     """What a submission must look like."""
 
-    kind: Literal["csv", "file"] = "csv"
-    """``"file"`` is for what only the task's own ``grade.py`` can read; it declares no columns."""
+    kind: Literal["csv", "code", "file"] = "csv"
+    """What is handed in: predictions, or the program that makes them for data it has not seen.
+    ``"file"`` is for what only the task's own ``grade.py`` can read; it declares no columns."""
+    code: CodeSpec | None = None
+    """How the program is run; only with the kind ``code``."""
     id: str
     """The column that names the row. In ``task.toml`` it defaults to ``data.id``."""
     columns: dict[str, Column] = Field(default={}, description="a table from column to type")
@@ -120,6 +136,17 @@ class SubmissionSpec(Table):
     """Probability columns that sum to one in every row, usually one a class."""
     max_bytes: int = Field(default=50 * 2**20, gt=0)
     filename: str = Field(default="submission.csv", pattern=r"^[\w][\w.-]*$")
+
+    @model_validator(mode="after")
+    def _code_where_it_belongs(self) -> Self:
+        if self.kind == "code" and self.code is None:
+            raise FieldProblem("code", "a table [submission.code], since the kind is 'code'", None)
+        if self.kind != "code" and self.code is not None:
+            raise FieldProblem("kind", "'code', since there is a table code", self.kind)
+        if self.code is not None and self.filename == "submission.csv":
+            wanted = "the program or folder that is handed in, such as 'predict.py'"
+            raise FieldProblem("filename", wanted, self.filename)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

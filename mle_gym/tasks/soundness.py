@@ -93,14 +93,17 @@ def no_order_gives_it_away(dataset: Dataset) -> Check:
 
 
 def nothing_private_in_public(dataset: Dataset) -> Check:
-    """No public file holds an answer."""
+    """No public file holds an answer, nor a row to predict where these are hidden."""
     name = "nothing private is public"
     answers = read_csv(dataset.private / "answers.csv")
-    paths = sorted(dataset.public.rglob("*"))
+    paths = sorted(dataset.inputs.rglob("*"))
     problems = [_leak(path, dataset, answers) for path in paths]
+    if dataset.inputs != dataset.public:
+        tables = sorted(dataset.public.rglob("*.csv"))
+        problems += [_shown_inputs(path, dataset, answers) for path in tables]
     found = [problem for problem in problems if problem]
     count = sum(path.is_file() for path in paths)
-    return Check(name, not found, "; ".join(found) or f"searched {count} public files")
+    return Check(name, not found, "; ".join(found) or f"searched {count} files")
 
 
 def two_prepares_are_equal(dataset: Dataset) -> Check:
@@ -111,10 +114,10 @@ def two_prepares_are_equal(dataset: Dataset) -> Check:
         source = dataset.manifest.get("source")
         given = Path(source["path"]) if source else None
         build(_original(dataset), dataset.options, made, given)
-        for part in ("public", "private"):
-            difference = _difference(getattr(dataset, part), made / part)
+        for part in {dataset.public, dataset.inputs, dataset.private}:
+            difference = _difference(part, made / part.name)
             if difference:
-                return Check(name, False, f"{part}/{difference} differs from one to the next")
+                return Check(name, False, f"{part.name}/{difference} differs from one to the next")
     return Check(name, True, "compared every file")
 
 
@@ -211,7 +214,7 @@ def _train(dataset: Dataset) -> pd.DataFrame | None:
 def _test_rows(dataset: Dataset) -> str:
     """What is asked and what is answered, but not which of it is public."""
     answers = read_csv(dataset.private / "answers.csv").drop(columns=USAGE)
-    test = dataset.public / "test.csv"
+    test = dataset.inputs / "test.csv"
     asked = test.read_text(encoding="utf-8") if test.is_file() else ""
     return answers.to_csv(index=False) + asked
 
@@ -228,7 +231,7 @@ def _has_variants(task: TaskSpec) -> bool:
 
 def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
     """What of the answers is in a public file; empty if nothing."""
-    name = path.relative_to(dataset.public).as_posix()
+    name = path.relative_to(dataset.inputs).as_posix()
     if path.is_dir() or name == "sample_submission.csv" or path.stat().st_size > LARGEST_SEARCHED:
         return ""
     if path.suffix == ".csv":
@@ -239,6 +242,13 @@ def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
         for row in answers.drop(columns=USAGE).itertuples(index=False, name=None)
     )
     return f"{name} holds {shown} of {len(answers)} answers" if shown > len(answers) / 2 else ""
+
+
+def _shown_inputs(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
+    """Rows to predict in a table that agents see, though only programs may; by their ids."""
+    table, key = read_csv(path), dataset.task.submission.id
+    shown = int(table[key].isin(answers[key]).sum()) if key in table.columns else 0
+    return f"{path.name} shows {shown} of the hidden rows" if shown else ""
 
 
 def _leaking_column(
@@ -295,7 +305,7 @@ def _features(dataset: Dataset, files: tuple[str, ...]) -> Counter[tuple[str, ..
     hidden = {dataset.task.submission.id, *(dataset.task.data.target or ())}
     rows: Counter[tuple[str, ...]] = Counter()
     for file in files:
-        table = read_csv(dataset.public / file)
+        table = read_csv(dataset.inputs / file)
         table = table[[name for name in table.columns if name not in hidden]]
         numbers = table.select_dtypes("number").astype(float)  # 3 in one file is 3.0 in another
         rows.update(table.assign(**numbers).astype(str).itertuples(index=False, name=None))

@@ -17,6 +17,7 @@ from mle_gym.tasks.tables import read_csv
 
 if TYPE_CHECKING:
     from mle_gym.grading.grader import Grade
+    from mle_gym.sandbox.base import Sandbox
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
@@ -54,7 +55,7 @@ def validate_task(
     rows = {name: table["rows"] for name, table in dataset.manifest["tables"].items()}
     prepared = Check("the data can be prepared", True, f"rows: {rows}")
     try:
-        floor = _grade(dataset, (dataset.public / "sample_submission.csv").read_bytes())
+        floor = _grade(dataset, (dataset.inputs / "sample_submission.csv").read_bytes())
         if task.submission.kind == "file":  # nothing more can be known of its answers
             found = floor.error_message or f"it scores {floor.score:g}"
             return [loaded, prepared, Check("the sample submission is valid", floor.valid, found)]
@@ -161,11 +162,22 @@ def _run(dataset: Dataset, program: str, backend: str) -> float:
         if run.exit_code != 0:
             tail = run.output.decode(errors="replace")[-500:]
             raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
-        content = box.fetch(task.submission.filename, max_bytes=task.submission.max_bytes)
+        content = _predictions(dataset, backend, config, box)
     grade = _grade(dataset, content)
     if grade.score is None:
         raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
     return grade.score
+
+
+def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:
+    """What a reference program left, or what the program that it left predicts."""
+    spec = dataset.task.submission
+    if spec.code is None:
+        return box.fetch(spec.filename, max_bytes=spec.max_bytes)
+    from mle_gym.program import ProgramRunner
+
+    files = box.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
+    return ProgramRunner(dataset, backend, config).on_hidden_inputs(files)
 
 
 def _grade(dataset: Dataset, content: bytes) -> Grade:

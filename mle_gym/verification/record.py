@@ -78,6 +78,7 @@ TASK_FOOTER_SINCE_FORMAT_2 = {
     "validate_calls": _COUNT,
     "score_calls": _COUNT,
     "submission": "an object or null",
+    "program": "an object or null",
 }
 SUBMISSION = {"bytes": _COUNT, "sha256": _DIGEST}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import MleGymError, TaskError
+from mle_gym.program import FAILURES
 from mle_gym.provenance import unpack_submission, versions
 from mle_gym.rewards import REWARDS, Progress, load_reward
 from mle_gym.verification.findings import Finding
@@ -47,6 +48,10 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         return
     content, finding = _stored(header, footer, recorded)
     yield finding
+    if recorded.get("error_code") in FAILURES and content is None:
+        reason = "a program came to no predictions; only running it again could tell"
+        yield Finding("score", "undecided", reason)
+        return
     if finding.status != "passed":
         yield Finding("score", "undecided", "there is no submission to grade again")
         return
@@ -161,6 +166,8 @@ def _same(one: Any, other: Any) -> bool:
     """Equal, but for the last digits of numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, float) and type(other) in (int, float):
         return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return type(one) is type(other) and bool(one == other)

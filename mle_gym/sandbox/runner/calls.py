@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .files import take_file
+from .files import take
 from .frames import MAX_PAYLOAD
 from .lean import accept, dumps, loads, socket
 
@@ -22,8 +22,8 @@ class _Caller:
 class Call:
     """One call, ready for the host. No dataclass: importing them would delay every sandbox."""
 
-    def __init__(self, tool: str, path: str, content: bytes) -> None:
-        self.tool, self.path, self.content = tool, path, content
+    def __init__(self, tool: str, path: str, content: bytes, folder: bool) -> None:
+        self.tool, self.path, self.content, self.folder = tool, path, content, folder
 
 
 class Calls:
@@ -75,10 +75,10 @@ class Calls:
             elif not command_runs:
                 self._answer(descriptor, 1, f"{tool}: only works while a command runs\n")
             else:
-                reason, content = take_file(path, MAX_PAYLOAD)
+                folder, reason, content = take(path, MAX_PAYLOAD >> 1)
                 if not reason:
                     self._asked = descriptor
-                    return Call(tool, path, content)
+                    return Call(tool, path, content, folder)
                 self._answer(descriptor, 1, f"{tool}: {path}: {reason}\n")
         return None
 
@@ -121,10 +121,11 @@ class Calls:
 
 def call(tool: str, socket_path: str, arguments: list[str]) -> int:
     """``submit PATH`` and its siblings: ask the runner, print its answer, return the exit code."""
+    default = os.environ.get("MLE_GYM_SUBMISSION") or "submission.csv"
     if len(arguments) > 1 or (arguments and arguments[0] in ("-h", "--help")):
-        print(f"usage: {tool} [PATH]    (default: submission.csv)", file=sys.stderr)
+        print(f"usage: {tool} [PATH]    (default: {default})", file=sys.stderr)
         return 2
-    path = os.path.abspath(arguments[0] if arguments else "submission.csv")
+    path = os.path.abspath(arguments[0] if arguments else default)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(socket_path)
     connection.sendall(dumps({"tool": tool, "path": path}).encode() + b"\n")

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 
+from .lean import dumps
 from .output import Output
 
 TYPE_CHECKING = False
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 26
 """Bytes of the largest file that is read or edited as text."""
+MOST_FILES = 1_000
+"""In a folder that is taken out."""
+MOST_ENTRIES = 10_000
+"""In such a folder, counting what is left out."""
 
 
 class FileActions:
@@ -89,6 +94,14 @@ class FileActions:
         reason, content = take_file(self._locate(options["path"]), options["max_bytes"])
         return _refuse(f"{options['path']}: {reason}") if reason else ({"exit_code": 0}, content)
 
+    def fetch_files(self, options: dict[str, Any], _payload: bytes) -> Answer:
+        """A file, or all files of a folder, for the host."""
+        path = self._locate(options["path"])
+        folder, reason, content = take(path, options["max_bytes"])
+        if reason:
+            return _refuse(f"{options['path']}: {reason}")
+        return {"exit_code": 0, "folder": folder}, content
+
     def _locate(self, path: str) -> str:
         return os.path.join(self._workspace, path)
 
@@ -139,3 +152,53 @@ def _read_at_most(descriptor: int, limit: int) -> tuple[str, bytes]:
             return "", bytes(content)
         content += part
     return f"has more than {limit} bytes", b""
+
+
+def take(path: str, limit: int) -> tuple[bool, str, bytes]:
+    """Read a file or a folder: whether it is a folder, the reason why not, and the content."""
+    if os.path.isdir(path):
+        return (True, *take_folder(path, limit))
+    return (False, *take_file(path, limit))
+
+
+def take_folder(path: str, limit: int) -> tuple[str, bytes]:
+    """Read all files of a folder and of those in it, ``limit`` bytes in all.
+
+    What is hidden (``.git``) and ``__pycache__`` are left out. The content is the length of a JSON
+    list of names and sizes, this list, and the files one after the other.
+    """
+    try:
+        names = _files_below(path)
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error), b""
+    index, contents = [], bytearray()
+    for name in names:
+        reason, content = take_file(os.path.join(path, name), limit - len(contents))
+        if reason:
+            return f"{name}: {reason}", b""
+        index.append([name, len(content)])
+        contents += content
+    text = dumps(index).encode()
+    return "", len(text).to_bytes(4, "big") + text + bytes(contents)
+
+
+def _files_below(root: str) -> list[str]:
+    """Relative paths, sorted; not by os.walk, which folders in folders in folders can exhaust."""
+    found: list[str] = []
+    folders, seen = [""], 0
+    while folders:
+        folder = folders.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                seen += 1
+                name = os.path.join(folder, entry.name)
+                if seen > MOST_ENTRIES or len(found) > MOST_FILES:
+                    raise ValueError(f"has more than {MOST_FILES} files")
+                if entry.name.startswith(".") or entry.name == "__pycache__":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name)
+                else:
+                    name.encode()  # raises ValueError where it is not UTF-8
+                    found.append(name)
+    return sorted(found)

@@ -109,6 +109,7 @@ class Runner:
             "read_file": files.read_file,
             "list_files": files.list_files,
             "fetch": files.fetch,
+            "fetch_files": files.fetch_files,
             "scan": workspaces.scan,
             "contents": workspaces.contents,
             "resume": workspaces.resume,
@@ -193,7 +194,7 @@ class Runner:
     def _ask_host(self) -> None:
         call = self._calls.next(command_runs=self._command is not None)
         if call:
-            request = {"op": "request", "tool": call.tool, "path": call.path}
+            request = {"op": "request", "tool": call.tool, "path": call.path, "folder": call.folder}
             send_frame(self._sink, request, call.content)
 
     # --------------------------------------------------------------------------------- commands

@@ -1,0 +1,86 @@
+"""Grades programs: they are run on inputs that nobody has seen, and their predictions graded."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import SubmissionError
+from mle_gym.grading.answers import parse_answers
+from mle_gym.grading.grader import Grader
+from mle_gym.grading.results import Grade, Validation
+from mle_gym.sandbox.files import Files, pack_files
+
+if TYPE_CHECKING:
+    from mle_gym.program import ProgramRunner
+    from mle_gym.tasks.dataset import Dataset
+
+__all__ = ["ProgramGrader"]
+
+UNTOLD = (
+    "the program does not lead to valid predictions for the hidden rows; what went wrong is not "
+    "told, since it could tell what they hold. `validate` tells what goes wrong on the examples"
+)
+
+
+class ProgramGrader:
+    """What :class:`~mle_gym.grading.grader.Grader` is to predictions, for programs.
+
+    Args:
+        dataset: What to grade against.
+        runner: Runs the programs.
+
+    Every method raises :class:`~mle_gym.errors.SandboxError` when a sandbox fails.
+    """
+
+    def __init__(self, dataset: Dataset, runner: ProgramRunner) -> None:
+        self._dataset = dataset
+        self._runner = runner
+        self._grader = Grader(dataset)
+        self._last: tuple[str, Validation] | None = None
+
+    def validate(self, files: Files) -> Validation:
+        """Whether the program predicts the examples in a sandbox of its own.
+
+        The same program is run only once in a row.
+        """
+        digest = hashlib.sha256(pack_files(files)).hexdigest()
+        if self._last is None or self._last[0] != digest:
+            self._last = digest, self._try(files)
+        return self._last[1]
+
+    def public_score(self, files: Files) -> float:
+        """The score of its predictions on the public part of the hidden rows.
+
+        Raises:
+            SubmissionError: There is no score, and nothing more is said.
+        """
+        try:
+            return self._grader.public_score(self._runner.on_hidden_inputs(files))
+        except SubmissionError:
+            raise SubmissionError("no_score", UNTOLD) from None
+
+    def grade(self, files: Files | None) -> Grade:
+        """Grade the predictions for the hidden rows; None stands for no submission at all."""
+        if files is None:
+            return self._grader.grade(None)
+        try:
+            predictions = self._runner.on_hidden_inputs(files)
+        except SubmissionError as error:
+            return self._grader.refuse(error)
+        return self._grader.grade(predictions)
+
+    def _try(self, files: Files) -> Validation:
+        try:
+            predictions = self._runner.on_examples(files)
+        except SubmissionError as error:
+            return Validation(False, error.code, error.message)
+        return self._examples.validate(predictions)
+
+    @cached_property
+    def _examples(self) -> Grader:
+        """A grader that expects the examples' rows."""
+        sample = self._dataset.public / "sample_submission.csv"
+        spec = self._dataset.task.submission
+        return Grader(self._dataset, parse_answers(sample.read_bytes(), spec, str(sample)))
