@@ -76,7 +76,7 @@ def run_in_a_clean_place(sandbox: Sandbox, script: str) -> tuple[int, str]:
     execution = sandbox.execute(command, timeout=60)
     sandbox.execute("cd /workspace; unset $(compgen -v MLE_TEST)", timeout=10)
     output = execution.output.decode("utf-8", "backslashreplace")
-    output = re.sub(r"(bash: line \d+: +)\d+", r"\1PID", output)
+    output = re.sub(r"(bash: line \d+:) +\d+", r"\1 PID", output)
     return execution.exit_code, re.sub(r"0x[0-9a-f]{7,16}", "ADDRESS", output)
 
 
