@@ -72,9 +72,12 @@ class Shell:
                 with replace_file(f"{self._run}/environment") as file:
                     file.write(environment)
                 self._directory = os.fsdecode(directory)
-            os.unlink(path)
         except (OSError, ValueError):
-            return
+            pass
+        try:
+            os.unlink(path)  # whatever it is: a FIFO would keep the next shell waiting
+        except OSError:
+            pass
 
     def save(self) -> dict[str, Any]:
         """The state for another sandbox, where other folders may hold the same things.
