@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import uuid
 
 import pytest
@@ -69,9 +68,9 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
     markers = [new_marker() for _ in WAYS]
     for way, marker in zip(WAYS.values(), markers, strict=True):
         episode.run(way.replace("{marker}", marker))
-        assert eventually(lambda marker=marker: bool(processes_with(marker)))
+        assert eventually(lambda marker=marker: bool(processes_with(marker)), 60)
     episode.close()
-    assert eventually(lambda: not any(map(processes_with, markers)))
+    assert eventually(lambda: not any(map(processes_with, markers)), 60)
 
 
 @ways
@@ -91,29 +90,6 @@ def test_it_would_outlive_a_plain_process(way: str) -> None:
         while found := processes_with(marker):
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
-
-
-def test_nothing_survives_a_killed_host(isolating_backend: str) -> None:
-    marker = new_marker()
-    script = textwrap.dedent(
-        f"""
-        import signal
-        from mle_gym.sandbox import SandboxConfig, get_backend
-        sandbox = get_backend({isolating_backend!r}).create(SandboxConfig())
-        command = "setsid sleep {marker} & trap '' TERM HUP INT; sleep {marker}1 &"
-        sandbox.execute(command, timeout=10)
-        print("ready", flush=True)
-        signal.pause()
-        """
-    )
-    host = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    assert host.stdout is not None
-    with host.stdout:
-        assert host.stdout.readline() == b"ready\n"
-        assert processes_with(marker)
-        os.kill(host.pid, signal.SIGKILL)
-        host.wait()
-    assert eventually(lambda: not processes_with(marker), 20)
 
 
 @pytest.mark.parametrize("name", ["a daemon", "starting again and again", "ignoring signals"])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
+from .files import take_file
 from .lean import signal
+from .output import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-from .files import take_file
-from .output import replace_file
 
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single argument of 128 KiB or more, so longer scripts go by file."""
