@@ -79,10 +79,19 @@ def check_reward(name: str, task: TaskSpec) -> None:
             f"'package.module:function'{nearest(name, REWARDS)}"
         )
     medals = task.medals
-    if name == "percentile" and not medals.leaderboard:
+    if name == "percentile" and not medals.leaderboard and not _downloaded_board(task):
         raise ValueError(f"reward 'percentile': task {task.id!r} has no leaderboard")
     if name == "medal" and not (medals.leaderboard or medals.thresholds):
         raise ValueError(f"reward 'medal': task {task.id!r} has no medals")
+
+
+def _downloaded_board(task: TaskSpec) -> bool:
+    """Whether a Kaggle competition's full leaderboard is on this machine."""
+    if task.data.loader != "kaggle":
+        return False
+    from mle_gym.tasks.raw import leaderboard_file
+
+    return leaderboard_file(task.data.ref) is not None
 
 
 def load_reward(name: str) -> Potential:

@@ -164,3 +164,16 @@ def test_deleting_the_submission_at_the_end_pays_no_more_than_having_run(
 def test_a_callable_of_one_s_own_decides(play: Callable[..., list[float]], own_reward: str) -> None:
     rewards = play("cp data/sample_submission.csv submission.csv", "submit", reward=own_reward)
     assert rewards == [0.0, 418.0]
+
+
+def test_percentile_is_paid_where_the_leaderboard_was_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path))
+    task = load_task("spooky-author-identification")
+    with pytest.raises(ValueError, match="has no leaderboard"):
+        check_reward("percentile", task)
+    folder = tmp_path / "kaggle" / task.data.ref
+    folder.mkdir(parents=True)
+    (folder / "leaderboard.csv").write_text("score\n0.1\n0.2\n")
+    check_reward("percentile", task)

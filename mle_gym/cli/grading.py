@@ -60,6 +60,9 @@ def grade(
     parity: Annotated[
         bool, typer.Option("--parity", help="Grade as MLE-bench does, quirks included.")
     ] = False,
+    score_ci: Annotated[
+        bool, typer.Option("--score-ci", help="Also an interval of the score over resampled rows.")
+    ] = False,
     form: Annotated[
         str | None, typer.Option("--format", metavar="mle-bench", help="Print MLE-bench's report.")
     ] = None,
@@ -68,6 +71,8 @@ def grade(
     """Grade a submission, without a sandbox and without an episode."""
     from mle_gym.grading.grader import load_grader
 
+    if score_ci and (parity or form):
+        raise Unusable("--score-ci: only for strict grading in our own format")
     if form not in (None, "mle-bench"):
         raise Unusable(f"--format: expected mle-bench, found {form!r}")
     spec = find_task(task)
@@ -78,7 +83,7 @@ def grade(
         valid = _print_report(spec, grader, submission)
         raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
     content = read_file(submission, spec.submission.max_bytes)
-    grader = load_grader(spec, answers, variant=variant, parity=parity)
+    grader = load_grader(spec, answers, variant=variant, parity=parity, score_ci=score_ci)
     result = grader.grade(content).to_dict()
     if as_json:
         emit(result)
@@ -143,6 +148,9 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
         "normalized": Text(_number(grade["normalized"])),
         "public score": Text(_number(grade["public_score"])),
     }
+    if grade["score_ci"] is not None:
+        low, high = map(_number, grade["score_ci"])
+        rows["95% interval"] = Text(f"{low} to {high}, over resampled test rows")
     if grade["percentile"] is not None:
         rows["leaderboard"] = Text(f"better than {grade['percentile']:.0%}")
     if grade["thresholds"]:

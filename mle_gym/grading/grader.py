@@ -37,15 +37,20 @@ class Grader:
     Args:
         dataset: What to grade against; its answers are read once per process.
         answers: Answers to use in place of the dataset's own.
+        score_ci: Whether grades tell an interval of the score over resampled test rows, which costs
+            milliseconds for a thousand rows and seconds for a million.
 
     Raises:
         TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
     """
 
-    def __init__(self, dataset: Dataset, answers: Answers | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset, answers: Answers | None = None, *, score_ci: bool = False
+    ) -> None:  # fmt: skip
         self._dataset = dataset
         self._task = dataset.task
         self._given = answers
+        self._score_ci = score_ci
         self._scorer = load_scorer(self._task)
         self._marker = Marker.load(dataset, self._scorer.higher_is_better)
 
@@ -65,7 +70,9 @@ class Grader:
         except SubmissionError as error:
             return self.refuse(error, sha256)
         public = self._public_score(submission)
-        return self._marker.mark(score, sha256, len(self._answers.ids), public_score=public)
+        rows = len(self._answers.ids)
+        interval = self._interval(submission) if self._score_ci else None
+        return self._marker.mark(score, sha256, rows, public_score=public, score_ci=interval)
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
@@ -104,6 +111,9 @@ class Grader:
     def _score(self, submission: Table, rows: Values) -> float:
         return self._scorer.score(submission, self._answers.values, rows)
 
+    def _interval(self, submission: Table) -> tuple[float, float] | None:
+        return self._scorer.interval(submission, self._answers.values, self._answers.private)
+
     def _public_score(self, submission: Table) -> float | None:
         """None also where this part alone can't be scored: it is feedback, not the result."""
         rows = self._answers.public
@@ -120,6 +130,7 @@ def grade(
     *,
     variant: int = 0,
     parity: bool = False,
+    score_ci: bool = False,
 ) -> Grade:
     """Grade a submission without an environment or a sandbox.
 
@@ -130,6 +141,8 @@ def grade(
             ``Usage``, to grade against; by default the answers of the prepared dataset.
         variant: The variant whose answers to take, or that the given ones belong to.
         parity: Grade as MLE-bench does, quirks included, for tasks that have such a grader.
+        score_ci: Also tell an interval of the score over resampled test rows, where strict grading
+            by a metric can.
 
     Returns:
         A grade, whatever the submission holds. A missing or unreadable one is not valid.
@@ -141,7 +154,7 @@ def grade(
     from mle_gym.tasks.catalog import load_task
 
     spec = load_task(task) if isinstance(task, (str, Path)) else task
-    grader = load_grader(spec, answers, variant=variant, parity=parity)
+    grader = load_grader(spec, answers, variant=variant, parity=parity, score_ci=score_ci)
     try:
         content = None if submission is None else _content(submission, spec.submission.max_bytes)
     except SubmissionError as error:
@@ -149,8 +162,8 @@ def grade(
     return grader.grade(content)
 
 
-def open_grader(dataset: Dataset) -> Grader | FileGrader:
-    """What grades submissions to a dataset.
+def open_grader(dataset: Dataset, *, score_ci: bool = False) -> Grader | FileGrader:
+    """What grades submissions to a dataset strictly; the arguments are those of :class:`Grader`.
 
     Raises:
         TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
@@ -159,7 +172,7 @@ def open_grader(dataset: Dataset) -> Grader | FileGrader:
         from mle_gym.grading.file_grader import FileGrader
 
         return FileGrader(dataset)
-    return Grader(dataset)
+    return Grader(dataset, score_ci=score_ci)
 
 
 def load_grader(
@@ -168,6 +181,7 @@ def load_grader(
     *,
     variant: int = 0,
     parity: bool = False,
+    score_ci: bool = False,
 ) -> SubmissionGrader:
     """What grades a task's submissions; the arguments are those of :func:`grade`.
 
@@ -184,12 +198,12 @@ def load_grader(
     options = DatasetOptions(variant=variant)
     if answers is None:
         dataset = prepare(spec, options)
-        return ParityGrader(dataset) if parity else open_grader(dataset)
+        return ParityGrader(dataset) if parity else open_grader(dataset, score_ci=score_ci)
     if spec.submission.kind == "file":
         raise DatasetError(f"{spec.id}: answers: only the prepared ones, by its own grade.py")
     nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
     if not parity:
-        return Grader(nowhere, _given_answers(answers, spec))
+        return Grader(nowhere, _given_answers(answers, spec), score_ci=score_ci)
     if not isinstance(answers, (str, Path)):
         raise DatasetError("parity: expected answers in a file, found a table")
     return ParityGrader(nowhere, Path(answers))

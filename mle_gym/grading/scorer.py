@@ -46,6 +46,11 @@ class Scorer(Protocol):
             SubmissionError: Says what can't be scored.
         """
 
+    def interval(
+        self, submission: Table, answers: Table, rows: Values
+    ) -> tuple[float, float] | None:  # fmt: skip
+        """An interval of that number over resampled rows; None where there is none."""
+
     def score(self, submission: Table, answers: Table, rows: Values) -> float:
         """A finite number for some rows of two tables with the same ids in the same order.
 
@@ -92,6 +97,16 @@ class MetricScorer:
         predicted = self.metric.array([submission[name][rows] for name in self.columns])
         return self.metric.score(truth, predicted, **self.params)
 
+    def interval(
+        self, submission: Table, answers: Table, rows: Values
+    ) -> tuple[float, float] | None:  # fmt: skip
+        """The middle 95% of the scores of resampled rows; None where too few draws have one."""
+        from mle_gym.grading.bootstrap import score_interval
+
+        truth = self.metric.array([answers[name][rows] for name in self.columns])
+        predicted = self.metric.array([submission[name][rows] for name in self.columns])
+        return score_interval(self.metric, truth, predicted, self.params)
+
 
 @dataclass(frozen=True)
 class CustomScorer:
@@ -107,6 +122,9 @@ class CustomScorer:
     function: Callable[[pd.DataFrame, pd.DataFrame], object]
     path: Path
     higher_is_better: bool
+
+    def interval(self, submission: Table, answers: Table, rows: Values) -> None:
+        """None: drawn rows repeat ids, which a ``grade.py`` need not bear."""
 
     def check(self, submission: Table) -> None:
         """Nothing: a ``grade.py`` looks at submission and answers at once."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
-    "OUT_OF_MEMORY",
     "PRELOAD",
     "Backend",
     "Execution",
@@ -26,9 +25,6 @@ __all__ = [
     "SandboxConfig",
 ]
 
-
-OUT_OF_MEMORY = "out of memory"
-"""How a backend's account of a sandbox's death ends if its own limit of memory was the cause."""
 
 PRELOAD = (
     "numpy",
