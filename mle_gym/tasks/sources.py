@@ -31,19 +31,25 @@ __all__ = ["hidden_files", "is_bundled", "load_raw"]
 
 BUNDLED = "sklearn/datasets/data"
 OPENML = "sklearn/datasets/tests/data/openml"
+IRIS_ELSEWHERE = (
+    "scipy/io/arff/tests/data/iris.arff",
+    "plotly/package_data/datasets/iris.csv.gz",
+    "vega_datasets/_data/iris.json",
+)
+"""The one data set that other packages carry as well."""
 SKLEARN_FILES = {
     "breast_cancer": (f"{BUNDLED}/breast_cancer.csv",),
     "diabetes": (f"{BUNDLED}/diabetes_data_raw.csv.gz", f"{BUNDLED}/diabetes_target.csv.gz"),
     "digits": (f"{BUNDLED}/digits.csv.gz",),
-    "iris": (f"{BUNDLED}/iris.csv", f"{OPENML}/id_61"),
+    "iris": (f"{BUNDLED}/iris.csv", f"{OPENML}/id_61", *IRIS_ELSEWHERE),
     "linnerud": (f"{BUNDLED}/linnerud_exercise.csv", f"{BUNDLED}/linnerud_physiological.csv"),
     "wine": (f"{BUNDLED}/wine_data.csv",),
 }
-"""Below ``site-packages``: every place in scikit-learn's wheel that holds the rows."""
+"""Below ``site-packages``: every place that holds the rows, in scikit-learn's wheel above all."""
 SAME_DATA = {
     "1": (f"{OPENML}/id_2",),
     "2": (f"{OPENML}/id_1",),
-    "61": (f"{BUNDLED}/iris.csv",),
+    "61": (f"{BUNDLED}/iris.csv", *IRIS_ELSEWHERE),
     "1119": (f"{OPENML}/id_1590",),
     "1590": (f"{OPENML}/id_1119",),
 }

@@ -79,7 +79,8 @@ def test_a_tasks_own_raw_data_cannot_be_read_in_its_environment(task: str) -> No
     env = gym.make(load_task(task).env_id, sandbox="bubblewrap")
     env.reset(seed=0)
     env.step({"tool": "write_file", "path": "needles.txt", "content": needles(task).decode()})
-    places = " ".join(str(SITE_PACKAGES / name) for name in hidden_files(load_task(task)))
+    files = [SITE_PACKAGES / name for name in hidden_files(load_task(task))]
+    places = " ".join(str(file) for file in files if file.exists())
     search = f"grep -rlaF -f needles.txt {SITE_PACKAGES}/sklearn"
     observation, *_ = env.step(f"cat $(find {places} -type f) /dev/null | wc -c; {search}")
     env.close()

@@ -204,7 +204,7 @@ def test_each_variant_of_a_generated_task_is_fresh_data(make_task: MakeTask) -> 
             "def generate(rng, variant): return 3",
             "generate: expected a DataFrame with rows, found int",
         ),
-        ("x = 1", "generate: expected a function of that name, found None"),
+        ("x = 1", "generate: expected a function of that name, found none"),
         ("import no_such_module_here", "expected Python that runs, found: ModuleNotFound"),
     ],
 )
