@@ -93,9 +93,11 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Episode End
 
     Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
-    spent, and the submission file is graded as it lies there; or the sandbox failed or the dataset
-    was deleted, in which case the reward is 0, there is no grade and ``info["infra_error"]`` says
-    why (trainers should mask the sample).
+    spent, and the submission file is graded as it lies there; or what the agent ran took so much
+    memory that the kernel ended the whole sandbox, and with it any submission: the grade says that
+    there was none; or the sandbox failed otherwise or the dataset was deleted, in which case the
+    reward is 0, there is no grade and ``info["infra_error"]`` says why (trainers should mask the
+    sample).
 
     ## Information
 

@@ -22,7 +22,7 @@ from mle_gym.actions import (
     parse_action,
 )
 from mle_gym.budget import Budget
-from mle_gym.errors import ActionError, SandboxError, SubmissionError
+from mle_gym.errors import ActionError, SandboxError, SandboxExhausted, SubmissionError
 from mle_gym.judge import Judge
 from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
@@ -99,6 +99,10 @@ class Episode:
             execution = self._dispatch(action)
         except ActionError as error:
             return Execution(2, f"malformed action: {error}\n".encode())
+        except SandboxExhausted as error:
+            if self.judge.grade is None:
+                return self._end_exhausted(error)
+            execution = Execution(0, b"")
         except SandboxError:
             if self.judge.grade is None:
                 raise
@@ -111,12 +115,12 @@ class Episode:
     def end_if_spent(self) -> None:
         """Grade what lies at the submission's path once the budget is spent."""
         spent = self.budget.spent
-        if self.submitted or not spent:
+        if self.submitted or self.truncated or not spent:
             return
         try:
             content = self._fetch(self._filename)
             found = f"{self._filename} was graded as it is"
-        except SubmissionError as error:
+        except (SubmissionError, SandboxExhausted) as error:
             content, found = None, f"no submission was found ({error})"
         self._progress = dataclasses.replace(self._progress, exists=content is not None)
         self.judge.grade_left(content)
@@ -177,6 +181,14 @@ class Episode:
     def close(self) -> None:
         """Free everything. Idempotent."""
         self._sandbox.close()
+
+    def _end_exhausted(self, error: SandboxExhausted) -> Execution:
+        """The agent brought its own sandbox down, and with it whatever it could have handed in."""
+        self._progress = dataclasses.replace(self._progress, exists=False)
+        self.judge.grade_left(None)
+        self.truncated = True
+        self.ending = "\n[the episode is over: the sandbox ran out of memory and is gone]\n"
+        return Execution(137, f"{error}\n".encode(), killed_by="memory")
 
     def _take_over(self, snapshot: Snapshot) -> None:
         """Go on with what a snapshot has spent and reached."""
@@ -243,6 +255,9 @@ class Episode:
             content = self._fetch(self._filename)
         except SubmissionError:
             return Progress(self._progress.ran)
+        except SandboxExhausted as error:
+            self._end_exhausted(error)
+            return self._look()
         return Progress(self._progress.ran, True, self.judge.validate(content).valid)
 
 

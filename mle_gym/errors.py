@@ -5,9 +5,10 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     MleGymError                 Exception
     ├── TaskError               ValueError      a task folder is broken or unknown
     ├── DatasetError            RuntimeError    no data; says how to get them
-    ├── SandboxError            RuntimeError    the machinery failed; never the agent's fault
+    ├── SandboxError            RuntimeError    the machinery failed
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
+    │       └── SandboxExhausted                what ran in it took all of its memory
     ├── AgentError              ValueError      no such agent, or its file can't be used
     ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
     ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
@@ -24,6 +25,7 @@ __all__ = [
     "MleGymError",
     "SandboxCrashed",
     "SandboxError",
+    "SandboxExhausted",
     "SandboxUnavailable",
     "SnapshotError",
     "SubmissionError",
@@ -45,7 +47,7 @@ class DatasetError(MleGymError, RuntimeError):
 
 
 class SandboxError(MleGymError, RuntimeError):
-    """The sandbox machinery failed. Never the agent's fault and never a score."""
+    """The sandbox machinery failed. Never a score, and but for one case never the agent's fault."""
 
 
 class SandboxUnavailable(SandboxError):
@@ -54,6 +56,14 @@ class SandboxUnavailable(SandboxError):
 
 class SandboxCrashed(SandboxError, ConnectionError):
     """A running sandbox died, stopped answering, or broke its protocol."""
+
+
+class SandboxExhausted(SandboxCrashed):
+    """What ran in a sandbox took so much memory that the kernel ended the sandbox itself.
+
+    The kernel says so of the sandbox's own control group, which nothing else is in: inside an
+    episode that is the agent's doing, and the episode ends without a submission.
+    """
 
 
 class AgentError(MleGymError, ValueError):

@@ -13,8 +13,10 @@ from mle_gym import program
 from mle_gym.agents import load_agent
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed
+from mle_gym.grading.program import ProgramGrader
 from mle_gym.rollout import replay, rollout
 from mle_gym.verification import verify_trajectory
+from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 from tests.verification.conftest import Scripted, failures
 
 pytestmark = pytest.mark.bubblewrap
@@ -83,6 +85,16 @@ def test_the_solution_is_run_graded_and_recorded(tmp_path: Path, make: MakeEnv) 
     assert trajectory.footer["program"]["zlib"]
     result = verify_trajectory(path)
     assert (result.verdict, failures(result)) == ("confirmed", "")
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("docker_host")
+def test_programs_are_run_in_containers_too(make: MakeEnv) -> None:
+    env = make(sandbox="docker")
+    write(env, f"{SAMPLE}\nassert len(open('data/test.csv').readlines()) == 61", "p/pipeline.py")
+    assert "AssertionError" in step(env, "validate p")[0]
+    assert "public score: 1.09861" in step(env, "score p")[0]
+    assert step(env, "submit p")[3]["grade"]["valid"]
 
 
 def test_a_folder_is_handed_in_whole(make: MakeEnv) -> None:
@@ -184,6 +196,19 @@ def test_score_carries_no_hidden_input_back(make: MakeEnv, spy: str) -> None:
         assert not [row for row in hidden if row in told]
         assert info["validation"]["code"] == "no_score"
         assert "what went wrong is not told" in observation["output"]
+
+
+def test_spies_succeed_where_score_tells_what_validate_tells(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tell(self: ProgramGrader, files: Any) -> float:
+        return self._grader.public_score(self._runner.on_hidden_inputs(files))
+
+    monkeypatch.setattr(ProgramGrader, "public_score", tell)
+    env = make()
+    write(env, f"rows = open('data/test.csv').read().split(chr(10), 1)[1]\n{SPIES['print']}")
+    output = step(env, "score")[0]
+    assert [row for row in hidden_rows(env) if row in output]
 
 
 def test_the_same_spies_see_hidden_inputs_where_the_grade_tells_why(make: MakeEnv) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
+    "OUT_OF_MEMORY",
     "PRELOAD",
     "Backend",
     "Execution",
@@ -25,6 +26,9 @@ __all__ = [
     "SandboxConfig",
 ]
 
+
+OUT_OF_MEMORY = "out of memory"
+"""How a backend's account of a sandbox's death ends if its own limit of memory was the cause."""
 
 PRELOAD = (
     "numpy",

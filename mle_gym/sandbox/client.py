@@ -14,8 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mle_gym.errors import SandboxCrashed, SubmissionError
-from mle_gym.sandbox.base import Execution, Reply, Request, RequestHandler, SandboxConfig
+from mle_gym.errors import SandboxCrashed, SandboxExhausted, SubmissionError
+from mle_gym.sandbox.base import (
+    OUT_OF_MEMORY,
+    Execution,
+    Reply,
+    Request,
+    RequestHandler,
+    SandboxConfig,
+)
 from mle_gym.sandbox.files import Files, unpack_files
 from mle_gym.sandbox.stream import Stream
 
@@ -307,7 +314,8 @@ class RunnerSandbox:
     def _crash(self, reason: str) -> SandboxCrashed:
         why = self._explain()
         self.close()
-        return SandboxCrashed(f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}")
+        kind = SandboxExhausted if why.endswith(OUT_OF_MEMORY) else SandboxCrashed
+        return kind(f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}")
 
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:

@@ -17,7 +17,8 @@ __all__ = ["PACKAGES", "PythonInstallation", "describe_python", "is_below"]
 _DESCRIBE = """
 import json, site, sys
 places = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
-print(json.dumps([sys.executable, [sys.prefix, sys.base_prefix, sys.exec_prefix], places]))
+prefixes = [sys.prefix, sys.base_prefix, sys.exec_prefix]
+print(json.dumps([sys.executable, prefixes, places, sys.version_info[:2]]))
 """
 
 
@@ -44,6 +45,8 @@ class PythonInstallation:
     foreign: tuple[Path, ...]
     """Package folders of other interpreters in what a sandbox shows, such as those of a virtual
     environment's base: nobody needs them, and they may hold anything."""
+    version: tuple[int, ...] = sys.version_info[:2]
+    """Major and minor."""
 
     def masked(self, hidden: tuple[str, ...]) -> tuple[Path, ...]:
         """What exists on the host and must not be seen: ours always, and ``hidden``.
@@ -84,7 +87,7 @@ def describe_python(python: Path | None) -> PythonInstallation:
         answer = subprocess.run(
             [executable, "-c", _DESCRIBE], capture_output=True, text=True, check=True, timeout=60
         )
-        path, prefixes, places = json.loads(answer.stdout)
+        path, prefixes, places, version = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise SandboxUnavailable(
             f"sandbox_python={str(executable)!r} can't be run: {error}. "
@@ -94,7 +97,7 @@ def describe_python(python: Path | None) -> PythonInstallation:
     folders = sorted({Path(p) for p in prefixes} | set(site_packages))
     outermost = [f for f in folders if not any(o in f.parents for o in folders)]
     foreign = _foreign((Path("/usr"), *outermost), site_packages)
-    return PythonInstallation(Path(path), tuple(outermost), site_packages, foreign)
+    return PythonInstallation(Path(path), tuple(outermost), site_packages, foreign, tuple(version))
 
 
 def _foreign(shown: tuple[Path, ...], own: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -21,6 +21,8 @@ from mle_gym.sandbox.seccomp import filter_program
 __all__ = ["WarmPython", "warm_python"]
 
 _FOLDER = Path(__file__).resolve().parent / "zygote"
+OLDEST, NEWEST = (3, 9), (3, 12)
+"""Versions in which programs were seen to do the same warm and cold."""
 _COMPILERS = ("cc", "gcc", "clang")
 _START = (
     "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
@@ -54,7 +56,7 @@ def warm_python(
         environment: What the sandbox's commands start with.
     """
     programs = _programs()
-    if programs is None:
+    if programs is None or not OLDEST <= python.version <= NEWEST:
         return None
     shim, keeper, library = programs
     folders = [str(folder) for folder in (*python.folders, *python.site_packages)]

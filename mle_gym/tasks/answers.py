@@ -143,6 +143,8 @@ def with_usage(
 def sample_submission(task: TaskSpec, answers: pd.DataFrame) -> pd.DataFrame:
     """A valid submission that knows nothing: the answers' ids and each column's sample value."""
     submission = task.submission
-    return answers[[submission.id]].assign(
-        **{name: submission.sample_value(name) for name in submission.predicted}
-    )
+    import pandas as pd
+
+    values = {name: submission.sample_value(name) for name in submission.predicted}
+    constant = pd.DataFrame(values, index=answers.index)
+    return pd.concat([answers[[submission.id]], constant], axis=1)

@@ -122,8 +122,14 @@ def _open_public(folder: Path) -> None:
             raise DatasetError(f"prepare.py made {name}: expected files and folders, no links")
         if path.is_dir():
             path.chmod(0o700 if hidden else 0o755)
-        elif hidden or path.stat().st_nlink == 1:  # else a link to the user's own file
+        elif hidden or not _shared(path):
             path.chmod(0o600 if hidden else 0o644)
+
+
+def _shared(path: Path) -> bool:
+    """Whether this is a link to the user's own file, whose mode is none of our business."""
+    status = path.stat()
+    return status.st_nlink > 1 and bool(status.st_mode & 0o004)
 
 
 def _reclaim(folder: Path) -> None:

@@ -70,7 +70,10 @@ def _use(task: TaskSpec, source: Source, folder: Path) -> dict[str, Any]:
 
 
 def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
-    """Take over what MLE-bench prepared: its public files as they are, its answers in our shape."""
+    """Take over what MLE-bench prepared: its public files, its answers in our shape.
+
+    The public files stay as they are but for what ``clean(public)`` of prepare.py changes.
+    """
     if task.submission.kind == "file":
         _adopt_whole(task, prepared, public, private)
         return
@@ -79,6 +82,9 @@ def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
         name = path.relative_to(prepared / "public")
         if path.is_file() and name != Path("description.md"):  # the brief has words of its own
             place(path, public / name)
+    clean = find_hook(task.folder / "prepare.py", "clean")
+    if clean:
+        clean(public)
     write_table(answers, private / "answers.csv")
 
 

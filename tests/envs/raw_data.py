@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import wave
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.tfrecord import example, write_records
 
 Maker = Callable[[Path, np.random.Generator], None]
 MAKERS: dict[str, Maker] = {}
@@ -229,3 +232,213 @@ def leaves(raw: Path, rng: np.random.Generator) -> None:
     zipped(raw / "train.csv.zip", {"train.csv": csv(table.assign(shape1=0.1 + 0.2))})
     pictures = {f"images/{i}.jpg": image((9, 7), rng, "JPEG", "L") for i in ids}
     zipped(raw / "images.zip", pictures)
+
+
+def hexadecimal(rng: np.random.Generator, count: int) -> list[str]:
+    """Names without meaning."""
+    return [f"{number:06x}" for number in rng.permutation(10**6)[:count]]
+
+
+def brightness(label: int) -> int:
+    """Makes a label visible in a picture."""
+    return 40 * int(label)
+
+
+@maker("aerial-cactus-identification")
+def cacti(raw: Path, rng: np.random.Generator) -> None:
+    labels = rng.integers(0, 2, 60)
+    names = [f"{name}.jpg" for name in hexadecimal(rng, 60)]
+    (raw / "train.csv").write_bytes(csv(pd.DataFrame({"id": names, "has_cactus": labels})))
+    pictures = {
+        f"train/{name}": image((32, 32), rng, "JPEG", light=brightness(label))
+        for name, label in zip(names, labels, strict=True)
+    }
+    zipped(raw / "train.zip", pictures)
+    zipped(raw / "test.zip", {"test/000940378805c44108d287872b2f04ce.jpg": b"not used"})
+
+
+@maker("aptos2019-blindness-detection")
+def retinas(raw: Path, rng: np.random.Generator) -> None:
+    labels = rng.integers(0, 5, 100)
+    names = hexadecimal(rng, 100)
+    (raw / "train.csv").write_bytes(csv(pd.DataFrame({"id_code": names, "diagnosis": labels})))
+    (raw / "train_images").mkdir()
+    for name, label in zip(names, labels, strict=True):
+        picture = image((12, 9), rng, "PNG", light=20 * label)
+        (raw / "train_images" / f"{name}.png").write_bytes(picture)
+
+
+@maker("denoising-dirty-documents")
+def pages(raw: Path, rng: np.random.Generator) -> None:
+    clean = {f"{number}.png": image((9, 6), rng, "PNG", "L", 100) for number in range(2, 22)}
+    for name in ("train", "train_cleaned"):
+        zipped(raw / f"{name}.zip", {f"{name}/{file}": page for file, page in clean.items()})
+
+
+@maker("dog-breed-identification")
+def dogs(raw: Path, rng: np.random.Generator) -> None:
+    breeds = load_task("dog-breed-identification").submission.sum_to_one
+    names = hexadecimal(rng, 2 * len(breeds))
+    table = pd.DataFrame({"id": names, "breed": rng.permutation([*breeds, *breeds])})
+    (raw / "labels.csv").write_bytes(csv(table))
+    (raw / "train").mkdir()
+    for name in names:
+        (raw / "train" / f"{name}.jpg").write_bytes(image((10, 8), rng, "JPEG"))
+
+
+@maker("dogs-vs-cats-redux-kernels-edition")
+def pets(raw: Path, rng: np.random.Generator) -> None:
+    pictures = {
+        f"train/{kind}.{number}.jpg": image((10, 8), rng, "JPEG", light=light)
+        for kind, light in (("cat", 0), ("dog", 40))
+        for number in range(100)
+    }
+    zipped(raw / "train.zip", pictures)
+    zipped(raw / "test.zip", {"test/1.jpg": b"not used"})
+
+
+@maker("histopathologic-cancer-detection")
+def tissue(raw: Path, rng: np.random.Generator) -> None:
+    names, labels = hexadecimal(rng, 60), rng.integers(0, 2, 60)
+    (raw / "train_labels.csv").write_bytes(csv(pd.DataFrame({"id": names, "label": labels})))
+    for folder, chosen in (("train", names), ("test", hexadecimal(rng, 15))):
+        (raw / folder).mkdir()
+        for name, label in zip(chosen, labels, strict=False):
+            picture = image((96, 96), rng, "TIFF", light=brightness(label))
+            (raw / folder / f"{name}.tif").write_bytes(picture)
+
+
+@maker("plant-pathology-2020-fgvc7")
+def apples(raw: Path, rng: np.random.Generator) -> None:
+    states = np.eye(4, dtype=int)[rng.permutation(np.arange(200) % 4)]
+    table = pd.DataFrame(states, columns=["healthy", "multiple_diseases", "rust", "scab"])
+    table.insert(0, "image_id", [f"Train_{number}" for number in range(200)])
+    (raw / "train.csv").write_bytes(csv(table))
+    (raw / "images").mkdir()
+    for name, state in zip(table["image_id"], states.argmax(axis=1), strict=True):
+        picture = image((16, 12), rng, "JPEG", light=25 * state)
+        (raw / "images" / f"{name}.jpg").write_bytes(picture)
+
+
+@maker("ranzcr-clip-catheter-line-classification")
+def catheters(raw: Path, rng: np.random.Generator) -> None:
+    scored = load_task("ranzcr-clip-catheter-line-classification").submission.predicted
+    labels = [*scored, "CVC - Normal", "Swan Ganz Catheter Present"]
+    table = pd.DataFrame(rng.integers(0, 2, (300, len(labels))), columns=labels)
+    names = [f"1.2.826.0.{name}" for name in hexadecimal(rng, 300)]
+    table.insert(0, "StudyInstanceUID", names)
+    (raw / "train.csv").write_bytes(csv(table.assign(PatientID=hexadecimal(rng, 300))))
+    notes = pd.DataFrame(
+        {"StudyInstanceUID": names[::3], "label": "CVC - Normal", "data": "[[1, 2], [3, 4]]"}
+    )
+    (raw / "train_annotations.csv").write_bytes(csv(notes))
+    (raw / "train").mkdir()
+    picture = image((12, 10), rng, "JPEG", "L")
+    for name in names:
+        (raw / "train" / f"{name}.jpg").write_bytes(picture)
+
+
+@maker("siim-isic-melanoma-classification")
+def moles(raw: Path, rng: np.random.Generator) -> None:
+    names = [f"ISIC_{name}" for name in hexadecimal(rng, 96)]
+    target = rng.integers(0, 2, 96)
+    table = pd.DataFrame(
+        {
+            "image_name": names,
+            "patient_id": [f"IP_{name}" for name in rng.integers(0, 30, 96)],
+            "sex": rng.choice(["male", "female", None], 96),
+            "age_approx": rng.choice([35.0, 50.0, np.nan], 96),
+            "anatom_site_general_challenge": rng.choice(["torso", "head/neck"], 96),
+            "diagnosis": np.where(target, "melanoma", "nevus"),
+            "benign_malignant": np.where(target, "malignant", "benign"),
+            "target": target,
+        }
+    )
+    (raw / "train.csv").write_bytes(csv(table))
+    for folder, kind in (("train", "dcm"), ("jpeg/train", "jpg")):
+        (raw / folder).mkdir(parents=True)
+        for name in names:
+            (raw / folder / f"{name}.{kind}").write_bytes(f"{kind} of {name}".encode())
+    (raw / "tfrecords").mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(96), 8)):
+        records = (
+            mole_record(*table.loc[row, ["image_name", "diagnosis", "target"]]) for row in rows
+        )
+        write_records(raw / "tfrecords" / f"train{number:02d}-2071.tfrec", records)
+
+
+def mole_record(name: str, diagnosis: str, target: int) -> bytes:
+    """As Kaggle's records: bytes lists, and the label as an integer list."""
+    named = {"image": f"JPEG of {name}", "image_name": name, "diagnosis": diagnosis}
+    encoded = {
+        key: b"\n" + bytes([len(text) + 2]) + b"\n" + bytes([len(text)]) + text.encode()
+        for key, text in named.items()
+    }
+    return example({**encoded, "target": b"\x1a\x03\n\x01" + bytes([target])})
+
+
+@maker("the-icml-2013-whale-challenge-right-whale-redux")
+def whales(raw: Path, rng: np.random.Generator) -> None:
+    clips = {}
+    for number in range(120):
+        label = int(rng.integers(2))
+        day, second = 28 + number // 30, number % 30 * 60
+        name = f"201303{day}_{second:06d}_{second}s0ms_TRAIN{number}_{label}.aif"
+        clips[f"train2/{name}"] = aiff(rng.normal(0, 100 + 400 * label, 400))
+    zipped(raw / "train2.zip", clips)
+    zipped(raw / "test2.zip", {"test2/20090401_000000_0s0ms_Test0.aif": b"not used"})
+
+
+def aiff(samples: np.ndarray) -> bytes:
+    """An AIFF file, 2 kHz, one channel of 16 bits."""
+    sound = samples.astype(">i2").tobytes()
+    rate = bytes.fromhex("4009fa00000000000000")  # 2000 as an 80-bit float
+    common = b"COMM" + struct.pack(">IhIh", 18, 1, len(samples), 16) + rate
+    data = b"SSND" + struct.pack(">III", len(sound) + 8, 0, 0) + sound
+    return b"FORM" + struct.pack(">I", 4 + len(common) + len(data)) + b"AIFF" + common + data
+
+
+@maker("mlsp-2013-birds")
+def birds(raw: Path, rng: np.random.Generator) -> None:
+    essential, supplemental = "essential_data", "supplemental_data"
+    ids, files = range(60), {}
+    folds = rng.permutation(np.arange(60) % 2)
+    names = [f"PC{number % 13}_2009{number:04d}_050000_0010" for number in ids]
+    heard = ["?" if fold else ",".join(map(str, birds_of(rng))) for fold in folds]
+    lists = {
+        f"{essential}/CVfolds_2.txt": ("rec_id,fold", folds),
+        f"{essential}/rec_id2filename.txt": ("rec_id,filename", names),
+        f"{essential}/rec_labels_test_hidden.txt": ("rec_id,[labels]", heard),
+        f"{supplemental}/histogram_of_segments.txt": ("rec_id,[histogram]", ["1,2,3"] * 60),
+        f"{supplemental}/segment_features.txt": ("rec_id,segment_id,[features]", ["0,0.5"] * 60),
+        f"{supplemental}/segment_rectangles.txt": ("rec_id,[rectangles]", ["0,1,2,3"] * 60),
+    }
+    for name, (header, values) in lists.items():
+        lines = [f"{i},{value}".rstrip(",") for i, value in zip(ids, values, strict=True)]
+        files[name] = "\n".join([header, *lines, ""]).encode()
+    files[f"{essential}/species_list.txt"] = b"class_id,code,species\n0,BRCR,Brown Creeper\n"
+    picture = image((6, 4), rng, "BMP", "L")
+    for name in names:
+        files[f"{essential}/src_wavs/{name}.wav"] = wav(rng.normal(0, 500, 800))
+        for folder in ("filtered_spectrograms", "spectrograms", "supervised_segmentation"):
+            files[f"{supplemental}/{folder}/{name}.bmp"] = picture
+    files[f"{supplemental}/segmentation_examples/{names[0]}.bmp"] = picture
+    for name in ("segment_clusters", "segment_mosaic"):
+        files[f"{supplemental}/{name}.bmp"] = picture
+    packed = {f"mlsp_contest_dataset/{name}": content for name, content in files.items()}
+    zipped(raw / "mlsp_contest_dataset.zip", packed)
+
+
+def birds_of(rng: np.random.Generator) -> list[int]:
+    """None to three species."""
+    return sorted(rng.permutation(19)[: rng.integers(4)].tolist())
+
+
+def wav(samples: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()

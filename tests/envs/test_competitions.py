@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import Dataset, prepare
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.tables import read_csv
+from mle_gym.tasks.tfrecord import features, read_records, texts
 from mle_gym.tasks.validate import validate_task
 from tests.envs.raw_data import MAKERS
 
@@ -123,3 +125,61 @@ def test_the_taxi_rides_lie_where_scikit_learn_puts_them(
     fares = pd.read_csv(private / "answers.csv")["fare_amount"]
     assert fares.tolist() == test["fare_amount"].tolist()
     assert [path.name for path in private.iterdir()] == ["answers.csv"]
+
+
+def test_a_melanoma_s_label_is_in_no_record_of_the_test(tmp_path: Path) -> None:
+    name = "siim-isic-melanoma-classification"
+    dataset = made(name, tmp_path / "raw")
+    files = sorted(file.name for file in (dataset.public / "tfrecords").iterdir())
+    assert files[:2] == ["test00-2071.tfrec", "test01-2071.tfrec"]
+    assert files[2:] == [f"train{at:02d}-2071.tfrec" for at in range(6)]
+    answers = read_csv(dataset.private / "answers.csv")
+    found = []
+    for file in (dataset.public / "tfrecords").glob("test*.tfrec"):
+        for record in read_records(file):
+            named = features(record)
+            assert named.keys() == {"image", "image_name"}
+            found.append(texts(named["image_name"])[0].decode())
+    assert sorted(found) == sorted(answers["image_name"])
+    for file in (dataset.public / "tfrecords").glob("train*.tfrec"):
+        assert all("target" in features(record) for record in read_records(file))
+
+
+def test_a_melanoma_s_label_is_taken_out_of_what_mle_bench_prepared(tmp_path: Path) -> None:
+    name = "siim-isic-melanoma-classification"
+    dataset = made(name, tmp_path / "raw")
+    prepared = tmp_path / "bench" / name / "prepared"
+    shutil.copytree(dataset.public, prepared / "public")
+    (prepared / "private").mkdir()
+    answers = read_csv(dataset.private / "answers.csv").drop(columns="Usage")
+    answers.to_csv(prepared / "private" / "test.csv", index=False)
+    original = prepared / "public" / "tfrecords" / "test00-2071.tfrec"
+    shutil.copyfile(tmp_path / "raw" / "tfrecords" / "train00-2071.tfrec", original)
+    before = original.read_bytes()
+    again = adopted(name, tmp_path / "bench")
+    for record in read_records(again.public / "tfrecords" / "test00-2071.tfrec"):
+        assert features(record).keys() == {"image", "image_name"}
+    assert original.read_bytes() == before
+    assert (again.private / "answers.csv").read_bytes() == (
+        dataset.private / "answers.csv"
+    ).read_bytes()
+
+
+def adopted(name: str, source: Path) -> Dataset:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*these raw data are not those")
+        return prepare(load_task(name), source=source)
+
+
+@pytest.mark.parametrize(
+    "name", ["dogs-vs-cats-redux-kernels-edition", "plant-pathology-2020-fgvc7"]
+)
+def test_renamed_pictures_tell_nothing_by_their_inodes_and_times(name: str, tmp_path: Path) -> None:
+    dataset = made(name, tmp_path / "raw")
+    raw = {path.stat().st_ino for path in (tmp_path / "raw").rglob("*.jpg")}
+    for path in dataset.public.rglob("*.jpg"):
+        same = path.name in {other.name for other in (tmp_path / "raw").rglob("*.jpg")}
+        assert same or path.stat().st_ino not in raw
+    for file in dataset.public.glob("*.zip"):
+        with zipfile.ZipFile(file) as archive:
+            assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}

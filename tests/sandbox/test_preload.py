@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig, get_backend
 from mle_gym.sandbox.base import PRELOAD
+from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.warm import warm_python
 from mle_gym.sandbox.zygote.main import _preload
 
 from .conftest import eventually, start
@@ -40,6 +43,13 @@ def test_the_arguments_survive_a_round_trip_of_the_specification(arguments: dict
         assert settings.warm == arguments.get("warm", True)
         assert settings.preload == tuple(arguments.get("preload", PRELOAD))
         each.close()
+
+
+def test_versions_that_cannot_be_warm_start_cold() -> None:
+    python = describe_python(None)
+    assert python.version == sys.version_info[:2]
+    for version in ((3, 8), (3, 13), (3, 14)):
+        assert warm_python(dataclasses.replace(python, version=version), (), {}) is None
 
 
 @pytest.mark.usefixtures("_bubblewrap")

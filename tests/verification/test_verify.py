@@ -170,6 +170,18 @@ def test_a_signature_needs_its_key(recorded: Path, forge: Forge, tmp_path: Path)
         verify_trajectory(signed, key=b"abc")
 
 
+def test_only_head_or_key_tell_of_a_forger_who_keeps_the_score(
+    recorded: Path, forge: Forge, tmp_path: Path
+) -> None:
+    claim = set_in(0, "agent", to="somebody else")
+    forged = verify_trajectory(forge(claim))
+    assert forged.verdict == "confirmed"
+    assert forged.head != verify_trajectory(recorded).head
+    signed = tmp_path / "signed.jsonl"
+    play(signed, key=KEY)
+    assert verify_trajectory(forge(claim, source=signed), key=KEY).verdict == "refuted"
+
+
 def test_other_versions_leave_a_different_score_undecided(forge: Forge) -> None:
     def older(lines: Lines) -> None:
         raise_score(lines)

@@ -37,8 +37,13 @@ class FileActions:
         if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             return _refuse(f"{options['path']}: exists and is not a regular file")
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(path, flags, 0o644), "wb") as file:
+            # Looked at again: by now the path may lead to this process's own pipe, or /proc.
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_dev == os.stat("/proc").st_dev:
+                return _refuse(f"{options['path']}: is not a regular file")
+            file.truncate(0)
             file.write(content)
         return {"exit_code": 0}, f"wrote {len(content)} bytes to {options['path']}\n".encode()
 

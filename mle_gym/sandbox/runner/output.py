@@ -65,7 +65,7 @@ class Output:
             return
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115
+            self._file = replace_file(self._path)
         except OSError:
             return
 
@@ -74,6 +74,23 @@ class Output:
         if self._file and data:
             try:
                 self._file_size += self._file.write(data)
+                self._file.flush()
             except OSError:
                 # The disk is full: what is there is still worth reading.
                 self._file_limit = self._file_size
+
+
+def replace_file(path: str) -> BinaryIO:
+    """A new file in place of what lies there: for the runner's own, in a folder of the agent's.
+
+    Who opened what lies there could be made to wait at a FIFO for ever, or to write into the
+    stream to the host.
+
+    Raises:
+        OSError: There is a folder, or no room.
+    """
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb")

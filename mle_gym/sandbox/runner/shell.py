@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from .files import take_file
 from .lean import signal
+from .output import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,15 +66,17 @@ class Shell:
         """Adopt the state of the shell that just ended; a shell that left none changes nothing."""
         path = f"{self._run}/state"
         try:
-            with open(path, "rb") as file:
-                directory, environment, end = file.read(1 << 24).split(b"\0", 2)
+            directory, environment, end = take_file(path, 1 << 24)[1].split(b"\0", 2)
             if environment and not end:
-                with open(f"{self._run}/environment", "wb") as file:
+                with replace_file(f"{self._run}/environment") as file:
                     file.write(environment)
                 self._directory = os.fsdecode(directory)
-            os.unlink(path)
         except (OSError, ValueError):
-            return
+            pass
+        try:
+            os.unlink(path)  # whatever it is: a FIFO would keep the next shell waiting
+        except OSError:
+            pass
 
     def save(self) -> dict[str, Any]:
         """The state for another sandbox, where other folders may hold the same things.
@@ -81,9 +85,9 @@ class Shell:
         placeholders, which can't be in a variable because they hold NUL.
         """
         text, untouched = b"", []
-        if os.path.exists(f"{self._run}/environment"):
-            with open(f"{self._run}/environment", "rb") as file:
-                lines = file.read().split(b"\n")
+        reason, content = take_file(f"{self._run}/environment", 1 << 24)
+        if not reason:
+            lines = content.split(b"\n")
             for name, value in self._environment.items():
                 line = _declaration(name, value)
                 if line in lines:
@@ -111,7 +115,7 @@ class Shell:
             for name in state["untouched"]:
                 if name in self._environment:
                     text += b"\n" + _declaration(name, self._environment[name])
-            with open(f"{self._run}/environment", "wb") as file:
+            with replace_file(f"{self._run}/environment") as file:
                 file.write(text)
 
     def _folders(self) -> list[tuple[bytes, bytes]]:
@@ -137,7 +141,7 @@ class Shell:
         body, arguments = b'eval "$1"', [script]
         if len(script) > LONGEST_ARGUMENT:
             path = f"{self._run}/command"
-            with open(path, "wb") as file:
+            with replace_file(path) as file:
                 file.write(script)
             body, arguments = f'. "{path}"'.encode(), []
         text = _START.format(run=self._run, body="").encode() + body

@@ -33,6 +33,10 @@ DENIED: dict[str, tuple[str, ...]] = {
         *("sethostname", "setdomainname", "iopl", "ioperm", "vhangup", "lookup_dcookie"),
         *("settimeofday", "clock_settime", "clock_adjtime", "adjtimex"),
     ),
+    "memory that belongs to no process, and that no limit of a disk holds": (
+        *("shmget", "shmat", "shmctl", "shmdt", "msgget", "msgctl", "msgsnd", "msgrcv"),
+        *("semget", "semctl", "semop", "semtimedop"),
+    ),
     "where memory lies, of other processes too": (
         *("mbind", "get_mempolicy", "set_mempolicy", "set_mempolicy_home_node"),
         *("move_pages", "migrate_pages"),

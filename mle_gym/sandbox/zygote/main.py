@@ -25,6 +25,8 @@ BURST, A_SECOND = 64.0, 100.0
 """Starts of one sandbox: no sandbox may keep the zygote from serving the others."""
 REAP_MILLISECONDS = 200
 SPARES = 1
+MOST_LOST = 20
+"""Spares that died as they waited: where they can't live, every program is cold."""
 
 
 class Box:
@@ -64,6 +66,7 @@ class Zygote:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 19), most))
         self._boxes: dict[int, Box] = {}
         self._spares: list[Spare] = []
+        self._lost = 0
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
@@ -120,7 +123,7 @@ class Zygote:
 
     def _fork_ahead(self) -> None:
         """One that waits saves the next program the time of a fork."""
-        while len(self._spares) < SPARES:
+        while len(self._spares) < SPARES and self._lost < MOST_LOST:
             try:
                 self._spares.append(Spare(self._life))
             except OSError:
@@ -134,7 +137,9 @@ class Zygote:
                 return
             if pid == 0:
                 return
-            self._spares = [spare for spare in self._spares if spare.pid != pid]
+            waiting = [spare for spare in self._spares if spare.pid != pid]
+            self._lost += len(self._spares) - len(waiting)
+            self._spares = waiting
             for box in self._boxes.values():
                 box.keepers.discard(pid)
 

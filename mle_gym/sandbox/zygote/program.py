@@ -204,7 +204,8 @@ class Template:
         _find_user_site()
         sys.path[:] = [place for place in sys.path if _is_there(place)]
         sys.argv[:] = [os.fsdecode(word) for word in command.arguments]
-        sys.orig_argv[:] = [os.fsdecode(word) for word in request.arguments]
+        if sys.version_info >= (3, 10):
+            sys.orig_argv[:] = [os.fsdecode(word) for word in request.arguments]
         _set_executable(os.path.basename(os.fsdecode(request.arguments[0])))
         sys.path.insert(0, _first_place(command))
         names = _new_main()

@@ -11,7 +11,6 @@ import re
 import socket
 import stat
 import struct
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -147,8 +146,6 @@ def understand(
     if not all(_plain_number(environment.get(os.fsencode(name), b"1")) for name in THREADS):
         raise Refusal("a number of threads that is not a number")
     form, target, arguments, unbuffered = _command_line(request.arguments[1:])
-    if form == "code" and sys.version_info >= (3, 13):
-        raise Refusal("tracebacks show the code")
     if form == "script":
         _check_script(target)
     if _shadowed(_first_place(form, target), preloaded):

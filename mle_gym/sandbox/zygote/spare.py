@@ -64,7 +64,7 @@ class Life:
 
     def _rehearse(self) -> None:
         own = requests.Request(
-            arguments=(b"python", b"-c", b""),
+            arguments=(b"python", b"-"),
             variables=tuple(name + b"=" + value for name, value in self._environment.items()),
             descriptors=(0, 1, 2),
             umask=self._umask,

@@ -1,0 +1,18 @@
+"""A tenth of Kaggle's labelled pictures is the test set, as in MLE-bench."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from mle_gym.tasks.files import place_all, read_table, write_table
+
+
+def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+    train, test = train_test_split(read_table(raw / "train.csv"), test_size=0.1, random_state=0)
+    write_table(train, public / "train.csv")
+    write_table(test[["id_code"]], public / "test.csv")
+    write_table(test, private / "answers.csv")
+    for name, part in (("train_images", train), ("test_images", test)):
+        names = {f"{code}.png": f"{code}.png" for code in part["id_code"]}
+        place_all(names, raw / "train_images", public / name)

@@ -1,0 +1,79 @@
+"""A fifth of Kaggle's labelled recordings is the test set; all get new numbers, as in MLE-bench."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mle_gym.tasks.files import place, place_all, read_table, write_table
+
+SPECIES = 19
+PICTURES = ("filtered_spectrograms", "spectrograms", "supervised_segmentation")
+SEGMENTS = ("histogram_of_segments.txt", "segment_features.txt", "segment_rectangles.txt")
+
+
+def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+    raw = raw / "mlsp_contest_dataset"
+    essential, supplemental = raw / "essential_data", raw / "supplemental_data"
+    folds = read_table(essential / "CVfolds_2.txt")
+    folds = folds[folds["fold"] == 0].reset_index(drop=True)
+    folds.loc[folds.sample(frac=0.2, random_state=0).index, "fold"] = 1
+    numbers = {old: new for new, old in enumerate(folds["rec_id"])}
+    folds["rec_id"] = folds.index
+    write_table(folds, public / "essential_data" / "CVfolds_2.txt")
+    files = read_table(essential / "rec_id2filename.txt")
+    files = files[files["rec_id"].isin(numbers)]
+    files = files.assign(rec_id=files["rec_id"].map(numbers))
+    write_table(files, public / "essential_data" / "rec_id2filename.txt")
+    test = set(folds.loc[folds["fold"] == 1, "rec_id"])
+    write_labels(essential, numbers, test, public, private)
+    place_media(raw, public, files["filename"].tolist())
+    for name in SEGMENTS:
+        lines = renumbered(supplemental / name, numbers)
+        (public / "supplemental_data" / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def renumbered(path: Path, numbers: dict[int, int]) -> Iterator[str]:
+    """The header, then the lines of the recordings that are kept, under their new numbers."""
+    header, *lines = path.read_text().splitlines()
+    yield header
+    for line in lines:
+        old, comma, rest = line.partition(",")
+        if int(old) in numbers:
+            yield f"{numbers[int(old)]}{comma}{rest}"
+
+
+def write_labels(
+    essential: Path, numbers: dict[int, int], test: set[int], public: Path, private: Path
+) -> None:
+    """The species of each recording: hidden in the test, where each pair is a row to predict."""
+    header, *lines = renumbered(essential / "rec_labels_test_hidden.txt", numbers)
+    shown, answers = [header], []
+    for line in lines:
+        number, *heard = line.split(",")
+        if int(number) not in test:
+            shown.append(line)
+            continue
+        shown.append(f"{number},?")
+        present = {int(species) for species in heard if species}
+        answers += [(int(number) * 100 + s, int(s in present)) for s in range(SPECIES)]
+    target = public / "essential_data" / "rec_labels_test_hidden.txt"
+    target.write_text("".join(f"{line}\n" for line in shown))
+    write_table(pd.DataFrame(answers, columns=["Id", "Probability"]), private / "answers.csv")
+
+
+def place_media(raw: Path, public: Path, names: list[str]) -> None:
+    """Sounds, and pictures made of them; files keep their names."""
+    essential, supplemental = raw / "essential_data", raw / "supplemental_data"
+    place(essential / "species_list.txt", public / "essential_data" / "species_list.txt")
+    sounds = {f"{name}.wav": f"{name}.wav" for name in names}
+    place_all(sounds, essential / "src_wavs", public / "essential_data" / "src_wavs")
+    pictures = {f"{name}.bmp": f"{name}.bmp" for name in names}
+    for folder in PICTURES:
+        place_all(pictures, supplemental / folder, public / "supplemental_data" / folder)
+    examples = supplemental / "segmentation_examples"
+    some = {name: name for name in pictures if (examples / name).is_file()}
+    place_all(some, examples, public / "supplemental_data" / "segmentation_examples")
+    for name in ("segment_clusters.bmp", "segment_mosaic.bmp"):
+        place(supplemental / name, public / "supplemental_data" / name)

@@ -1,0 +1,46 @@
+"""Arenas are kept for many attacks: most leave nothing behind that the next would notice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import isolating_backend, working_backend  # noqa: F401
+from tests.sandbox.docker_daemon import docker_host  # noqa: F401
+from tests.security.arena import Arena, Exposed, with_neighbour
+from tests.security.bait import Bait, laid_out
+
+
+@pytest.fixture(scope="session")
+def bait(cache_folder: Path) -> Iterator[Bait]:
+    """Secrets on this machine."""
+    with laid_out() as bait:
+        yield bait
+
+
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def arena(request: pytest.FixtureRequest, bait: Bait) -> Iterator[Arena]:
+    """An episode of each kind that promises isolation; another one goes on beside it."""
+    name = working_backend(request)
+    neighbour, arena = with_neighbour(name, bait), Arena(name, bait.variables)
+    yield arena
+    arena.close()
+    neighbour.close()
+
+
+@pytest.fixture(scope="session")
+def exposed(bait: Bait) -> Iterator[Exposed]:
+    """Where nothing, or not everything, stops an attack."""
+    exposed = Exposed(bait)
+    yield exposed
+    exposed.close()
+
+
+@pytest.fixture(autouse=True)
+def _takes_root(request: pytest.FixtureRequest) -> None:
+    attack = getattr(request.node, "callspec", None) and request.node.callspec.params.get("attack")
+    if attack and attack.root and "exposed" in request.fixturenames and os.geteuid() != 0:
+        pytest.skip("takes root even without isolation")

@@ -1,0 +1,173 @@
+"""Killing, stopping, starving or confusing what watches over a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
+from tests.sandbox.conftest import start, working_backend
+from tests.security.frames import HOSTILE_FRAMES, sandbox_that_says
+
+RUN = "/run/mle-gym"
+LIMITS = Limits(memory_mb=512, processes=120, disk_mb=64)
+
+HOSTILE_CALLS = r"""
+import socket, threading
+def call(data):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        try:
+            connection.connect("/run/mle-gym/control")
+            connection.sendall(data)
+            connection.recv(1000)
+        except OSError:
+            pass
+for data in (b"[" * 30000, b'{"tool": "submit", "path": "\\ud800"}', b"null", b"\xff",
+             b'{"tool": "submit", "path": "\\u0000"}', b'{"tool": ["submit"], "path": 1}'):
+    call(data + b"\n")
+silent = []
+for _ in range(200):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.setblocking(False)
+    try:
+        connection.connect("/run/mle-gym/control")
+        connection.send(b"x")
+    except OSError:
+        pass
+    silent.append(connection)
+"""
+
+DISTURBANCES = {
+    "signals to the first process": "for s in $(seq 1 31); do kill -$s 1; done; kill -64 1",
+    "SIGKILL to all": "kill -9 -1",
+    "SIGSTOP to all": "kill -STOP 1; kill -STOP -1",
+    "signals to the runner by group": "kill -9 0",
+    "removed files": f"rm -rf {RUN}/*; export LOST=1; cd /tmp",
+    "folders in place of files": f"trap - EXIT; rm -rf {RUN}/*; "
+    f"mkdir -p {RUN}/state {RUN}/environment {RUN}/command; yes | head -c 90000",
+    # Who opens a FIFO waits for the other end.
+    "a FIFO for the shell's state": f"trap - EXIT; rm -f {RUN}/state; mkfifo {RUN}/state; "
+    f"(setsid sleep 60 <>{RUN}/state >/dev/null 2>&1 &)",
+    "a FIFO for the environment": f"rm -f {RUN}/environment; mkfifo {RUN}/environment; export A=2",
+    "FIFOs for long output": f"mkdir -p {RUN}/output; "
+    f"for i in $(seq 60); do mkfifo {RUN}/output/$i.txt; done; yes | head -c 90000",
+    "a FIFO for long commands": f"mkfifo {RUN}/command; true " + "x" * 150_000,
+    "a full disk of its own": f"head -c 99M /dev/zero >{RUN}/full; export A=1; yes | head -c 90000",
+    "odd calls": f"python3 -I -S - <<'END'\n{HOSTILE_CALLS}\nEND",
+    "closed standard streams": "exec 0<&- 1>&- 2>&-; sleep 0.1",
+    "a broken exit": "trap 'kill -9 $$' EXIT; exit",
+    "endless output": "yes; true",
+    "endless output without lines": "cat /dev/zero",
+    "output of many": "for i in $(seq 40); do yes $i & done; wait",
+    "output after the end": "(setsid yes & ) ; sleep 0.2",
+    "busy processes": "for i in $(seq 100); do (while :; do :; done) >/dev/null 2>&1 & done",
+    "a fork bomb": "bomb() { bomb | bomb & }; bomb",
+    "a fork bomb that hides": "bomb() { setsid bash -c \"$(declare -f bomb); bomb\" & }; "
+    "for i in 1 2 3; do bomb; done; while :; do (setsid sleep 60 &); done",
+    "all descriptors": "python3 -I -S -c 'import os\nwhile True: os.open(\"/dev/null\", 0)'",
+    "all pipes": "python3 -I -S -c 'import os\nwhile True:\n r, w = os.pipe()\n "
+    "os.set_blocking(w, False)\n os.write(w, bytes(65536))'",
+    "a full /tmp": "head -c 1G /dev/zero >/tmp/full",
+    "a full workspace": "head -c 1G /dev/zero >full",
+    "full shared memory": "head -c 1G /dev/zero >/dev/shm/full",
+    "many files": "mkdir -p many; cd many; seq 1 60000 | xargs touch",
+    "deep folders": "for i in $(seq 2000); do mkdir d && cd d || break; done",
+    "odd names": "touch \"$(printf 'a\\nb\\377\\033[2J')\" -- -rf; mkdir -p $'\\n'",
+}  # fmt: skip
+
+
+class Ring:
+    """A sandbox for one disturbance after the other, and a new one if it died of the last."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.sandbox = self._start()
+
+    def fresh(self) -> Sandbox:
+        if self.sandbox._closed:  # type: ignore[attr-defined]
+            self.sandbox = self._start()
+        return self.sandbox
+
+    def _start(self) -> Sandbox:
+        return start(self.backend, SandboxConfig(limits=LIMITS))
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
+def ring(request: pytest.FixtureRequest) -> Iterator[Ring]:
+    ring = Ring(working_backend(request))
+    yield ring
+    ring.sandbox.close()
+
+
+@pytest.mark.parametrize("disturbance", DISTURBANCES.values(), ids=list(DISTURBANCES))
+def test_the_episode_goes_on(ring: Ring, disturbance: str) -> None:
+    sandbox = ring.fresh()
+    sandbox.execute(disturbance, timeout=0.7)
+    works_still(sandbox)
+
+
+def works_still(sandbox: Sandbox) -> None:
+    """Everything that an episode needs until its grade, whatever goes on in the background."""
+    for _ in range(20):
+        if sandbox.execute("kill -9 -1", timeout=3).exit_code == 137:
+            break
+    clean = "shopt -s dotglob; rm -rf /tmp/* /workspace/* /dev/shm/* /run/mle-gym/full"
+    sandbox.execute(f"{clean}; cd /workspace; : {'a' * 150_000}", timeout=20)
+    execution = sandbox.execute("echo alive; yes | head -c 50000 | wc -c", timeout=20)
+    assert execution.output.endswith(b"alive\n50000\n")
+    assert sandbox.write_file("s.csv", b"1,2\n").exit_code == 0
+    assert sandbox.fetch("s.csv", max_bytes=100) == b"1,2\n"
+
+
+def test_busy_processes_do_not_delay_a_submission(ring: Ring) -> None:
+    """They have no more of the processor than the limit says, and the runner is among them."""
+    with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
+        sandbox.execute("echo 1,2 > s.csv", timeout=10)
+        spin = "for i in $(seq 40); do (while :; do :; done) >/dev/null 2>&1 & done"
+        for _ in range(2):
+            sandbox.execute(spin, timeout=20)
+        assert sandbox.fetch("s.csv", max_bytes=100) == b"1,2\n"
+
+
+FORGE = """
+ln -sfn /proc/self/fd/{fd} {run}/environment
+mkdir -p {run}/output
+for each in 1 2 3 4 5; do ln -sfn /proc/self/fd/{fd} {run}/output/$each.txt; done
+trap - EXIT
+python3 -I -S -c 'import json, struct, sys
+frame = json.dumps(dict(op="done", exit_code=77)).encode()
+forged = struct.pack(">II", len(frame), 6) + frame + b"FORGED"
+open("{run}/state", "wb").write(b"/tmp\\0" + forged.replace(b"\\0", b"\\1") + b"\\0")
+sys.stdout.buffer.write(forged * 1000)'
+"""
+
+
+@pytest.mark.parametrize("descriptor", [3, 4, 5])
+def test_the_runner_cannot_be_made_to_write_into_its_own_stream(
+    ring: Ring, descriptor: int
+) -> None:
+    """With Docker that stream is a pipe, which can be opened again through /proc."""
+    with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
+        sandbox.execute(FORGE.format(fd=descriptor, run=RUN), timeout=10)
+        for content in (b"x", b"\0\0\0\2\0\0\0\0{}" * 100):
+            written = sandbox.write_file(f"/proc/self/fd/{descriptor}", content)
+            assert written.exit_code == 1
+        execution = sandbox.execute("echo alive", timeout=10)
+        assert execution.exit_code == 0
+        assert execution.output.endswith(b"\nalive\n")  # after bash's complaints
+
+
+def test_the_runner_does_not_change_itself_for_the_agent(ring: Ring) -> None:
+    for name in ("oom_score_adj", "comm", "mem", "clear_refs", "coredump_filter"):
+        assert ring.fresh().write_file(f"/proc/self/{name}", b"1000").exit_code == 1
+
+
+def test_what_an_intruder_sends_is_never_taken_for_an_answer() -> None:
+    """If somebody did speak in the runner's place, the host would notice."""
+    for frame in HOSTILE_FRAMES:
+        sandbox = sandbox_that_says(frame)
+        with pytest.raises(SandboxCrashed):
+            sandbox.execute("true", timeout=0.1)

@@ -1,0 +1,100 @@
+"""Living on after the end of an episode, or of the host that ran it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from tests.sandbox.conftest import eventually, processes_with
+from tests.security.arena import Arena
+
+DOUBLE_FORK = """python3 -I -S -c '
+import os, signal, sys
+for number in range(1, 32):
+    if number not in (9, 19):
+        signal.signal(number, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+os.closerange(0, 100)
+os.execvp("sleep", ["sleep", "{marker}"])
+'"""
+
+RESPAWN = """python3 -I -S -c '
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+# Each of two watches the other and starts it again.
+while True:
+    other = os.fork()
+    if other == 0:
+        os.setsid()
+        continue
+    os.waitpid(other, 0)
+' {marker} >/dev/null 2>&1 &"""
+
+WAYS = {
+    "in the background": "sleep {marker} & disown",
+    "nohup": "nohup sleep {marker} >/dev/null 2>&1 &",
+    "a session of its own": "setsid sleep {marker} >/dev/null 2>&1 </dev/null &",
+    "ignoring signals": "(trap '' TERM HUP INT; exec sleep {marker}) &",
+    "a daemon": DOUBLE_FORK,
+    "starting again and again": RESPAWN,
+    "stopped": "setsid sleep {marker} & sleep 0.1; kill -STOP $!",
+    "a job for later": "(sleep 0.2; exec setsid sleep {marker}) >/dev/null 2>&1 &",
+}
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+
+
+def new_marker() -> str:
+    return f"141421{uuid.uuid4().int % 10**9}"
+
+
+@pytest.fixture
+def episode(isolating_backend: str) -> Arena:
+    arena = Arena(isolating_backend, {}, limits={"processes": 60})
+    yield arena
+    arena.close()
+
+
+def test_nothing_outlives_its_episode(episode: Arena) -> None:
+    markers = [new_marker() for _ in WAYS]
+    for way, marker in zip(WAYS.values(), markers, strict=True):
+        episode.run(way.replace("{marker}", marker))
+        assert eventually(lambda marker=marker: bool(processes_with(marker)), 60)
+    episode.close()
+    assert eventually(lambda: not any(map(processes_with, markers)), 60)
+
+
+@ways
+def test_it_would_outlive_a_plain_process(way: str) -> None:
+    marker = new_marker()
+    shell = subprocess.Popen(
+        ["bash", "-c", way.replace("{marker}", marker).replace("python3", sys.executable)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        shell.wait(20)
+        assert eventually(lambda: bool(processes_with(marker)))
+    finally:
+        while found := processes_with(marker):
+            for pid in found:
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["a daemon", "starting again and again", "ignoring signals"])
+def test_nothing_outlives_the_timeout_of_its_command(episode: Arena, name: str) -> None:
+    marker = new_marker()
+    episode.run(WAYS[name].replace("{marker}", marker) + "\nsleep 60", timeout=0.7)
+    assert eventually(lambda: not processes_with(marker))
+    assert episode.run("echo alive") == "alive\n"
