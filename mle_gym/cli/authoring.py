@@ -9,13 +9,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.output import AsJson, ExitCode, emit, err, out
+from mle_gym.cli.names import assignments
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
 
 __all__ = ["add_to"]
 
 NEW_EXAMPLES = """\b
 [bold]Example[/bold]
   mle-gym new-task my-task
+  mle-gym new-task houses --from-csv downloads/houses --metric rmsle
   mle-gym validate-task my-task
   mle-gym run ./my-task --agent solution"""
 
@@ -37,19 +39,45 @@ def add_to(app: typer.Typer) -> None:
 def new_task(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder; its name is the id.")],
     title: Annotated[str | None, typer.Option(help="Title; by default made of the name.")] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With train.csv, test.csv and sample_submission.csv: a task of these.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How it is graded; with --from-csv.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the metric.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict, if not plain.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a task of generated data that works as it stands, for you to change."""
+    """Make a task: of generated data, as it stands, for you to change; or of your CSV files."""
+    from mle_gym.tasks.from_csv import task_from_csv
     from mle_gym.tasks.scaffold import new_task as scaffold
 
-    files = scaffold(folder, title)
+    if from_csv is None and (metric or param or target):
+        raise Unusable("--metric, --param and --target go with --from-csv")
+    if from_csv is None:
+        files = scaffold(folder, title)
+    elif metric is None:
+        raise Unusable("--from-csv: name the metric with --metric")
+    else:
+        params = assignments(param or [], "--param")
+        files = task_from_csv(folder, from_csv, metric, params=params, target=target, title=title)
     if as_json:
         emit({"folder": str(folder), "files": [str(file) for file in files]})
         return
     for file in files:
         out().print(Text(str(file)), soft_wrap=True)
+    source = "generate.py" if from_csv is None else "description.md"
     err().print(
-        f"Next: mle-gym validate-task {folder}, then edit {folder}/generate.py and the rest.",
+        f"Next: mle-gym validate-task {folder}, then edit {folder}/{source} and the rest.",
         style="dim",
     )
 

@@ -7,19 +7,18 @@ process finds them by itself; a second import replaces the first.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mle_gym.errors import TaskError
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import Board
 from mle_gym.integrations.imported import ImportedCompetition
 from mle_gym.paths import user_tasks
+from mle_gym.tasks.toml import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
 
@@ -127,7 +126,7 @@ def _write(draft: Draft, folder: Path) -> None:
         scores = "".join(f"{score!r}\n" for score in draft.board.scores)
         (folder / "leaderboard.csv").write_text(f"score\n{scores}", encoding="utf-8")
         medals = {"leaderboard": "leaderboard.csv"}
-    (folder / "task.toml").write_text(_toml(_task(draft) | {"medals": medals}), encoding="utf-8")
+    (folder / "task.toml").write_text(dump(_task(draft) | {"medals": medals}), encoding="utf-8")
 
 
 def _task(draft: Draft) -> dict[str, Any]:
@@ -165,20 +164,3 @@ def _hooks(competition: ImportedCompetition, functions: tuple[str, ...]) -> str:
     arguments = "\n".join(f"    {name}={value!r}," for name, value in asdict(competition).items())
     lines = "\n".join(f"{name} = COMPETITION.{name}" for name in functions)
     return HOOKS.format(benchmark=competition.benchmark, arguments=arguments, functions=lines)
-
-
-def _toml(content: Mapping[str, Any]) -> str:
-    """TOML of scalars, lists and one level of tables; JSON writes such values alike."""
-    scalars = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    tables = {name: value for name, value in content.items() if isinstance(value, dict)}
-    lines = [f"{name} = {_value(value)}" for name, value in scalars.items()]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, float) and not any(mark in text for mark in ".en"):
-        raise TaskError(f"expected a float, found {value!r}")
-    return text.replace("\x7f", "\\u007f")

@@ -15,7 +15,7 @@ from mle_gym.errors import DatasetError, TaskError
 if TYPE_CHECKING:
     from mle_gym.tasks.dataset import Dataset
 
-__all__ = ["new_task"]
+__all__ = ["check_place", "new_task"]
 
 PROGRAM_SECONDS = 120
 
@@ -156,7 +156,7 @@ def new_task(folder: str | Path, title: str | None = None) -> list[Path]:
         OSError: The folder can't be written.
     """
     place = Path(folder).expanduser().absolute()
-    _check(place)
+    check_place(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
@@ -169,7 +169,12 @@ def new_task(folder: str | Path, title: str | None = None) -> list[Path]:
     return [place / "task.toml", *(place / name for name in FILES)]
 
 
-def _check(place: Path) -> None:
+def check_place(place: Path) -> None:
+    """Refuse a folder that no new task can take.
+
+    Raises:
+        TaskError: Its name can't be an id or is another task's, or something is there already.
+    """
     from mle_gym.tasks.catalog import task_folders
 
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", place.name):

@@ -64,10 +64,25 @@ def test_a_broken_task_toml_exits_with_1_and_names_the_field(command: Command, c
     file.write_text(file.read_text().replace("test_size", "tset_size"))
     result = command("validate-task", coins)
     assert result.code == 1
-    assert "data.tset_size: unknown field; did you mean 'test_size'?" in result.out + result.err
+    assert "data.tset_size: unknown field; did you mean 'test_size'" in result.out + result.err
 
 
 def test_an_unknown_name_is_a_usage_error(command: Command) -> None:
     result = command("validate-task", "titanc")
     assert result.code == 2
     assert "did you mean 'titanic'?" in result.err
+
+
+def test_a_task_is_made_of_csv_files(command: Command) -> None:
+    folder = Path("houses csv")
+    folder.mkdir()
+    rows = "".join(f"{at},{at % 7},{at % 7 * 10 + at % 3}\n" for at in range(60))
+    (folder / "train.csv").write_text("Id,rooms,price\n" + rows)
+    (folder / "test.csv").write_text("Id,rooms\n100,3\n101,4\n")
+    (folder / "sample_submission.csv").write_text("Id,price\n100,0\n101,0\n")
+    made = command("new-task", "houses", "--from-csv", folder, "--metric", "rmse", "--json")
+    assert made.code == 0
+    sample = command("prepare", "./houses", "--json").json[0]["public"] + "/sample_submission.csv"
+    assert command("grade", "./houses", sample, "--json").json["valid"]
+    assert "--metric" in command("new-task", "other", "--from-csv", folder).err
+    assert "--from-csv" in command("new-task", "other", "--metric", "rmse").err
