@@ -129,6 +129,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `obfuscate`       | `False`      | hide names that a language model may have memorised       |
     | `network`         | `False`      | let the sandbox reach the network                         |
     | `gpus`            | none         | list of GPU indices or UUIDs to pass through              |
+    | `runtime`         | Docker's     | what runs containers, such as `"runsc"`, with Docker      |
     | `sandbox_python`  | this Python  | interpreter to offer to the agent                         |
     | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
     | `warm`            | `True`       | run `python` with its libraries imported already          |
@@ -164,6 +165,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         obfuscate: bool = False,
         network: bool = False,
         gpus: list[str] | None = None,
+        runtime: str | None = None,
         sandbox_python: str | None = None,
         limits: dict[str, float] | None = None,
         warm: bool = True,

@@ -298,6 +298,7 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         environment=() if usual else (("MLE_GYM_SUBMISSION", filename),),
         network=settings.network,
         gpus=settings.gpus,
+        runtime=settings.runtime,
         warm=settings.warm,
         preload=settings.preload,
     )

@@ -47,6 +47,7 @@ class Settings:
     obfuscate: bool
     network: bool
     gpus: tuple[str, ...]
+    runtime: str
     sandbox_python: Path | None
     limits: Limits
     warm: bool
@@ -78,6 +79,7 @@ class Settings:
         check_reward(_string("reward", given["reward"]), task)
         given["network"] = _boolean("network", given["network"])
         given["gpus"] = _gpus(given["gpus"])
+        given["runtime"] = _runtime(given["runtime"], given["sandbox"])
         given["sandbox_python"] = _python(given["sandbox_python"])
         given["warm"] = _boolean("warm", given["warm"])
         given["preload"] = _preload(given["preload"])
@@ -161,6 +163,16 @@ def _gpus(value: object) -> tuple[str, ...]:
     if isinstance(value, str | int) or not isinstance(value, Sequence):
         raise ValueError(f"gpus must be a list of GPU indices or UUIDs, not {value!r}")
     return tuple(str(gpu) for gpu in value)
+
+
+def _runtime(value: object, sandbox: str) -> str:
+    if value is None:
+        return ""
+    if sandbox != "docker":
+        raise ValueError(
+            f"runtime={value!r} is Docker's to choose: use sandbox='docker', not {sandbox!r}"
+        )
+    return _string("runtime", value)
 
 
 def _preload(value: object) -> tuple[str, ...]:

@@ -104,6 +104,9 @@ class SandboxConfig:
     network: bool = False
     gpus: tuple[str, ...] = ()
     """GPU indices or UUIDs to pass through."""
+    runtime: str = ""
+    """What the Docker daemon is to run containers with, by the name it knows it (``"runsc"``);
+    its default if empty. Backends without a choice of runtimes ignore it."""
     layers: tuple[Path, ...] = ()
     """A snapshot's files: host folders that the workspace starts with, stacked, topmost first, and
     never written to. A backend that can't mount them ignores them; :meth:`Sandbox.restore` sends

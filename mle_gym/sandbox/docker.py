@@ -189,6 +189,7 @@ def _settings(config: SandboxConfig, image: _Image, client: docker.DockerClient)
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],
         "log_config": LogConfig(type=LogConfig.types.NONE),
         "device_requests": _gpus(config.gpus),
+        "runtime": config.runtime or None,
     }
 
 
@@ -272,6 +273,11 @@ def _explained(config: SandboxConfig) -> Iterator[None]:
             raise SandboxUnavailable(
                 f"gpus={list(config.gpus)!r}: this Docker daemon can't pass GPUs on ({text}). "
                 "Install the NVIDIA Container Toolkit and restart the daemon."
+            ) from None
+        if config.runtime and "runtime" in text:
+            raise SandboxUnavailable(
+                f"runtime={config.runtime!r}: this Docker daemon does not have it ({text}). "
+                "Install it and name it in the daemon's settings; `docker info` lists what it has."
             ) from None
         if "bind source path does not exist" in text or "not shared" in text:
             text += ". The daemon must see this machine's files: use a local one"

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from mle_gym.errors import SandboxCrashed
 from mle_gym.paths import PACKAGE, cache_folder
+from mle_gym.sandbox import kernel_probes
 from mle_gym.sandbox.base import Limits, Sandbox
+from mle_gym.sandbox.kernel_probes import Outcome
 
 __all__ = ["LIMITS_OF", "PROBES", "PROBE_LIMITS", "Outcome"]
-
-Outcome = tuple[bool, str]
-"""Whether the limit holds, and what was seen."""
 
 PROBE_LIMITS = Limits(memory_mb=128, processes=40, disk_mb=16, output_bytes=2000)
 """Small, so that what goes beyond them harms no machine that does not enforce them."""
@@ -241,4 +240,8 @@ PROBES: dict[str, Callable[[Sandbox], Outcome]] = {
     "timeout": _timeout,
     "answers": _answers,
     "user": _user,
+    "system calls": lambda sandbox: kernel_probes.calls(sandbox, _python),
+    "kernel settings": lambda sandbox: kernel_probes.settings(sandbox, _python),
+    "other processes": lambda sandbox: kernel_probes.other_processes(sandbox, _python),
+    "namespaces": lambda sandbox: kernel_probes.namespaces(sandbox, _python),
 }
