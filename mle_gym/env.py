@@ -214,7 +214,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         snapshot = (options or {}).get("snapshot")
         if snapshot is not None:
             settings = _checked(snapshot).adapt(self.task, settings)
-        self.close()
+        self._leave()
         dataset = self._prepare(settings)
         self._episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
         self.played = self._episode
@@ -240,7 +240,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         observation = episode.observe(clean(execution.output) + episode.ending, execution.exit_code)
         observation, info = self._show(action, observation, self._facts(execution))
         if terminated or truncated:
-            self.close()
+            self._leave()
         return observation, reward, terminated, truncated, info
 
     def render(self) -> str | npt.NDArray[np.uint8] | None:
@@ -294,6 +294,12 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             raise ResetNeeded("no episode is running: call reset() before step()")
         return self._episode
 
+    def _leave(self) -> None:
+        """End the episode, and don't wait until its sandbox is gone: the next one may begin."""
+        if self._episode is not None:
+            self._episode.discard()
+            self._episode = None
+
     def _break_off(
         self, action: RawAction, error: SandboxError | DatasetError
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -302,7 +308,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         observation = self._running().observe(f"the {what} failed: {error}\n", exit_code=255)
         info = self._facts(Execution(255, b"")) | {"infra_error": str(error)}
         observation, info = self._show(action, observation, info)
-        self.close()
+        self._leave()
         return observation, 0.0, False, True, info
 
     def _facts(self, execution: Execution | None = None) -> dict[str, Any]:

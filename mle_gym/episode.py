@@ -182,6 +182,10 @@ class Episode:
         """Free everything. Idempotent."""
         self._sandbox.close()
 
+    def discard(self) -> None:
+        """The same without waiting: the next episode can begin."""
+        self._sandbox.discard()
+
     def _end_exhausted(self, error: SandboxExhausted) -> Execution:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
         self._progress = dataclasses.replace(self._progress, exists=False)

@@ -229,6 +229,9 @@ class Sandbox(Protocol):
     def close(self) -> None:
         """End every process and free everything. Idempotent; safe after a crash."""
 
+    def discard(self) -> None:
+        """The same, for who wants to go on: what takes long is done meanwhile."""
+
     def __enter__(self) -> Self:
         """Return itself."""
 

@@ -74,6 +74,7 @@ class RunnerSandbox:
         environment: dict[str, str],
         explain: Callable[[], str] = lambda: "",
         affinity: tuple[int, ...] = (),
+        zygote: dict[str, Any] | None = None,
     ) -> None:
         """Configure the runner at the other end of ``stream``.
 
@@ -87,6 +88,7 @@ class RunnerSandbox:
             environment: The first command's environment.
             explain: Says why a sandbox died, if the backend knows.
             affinity: Processors to stay on; none for all.
+            zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.zygote_plan`.
 
         Raises:
             SandboxCrashed: The runner did not start.
@@ -117,6 +119,7 @@ class RunnerSandbox:
             "output_bytes": limits.output_bytes,
             "output_file_bytes": limits.output_file_bytes,
             "affinity": affinity,
+            "zygote": zygote,
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
 
@@ -195,6 +198,15 @@ class RunnerSandbox:
         """End every process inside; idempotent."""
         self._closed = True
         self._stream.close()
+        self._release()
+
+    def discard(self) -> None:
+        """The same without waiting; see :meth:`Sandbox.discard`."""
+        self._closed = True
+        self._stream.discard()
+        self._release()
+
+    def _release(self) -> None:
         for lease in (self._base, self._origin):
             if lease is not None:
                 lease.release()

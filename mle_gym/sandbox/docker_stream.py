@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -102,18 +104,51 @@ class AttachedStream:
             if output:
                 return output
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody has closed it."""
+        return self._open
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come: neither words nor the end of the stream."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLRDHUP)
+        return not poll.poll(0)
+
     def close(self) -> None:
-        """Hang up and remove the container. Idempotent."""
-        if not self._open:
-            return
+        """End the container and remove it. Idempotent."""
+        if self._open:
+            self._say_goodbye()
+            self._finish()
+
+    def discard(self) -> None:
+        """The same without waiting: its processes end now, the daemon's work goes on meanwhile."""
+        if self._open:
+            self._say_goodbye()
+            # No daemon thread: a process that ends waits until nothing is left.
+            threading.Thread(target=self._finish_quietly, name="mle-gym container's end").start()
+
+    def hang_up(self) -> None:
+        """Let go of the connection, which another process still has."""
         self._open = False
+        with contextlib.suppress(OSError):
+            # The response holds the socket's last reference, where there is one.
+            getattr(self._attached, "_response", self._attached).close()
+            self._attached.close()
+
+    def _say_goodbye(self) -> None:
+        self._open = False
+        with contextlib.suppress(OSError):
+            # First, or the daemon would wait for us to read what the runner still sends.
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _finish_quietly(self) -> None:
+        with contextlib.suppress(Exception):  # the daemon is gone, and whoever cared as well
+            self._finish()
+
+    def _finish(self) -> None:
         try:
-            with contextlib.suppress(OSError):
-                # First, or the daemon would wait for us to read what the runner still sends.
-                self._socket.shutdown(socket.SHUT_RDWR)
             self._remove()
         finally:
-            with contextlib.suppress(OSError):
-                # The response holds the socket's last reference, where there is one.
-                getattr(self._attached, "_response", self._attached).close()
-                self._attached.close()
+            self.hang_up()

@@ -28,6 +28,9 @@ class Stream(Protocol):
     def close(self) -> None:
         """End the runner and free what belongs to it. Idempotent."""
 
+    def discard(self) -> None:
+        """The same, without waiting for what goes on by itself."""
+
 
 class SocketStream:
     """A :class:`Stream` over a connected socket."""
@@ -61,3 +64,7 @@ class SocketStream:
             self._open = False
             self._socket.close()
             self._end()
+
+    def discard(self) -> None:
+        """As :meth:`close`, which waits for nothing."""
+        self.close()

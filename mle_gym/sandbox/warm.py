@@ -18,9 +18,9 @@ from mle_gym.sandbox.environment import THREAD_VARIABLES
 from mle_gym.sandbox.python import PythonInstallation
 from mle_gym.sandbox.seccomp import filter_program
 
-__all__ = ["WarmPython", "warm_python"]
+__all__ = ["NEWEST", "OLDEST", "ZYGOTE_FOLDER", "WarmPython", "programs", "warm_python", "zygote_plan"]
 
-_FOLDER = Path(__file__).resolve().parent / "zygote"
+ZYGOTE_FOLDER = Path(__file__).resolve().parent / "zygote"
 OLDEST, NEWEST = (3, 9), (3, 12)
 """Versions in which programs were seen to do the same warm and cold."""
 _COMPILERS = ("cc", "gcc", "clang")
@@ -55,25 +55,48 @@ def warm_python(
         preload: Modules to import ahead; the ones that are not installed are left out.
         environment: What the sandbox's commands start with.
     """
-    programs = _programs()
-    if programs is None or not OLDEST <= python.version <= NEWEST:
+    made = programs()
+    if made is None or not OLDEST <= python.version <= NEWEST:
         return None
-    shim, keeper, library = programs
-    folders = [str(folder) for folder in (*python.folders, *python.site_packages)]
-    start = _START.format(parent=str(_FOLDER.parent))
-    system_calls = (filter_program() or b"").hex()
-    arguments = [str(library), str(keeper), json.dumps(preload), json.dumps(folders)]
-    arguments.append(system_calls)
+    shim, *others = made
+    plan = zygote_plan(
+        str(python.executable),
+        str(ZYGOTE_FOLDER.parent),
+        [str(program) for program in others],
+        [str(folder) for folder in (*python.folders, *python.site_packages)],
+        preload,
+        environment,
+        filter_program() or b"",
+    )
+    return WarmPython(python.executable, _names(python.executable), shim, plan)
+
+
+def zygote_plan(
+    python: str,
+    parent: str,
+    others: list[str],
+    folders: list[str],
+    preload: tuple[str, ...],
+    environment: dict[str, str],
+    system_calls: bytes,
+) -> dict[str, Any]:
+    """The command that starts a zygote, and its environment.
+
+    Args:
+        python: The interpreter; all paths as seen where the zygote will be.
+        parent: The folder that has the folder ``zygote``.
+        others: What :func:`programs` made, without the shim.
+        folders: Where modules may be imported from.
+        preload: Their names; the ones that are not installed are left out.
+        environment: What the sandbox's commands start with.
+        system_calls: The filter that a sandbox has and the zygote has not; empty for none.
+    """
     variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
     # One thread each: an OpenMP that ever ran more would hang in every fork.
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")
-    command = [str(python.executable), "-c", start, *arguments]
-    return WarmPython(
-        python.executable,
-        _names(python.executable),
-        shim,
-        {"command": command, "environment": variables},
-    )
+    arguments = [*others, json.dumps(preload), json.dumps(folders), system_calls.hex()]
+    command = [python, "-c", _START.format(parent=parent), *arguments]
+    return {"command": command, "environment": variables}
 
 
 @functools.cache
@@ -84,14 +107,14 @@ def _names(executable: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
 
 
-def _programs() -> tuple[Path, ...] | None:
-    """The shim, the keeper and the zygote's library, compiled once; None without a compiler."""
+def programs() -> tuple[Path, ...] | None:
+    """The shim, the zygote's library and the keeper, compiled once; None without a compiler."""
     folder = cache_folder().resolve() / "programs"
-    programs = _compiled(folder)
-    if programs and not all(program.exists() for program in programs):  # the cache was deleted
+    made = _compiled(folder)
+    if made and not all(program.exists() for program in made):  # the cache was deleted
         _compiled.cache_clear()
-        programs = _compiled(folder)
-    return programs
+        made = _compiled(folder)
+    return made
 
 
 @functools.cache
@@ -99,7 +122,7 @@ def _compiled(folder: Path) -> tuple[Path, ...] | None:
     compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
     make = functools.partial(_compile, compiler, folder)
     found = [make([source], ["-static"]) or make([source], []) for source in ("shim.c", "keeper.c")]
-    found.append(make(["program.c", "handover.c"], ["-shared", "-fPIC"]))
+    found.insert(1, make(["program.c", "handover.c"], ["-shared", "-fPIC"]))
     programs = tuple(program for program in found if program)
     return programs if len(programs) == len(found) else None
 
@@ -108,7 +131,7 @@ def _compile(
     compiler: str | None, folder: Path, sources: list[str], options: list[str]
 ) -> Path | None:
     """Compile into the cache, atomically; what is there already serves without a compiler."""
-    text = b"".join((_FOLDER / source).read_bytes() for source in sources)
+    text = b"".join((ZYGOTE_FOLDER / source).read_bytes() for source in sources)
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
     target = folder / f"{Path(sources[0]).stem}-{digest}"
     if target.exists():
@@ -120,7 +143,7 @@ def _compile(
         with tempfile.TemporaryDirectory(dir=folder) as place:
             made = Path(place) / "program"
             command = [compiler, "-Os", *options, "-o", str(made)]
-            command += [str(_FOLDER / source) for source in sources]
+            command += [str(ZYGOTE_FOLDER / source) for source in sources]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
             made.chmod(0o755)
             made.replace(target)

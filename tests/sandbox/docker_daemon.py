@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.docker_client import connect
+from mle_gym.sandbox.docker_pool import AHEAD_VARIABLE
 from mle_gym.sandbox.image import build_from_host
 
 _IMAGE = "mle-gym-test:latest"
@@ -42,6 +43,8 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     state = shared / "docker.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_DOCKER_IMAGE", _IMAGE)
+        # Tests count containers; the pool's own ask for one.
+        patch.setenv(AHEAD_VARIABLE, "0")
         with FileLock(shared / "docker.lock"):
             if not state.exists():
                 state.write_text(json.dumps(_prepare(patch)))

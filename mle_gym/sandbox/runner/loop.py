@@ -117,6 +117,10 @@ class Runner:
             "unpack": workspaces.unpack,
             "unpacked": workspaces.unpacked,
         }
+        if options["zygote"]:
+            from .zygote import OwnZygote
+
+            self._warm = OwnZygote(options["zygote"])
         self._make_commands(run, options["python"], options["call"])
         if self._warm:
             self._warm.offer(f"{run}/python")
@@ -143,7 +147,8 @@ class Runner:
         poll = select.poll()
         pipe = self._command.pipe if self._command else None
         pipes = [*self._orphan_pipes, *([] if pipe is None else [pipe])]
-        for descriptor in (self._source, self._wakeup, *calls, *pipes):
+        shims = self._warm.descriptors() if self._warm else []
+        for descriptor in (self._source, self._wakeup, *calls, *pipes, *shims):
             poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(self._patience()):
             if descriptor == self._source:
@@ -155,6 +160,8 @@ class Runner:
                 os.read(self._wakeup, CHUNK)
             elif descriptor in calls:
                 self._calls.hear(descriptor)
+            elif self._warm and descriptor in shims:
+                self._warm.hear(descriptor)
             else:
                 self._drain(descriptor)
         self._reap()
@@ -247,6 +254,8 @@ class Runner:
                 return
             if pid == 0:
                 return
+            if self._warm:
+                self._warm.bury(pid)
             if self._command and pid == self._command.pid:
                 self._finish(self._command, status, usage)
 
@@ -308,6 +317,8 @@ class Runner:
             "truncated_bytes": left_out,
         }
         self._done(answer, output + self._obituary(command))
+        if self._warm:
+            self._warm.rest()
 
     def _obituary(self, command: Command) -> bytes:
         """What the agent should know about a command that a limit ended."""

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
+ROUNDS, ROUNDS_ALONE = 100, 3
+"""Of killing what there is; a fork bomb, which takes the processor as well, must not have many."""
+
+APART: set[int] = set()
+"""Zygotes: they and their keepers, which are their children, belong to no command. Programs are the
+keepers' children, and count as this process's."""
+
 
 def process_table() -> Table:
     """Every process in sight, zombies and PID 1 left out."""
-    table = {}
+    table: Table = {}
     for name in os.listdir("/proc"):
         if not name.isdigit() or name == "1":
             continue
@@ -31,7 +38,16 @@ def process_table() -> Table:
         if fields[0] != b"Z":
             # A parent outside of the sandbox reads 0: warm Python's programs count as ours.
             table[int(name)] = (int(fields[1]) or 1, int(fields[21]))
-    return table
+    return _without_those_apart(table) if APART else table
+
+
+def _without_those_apart(table: Table) -> Table:
+    apart = {pid for pid, (parent, _) in table.items() if pid in APART or parent in APART}
+    return {
+        pid: (1 if parent in apart else parent, pages)
+        for pid, (parent, pages) in table.items()
+        if pid not in apart
+    }
 
 
 def descendants(table: Table, spared: Collection[int] = ()) -> list[int]:
@@ -50,6 +66,8 @@ def descendants(table: Table, spared: Collection[int] = ()) -> list[int]:
 
 def has_children() -> bool:
     """Whether anything runs below this process: one read instead of a walk through /proc."""
+    if APART:
+        return bool(descendants(process_table()))
     pid = os.getpid()
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
@@ -84,22 +102,25 @@ def has_own_users() -> bool:
 
 def kill_descendants(spared: Collection[int] = ()) -> None:
     """Kill everything below this process but the spared, until no new ones appear."""
-    if os.getpid() == 1 and not spared:
+    alone = os.getpid() == 1 and not spared
+    killed: set[int] = set()
+    for _ in range(ROUNDS if not alone else ROUNDS_ALONE if APART else 0):
+        alive = set(descendants(process_table(), spared))
+        fresh = alive - killed if alone else alive
+        if not fresh:
+            return
+        killed |= fresh
+        for pid in fresh:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                continue
+    if alone:
         try:
             # Atomic: not even a fork bomb gets away, and PID 1 itself is exempt.
             os.kill(-1, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        return
-    for _ in range(100):
-        alive = descendants(process_table(), spared)
-        if not alive:
-            return
-        for pid in alive:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
 
 
 def stop_descendants() -> list[int]:

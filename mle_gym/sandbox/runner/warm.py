@@ -11,7 +11,7 @@ USAGE_SIZE = 24
 
 
 class WarmPython:
-    """The line to the zygote.
+    """The line to a zygote outside of the sandbox.
 
     Args:
         line: Descriptor of a socket: first the launcher is at its other end, then the zygote.
@@ -35,15 +35,39 @@ class WarmPython:
 
     def used(self) -> tuple[float, int]:
         """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
-        seconds, peak = 0.0, 0
-        while True:
-            try:
-                report = self._line.recv(USAGE_SIZE)
-            except OSError:
-                report = b""
-            if len(report) != USAGE_SIZE:
-                return seconds, peak
-            import struct  # not before anything used it
+        return read_usage(self._line)
 
-            user, system, memory = struct.unpack(USAGE, report)
-            seconds, peak = seconds + user + system, max(peak, memory)
+    def descriptors(self) -> list[int]:
+        """What the runner's loop has to wait for."""
+        return []
+
+    def hear(self, descriptor: int) -> None:
+        """One of these is ready."""
+
+    def rest(self) -> None:
+        """No command runs."""
+
+    def bury(self, pid: int) -> None:
+        """A child of the runner's ended."""
+
+
+def read_usage(line: socket.socket) -> tuple[float, int]:
+    """What has been reported: seconds of processor time, and peak memory in KiB."""
+    seconds, peak = 0.0, 0
+    while True:
+        report = read_report(line)
+        if not report:
+            return seconds, peak
+        import struct  # not before anything used it
+
+        user, system, memory = struct.unpack(USAGE, report)
+        seconds, peak = seconds + user + system, max(peak, memory)
+
+
+def read_report(line: socket.socket) -> bytes:
+    """One report, or nothing."""
+    try:
+        report = line.recv(USAGE_SIZE)
+    except OSError:
+        return b""
+    return report if len(report) == USAGE_SIZE else b""

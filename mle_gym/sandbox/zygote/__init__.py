@@ -10,6 +10,7 @@ connection to a *spare* (``spare.py``), a fork made ahead of time. The spare ent
 gives up every privilege (``enter.py``); then its memory moves on to a child in the sandbox's
 process namespace (``handover.c``), and it executes the *keeper* (``keeper.c``), which waits for
 the child, passes signals on and reports its end. The child reads the request, decides whether it
-can be served (``request.py``), and runs the program (``program.py``, ``program.c``). Until a
+can be served (``request.py``), and runs the program (``program.py``, ``program.c``). A container
+can't be entered: there, a zygote is part of the sandbox and started by the runner. Until a
 program starts, any trouble only means that the shim executes the real interpreter.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 NS_GET_USERNS = 0xB701
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+PR_SET_NAME, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 15, 47, 4
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
@@ -29,6 +29,8 @@ class Place:
     """Control groups: folders that have a file ``cgroup.procs``."""
     processes: int
     """Limit of processes of the sandbox's user in its user namespace."""
+    inside: bool = False
+    """Whether the zygote is in it already, and so as confined as a command."""
 
 
 def check(result: int) -> None:
@@ -53,7 +55,8 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
     """Join the sandbox: afterwards this process can do no more than a command of the agent's.
 
     Nothing in the sandbox can address it on the way: its own process namespace stays the
-    zygote's, only its children are in the sandbox's.
+    zygote's, only its children are in the sandbox's. A zygote that lives in the sandbox is there
+    already.
 
     Args:
         place: The sandbox.
@@ -62,6 +65,10 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
         system_calls: The filter that the sandbox has; empty for none.
     """
     prctl(PR_SET_DUMPABLE, 0)
+    if place.inside:
+        os.setsid()
+        drop_privileges()
+        return
     opened = _open_namespaces(namespaces, own)
     for group in place.groups:
         _join(group)

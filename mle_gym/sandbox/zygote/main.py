@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from .enter import Place
+from .enter import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
 from .program import Template
 from .spare import Life, Spare
 
@@ -24,6 +24,8 @@ MOST_KEEPERS = 64
 BURST, A_SECOND = 64.0, 100.0
 """Starts of one sandbox: no sandbox may keep the zygote from serving the others."""
 REAP_MILLISECONDS = 200
+REPORT_SIZE = 24
+"""Of what ``keeper.c`` reports."""
 SPARES = 1
 MOST_LOST = 20
 """Spares that died as they waited: where they can't live, every program is cold."""
@@ -72,6 +74,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Wait for launchers and shims; whatever a sandbox sends is read by others."""
+        prctl(PR_SET_DUMPABLE, 0)  # where it is in the sandbox, agents must not write its memory
         while True:
             self._fork_ahead()
             some_run = any(box.keepers for box in self._boxes.values())
@@ -92,11 +95,14 @@ class Zygote:
             self._forget(order["forget"])
             return True
         listener, namespaces, usage = descriptors
-        place = Place(order["uid"], tuple(order["groups"]), order["processes"])
+        place = Place(
+            order["uid"], tuple(order["groups"]), order["processes"], order.get("inside", False)
+        )
         box = Box(order["id"], place, socket.socket(fileno=listener), namespaces, usage)
         box.listener.listen(MOST_KEEPERS)
         box.listener.setblocking(False)
         self._boxes[listener] = box
+        os.write(usage, bytes(REPORT_SIZE))  # of nothing: from now on, programs are warm
         self._poll.register(listener, select.POLLIN)
         return True
 
@@ -179,6 +185,8 @@ def main(at_start: set[str]) -> None:
         at_start: Names of the modules that every interpreter has.
     """
     library, keeper, names, folders, system_calls, control = sys.argv[1:]
+    # Where agents can see it: who ends every `python` means programs.
+    libc.prctl(PR_SET_NAME, b"zygote", 0, 0, 0)
     sys.path[:] = [place for place in sys.path if place != ""][:-1]
     for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
         del sys.modules[name]

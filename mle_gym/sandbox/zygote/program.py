@@ -20,10 +20,10 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-from .enter import PR_SET_DUMPABLE, libc, prctl
+from .enter import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
 from .request import Command, Request
 
-PR_SET_NAME, PR_SET_MM, PR_SET_MM_MAP = 15, 35, 14
+PR_SET_MM, PR_SET_MM_MAP = 35, 14
 OUT_OF_MEMORY_SCORE = b"500"
 """What a command's shell has: the runner survives when memory runs out."""
 _getppid = os.getppid

@@ -1,0 +1,195 @@
+"""Containers started ahead: that takes longer than most steps do, so it happens meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["AHEAD_VARIABLE", "MOST_WAITING", "Pool", "Poolable", "containers_ahead"]
+
+AHEAD_VARIABLE = "MLE_GYM_DOCKER_POOL"
+"""Environment variable: how many containers of a kind to have ready; 0 for none."""
+MOST_WAITING = 8
+"""Containers of all kinds together; the kinds that were asked for least recently lose theirs."""
+_MOST_KINDS = 64
+_LAST_WAIT_SECONDS = 60.0
+
+
+def containers_ahead() -> int:
+    """What ``$MLE_GYM_DOCKER_POOL`` says; 1 unless it is set.
+
+    Raises:
+        ValueError: It is no number from 0 to :data:`MOST_WAITING`.
+    """
+    text = os.environ.get(AHEAD_VARIABLE) or "1"
+    if not text.isdecimal() or int(text) > MOST_WAITING:
+        raise ValueError(f"{AHEAD_VARIABLE}={text!r}: expected a number from 0 to {MOST_WAITING}")
+    return int(text)
+
+
+class Poolable(Protocol):
+    """What the pool needs of a container."""
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has closed it."""
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is alive, and nothing has happened since it started."""
+
+    def abandon(self) -> None:
+        """In a forked child: let go of it and leave it alone."""
+
+    def discard(self) -> None:
+        """Close it without waiting."""
+
+    def close(self) -> None:
+        """End and remove it."""
+
+
+C = TypeVar("C", bound=Poolable)
+
+
+class _Kind(Generic[C]):
+    """Containers that are made alike."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Future[C]] = deque()
+        """Started or being started, and promised to nobody."""
+        self._given: list[C] = []
+        self._comes_again = False
+
+    def comes_again(self) -> bool:
+        """Whether one was asked for after another had been closed: as episodes follow each other.
+
+        A vector environment that opens eight at once, or a script that plays one episode, has no
+        use for a ninth or a second.
+        """
+        if any(not container.open for container in self._given):
+            self._comes_again = True
+            self._given.clear()
+        return self._comes_again
+
+    def remember(self, container: C) -> None:
+        """It was given to somebody."""
+        if not self._comes_again:
+            self._given.append(container)
+
+
+class Pool(Generic[C]):
+    """Containers that wait to be asked for, a few of each kind that is used again and again.
+
+    Each is given once, unused. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: OrderedDict[str, _Kind[C]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def take(self, key: str, start: Callable[[], C], ahead: int) -> tuple[C, bool]:
+        """A container that nobody has used, and whether it has been waiting.
+
+        Args:
+            key: Equal for containers that are made alike.
+            start: Makes one; called in threads of the pool as well.
+            ahead: How many to have ready when the next one is asked for.
+        """
+        promised = self._claim(key, start, ahead)
+        container = _result(promised) if promised else None
+        if container is not None and not container.untouched:
+            container.discard()
+            container = None
+        taken, waited = container or start(), container is not None
+        with self._lock:
+            self._kind(key).remember(taken)
+        return taken, waited
+
+    def waiting(self) -> int:
+        """How many wait or are being started."""
+        with self._lock:
+            return sum(len(kind.ready) for kind in self._kinds.values())
+
+    def close(self) -> None:
+        """End what waits; nothing is started ahead from now on."""
+        with self._lock:
+            self._closed = True
+            left = [future for kind in self._kinds.values() for future in kind.ready]
+            self._kinds.clear()
+        for future in left:
+            with contextlib.suppress(Exception):
+                future.result(_LAST_WAIT_SECONDS).close()
+
+    def abandon(self) -> None:
+        """In a forked child: what waits is the parent's."""
+        for kind in self._kinds.values():
+            for future in kind.ready:
+                if future.done() and future.exception() is None:
+                    future.result().abandon()
+
+    def _claim(self, key: str, start: Callable[[], C], ahead: int) -> Future[C] | None:
+        """One that waits, if any; the next ones are on their way before it is used."""
+        with self._lock:
+            kind = self._kind(key)
+            claimed = kind.ready.popleft() if kind.ready else None
+            if kind.comes_again() and not self._closed:
+                for _ in range(ahead - len(kind.ready)):
+                    kind.ready.append(_started(start))
+            surplus = self._surplus()
+        for future in surplus:
+            future.add_done_callback(_discard)
+        return claimed
+
+    def _kind(self, key: str) -> _Kind[C]:
+        """The kind of that key, now the one that was asked for last."""
+        kind = self._kinds.pop(key, None) or _Kind()
+        self._kinds[key] = kind
+        return kind
+
+    def _surplus(self) -> list[Future[C]]:
+        """What is too much, taken out: of the kinds that were asked for least recently."""
+        surplus: list[Future[C]] = []
+        while len(self._kinds) > _MOST_KINDS:
+            surplus += self._kinds.popitem(last=False)[1].ready
+        excess = sum(len(kind.ready) for kind in self._kinds.values()) - MOST_WAITING
+        for kind in self._kinds.values():
+            while excess > 0 and kind.ready:
+                surplus.append(kind.ready.popleft())
+                excess -= 1
+        return surplus
+
+
+def _started(start: Callable[[], C]) -> Future[C]:
+    """What a thread of its own will have made."""
+    future: Future[C] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(start())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="mle-gym container", daemon=True).start()
+    return future
+
+
+def _result(future: Future[C]) -> C | None:
+    """The container, or None if it could not be started: whoever asked will hear why."""
+    try:
+        return future.result()
+    except Exception:
+        return None
+    except BaseException:  # interrupted: nobody will take it
+        future.add_done_callback(_discard)
+        raise
+
+
+def _discard(future: Future[C]) -> None:
+    if future.exception() is None:
+        future.result().discard()

@@ -1,0 +1,138 @@
+"""A zygote inside the sandbox, where no process of ours could enter from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .lean import accept, dumps, socket
+from .processes import APART
+from .shell import DEFAULT_SIGNALS
+from .warm import WarmPython, read_report, read_usage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST_CALLERS = 64
+CALLS_IN_A_COMMAND = 2
+MOST_FAILURES = 2
+"""A zygote that dies before it serves will not live any longer the next time."""
+MOST_STARTS = 20
+
+
+class OwnZygote(WarmPython):
+    """Starts a zygote once Python is used, and again when it was killed.
+
+    The runner listens for shims. It answers by hanging up, so that the interpreter starts at once,
+    and begins to want a zygote. That takes a second of the processor's time, which the agent's
+    program shall have: it is started when the command is over, or when the same command calls
+    again. Once the zygote serves, the runner no longer listens.
+
+    Args:
+        plan: The zygote's command and environment.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._plan = plan
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._orders: socket.socket | None = None
+        self._reports: socket.socket | None = None
+        self._pid = 0
+        self._serves = False
+        self._calls = self._starts = self._failures = 0
+
+    def offer(self, path: str) -> None:
+        """Listen until a zygote does."""
+        self._listener.bind(path)
+        self._listener.listen(MOST_CALLERS)
+        self._listener.setblocking(False)
+
+    def used(self) -> tuple[float, int]:
+        """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
+        return read_usage(self._reports) if self._reports and self._serves else (0.0, 0)
+
+    def descriptors(self) -> list[int]:
+        """The shims' socket, and the line on which a new zygote says that it serves."""
+        if self._serves:
+            return []
+        sockets = [self._listener, *([self._reports] if self._reports and self._pid else [])]
+        return [each.fileno() for each in sockets]
+
+    def hear(self, descriptor: int) -> None:
+        """Send a shim to the interpreter, or learn that the zygote serves."""
+        if descriptor == self._listener.fileno():
+            self._send_away()
+        elif self._reports and read_report(self._reports):
+            self._serves, self._failures = True, 0
+
+    def rest(self) -> None:
+        """No command runs: a good moment to start what was wanted."""
+        if self._calls:
+            self._start()
+
+    def bury(self, pid: int) -> None:
+        """A child of the runner's ended: if that was the zygote, Python is cold again."""
+        if pid != self._pid or not self._orders or not self._reports:
+            return
+        self._failures += not self._serves
+        self._pid, self._serves = 0, False
+        APART.discard(pid)
+        self._orders.close()
+        self._reports.close()
+
+    def _send_away(self) -> None:
+        try:
+            accept(self._listener).close()
+        except OSError:
+            return
+        self._calls += 1
+        if self._calls >= CALLS_IN_A_COMMAND:
+            self._start()
+
+    def _start(self) -> None:
+        self._calls = 0
+        if self._pid or self._starts == MOST_STARTS or self._failures == MOST_FAILURES:
+            return
+        self._starts += 1
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        os.set_inheritable(theirs.fileno(), True)
+        try:
+            self._pid = self._spawn(theirs.fileno())
+        except OSError:
+            self._orders.close()
+            return
+        finally:
+            theirs.close()
+        APART.add(self._pid)
+        self._reports, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports.setblocking(False)
+        order = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
+        # Where others tell the zygote what to enter, it gets a folder that means nothing.
+        nowhere = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        numbers = (self._listener.fileno(), nowhere, report.fileno())
+        descriptors = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
+        self._orders.sendmsg([dumps(order).encode()], [rights])
+        os.close(nowhere)
+        report.close()
+
+    def _spawn(self, control: int) -> int:
+        """Not in the agent's folder, where it would import what lies there."""
+        command = [*self._plan["command"], str(control)]
+        here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+        os.chdir("/")
+        try:
+            return os.posix_spawn(
+                command[0],
+                command,
+                self._plan["environment"],
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)
+                ],
+                setsid=True,
+                setsigdef=DEFAULT_SIGNALS,
+            )
+        finally:
+            os.fchdir(here)
+            os.close(here)
