@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
-ROUNDS, ROUNDS_ALONE = 100, 3
-"""Of killing what there is; a fork bomb, which takes the processor as well, must not have many."""
+ROUNDS, ROUNDS_ALONE = 100, 2
+MANY = 12
+"""Processes that may be a fork bomb, which takes the processor as well: no time to be choosy."""
 
 APART: set[int] = set()
 """Zygotes: they and their keepers, which are their children, belong to no command. Programs are the
@@ -109,6 +110,8 @@ def kill_descendants(spared: Collection[int] = ()) -> None:
         fresh = alive - killed if alone else alive
         if not fresh:
             return
+        if alone and len(fresh) > MANY:
+            break
         killed |= fresh
         for pid in fresh:
             try:
