@@ -86,8 +86,11 @@ def memory_in_use() -> int:
 
 
 def exact_memory_in_use() -> int:
-    """The same with shared pages counted once; slower, and cut short where a flood of processes
-    leaves no time for it: a command's deadline must be kept, and control groups still hold."""
+    """The same with shared pages counted once; slower.
+
+    Cut short where a flood of processes leaves no time for it: a command's deadline must be kept,
+    and control groups still hold.
+    """
     total, end = 0, time.monotonic() + LONGEST_LOOK
     for pid in descendants(process_table()):
         if time.monotonic() > end:
