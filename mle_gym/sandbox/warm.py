@@ -18,7 +18,15 @@ from mle_gym.sandbox.environment import THREAD_VARIABLES
 from mle_gym.sandbox.python import PythonInstallation
 from mle_gym.sandbox.seccomp import filter_program
 
-__all__ = ["NEWEST", "OLDEST", "ZYGOTE_FOLDER", "WarmPython", "programs", "warm_python", "zygote_plan"]
+__all__ = [
+    "NEWEST",
+    "OLDEST",
+    "ZYGOTE_FOLDER",
+    "WarmPython",
+    "programs",
+    "warm_python",
+    "zygote_plan",
+]
 
 ZYGOTE_FOLDER = Path(__file__).resolve().parent / "zygote"
 OLDEST, NEWEST = (3, 9), (3, 12)
