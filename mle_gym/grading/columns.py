@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.reader import show
+from mle_gym.grading.reader import listing, show
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column
@@ -115,9 +115,7 @@ def _bounds(column: Column) -> tuple[float | None, float | None]:
 def expected(column: Column) -> str:
     """What a column's cells should be, in words."""
     if column.values is not None:
-        listed = ", ".join(map(str, column.values[:10]))
-        more = len(column.values) - 10
-        return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+        return f"one of {listing(column.values)}"
     if column.type == "probability":
         return "a probability from 0 to 1"
     kind = {"int": "a whole number", "float": "a number", "str": "text"}[column.type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from mle_gym.errors import SubmissionError
 from mle_gym.grading.columns import Values, check_values, convert, offence
 from mle_gym.grading.metrics.base import nearest
 from mle_gym.grading.numeric import read_numbers
-from mle_gym.grading.reader import check_bytes, read_table, show
+from mle_gym.grading.reader import check_bytes, listing, read_table, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,7 @@ def _check_header(header: Sequence[str], columns: Mapping[str, Column]) -> None:
         if UNNAMED.fullmatch(name) and name not in columns:
             raise SubmissionError(
                 "index_column",
-                f"found a column named {name!r}, expected only {_named(columns)}; "
+                f"found a column named {name!r}, expected only {listing(list(columns))}; "
                 "write the file with to_csv(..., index=False)",
             )
         if count > 1:
@@ -137,21 +137,15 @@ def _check_names(header: Sequence[str], columns: Mapping[str, Column]) -> None:
             raise SubmissionError(
                 "missing_column",
                 f"the column {name!r} is missing{nearest(name, set(header) - set(columns))}; "
-                f"found {_named(header)}",
+                f"found {listing(header)}",
             )
     for name in header:
         if name not in columns:
             raise SubmissionError(
                 "unknown_column",
                 f"found the unknown column {show(name)}{nearest(name, columns)}; expected only "
-                f"{_named(columns)}",
+                f"{listing(list(columns))}",
             )
-
-
-def _named(columns: Iterable[str]) -> str:
-    names = list(columns)
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(map(show, names[:10])) + more
 
 
 def _convert(
@@ -197,22 +191,17 @@ def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
     rows = np.bincount(places[places >= 0], minlength=len(expected))
     ids = expected.to_numpy()
     if (rows > 1).any():
-        twice = f"found {_listed(ids[rows > 1])} in more than one row, expected each id once"
+        twice = f"found {listing(ids[rows > 1], 3)} in more than one row, expected each id once"
         raise SubmissionError("duplicate_ids", f"column {id_name!r}: {twice}")
     if (places < 0).any():
-        strange = f"found {_listed(found[places < 0])}, expected only the ids of the test set"
+        strange = f"found {listing(found[places < 0], 3)}, expected only the ids of the test set"
         raise SubmissionError("unknown_ids", f"column {id_name!r}: {strange}")
     if (rows == 0).any():
         raise SubmissionError(
             "missing_ids",
-            f"column {id_name!r}: found no row for {_listed(ids[rows == 0])}; found "
+            f"column {id_name!r}: found no row for {listing(ids[rows == 0], 3)}; found "
             f"{len(found):,} rows, expected {len(ids):,}, one for each id",
         )
     order = np.empty(len(found), dtype=np.int64)
     order[places] = np.arange(len(found))
     return order
-
-
-def _listed(ids: Values) -> str:
-    more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
-    return ", ".join(show(value) for value in ids[:3]) + more

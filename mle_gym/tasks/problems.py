@@ -29,6 +29,10 @@ class FieldProblem(ValueError):
         self.field = field
         self.text = f"expected {expected}, found {show(found)}"
 
+    def __str__(self) -> str:
+        # Pydantic asks for it, and what was found may be too large to print.
+        return f"{self.field}: {self.text}"
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The clause that offers the nearest known names, empty if none is near."""
@@ -68,7 +72,8 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> str:
 def _key(part: str | int) -> str:
     """A key as TOML would write it, so that the line names one place only."""
     text = str(part)
-    return text if text.isidentifier() or text.replace("-", "").isalnum() else show(text)
+    plain = text.isidentifier() or text.replace("-", "").isalnum()
+    return text if plain and len(text) <= LONGEST_VALUE else show(text)
 
 
 def _expectation(message: str) -> str:

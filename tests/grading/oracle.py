@@ -130,8 +130,8 @@ def split(cell: str) -> tuple[bool, str, int] | None:
     if not are_digits(before + after) or (letter and not are_digits(power)):
         return None
     digits = (before + after).lstrip("0")
-    far = len(power.lstrip("0")) > 9
-    shift = (10**9 if far else int(power or "0")) * (-1 if exponent[:1] == "-" else 1)
+    power = power.lstrip("0") or "0"
+    shift = int(power[:9]) * (10**9 if len(power) > 9 else 1) * (-1 if exponent[:1] == "-" else 1)
     return negative, digits.rstrip("0"), shift - len(after) + len(digits) - len(digits.rstrip("0"))
 
 

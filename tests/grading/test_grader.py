@@ -299,6 +299,16 @@ def toy_grade(task: TaskSpec, submission: Any, tmp_path: Path) -> Grade:
     return grade(task, submission, answers)
 
 
+def test_a_prediction_that_does_not_suit_the_metric_is_named_by_column_and_id(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    task = make_task('id = "int", y = "float"', metric="rmsle", worst=1.0, best=0.0)
+    answers = pd.DataFrame({"id": [5, 6, 7], "y": [1.0, 2.0, 3.0]})
+    result = grade(task, b"id,y\n7,1\n6,-2.5\n5,1\n", answers)
+    wanted = "column 'y': found -2.5 in the row with id 6; expected no value below 0"
+    assert (result.error_code, result.error_message) == ("out_of_range", wanted)
+
+
 def test_bytes_paths_and_tables_get_the_same_grade(make_task: MakeTask, tmp_path: Path) -> None:
     task = make_task()
     path = tmp_path / "mine.csv"

@@ -122,7 +122,7 @@ DEFECTS: list[tuple[str, SubmissionSpec, bytes, str, str]] = [
     ("not allowed", LABEL, rows("1", "2", "0"), "value_not_allowed",
      r"found 2 in row 2 \(id 11\); expected one of 0, 1"),
     ("word not allowed", WORD, rows("cat", "cow", "dog"), "value_not_allowed",
-     r"found 'cow' in row 2 .* one of cat, dog"),
+     r"found 'cow' in row 2 .* one of 'cat', 'dog'"),
     ("empty word", WORD, rows("cat", "", "dog"), "value_not_allowed", "found '' in row 2"),
     ("below", BOUNDED, rows("1", "-0.5", "2"), "out_of_range",
      "found -0.5 in row 2 .* a number from 0 to 10"),

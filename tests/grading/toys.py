@@ -11,9 +11,11 @@ from typing import Any
 from mle_gym.grading.answers import Answers, parse_answers
 from mle_gym.grading.grader import Grader
 from mle_gym.grading.metrics import get_metric
+from mle_gym.paths import bundled
 from mle_gym.tasks.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 
+ENVS = bundled("envs")
 FOLDER = Path(__file__).parent
 """A folder for tasks that have none; nothing in it is read."""
 
@@ -27,9 +29,13 @@ class Toy:
     rows: Sequence[Sequence[int | float | str]]
     params: Mapping[str, Any] = field(default_factory=dict)
     sum_to_one: tuple[str, ...] = ()
+    given: TaskSpec | None = None
+    """A task that has a folder, after all."""
 
     @cached_property
     def task(self) -> TaskSpec:
+        if self.given is not None:
+            return self.given
         metric = get_metric(self.metric)
         names = list(self.columns)
         return TaskSpec.model_validate(
@@ -154,4 +160,31 @@ TOYS = (
     one("rmse", {"id": "int", "y": {"type": "float", "values": [0.5, 1, 1e22]}}, (1, 1, 0.5, 1)),
     one("mae", {"id": "int", "y": {"type": "int", "min": -3, "max": 2**53}}, (1, 2, 3, 0)),
 )
-"""Every metric, and every kind of column."""
+"""Every metric, and every kind of column. Fuzzers' inputs name them by number: append only."""
+
+
+def small(task: TaskSpec) -> Toy:
+    """A task of the catalog with six made-up answers."""
+    submission = task.submission
+    kind = int if submission.columns[submission.id].type == "int" else str
+    rows = [
+        [kind(number * 7), *(answer(task, name, at, number) for at, name in enumerate(names))]
+        for number, names in enumerate([submission.predicted] * 6)
+    ]
+    columns = {name: submission.columns[name] for name in (submission.id, *submission.predicted)}
+    metric, params = task.grade.metric, task.grade.params
+    return Toy(metric, columns, rows, params, submission.sum_to_one, task)
+
+
+def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
+    """What column ``at`` of the predicted ones holds in a row: every class comes up."""
+    column, width = task.submission.columns[name], len(task.submission.predicted)
+    if column.values:
+        return column.values[row % len(column.values)]
+    if column.type == "probability":
+        return int(row % max(2, width) == at)
+    return 20.0 + row
+
+
+BUILTIN = tuple(small(TaskSpec.load(path.parent)) for path in sorted(ENVS.glob("*/task.toml")))
+"""One for every task that comes with the package."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,17 @@ from mle_gym.grading.reader import show
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REQUIRED", "Array", "Metric", "MetricKind", "Misfit", "Param", "nearest", "refuse"]
+__all__ = [
+    "LARGEST",
+    "REQUIRED",
+    "Array",
+    "Metric",
+    "MetricKind",
+    "Misfit",
+    "Param",
+    "nearest",
+    "refuse",
+]
 
 Array = npt.NDArray[Any]
 """A column (rows,) or a table (rows, columns): int64 and float64 numbers, or objects for text."""
@@ -34,6 +45,9 @@ ACCEPTED: Mapping[MetricKind, frozenset[str]] = {
     "points": frozenset({"int", "float"}),
 }
 """The types a submission's columns may be declared with, for each kind of metric."""
+
+LARGEST = sys.float_info.max
+"""Numbers beyond are infinite, or integers that no float can hold."""
 
 REQUIRED: Any = object()
 """Default of a parameter that has none: the task must give it."""
@@ -166,8 +180,8 @@ class Metric:
             if name not in self.params:
                 allowed = ", ".join(self.params) or "none"
                 raise TaskError(
-                    f"metric {self.name}: unknown parameter {name!r}{nearest(name, self.params)}; "
-                    f"allowed: {allowed}"
+                    f"metric {self.name}: unknown parameter {show(name)}"
+                    f"{nearest(name, self.params)}; allowed: {allowed}"
                 )
         return {name: self._value(name, params) for name in self.params}
 
@@ -200,7 +214,7 @@ class Metric:
         if name in params and not param.accepts(value):
             raise TaskError(
                 f"metric {self.name}: parameter {name!r}: expected {param.expected}, "
-                f"found {value!r}"
+                f"found {show(value)}"
             )
         return value
 

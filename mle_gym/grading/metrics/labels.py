@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.metrics.base import Array, Metric, Misfit, Param, refuse
+from mle_gym.grading.metrics.base import LARGEST, Array, Metric, Misfit, Param, refuse
+from mle_gym.grading.reader import listing, show
 
 __all__ = ["LABEL_METRICS"]
 
@@ -169,7 +170,7 @@ def is_label(column: Array, label: Label, param: str = "positive") -> Array:
     """
     if isinstance(label, str) != (column.dtype.kind not in "iufb"):
         kind = "text" if column.dtype.kind not in "iufb" else "numbers"
-        raise TaskError(f"parameter {param!r}: the labels are {kind}, found {label!r}")
+        raise TaskError(f"parameter {param!r}: the labels are {kind}, found {show(label)}")
     return np.asarray(column == label, dtype=bool)
 
 
@@ -208,7 +209,7 @@ def _ratings(predicted: Array, *, labels: Sequence[Label] | None, **_: Any) -> N
     """A rating outside ``labels``, or far from all others, has no place on the scale."""
     if labels is not None:
         strange = ~np.isin(predicted, _known(labels, predicted))
-        refuse(strange, predicted, "value_not_allowed", f"one of {list(labels)}")
+        refuse(strange, predicted, "value_not_allowed", f"one of {listing(labels)}")
         return
     if predicted.dtype.kind not in "iu":
         raise TaskError("metric kappa: labels that are text need the parameter 'labels', in order")
@@ -232,20 +233,23 @@ def _is_label_list(value: Any) -> bool:
     return (
         isinstance(value, (list, tuple))
         and len(value) > 0
-        and len(set(map(str, value))) == len(value)
-        and (all(type(v) is int for v in value) or all(type(v) is str for v in value))
+        and all(map(_is_label, value))
+        and len({type(label) for label in value}) == 1
+        and len(set(value)) == len(value)
     )
 
 
-POSITIVE = Param(
-    "the label to look for, an integer or a string", lambda v: type(v) in (int, str), 1
-)
+def _is_label(value: Any) -> bool:
+    return type(value) is str or (type(value) is int and -(2**63) <= value < 2**63)
+
+
+POSITIVE = Param("the label to look for, an integer or a string", _is_label, 1)
 LABELS = Param(
     "a list of distinct labels, all integers or all strings",
     lambda value: value is None or _is_label_list(value),
     None,
 )
-BETA = Param("a number above 0", lambda v: type(v) in (int, float) and 0 < v < float("inf"))
+BETA = Param("a number above 0", lambda v: type(v) in (int, float) and 0 < v <= LARGEST)
 AVERAGE = Param(
     "'binary', 'macro', 'micro' or 'weighted'",
     lambda v: v in ("binary", "macro", "micro", "weighted"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mle_gym.grading.metrics.base import Array, Metric, Param
+from mle_gym.grading.metrics.base import LARGEST, Array, Metric, Param
 
 __all__ = ["POINT_METRICS"]
 
@@ -34,7 +34,7 @@ def _is_point(value: Any) -> bool:
     return (
         isinstance(value, (list, tuple))
         and len(value) == 2
-        and all(type(v) in (int, float) and math.isfinite(v) for v in value)
+        and all(type(v) in (int, float) and abs(v) <= LARGEST for v in value)
     )
 
 
