@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.files import read_table, write_table
 
 
@@ -15,6 +16,7 @@ def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) ->
     write_table(test[["Date", "Comment"]], public / "test.csv")
     write_table(test.assign(Insult=0), public / "sample_submission_null.csv")
     write_table(answers(test), private / "answers.csv")
+    write_table(test, private / MLE_BENCH)
 
 
 def answers(test: pd.DataFrame) -> pd.DataFrame:

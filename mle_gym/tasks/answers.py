@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = [
+    "MLE_BENCH",
     "USAGE",
     "check_answers",
     "label_columns",
@@ -28,6 +29,9 @@ __all__ = [
 USAGE = "Usage"
 """The answers' last column: which rows give feedback ("Public"), which the result ("Private"), and
 which count nowhere ("Ignored")."""
+
+MLE_BENCH = "mle_bench.csv"
+"""Beside ``answers.csv``: MLE-bench's own answers where ours have other rows; for parity."""
 
 
 def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.files import place, read_table, write_table
 from mle_gym.tasks.hooks import find_hook
 from mle_gym.tasks.raw import Source, find_sources, gather, how_to_get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pandas as pd
 
     from mle_gym.tasks.spec import TaskSpec
 
@@ -77,7 +80,7 @@ def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
     if task.submission.kind == "file":
         _adopt_whole(task, prepared, public, private)
         return
-    answers = _bench_answers(task, prepared / "private")
+    answers, theirs = _bench_answers(task, prepared / "private")
     for path in sorted((prepared / "public").rglob("*")):
         name = path.relative_to(prepared / "public")
         if path.is_file() and name != Path("description.md"):  # the brief has words of its own
@@ -86,6 +89,8 @@ def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
     if clean:
         clean(public)
     write_table(answers, private / "answers.csv")
+    if len(answers) != len(theirs):
+        write_table(theirs, private / MLE_BENCH)
 
 
 def _adopt_whole(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
@@ -99,8 +104,8 @@ def _adopt_whole(task: TaskSpec, prepared: Path, public: Path, private: Path) ->
         adopt(public, private)
 
 
-def _bench_answers(task: TaskSpec, folder: Path) -> Any:
-    """The answers among MLE-bench's private files, as ``answers()`` of prepare.py changes them."""
+def _bench_answers(task: TaskSpec, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """MLE-bench's answers: as ``answers()`` of prepare.py changes them, and as they are."""
     columns = task.submission.columns
     for name in ANSWER_FILES:
         if not (folder / name).is_file():
@@ -109,7 +114,7 @@ def _bench_answers(task: TaskSpec, folder: Path) -> Any:
         table = read_table(folder / name, dtype=dict.fromkeys(texts, str))
         if set(columns) <= set(table.columns):
             convert = find_hook(task.folder / "prepare.py", "answers")
-            return convert(table) if convert else table[list(columns)]
+            return (convert(table) if convert else table[list(columns)]), table
     raise DatasetError(
         f"{folder}: expected answers with the columns {', '.join(list(columns)[:6])} in one of "
         f"{', '.join(ANSWER_FILES)}"

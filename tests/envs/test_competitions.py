@@ -15,6 +15,8 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import mle_gym
+from mle_gym.grading.parity import ParityGrader
+from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import Dataset, prepare
 from mle_gym.tasks.hooks import load_hook
@@ -68,6 +70,19 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
         record = mle_gym.rollout(env, mle_gym.load_agent("baseline"), seed=0)
     assert record.grade["valid"], (record.grade["error_message"], record.steps[-1].observation)
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
+    assert perfect_by_parity(dataset) == task.grade.best
+
+
+def perfect_by_parity(dataset: Dataset) -> float | None:
+    """What MLE-bench's answers score as a submission to MLE-bench."""
+    theirs = dataset.private / MLE_BENCH
+    file = theirs if theirs.is_file() else dataset.private / "answers.csv"
+    columns = list(dataset.task.submission.columns)
+    texts = [name for name in columns if dataset.task.submission.columns[name].type == "str"]
+    table = read_csv(file, text=texts)[columns]
+    grade = ParityGrader(dataset).grade(table.to_csv(index=False).encode())
+    assert grade.valid, grade.error_message
+    return grade.score
 
 
 def test_without_data_reset_says_how_to_get_them() -> None:

@@ -13,6 +13,7 @@ from mle_gym.grading.leaderboard import Medal
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.reader import read_like_mle_bench
 from mle_gym.grading.parity.rules import RULES, Rule, parity_score
+from mle_gym.tasks.answers import MLE_BENCH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,12 @@ def parity_rule(task_id: str) -> Rule:
     return RULES[task_id]
 
 
+def _answers_file(dataset: Dataset) -> Path:
+    """MLE-bench's own answers where the dataset keeps them beside ours."""
+    theirs = dataset.private / MLE_BENCH
+    return theirs if theirs.is_file() else dataset.private / "answers.csv"
+
+
 class ParityGrader:
     """As :class:`mle_gym.grading.grader.Grader`, but every row counts and quirks are kept.
 
@@ -53,7 +60,7 @@ class ParityGrader:
         self._rule = parity_rule(dataset.task.id)
         if dataset.options.obfuscate:
             raise DatasetError(f"{dataset.task.id}: parity: not for an obfuscated dataset")
-        self._path = dataset.private / "answers.csv" if answers is None else answers
+        self._path = _answers_file(dataset) if answers is None else answers
         self._dataset = dataset
         self._marker = Marker.load(dataset, dataset.task.grade.higher_is_better, "parity")
 
