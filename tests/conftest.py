@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# pytest tests/grading --hypothesis-profile=long
+settings.register_profile("long", max_examples=3000)
 
 # Tasks are registered when mle_gym is imported: those that the user imported must not be.
 os.environ["MLE_GYM_TASKS"] = os.devnull
