@@ -89,7 +89,10 @@ def _data(task: TaskSpec, manifest: dict[str, Any]) -> str:
 
 
 def _size(table: dict[str, Any]) -> str:
-    return f"{_count(table['rows'], 'row')}, {_count(len(table['columns']), 'column')}"
+    size = f"{_count(table['rows'], 'row')}, {_count(len(table['columns']), 'column')}"
+    if "sampled" not in table:
+        return size
+    return f"{size} (below, what the first {table['sampled']:,} rows hold)"
 
 
 def _test(train: dict[str, Any] | None, test: dict[str, Any], asked: str) -> str:

@@ -32,8 +32,9 @@ _examined: dict[Path, int] = {}
 def read(folder: Path) -> Manifest | None:
     """The manifest of a finished folder; None if there is none or files are missing or damaged.
 
-    Sizes are compared: of every file the first time a process asks, later of those at the top of
-    the public and private folders, so that asking stays cheap with thousands of images.
+    Sizes are compared: of each file at the top of the public and private folders, and, the first
+    time a process asks, of what the folders below hold in all; asking again stays cheap with
+    hundreds of thousands of images.
     """
     file = folder / MANIFEST
     try:
@@ -41,8 +42,10 @@ def read(folder: Path) -> Manifest | None:
         manifest = _parse(file, status.st_mtime_ns, status.st_size)
         known = _examined.get(folder) == status.st_mtime_ns
         for name, size in manifest["files"].items():
-            if (not known or name.count("/") == 1) and (folder / name).stat().st_size != size:
+            if (folder / name).stat().st_size != size:
                 return None
+        if not known and manifest["below"] != _listing(folder)["below"]:
+            return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     _examined[folder] = status.st_mtime_ns
@@ -95,13 +98,9 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
     try:
         manifest = build(temporary)
         _open_public(temporary)
-        sizes = {
-            str(path.relative_to(temporary)): path.stat().st_size
-            for path in sorted(temporary.rglob("*"))
-            if path.is_file()
-        }
+        content = json.dumps({**manifest, **_listing(temporary)}, indent=1)
         file = temporary / MANIFEST
-        file.write_text(json.dumps({**manifest, "files": sizes}, indent=1), encoding="utf-8")
+        file.write_text(content, encoding="utf-8")
         file.chmod(0o644)
         if folder.exists():  # damaged; a reader may be in it, so it goes in one step too
             folder.rename(temporary / "damaged")
@@ -110,6 +109,24 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     shutil.rmtree(folder / "damaged", ignore_errors=True)
+
+
+def _listing(folder: Path) -> dict[str, dict[str, Any]]:
+    """Sizes: of each file directly in ``public`` or ``private``, and of each folder there in all."""
+    files: dict[str, int] = {}
+    below: dict[str, list[int]] = {}
+    for part in ("public", PRIVATE):
+        for top, _, names in os.walk(folder / part):
+            place = Path(top).relative_to(folder).parts[:2]
+            for name in names:
+                size = os.lstat(f"{top}/{name}").st_size
+                if len(place) == 1:
+                    files[f"{part}/{name}"] = size
+                    continue
+                total = below.setdefault("/".join(place), [0, 0])
+                total[0] += 1
+                total[1] += size
+    return {"files": files, "below": below}
 
 
 def _open_public(folder: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.tasks.tables import kind, read_csv
+from mle_gym.tasks.tables import count_rows, kind, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["describe"]
 
+LARGE = 128 * 2**20
+"""Bytes from which on a table is not read whole, which may take 20 times the memory."""
+SAMPLED = 200_000
 SAMPLE_LINES = 4
 MOST_VALUES = 8
 FEW_NUMBERS = 3
@@ -24,7 +27,7 @@ def describe(public: Path, private: Path) -> dict[str, Any]:
 
     Of ``private`` only the number of rows to predict is told.
     """
-    tables = {file.name: _table(read_csv(file)) for file in _csv_files(public)}
+    tables = {file.name: _table_in(file) for file in _csv_files(public)}
     folders = {
         path.name: _folder(path, public) for path in sorted(public.iterdir()) if path.is_dir()
     }
@@ -53,6 +56,14 @@ def _csv_files(public: Path) -> list[Path]:
         return (KNOWN.index(file.name) if file.name in KNOWN else len(KNOWN), file.name)
 
     return sorted(public.glob("*.csv"), key=place)
+
+
+def _table_in(file: Path) -> dict[str, Any]:
+    """A table's rows and columns; of a very large one the columns as its first rows have them."""
+    if file.stat().st_size <= LARGE:
+        return _table(read_csv(file))
+    head = _table(read_csv(file, rows=SAMPLED))
+    return {**head, "rows": count_rows(file), "sampled": head["rows"]}
 
 
 def _table(table: pd.DataFrame) -> dict[str, Any]:

@@ -211,6 +211,8 @@ def normalization(raw: Path, rng: np.random.Generator, language: str) -> None:
             lines.append(f"{number},{at},{texts}")
     content = "\n".join([*lines, ""]).encode()
     zipped(raw / f"{language}_train.csv.zip", {f"{language}_train.csv": content})
+    for name in (f"{language}_test_2.csv", f"{language}_sample_submission_2.csv"):
+        zipped(raw / f"{name}.zip", {name: b"not used"})
 
 
 @maker("text-normalization-challenge-english-language")

@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 
 from mle_gym.errors import DatasetError
+from mle_gym.tasks import describe
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, clear_cache, prepare
+from mle_gym.tasks.tables import count_rows
 from tests.tasks.conftest import MakeTask, fruit
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -500,3 +502,25 @@ print(min(times), sorted({{"pandas", "sklearn", "numpy", "filelock"}} & set(sys.
     seconds, _, heavy = done.stdout.partition(" ")
     assert heavy.strip() in ("[]", "['numpy']")
     assert float(seconds) < 0.002
+
+
+def test_of_a_very_large_table_the_first_rows_are_described(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describe, "LARGE", 100)
+    monkeypatch.setattr(describe, "SAMPLED", 7)
+    dataset = made(make_task())
+    train = dataset.manifest["tables"]["train.csv"]
+    assert (train["rows"], train["sampled"]) == (40, 7)
+    assert {column["name"] for column in train["columns"]} == {"id", *fruit().columns}
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [("a,b\n1,2\n3,4\n", 2), ("a,b\n1,2\n3,4", 2), ('a,b\n"1\n2",3\n', 1), ("a,b\n", 0)],
+)
+def test_rows_are_counted_without_reading_the_table(
+    tmp_path: Path, content: str, rows: int
+) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    assert count_rows(tmp_path / "a.csv") == rows
