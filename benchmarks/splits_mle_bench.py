@@ -29,6 +29,7 @@ from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.competition import ANSWER_FILES
 from mle_gym.tasks.dataset import prepare
 from mle_gym.tasks.tables import read_csv
+from mle_gym.tasks.tfrecord import features, read_records
 
 DRIVER = """
 import importlib, pathlib, sys
@@ -59,6 +60,10 @@ OURS = {"description.md", "sample_submission.csv"}
 """Public files that we add where MLE-bench has none of that name."""
 
 
+MOST = 5
+"""Differences of a competition that are shown."""
+
+
 class TheirsFailed(RuntimeError):
     """MLE-bench's prepare.py failed on these data."""
 
@@ -81,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
             except TheirsFailed as error:
                 files, rows, differences = 0, 0, [f"MLE-bench's prepare.py failed: {error}"]
         differing += bool(differences)
-        table.add_row(name, str(files), str(rows), "\n".join(differences) or "none")
+        listed = [*differences[:MOST], *(["…"] if len(differences) > MOST else [])]
+        table.add_row(name, str(files), str(rows), "\n".join(listed) or "none")
     Console(width=160).print(table)
     return int(differing > 0)
 
@@ -144,9 +150,18 @@ def _same(first: Path, second: Path) -> bool:
         return bool(json.loads(first.read_bytes()) == json.loads(second.read_bytes()))
     if first.suffix == ".zip":
         return _unzipped(first) == _unzipped(second)
+    if first.suffix == ".tfrec":
+        return _records(first) == _records(second)
     if first.suffix == ".txt":
         return first.read_text().splitlines()[1:] == second.read_text().splitlines()[1:]
     return first.read_bytes() == second.read_bytes()
+
+
+def _records(path: Path) -> list[dict[str, bytes]]:
+    """A TFRecord file without what our test files have lost: the labels."""
+    labels = {"target", "diagnosis", "benign_malignant"}
+    found = (features(record) for record in read_records(path))
+    return [{name: one[name] for name in one if name not in labels} for one in found]
 
 
 def _unzipped(path: Path) -> dict[str, bytes | str]:

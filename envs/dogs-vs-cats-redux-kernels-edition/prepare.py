@@ -8,17 +8,26 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from mle_gym.tasks.files import write_table, zip_files
+from mle_gym.tasks.files import place, write_table, zip_files
 
 
 def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
     pictures = sorted((raw / "train").glob("*.jpg"))
     train, test = train_test_split(pictures, test_size=0.1, random_state=0)
-    zip_files(public / "train.zip", numbered(train))
-    zip_files(public / "test.zip", ((f"{at}.jpg", path) for at, path in enumerate(test, start=1)))
+    for name, part in (("train", numbered(train)), ("test", enumerated(test))):
+        for new, old in part:
+            place(old, public / name / new)
+        files = sorted((public / name).iterdir())
+        zip_files(public / f"{name}.zip", ((path.name, path) for path in files))
     labels = [int("dog" in path.name) for path in test]
     answers = pd.DataFrame({"id": range(1, len(test) + 1), "label": labels})
     write_table(answers, private / "answers.csv")
+
+
+def enumerated(pictures: list[Path]) -> Iterator[tuple[str, Path]]:
+    """New names: numbers from 1."""
+    for at, path in enumerate(pictures, start=1):
+        yield f"{at}.jpg", path
 
 
 def numbered(pictures: list[Path]) -> Iterator[tuple[str, Path]]:

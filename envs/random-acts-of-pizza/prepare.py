@@ -32,7 +32,7 @@ def write_requests(requests: list[dict[str, object]], path: Path) -> None:
     """As JSON, and once more in a zip."""
     content = json.dumps(requests, indent=4).encode()
     path.write_bytes(content)
-    packed = path.with_name(f"{path.name}.zip")
+    packed = path.with_suffix(".zip")
     with (
         zipfile.ZipFile(packed, "w") as archive,
         zip_member(archive, path.name, deflate=True) as member,

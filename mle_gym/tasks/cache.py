@@ -112,7 +112,7 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
 
 
 def _listing(folder: Path) -> dict[str, dict[str, Any]]:
-    """Sizes: of each file directly in ``public`` or ``private``, and of each folder there in all."""
+    """Sizes: of each file right in ``public`` or ``private``, and in all of each folder there."""
     files: dict[str, int] = {}
     below: dict[str, list[int]] = {}
     for part in ("public", PRIVATE):
