@@ -133,6 +133,7 @@ def _task(draft: Draft) -> dict[str, Any]:
     worst, best = _scale(draft)
     return {
         "id": draft.task_id,
+        "version": 0,
         "title": draft.title or draft.competition.competition,
         "kind": "other",
         "tags": ["imported", draft.competition.benchmark, *draft.tags],

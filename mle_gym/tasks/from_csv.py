@@ -160,6 +160,7 @@ def _content(
     }
     return {
         "id": "",
+        "version": 0,
         "title": "",
         "kind": KINDS.get(metric.kind, "other"),
         "data": data | ({"labels": labels} if labels else {}),
