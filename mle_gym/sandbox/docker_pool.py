@@ -102,11 +102,13 @@ class Pool(Generic[C]):
             ahead: How many to have ready when the next one is asked for.
         """
         promised = self._claim(key, start, ahead)
-        container = _result(promised) if promised else None
+        container = _result_or_none(promised) if promised else None
         if container is not None and not container.untouched:
             container.discard()
             container = None
-        taken, waited = container or start(), container is not None
+        # In a thread as well: a Ctrl-C in the middle of the daemon's work would lose its result.
+        taken = container or _result(_started(start, wait_at_exit=True))
+        waited = container is not None
         with self._lock:
             self._kind(key).remember(taken)
         return taken, waited
@@ -165,8 +167,8 @@ class Pool(Generic[C]):
         return surplus
 
 
-def _started(start: Callable[[], C]) -> Future[C]:
-    """What a thread of its own will have made."""
+def _started(start: Callable[[], C], *, wait_at_exit: bool = False) -> Future[C]:
+    """What a thread of its own will have made; a process that ends may wait for it."""
     future: Future[C] = Future()
 
     def work() -> None:
@@ -175,19 +177,26 @@ def _started(start: Callable[[], C]) -> Future[C]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=work, name="mle-gym container", daemon=True).start()
+    name = "mle-gym container"
+    threading.Thread(target=work, name=name, daemon=not wait_at_exit).start()
     return future
 
 
-def _result(future: Future[C]) -> C | None:
-    """The container, or None if it could not be started: whoever asked will hear why."""
+def _result(future: Future[C]) -> C:
+    """The container, or why there is none."""
     try:
         return future.result()
-    except Exception:
-        return None
-    except BaseException:  # interrupted: nobody will take it
-        future.add_done_callback(_discard)
+    except BaseException as error:
+        if not (future.done() and future.exception() is error):  # interrupted: nobody will take it
+            future.add_done_callback(_discard)
         raise
+
+
+def _result_or_none(future: Future[C]) -> C | None:
+    """The container, or None if it could not be started: whoever starts the next will hear why."""
+    with contextlib.suppress(Exception):
+        return _result(future)
+    return None
 
 
 def _discard(future: Future[C]) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from docker.errors import DockerException
+
 __all__ = ["AttachedStream", "Demultiplexer"]
 
 _HEADER = struct.Struct(">BxxxI")
@@ -117,7 +119,11 @@ class AttachedStream:
         return not poll.poll(0)
 
     def close(self) -> None:
-        """End the container and remove it. Idempotent."""
+        """End the container and remove it. Idempotent.
+
+        A daemon that doesn't answer is left alone: it removes the container when the runner, which
+        sees the connection end, has left.
+        """
         if self._open:
             self._say_goodbye()
             self._finish()
@@ -127,7 +133,7 @@ class AttachedStream:
         if self._open:
             self._say_goodbye()
             # No daemon thread: a process that ends waits until nothing is left.
-            threading.Thread(target=self._finish_quietly, name="mle-gym container's end").start()
+            threading.Thread(target=self._finish, name="mle-gym container's end").start()
 
     def hang_up(self) -> None:
         """Let go of the connection, which another process still has."""
@@ -143,12 +149,9 @@ class AttachedStream:
             # First, or the daemon would wait for us to read what the runner still sends.
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _finish_quietly(self) -> None:
-        with contextlib.suppress(Exception):  # the daemon is gone, and whoever cared as well
-            self._finish()
-
     def _finish(self) -> None:
         try:
-            self._remove()
+            with contextlib.suppress(DockerException, OSError):
+                self._remove()
         finally:
             self.hang_up()

@@ -61,7 +61,7 @@ def _prepare(patch: pytest.MonkeyPatch) -> dict[str, str]:
     host = os.environ.get("DOCKER_HOST", "")
     try:
         if not _answers(host):
-            host = _start_daemon()
+            host = start_daemon()
             patch.setenv("DOCKER_HOST", host)
         build_from_host(lambda line: None)
     except SandboxUnavailable as error:
@@ -76,7 +76,7 @@ def _answers(host: str) -> bool:
     return False
 
 
-def _start_daemon() -> str:
+def start_daemon() -> str:
     """Start a daemon that collides with nothing and ends with this test run."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         raise SandboxUnavailable(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mle_gym.errors import SandboxUnavailable
@@ -63,6 +63,18 @@ def request(draw: st.DrawFn) -> bytes:
     return whole[: draw(st.one_of(st.just(len(whole)), st.integers(1, len(whole))))]
 
 
+@st.composite
+def command(draw: st.DrawFn) -> bytes:
+    """Like a call of ``submit``, and wrong somewhere."""
+    tool = st.sampled_from(["submit", "validate", "score", "", "rm", "\0"])
+    path = st.sampled_from(["/etc/passwd", "", "\0", "a" * 5000, "/proc/1/mem", "/dev/zero", "."])
+    call = st.dictionaries(
+        st.sampled_from(["tool", "path", "x"]), st.one_of(tool, path, st.integers(), st.none())
+    )
+    text = json.dumps(draw(st.one_of(call, st.lists(call, max_size=2), st.integers()))).encode()
+    return draw(st.sampled_from([text, text + b"\n", text[:5], b"[" * 9000 + b"\n", b"\n" * 3]))
+
+
 def calls(part: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Connections: what is sent, with which descriptors, how often, and whether they listen."""
     encoded = st.one_of(part, st.binary(min_size=1, max_size=700)).map(
@@ -106,6 +118,24 @@ def test_the_zygote_survives_what_a_sandbox_sends(
     send(sandbox, "/run/mle-gym/python", calls)
     assert zygotes() == before
     assert sandbox.execute("python -c 'print(6 * 7)'", timeout=60).output == b"42\n"
+
+
+CUT_SHORT = {
+    "parts": [base64.b64encode(part).decode() for part in (b'{"pat', b"\n" * 3, b"\n" * 3)],
+    "descriptors": [],
+    "times": 20,
+    "reads": False,
+}
+
+
+@settings(max_examples=15, deadline=None)
+@example([CUT_SHORT])
+@given(calls(command()))
+def test_the_runner_survives_what_a_sandbox_sends(
+    sandbox: Sandbox, calls: list[dict[str, Any]]
+) -> None:
+    send(sandbox, "/run/mle-gym/control", calls)
+    assert sandbox.execute("echo 42", timeout=60).output == b"42\n"
 
 
 def test_after_all_that_it_is_warm(sandbox: Sandbox) -> None:

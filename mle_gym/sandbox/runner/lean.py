@@ -56,7 +56,9 @@ def _codec() -> tuple[Callable[[Any], str], Callable[[str | bytes], Any]]:
         text = (text if isinstance(text, str) else text.decode()).strip()
         try:
             value, end = scan(text, 0)
-        except StopIteration:
+        except (StopIteration, SystemError):
+            # The scanner looks for JSONDecodeError among the imported modules; not finding it, it
+            # fails without an exception, which the interpreter reports as a SystemError.
             end = -1
         if end != len(text):
             raise ValueError("not JSON")
