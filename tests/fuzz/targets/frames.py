@@ -114,7 +114,7 @@ def runner_hears(said: bytes) -> None:
     heard = list(through_pipe(said))
     assert len(heard) == len(list(frames(said)))
     for (header, payload), (text, content) in zip(heard, frames(said), strict=True):
-        assert repr(header) == repr(json.loads(text))
+        assert repr(header) == repr(json.loads(text.decode().strip()))
         assert payload == content
         again = frame(header, payload)
         if len(again) < PIPE_BYTES:
@@ -128,7 +128,7 @@ def frames(said: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = LENGTHS.size + head + body
         text, payload = said[LENGTHS.size : LENGTHS.size + head], said[LENGTHS.size + head : end]
         try:
-            header = json.loads(text)
+            header = json.loads(text.decode().strip())
         except (ValueError, RecursionError):
             return
         if head > MAX_HEADER or len(said) < end or not isinstance(header, dict):
