@@ -14,7 +14,7 @@ from tests.cli.conftest import sandbox  # noqa: F401
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
-    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((CHECKOUT / "docs").glob("*.md")),
 ]
 
