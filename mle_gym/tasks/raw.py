@@ -95,7 +95,9 @@ def leaderboard_file(competition: str) -> Path | None:
 def how_to_get(task: TaskSpec) -> str:
     """What to type to get a task's data, for messages."""
     name, size = task.data.ref, task.data.download_gb
-    amount = f"{size:g} GB" if size and size >= 0.1 else f"{(size or 0) * 1000:g} MB"
+    amount = "them"
+    if size is not None:
+        amount = f"{size:g} GB" if size >= 0.1 else f"{size * 1000:g} MB"
     return (
         f"`mle-gym prepare {task.id}` downloads {amount} with your Kaggle account; data that you "
         f"have: `mle-gym prepare {task.id} --from DIR`, or {FOLDERS}=DIR with a folder {name} in it"

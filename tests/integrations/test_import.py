@@ -87,6 +87,8 @@ def test_an_episode_of_it_can_be_played(imported: Path, mle_bench: Path, raw: Pa
 
 def test_later_processes_find_it(imported: Path, mle_bench: Path) -> None:
     import_mle_bench(mle_bench)
+    with pytest.raises(DatasetError, match="`mle-gym prepare mlebench-fruit` downloads them with"):
+        prepare(load_task("mlebench-fruit"))
     code = "import mle_gym, gymnasium; print(gymnasium.spec('mle/mlebench-fruit-v0').id)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "mle/mlebench-fruit-v0\n"
