@@ -73,7 +73,7 @@ def no_order_gives_it_away(dataset: Dataset) -> Check:
 
     name = "ids and row order say nothing"
     answers = read_csv(dataset.private / "answers.csv")
-    tables = {"test": (answers, dataset.task.submission.predicted)}
+    tables = {"test": _as_one_class(answers, dataset.task)}
     train = _train(dataset)
     if train is not None and dataset.task.data.target:
         tables["train"] = (train, dataset.task.data.target)
@@ -90,6 +90,17 @@ def no_order_gives_it_away(dataset: Dataset) -> Check:
     if found > allowed:
         return Check(name, False, f"{clue} predicts the target: skill {found:.2f} > {allowed:.2f}")
     return Check(name, True, f"largest skill {found:.2f}; up to {allowed:.2f} is chance")
+
+
+def _as_one_class(
+    answers: pd.DataFrame, task: TaskSpec
+) -> tuple[pd.DataFrame, tuple[str, ...]]:  # fmt: skip
+    """The answers and what is to be predicted; of one column a class the class itself."""
+    predicted = task.submission.predicted
+    if not predicted or set(predicted) != set(task.submission.sum_to_one):
+        return answers, predicted
+    named = answers[list(predicted)].idxmax(axis=1)
+    return answers.assign(**{predicted[0]: named}), predicted[:1]
 
 
 def nothing_private_in_public(dataset: Dataset) -> Check:

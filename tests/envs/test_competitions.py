@@ -20,6 +20,7 @@ from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import Dataset, prepare
 from mle_gym.tasks.hooks import load_hook
+from mle_gym.tasks.raw import download_folder
 from mle_gym.tasks.tables import read_csv
 from mle_gym.tasks.tfrecord import features, read_records, texts
 from mle_gym.tasks.validate import validate_task
@@ -198,3 +199,16 @@ def test_renamed_pictures_tell_nothing_by_their_inodes_and_times(name: str, tmp_
     for file in dataset.public.glob("*.zip"):
         with zipfile.ZipFile(file) as archive:
             assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_leaderboard_that_was_downloaded_gives_ranks(tmp_path: Path) -> None:
+    dataset = made("spooky-author-identification", tmp_path / "raw")
+    sample = (dataset.public / "sample_submission.csv").read_bytes()
+    before = mle_gym.grade(dataset.task, sample)
+    assert (before.rank, before.percentile) == (None, None)
+    board = download_folder("spooky-author-identification")
+    board.mkdir(parents=True)
+    (board / "leaderboard.csv").write_text("score\n0.01\n0.5\n3.0\n9.0\n")
+    after = mle_gym.grade(dataset.task, sample)
+    assert (after.rank, after.percentile) == (3, 0.5)
+    assert after.thresholds == before.thresholds == dataset.task.medals.thresholds
