@@ -112,7 +112,7 @@ def test_the_episode_goes_on(ring: Ring, disturbance: str) -> None:
 def works_still(sandbox: Sandbox) -> None:
     """Everything that an episode needs until its grade, whatever goes on in the background."""
     for _ in range(20):
-        if sandbox.execute("kill -9 -1", timeout=3).exit_code == 137:
+        if sandbox.execute("kill -9 -1", timeout=3).exit_code == 0:
             break
     clean = "shopt -s dotglob; rm -rf /tmp/* /workspace/* /dev/shm/* /run/mle-gym/full"
     sandbox.execute(f"{clean}; cd /workspace; : {'a' * 150_000}", timeout=20)
