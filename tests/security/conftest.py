@@ -14,14 +14,14 @@ from tests.security.arena import Arena, Exposed, with_neighbour
 from tests.security.bait import Bait, laid_out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bait(cache_folder: Path) -> Iterator[Bait]:
     """Secrets on this machine."""
     with laid_out() as bait:
         yield bait
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
 def arena(request: pytest.FixtureRequest, bait: Bait) -> Iterator[Arena]:
     """An episode of each kind that promises isolation; another one goes on beside it."""
     name = working_backend(request)
@@ -31,7 +31,7 @@ def arena(request: pytest.FixtureRequest, bait: Bait) -> Iterator[Arena]:
     neighbour.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def exposed(bait: Bait) -> Iterator[Exposed]:
     """Where nothing, or not everything, stops an attack."""
     exposed = Exposed(bait)
