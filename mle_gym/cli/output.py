@@ -84,12 +84,17 @@ def warn(message: str) -> None:
 
 
 def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
-    """A table in the one style of this program; ``right`` names the columns of numbers."""
+    """A table in the one style of this program.
+
+    The first column holds names, which are for copying: the others give way to it. ``right`` names
+    the columns of numbers.
+    """
     from rich import box
 
     table = Table(title=title, box=box.ROUNDED, header_style="bold", title_justify="left")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left")
+    table.columns[0].no_wrap = True
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,65 +24,64 @@ __all__ = ["add_to"]
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     panel = "Tasks"
-    app.command("list", rich_help_panel=panel)(list_tasks)
-    app.command("tasks", rich_help_panel=panel, epilog=TASKS_EXAMPLES)(show_availability)
+    app.command("list", rich_help_panel=panel, epilog=LIST_EXAMPLES)(list_tasks)
     app.command(rich_help_panel=panel)(show)
     app.command(rich_help_panel=panel, epilog=PREPARE_EXAMPLES)(prepare)
 
 
+LIST_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym list
+  mle-gym list --json | jq -r '.[] | select(.ready) | .env_id'
+
+[dim]Nothing is opened or downloaded to find out what has its data.[/dim]"""
+
+
 def list_tasks(as_json: AsJson = False) -> None:
-    """List every task: built-in, of installed packages, and in MLE_GYM_PATH."""
-    specs = _all_tasks()
+    """List every task: what works on this machine now, and what each other one needs."""
+    from mle_gym.tasks.availability import availability
+
+    found = [(task, availability(task)) for task in _all_tasks()]
     if as_json:
-        emit([_summary(task) for task in specs])
+        states = [{"ready": state.ready, "reason": state.reason} for _, state in found]
+        emit([_summary(task) | state for (task, _), state in zip(found, states, strict=True)])
         return
-    columns = ("task", "kind", "metric", "sample", "baseline", "solution")
-    table = new_table(*columns, right=columns[3:])
-    for task in specs:
-        scores = task.reference
-        shown = (
-            [_score(s, ".3f") for s in (scores.floor, scores.baseline, scores.solution)]
-            if scores
-            else []
-        )
-        arrow = "↑" if task.grade.higher_is_better else "↓"
-        table.add_row(
-            Text(task.id, style="bold"), task.kind, f"{task.grade.metric} {arrow}", *shown
-        )
-    out().print(table)
+    ready = [task for task, state in found if state.ready]
+    out().print(_table_of_ready(ready))
     err().print(
         "Scores: the sample submission, the task's baseline.py and its solution.py. "
         "`mle-gym show TASK` tells more.",
         style="dim",
     )
+    lacking = [(task, state.need) for task, state in found if not state.ready]
+    if lacking:
+        out().print(_table_of_lacking(lacking))
+        err().print(
+            "`mle-gym prepare TASK` gets what is missing, `mle-gym prepare TASK --from DIR` takes "
+            "data that you have, and `mle-gym show TASK` tells more.",
+            style="dim",
+        )
 
 
-TASKS_EXAMPLES = """\b
-[bold]Examples[/bold]
-  mle-gym tasks
-  mle-gym tasks --json
+def _table_of_ready(tasks: list[TaskSpec]) -> Table:
+    columns = ("task", "kind", "metric", "sample", "baseline", "solution")
+    table = new_table(*columns, title=f"{len(tasks)} tasks work now", right=columns[3:])
+    for task in tasks:
+        scores = task.reference
+        known = (scores.floor, scores.baseline, scores.solution) if scores else ()
+        shown = [_score(score, ".3f") for score in known]
+        arrow = "↑" if task.grade.higher_is_better else "↓"
+        table.add_row(
+            Text(task.id, style="bold"), task.kind, f"{task.grade.metric} {arrow}", *shown
+        )
+    return table
 
-[dim]Nothing is opened or downloaded to find out.[/dim]"""
 
-
-def show_availability(as_json: AsJson = False) -> None:
-    """Which environments work on this machine now, and what each other one needs."""
-    from mle_gym.tasks.availability import availability
-
-    found = {task.env_id: availability(task) for task in _all_tasks()}
-    if as_json:
-        emit([{"env_id": env_id, **asdict(state)} for env_id, state in found.items()])
-        return
-    ready = [env_id for env_id, state in found.items() if state.ready]
-    out().print(Text(f"{len(ready)} environments work now:", style="bold"))
-    for env_id in ready:
-        reason = Text(found[env_id].reason, style="dim")
-        out().print(Text.assemble(("✓ ", "green"), env_id, "  ", reason), soft_wrap=True)
-    if len(ready) < len(found):
-        out().print(Text(f"{len(found) - len(ready)} need data:", style="bold"))
-    for env_id, state in found.items():
-        if not state.ready:
-            out().print(Text.assemble(("· ", "yellow"), env_id, "  ", state.reason), soft_wrap=True)
+def _table_of_lacking(tasks: list[tuple[TaskSpec, str]]) -> Table:
+    table = new_table("task", "needs", title=f"{len(tasks)} need data", right=("needs",))
+    for task, need in tasks:
+        table.add_row(Text(task.id, style="bold"), need)
+    return table
 
 
 def show(task: TaskName, as_json: AsJson = False) -> None:
@@ -208,7 +206,7 @@ def _tasks_with_data() -> list[TaskSpec]:
     lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
     if lacking:
         names = ", ".join(task.id for task in lacking)
-        warn(f"left out, since their data are not here (see `mle-gym tasks`): {names}")
+        warn(f"left out, since their data are not here (see `mle-gym list`): {names}")
     return [task for task in known if task not in lacking]
 
 
@@ -226,9 +224,19 @@ def _score(score: float | None, form: str) -> str:
     return "-" if score is None else f"{score:{form}}"
 
 
+def _references(task: TaskSpec) -> list[str]:
+    """The scores that were measured."""
+    scores = task.reference
+    known = {} if scores is None else scores.model_dump()
+    names = {"floor": "sample", "baseline": "baseline", "solution": "solution"}
+    return [f"{names[name]} {score:g}" for name, score in known.items() if score is not None]
+
+
 def _facts(task: TaskSpec) -> Table:
     """The table at the top of ``show``."""
-    grade, limits, scores = task.grade, task.limits, task.reference
+    from mle_gym.tasks.availability import availability
+
+    grade, limits = task.grade, task.limits
     direction = "higher" if grade.higher_is_better else "lower"
     columns = ", ".join(f"{name} ({c.type})" for name, c in task.submission.columns.items())
     rows = {
@@ -241,10 +249,8 @@ def _facts(task: TaskSpec) -> Table:
         "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
         or task.medals.leaderboard
         or "none",
-        "reference": f"sample {scores.floor:g}, baseline {_score(scores.baseline, 'g')}, "
-        f"solution {_score(scores.solution, 'g')}"
-        if scores
-        else "not measured",
+        "reference": ", ".join(_references(task)) or "not measured",
+        "data": availability(task).reason,
         "folder": str(task.folder),
     }
     table = Table.grid(padding=(0, 2))

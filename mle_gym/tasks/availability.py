@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mle_gym.tasks.dataset import is_prepared
-from mle_gym.tasks.raw import find_sources, how_to_get
+from mle_gym.tasks.raw import download_size, find_sources, how_to_get
 from mle_gym.tasks.sources import is_bundled
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ class Availability:
     """An environment made now would start."""
     reason: str
     """Where the data are, or what to do to get them."""
+    need: str = ""
+    """What is missing, in a word or two."""
 
 
 def availability(task: TaskSpec) -> Availability:
@@ -34,7 +35,8 @@ def availability(task: TaskSpec) -> Availability:
         return Availability(True, "prepared")
     if is_bundled(task):
         return Availability(True, "data come with the package")
-    return Availability(False, f"downloaded from OpenML ({task.data.ref}) when first used")
+    reason = f"downloaded from OpenML ({task.data.ref}) when first used"
+    return Availability(False, reason, "a download from OpenML")
 
 
 def _of_competition(task: TaskSpec) -> Availability:
@@ -43,5 +45,4 @@ def _of_competition(task: TaskSpec) -> Availability:
     sources = find_sources(task)
     if sources:
         return Availability(True, f"raw data in {sources[0].path}, prepared when first used")
-    client = "" if find_spec("kagglehub") else "pip install 'mle-gym[kaggle]'; "
-    return Availability(False, client + how_to_get(task))
+    return Availability(False, how_to_get(task), f"{download_size(task) or 'data'} from Kaggle")

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,7 @@ __all__ = [
     "RECORD",
     "Source",
     "download_folder",
+    "download_size",
     "find_sources",
     "gather",
     "how_to_get",
@@ -94,14 +96,21 @@ def leaderboard_file(competition: str) -> Path | None:
 
 def how_to_get(task: TaskSpec) -> str:
     """What to type to get a task's data, for messages."""
-    name, size = task.data.ref, task.data.download_gb
-    amount = "them"
-    if size is not None:
-        amount = f"{size:g} GB" if size >= 0.1 else f"{size * 1000:g} MB"
+    client = "" if find_spec("kagglehub") else "`pip install 'mle-gym[kaggle]'`, then "
+    amount = download_size(task) or "them"
     return (
-        f"`mle-gym prepare {task.id}` downloads {amount} with your Kaggle account; data that you "
-        f"have: `mle-gym prepare {task.id} --from DIR`, or {FOLDERS}=DIR with a folder {name} in it"
+        f"{client}`mle-gym prepare {task.id}` downloads {amount} with your Kaggle "
+        f"account (docs/kaggle.md); data that you have: `mle-gym prepare {task.id} --from DIR`, or "
+        f"{FOLDERS}=DIR with a folder {task.data.ref} in it"
     )
+
+
+def download_size(task: TaskSpec) -> str:
+    """What a competition's download takes, as ``1.9 MB``; empty where nobody says."""
+    size = task.data.download_gb
+    if size is None:
+        return ""
+    return f"{size:.3g} GB" if size >= 0.1 else f"{size * 1000:.3g} MB"
 
 
 def _below(place: Path, name: str) -> list[Source]:

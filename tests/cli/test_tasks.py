@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ def test_list_shows_a_table(command: Command) -> None:
     assert "titanic" in result.out
     assert "accuracy ↑" in result.out
     assert "rmse ↓" in result.out
+
+
+def test_no_name_is_cut_on_a_narrow_terminal(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = command("list").out
+    assert max(map(len, shown.splitlines())) <= 80
+    for name in task_folders():
+        assert f" {name} " in shown
 
 
 def test_list_leaves_out_a_broken_task_and_says_why(
@@ -125,18 +136,25 @@ def competition(coins: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     return coins
 
 
-def test_tasks_says_what_works_and_what_the_others_need(
+def states_of_tasks(command: Command) -> dict[str, Any]:
+    """What ``list`` says of each environment."""
+    return {state["env_id"]: state for state in command("list", "--json").json}
+
+
+def test_list_says_what_works_and_what_the_others_need(
     command: Command, competition: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states = {state["env_id"]: state for state in command("tasks", "--json").json}
+    states = states_of_tasks(command)
     assert states["mle/titanic-v0"]["ready"]
     assert not states["mle/coins-v0"]["ready"]
     assert "`mle-gym prepare coins` downloads 0.5 GB" in states["mle/coins-v0"]["reason"]
-    shown = command("tasks").out
-    assert "✓ mle/titanic-v0" in shown
-    assert "· mle/coins-v0" in shown
+    works, _, lacks = command("list").out.partition("need data")
+    assert " titanic " in works
+    assert " coins " not in works
+    assert re.search(r" coins .* 0.5 GB from Kaggle ", lacks)
+    assert "`mle-gym prepare coins` downloads" in command("show", "coins").out
     monkeypatch.setenv("MLE_GYM_RAW", str(competition.parent))
-    states = {state["env_id"]: state for state in command("tasks", "--json").json}
+    states = states_of_tasks(command)
     assert f"raw data in {competition}" in states["mle/coins-v0"]["reason"]
     assert states["mle/coins-v0"]["ready"]
 
@@ -146,12 +164,8 @@ def test_prepare_takes_data_from_a_folder(command: Command, competition: Path) -
     result = command("prepare", "coins", "--from", competition, "--json")
     assert result.code == 0
     assert (Path(result.json[0]["public"]) / "test.csv").is_file()
-    states = {state["env_id"]: state for state in command("tasks", "--json").json}
-    assert states["mle/coins-v0"] == {
-        "env_id": "mle/coins-v0",
-        "ready": True,
-        "reason": "prepared",
-    }
+    coins = states_of_tasks(command)["mle/coins-v0"]
+    assert (coins["ready"], coins["reason"]) == (True, "prepared")
 
 
 def test_from_goes_with_one_competition(command: Command, competition: Path) -> None:
