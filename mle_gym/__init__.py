@@ -20,6 +20,7 @@ from mle_gym.tasks.catalog import register_all
 if TYPE_CHECKING:
     from mle_gym import errors
     from mle_gym.agents import load_agent
+    from mle_gym.audit import audit_trajectory
     from mle_gym.env import MLEEnv
     from mle_gym.grading.grader import Grade, grade
     from mle_gym.tasks.catalog import load_task, register_tasks
@@ -34,6 +35,7 @@ __all__ = [
     "MLEEnv",
     "Trajectory",
     "__version__",
+    "audit_trajectory",
     "errors",
     "grade",
     "load_agent",
@@ -49,6 +51,7 @@ _SOURCES = {
     "Grade": "mle_gym.grading.grader",
     "MLEEnv": "mle_gym.env",
     "Trajectory": "mle_gym.trajectory",
+    "audit_trajectory": "mle_gym.audit",
     "grade": "mle_gym.grading.grader",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",

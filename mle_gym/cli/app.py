@@ -21,6 +21,7 @@ EXAMPLES = """\b
   mle-gym run titanic --agent solution     one episode, graded
   mle-gym play titanic                     the same, with you at the prompt
   mle-gym verify runs/*.jsonl              are these results whole and true?
+  mle-gym audit runs/*.jsonl               did the agents play by the rules?
   mle-gym grade titanic submission.csv     a grade without a sandbox
   mle-gym new-task my-task                 a task of your own, ready to edit
   mle-gym doctor                           what this machine can do

@@ -1,4 +1,4 @@
-"""``verify``."""
+"""``verify`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import typer
 from rich.text import Text
 
 from mle_gym.cli.names import KeyFile, find_task, read_key
-from mle_gym.cli.output import AsJson, ExitCode, emit, out
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
 
 if TYPE_CHECKING:
+    from mle_gym.audit import Audit
     from mle_gym.verification import Verification
 
 __all__ = ["add_to"]
@@ -22,6 +23,9 @@ STYLES = {
     "undecided": "yellow",
     "confirmed": "bold green",
     "refuted": "bold red",
+    "violation": "bold red",
+    "suspicious": "yellow",
+    "note": "cyan",
 }
 EXIT_CODES = {
     "confirmed": ExitCode.OK,
@@ -39,10 +43,21 @@ VERIFY_EXAMPLES = """\b
 wrong; 3: nothing is wrong, but not everything could be decided here (a task that is
 unknown or has changed, other versions of libraries, an old format, a missing key).[/dim]"""
 
+AUDIT_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym audit runs/titanic-solution.jsonl
+  mle-gym audit runs/*.jsonl --json | jq '.[] | select(.worst == "violation") | .path'
+  mle-gym audit episode.jsonl --references ./notebooks --threshold 0.6
+
+[dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,
+or a program like a reference. Attempts count, whether or not the sandbox let them succeed.
+That no rule matched is no proof of anything.[/dim]"""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command(rich_help_panel="Episodes", epilog=VERIFY_EXAMPLES)(verify)
+    app.command(rich_help_panel="Episodes", epilog=AUDIT_EXAMPLES)(audit)
 
 
 def verify(
@@ -84,3 +99,67 @@ def _print(result: Verification) -> None:
         out().print(Text.assemble(status, f"{finding.check:<11}{finding.detail}"), soft_wrap=True)
     if result.head:
         out().print(Text.assemble(("  head      ", "dim"), result.head), soft_wrap=True)
+
+
+def audit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of notebooks and scripts to compare written programs with.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of a program that must stand in a reference; default 0.5."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for broken rules in what agents did: labels by hand, data or solutions from elsewhere.
+
+    The record alone is looked at, and nothing in it is run; `verify` says whether it is true.
+    """
+    from mle_gym.audit import audit_trajectory
+    from mle_gym.audit.audit import THRESHOLD
+
+    least = THRESHOLD if threshold is None else threshold
+    results = []
+    for file in files:
+        try:
+            results.append(audit_trajectory(file, references=references, threshold=least))
+        except ModuleNotFoundError as error:
+            err().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+            raise typer.Exit(ExitCode.ENVIRONMENT) from error
+        except ValueError as error:
+            raise Unusable(str(error)) from error
+        if not as_json:
+            _print_audit(results[-1])
+    if as_json:
+        emit([result.to_dict() for result in results])
+    bad = any(result.worst in ("violation", "suspicious") for result in results)
+    raise typer.Exit(ExitCode.NOT_OK if bad else ExitCode.OK)
+
+
+def _print_audit(result: Audit) -> None:
+    """One file's findings, and what was not looked into."""
+    word = result.worst or "no rule matched"
+    title = Text.assemble((word, STYLES.get(word, "")), f"  {result.path}")
+    out().print(title, soft_wrap=True)
+    for finding in result.findings:
+        where = f"step {finding.step:<4} {finding.rule:<18} "
+        severity = (f"  {finding.severity:<11}", STYLES[finding.severity])
+        out().print(Text.assemble(severity, where, finding.evidence), soft_wrap=True)
+        out().print(Text(f"    {finding.meaning}", style="dim"), soft_wrap=True)
+    for similar in result.similarities or ():
+        where = f"step {similar.step:<4} {'similar':<18} {similar.path or 'a program'}"
+        much = f"{where}: {similar.share:.0%} of it stands in {similar.reference}"
+        out().print(Text.assemble(("  suspicious ", STYLES["suspicious"]), much), soft_wrap=True)
+        for fragment in similar.fragments:
+            out().print(Text(f"    {fragment}", style="dim"), soft_wrap=True)
+    if result.unread:
+        rest = f"  {result.unread} of {result.actions} actions are no text and were not looked into"
+        out().print(Text(rest, style="dim"), soft_wrap=True)

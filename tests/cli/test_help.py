@@ -9,8 +9,8 @@ import pytest
 from tests.cli.conftest import Command
 
 COMMANDS = [
-    "list", "show", "prepare", "run", "play", "replay", "verify", "grade", "validate", "new-task",
-    "validate-task", "doctor", "image",
+    "list", "show", "prepare", "run", "play", "replay", "verify", "audit", "grade", "validate",
+    "new-task", "validate-task", "doctor", "image",
 ]  # fmt: skip
 HEAVY = {"pandas", "sklearn", "docker", "scipy"}
 
@@ -28,7 +28,18 @@ def test_help_explains_the_exit_codes(command: Command) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["run", "play", "replay", "verify", "grade", "prepare", "new-task", "validate-task", "doctor"],
+    [
+        "run",
+        "play",
+        "replay",
+        "verify",
+        "audit",
+        "grade",
+        "prepare",
+        "new-task",
+        "validate-task",
+        "doctor",
+    ],
 )
 def test_help_of_a_command_shows_an_example(command: Command, name: str) -> None:
     result = command(name, "--help")

@@ -74,3 +74,72 @@ def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str |
     result = command("verify", "x.jsonl")
     assert result.code == 2
     assert result.err.startswith("error: ")
+
+
+@pytest.fixture
+def hand_made(command: Command, coins: Path) -> Path:
+    """The record of an agent that labels by hand and asks the network."""
+    answers = "\n".join(f"echo {number},{number % 2} >> submission.csv" for number in range(61, 81))
+    Path("cheat.txt").write_text(f"curl http://example.org/x\n{answers}\nsubmit\n")
+    agent = (
+        "from pathlib import Path\n"
+        "class Cheat:\n"
+        "    def reset(self, observation, info):\n"
+        "        text = Path('cheat.txt').read_text()\n"
+        "        self.actions = ['curl http://example.org/x', 'echo id,side > submission.csv\\n'\n"
+        "                        + text.partition('x\\n')[2]]\n"
+        "    def act(self, observation, info):\n"
+        "        return self.actions.pop(0)\n"
+    )
+    Path("cheat.py").write_text(agent)
+    command("run", coins, "--agent", "cheat.py", "--out", "cheat.jsonl")
+    return Path("cheat.jsonl")
+
+
+def test_audit_names_rule_step_and_evidence(command: Command, hand_made: Path) -> None:
+    result = command("audit", hand_made)
+    assert result.code == 1
+    assert "violation  cheat.jsonl" in result.out
+    assert "suspicious step 1    network            curl http://example.org/x" in result.out
+    assert "violation  step 2    hand-labels        20 of 20 rows as handed in: echo" in result.out
+
+
+def test_audit_of_an_honest_record_claims_no_more_than_it_knows(
+    command: Command, record: Path
+) -> None:
+    result = command("audit", record)
+    assert (result.code, result.out) == (0, "no rule matched  won.jsonl\n")
+
+
+def test_audit_as_json(command: Command, record: Path, hand_made: Path) -> None:
+    result = command("audit", record, hand_made, "--json")
+    assert result.code == 1
+    assert [each["worst"] for each in result.json] == [None, "violation"]
+    finding = result.json[1]["findings"][0]
+    assert finding.keys() == {"rule", "severity", "step", "evidence", "meaning"}
+
+
+def test_audit_compares_with_references(command: Command, record: Path, coins: Path) -> None:
+    words = ["audit", record, "--references", coins]
+    result = command(*words)
+    assert result.code == 1
+    assert "similar            solution.py: 100% of it stands in solution.py" in result.out
+    assert result.out.count("similar") == 1
+    assert command(*words, "--threshold", "2").code == 2
+
+
+@pytest.mark.parametrize("content", [None, "", "junk\n"])
+def test_audit_of_what_is_no_trajectory_is_a_usage_error(
+    command: Command, content: str | None
+) -> None:
+    if content is not None:
+        Path("x.jsonl").write_text(content)
+    assert command("audit", "x.jsonl").code == 2
+
+
+def test_audit_with_bad_references_is_a_usage_error(command: Command, record: Path) -> None:
+    Path("empty").mkdir()
+    result = command("audit", record, "--references", "empty")
+    assert result.code == 2
+    assert "expected files that end in .py" in result.err
+    assert command("audit", record, "--references", "nowhere").code == 2

@@ -1,0 +1,100 @@
+"""What an agent wrote: scripts and files, step by step, out of the record of its actions."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mle_gym.actions import EditFile, Score, Shell, Submit, Validate, WriteFile, parse_action
+from mle_gym.audit.shell import Command, commands, heredocs
+from mle_gym.errors import ActionError
+from mle_gym.trajectory import Trajectory
+
+__all__ = ["Script", "is_readable", "scripts"]
+
+_TARGET = re.compile(r"(?:>{1,2}|\btee(?:\s+-a)?)\s*([^\s;|&<>]+)")
+_PYTHON = re.compile(r"python[\d.]*$")
+
+
+@dataclass(frozen=True)
+class Script:
+    """One text of the agent's."""
+
+    step: int
+    """Counted from 1."""
+    language: Literal["shell", "python", "text"]
+    text: str
+    path: str = ""
+    """Of the file that it became; empty for what was run at once."""
+
+
+def is_readable(action: Any) -> bool:
+    """Whether an action says in words what it does."""
+    return isinstance(action, str | dict)
+
+
+def scripts(trajectory: Trajectory) -> Iterator[Script]:
+    """Every script and every version of every file that the actions hold."""
+    files: dict[str, str] = {}
+    for number, step in enumerate(trajectory.steps, start=1):
+        try:
+            action = parse_action(step.action)
+        except ActionError:  # nothing came of it
+            continue
+        match action:
+            case Shell(command):
+                for script in _of_shell(number, command):
+                    if script.path:
+                        files[script.path] = script.text
+                    yield script
+            case WriteFile(path, content):
+                path = posixpath.normpath(path)
+                files[path] = content
+                yield _file(number, path, content)
+            case EditFile(path, old, new):
+                path = posixpath.normpath(path)
+                before = files.get(path)
+                files[path] = new if before is None else before.replace(old, new, 1)
+                yield _file(number, path, files[path])
+            case Submit(path) | Score(path) | Validate(path):
+                words = f"{action.tool} {path or ''}".strip()
+                yield Script(number, "shell", words)
+
+
+def _of_shell(step: int, script: str) -> Iterator[Script]:
+    bare, texts = heredocs(script)
+    yield Script(step, "shell", bare)
+    for text in texts:
+        target = _TARGET.search(text.command)
+        if target:
+            yield _file(step, posixpath.normpath(target[1].strip("'\"")), text.body)
+        elif any(_PYTHON.match(each.program) for each in commands(text.command)):
+            yield Script(step, "python", text.body)
+        elif any(each.program in ("bash", "sh") for each in commands(text.command)):
+            yield from _of_shell(step, text.body)
+        else:
+            yield Script(step, "text", text.body)
+    for command in commands(bare):
+        program = _one_liner(command)
+        if program is not None:
+            yield Script(step, "python", program)
+
+
+def _one_liner(command: Command) -> str | None:
+    """The program of ``python -c``."""
+    words = command.words
+    if _PYTHON.match(command.program) and "-c" in words[:-1]:
+        return words[words.index("-c") + 1]
+    return None
+
+
+def _file(step: int, path: str, content: str) -> Script:
+    language: Literal["shell", "python", "text"] = "text"
+    if path.endswith(".py"):
+        language = "python"
+    elif path.endswith((".sh", ".bash")):
+        language = "shell"
+    return Script(step, language, content, path)
