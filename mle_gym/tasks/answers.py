@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.consistency import class_columns
 from mle_gym.tasks.splits import nested_order, strata
 from mle_gym.tasks.tables import kind
 
@@ -20,6 +19,7 @@ __all__ = [
     "MLE_BENCH",
     "USAGE",
     "check_answers",
+    "class_columns",
     "label_columns",
     "make_answers",
     "sample_submission",
@@ -52,6 +52,17 @@ def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:
             for name in submission.predicted
         }
     )
+
+
+def class_columns(task: TaskSpec) -> tuple[str, ...]:
+    """The submission's columns that hold one probability a class; empty if the target is one.
+
+    Such a column is named like the class (``"setosa"``) or ``<target>_<class>``.
+    """
+    targets = task.data.target or ()
+    if len(targets) != 1 or targets[0] in task.submission.columns:
+        return ()
+    return task.submission.predicted
 
 
 def label_columns(task: TaskSpec, labels: list[str]) -> dict[str, str]:

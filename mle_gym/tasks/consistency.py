@@ -6,12 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import TaskError
+from mle_gym.tasks.answers import class_columns
 from mle_gym.tasks.problems import FieldProblem, did_you_mean
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["check_task", "class_columns"]
+__all__ = ["check_task"]
 
 
 def check_task(task: TaskSpec) -> None:
@@ -24,17 +25,6 @@ def check_task(task: TaskSpec) -> None:
     _check_columns(task)
     _check_metric(task)
     _check_thresholds(task)
-
-
-def class_columns(task: TaskSpec) -> tuple[str, ...]:
-    """The submission's columns that hold one probability a class; empty if the target is one.
-
-    Such a column is named like the class (``"setosa"``) or ``<target>_<class>``.
-    """
-    targets = task.data.target or ()
-    if len(targets) != 1 or targets[0] in task.submission.columns:
-        return ()
-    return task.submission.predicted
 
 
 def _check_files(task: TaskSpec) -> None:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.tasks.answers import USAGE, label_columns
-from mle_gym.tasks.consistency import class_columns
+from mle_gym.tasks.answers import USAGE, class_columns, label_columns
 from mle_gym.tasks.tables import write_csv
 
 if TYPE_CHECKING:

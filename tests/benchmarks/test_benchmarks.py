@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks import features
@@ -129,18 +129,21 @@ def test_sessions_are_closed_and_values_kept_when_interrupted() -> None:
 
 def test_ctrl_c_ends_a_run_that_still_writes_its_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--only", "trivial-step", "--columns", "bare"]
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--repeats", "1000000", "--seconds", "600", "--out", str(tmp_path)],
         cwd=CHECKOUT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("mle-gym-benchmark-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    run.send_signal(signal.SIGINT)
-    assert run.wait(60) == 130
+    ) as run:
+        try:
+            started: set[psutil.Process] = set()
+            while len(started) < 6:  # bash waits in one, a turn to warm up is another
+                assert run.poll() is None
+                started.update(psutil.Process(run.pid).children())
+            run.send_signal(signal.SIGINT)
+            assert run.wait(60) == 130
+        finally:
+            run.kill()
     found = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))
     assert found["interrupted"]
     assert found["rows"][0]["cells"]["bare bash"]["values"]

@@ -152,12 +152,15 @@ def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> No
     )
     words = ["run", str(coins), "--agent", "sleepy.py", "--out", "cut.jsonl"]
     program = f"from mle_gym.cli import main; main({words!r})"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    assert eventually(lambda: len(_sleeping(marker)) > 0, 60)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    ) as process:
+        try:
+            assert eventually(lambda: len(_sleeping(marker)) > 0, 60)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "interrupted" in err
     assert "the steps so far are in cut.jsonl" in err
