@@ -85,3 +85,16 @@ def test_what_is_not_a_regular_file_is_not_opened(command: Command, coins: Path,
         assert result.code == 2
         assert result.err.startswith(f"error: {path} is not a regular file;")
     assert command("grade", coins, "-", "--answers", "pipe", stdin=b"").code == 2
+
+
+def test_an_interval_of_the_score_is_told_when_asked_for(
+    command: Command, coins: Path, perfect: Path
+) -> None:
+    sample = prepare(TaskSpec.load(coins)).public / "sample_submission.csv"
+    assert command("grade", coins, sample, "--json").json["score_ci"] is None
+    found = command("grade", coins, sample, "--score-ci", "--json").json
+    low, high = found["score_ci"]
+    assert 0 <= low < found["score"] < high <= 1
+    assert "95% interval" in command("grade", coins, sample, "--score-ci").out
+    refused = command("grade", coins, sample, "--score-ci", "--parity")
+    assert (refused.code, "strict grading" in refused.err) == (2, True)

@@ -189,6 +189,13 @@ def test_every_row_counts_and_the_grade_says_who_graded(dataset: Dataset) -> Non
     assert Grader(dataset).grade(guess(0.5)).grader == "strict"
 
 
+def test_answers_of_mle_bench_come_before_ours(dataset: Dataset) -> None:
+    (dataset.private / "mle_bench.csv").write_text("id,label\n1,0\n2,1\n")
+    result = ParityGrader(dataset).grade(b"id,label\n1,0\n2,1\n")
+    assert (result.score, result.rows) == (0.0, 2)
+    assert ParityGrader(dataset, dataset.private / "answers.csv").grade(guess(0.5)).rows == 4
+
+
 def test_thresholds_are_not_rounded(dataset: Dataset) -> None:
     at_gold = math.exp(-4 * 0.03882)
     assert ParityGrader(dataset).grade(guess(at_gold)).score == 0.03882
