@@ -30,7 +30,8 @@ MOMENTS = {
 def test_a_killed_part_of_the_sandbox_is_an_infra_error(
     make_host: MakeHost, victim: str, moment: str
 ) -> None:
-    host = make_host(sandbox="bubblewrap")
+    # A zygote takes seconds to start: what becomes of one is seen where something runs.
+    host = make_host(sandbox="bubblewrap", warm=moment == "command")
     host.ask("reset")
     (process,) = host.find(victim)
     if moment in ("command", "submission", "snapshot"):
