@@ -7,6 +7,16 @@
 
 Importing it registers every task with Gymnasium and loads nothing heavy: the names below are
 imported when they are first used.
+
+- :class:`MLEEnv`: the environment; its docstring is the reference.
+- :func:`load_agent`, :func:`rollout`: an agent, and an episode that it plays.
+- :class:`Trajectory`, :func:`replay`, :func:`verify_trajectory`: a recorded episode, once more, and
+  whether its result is true.
+- :func:`grade`, :class:`Grade`: a submission's grade, without an episode.
+- :func:`load_task`, :func:`prepare`, :func:`register_tasks`: a task, its data, your own.
+- :mod:`errors`: what any of these raises.
+
+``mle-gym --help`` tells what the command line offers, ``mle-gym list`` what works on this machine.
 """
 
 from __future__ import annotations

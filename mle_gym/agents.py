@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib.metadata
 import importlib.util
 import inspect
 import shlex
@@ -21,11 +20,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from mle_gym import paths
 from mle_gym.errors import AgentError
 from mle_gym.tasks.catalog import task_folders
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "Agent",
@@ -165,8 +167,10 @@ def _bundled() -> dict[str, Path]:
     return {path.stem.rstrip("_"): path for path in files if _agents_in(path)}
 
 
-def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group=_GROUP)}
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=_GROUP)}
 
 
 def _agents_in(path: Path) -> tuple[str, ...]:

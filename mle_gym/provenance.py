@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
-import importlib.metadata
 import json
 import platform
 import zlib
@@ -105,10 +104,12 @@ def unpack_submission(packed: Mapping[str, Any]) -> bytes:
 
 def versions() -> dict[str, str]:
     """Python's and the libraries' versions in this process."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for library in _LIBRARIES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
+        with contextlib.suppress(PackageNotFoundError):
+            found[library] = version(library)
     return found
 
 

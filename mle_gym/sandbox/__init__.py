@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Reply, Request, Sandbox
@@ -36,6 +35,8 @@ _AUTOMATIC = ("bubblewrap", "docker")
 
 def backend_names() -> list[str]:
     """Every name that ``sandbox=`` takes, those of other packages included."""
+    from importlib.metadata import entry_points
+
     others = [entry.name for entry in entry_points(group="mle_gym.sandboxes")]
     return ["auto", *BACKENDS, *others]
 
@@ -74,6 +75,8 @@ def _load(name: str) -> Backend:
         module, _, attribute = target.partition(":")
         backend: Backend = getattr(import_module(module), attribute)()
         return backend
+    from importlib.metadata import entry_points
+
     for entry in entry_points(group="mle_gym.sandboxes"):
         if entry.name == name:
             other: Backend = entry.load()()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
 import warnings
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from mle_gym.errors import TaskError
 from mle_gym.paths import bundled, user_tasks
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["load_task", "register_all", "register_tasks", "task_folders"]
@@ -137,6 +139,10 @@ def _imported_folders() -> list[Path]:
 @lru_cache(maxsize=1)
 def _installed_folders() -> tuple[Path, ...]:
     """What other packages offer; looked up once, since it reads every package's metadata."""
+    if not any(map(_names_our_group, sys.path)):
+        return ()
+    from importlib.metadata import entry_points
+
     places = []
     for point in entry_points(group=GROUP):
         try:
@@ -144,6 +150,21 @@ def _installed_folders() -> tuple[Path, ...]:
         except TaskError as error:
             warnings.warn(str(error), stacklevel=4)
     return tuple(places)
+
+
+def _names_our_group(place: str) -> bool:
+    """Whether a package there may offer tasks; to learn that it doesn't is half of an import."""
+    try:
+        entries = [path for path in Path(place).iterdir() if path.name.lower().endswith("-info")]
+    except OSError:  # no folder; archives are for importlib.metadata to look into
+        return Path(place).is_file()
+    for entry in entries:
+        try:
+            if GROUP.encode() in (entry / "entry_points.txt").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _entry_folder(point: EntryPoint) -> Path:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from mle_gym import MLEEnv
 from mle_gym.actions import TOOLS
+from mle_gym.cli.app import app
 from mle_gym.cli.output import ExitCode
 from mle_gym.grading.results import Grade
 from mle_gym.rewards import REWARDS
@@ -19,6 +24,7 @@ from mle_gym.tasks.schema import SubmissionSpec
 from mle_gym.tasks.spec import DataSpec, GradeSpec, LimitSpec, MedalSpec, ReferenceSpec
 from tests.docs.conftest import CHECKOUT, DOCUMENTS
 
+VARIABLE = re.compile(r"\bMLE_GYM_[A-Z_]+\b")
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
 
 
@@ -57,6 +63,25 @@ def test_every_tool_reward_backend_and_grade_field_is_documented() -> None:
     described = {"task", "variant", "metric", "higher_is_better"}
     fields = {field.name for field in dataclasses.fields(Grade)} - described
     assert fields <= words("grading.md")
+
+
+def test_every_environment_variable_is_in_the_one_table_of_them() -> None:
+    sources = [*(CHECKOUT / "mle_gym").rglob("*.py"), *(CHECKOUT / "scripts").iterdir()]
+    read = {name for file in sources for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
+    assert len(read) >= 10
+    assert read == {word for word in words("cli.md") if VARIABLE.fullmatch(word)}
+
+
+def test_every_command_and_every_extra_is_documented() -> None:
+    commands = {word.split()[0] for cell in words("cli.md") for word in cell.split(", ") if word}
+    assert get_command(app).commands.keys() <= commands  # type: ignore[attr-defined]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"].keys() <= words("cli.md")
+
+
+def test_every_argument_of_the_environment_is_documented() -> None:
+    arguments = inspect.signature(MLEEnv).parameters.keys()
+    assert arguments <= {word.removesuffix("=") for word in words("environment.md")}
 
 
 def test_every_exit_code_is_documented() -> None:
