@@ -61,7 +61,7 @@ print({n: str(signal.getsignal(n)).split(" at ")[0] for n in sorted(signal.valid
 print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 print([resource.getrlimit(n) for n in range(16)])
 print(os.getuid(), os.geteuid(), os.getgid(), os.getgroups(), os.getresuid(), os.getresgid())
-print(os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))
+print(len(os.sched_getaffinity(0)), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))
 print(sorted(os.listdir("/proc/self/fd")), [os.get_inheritable(n) for n in (0, 1, 2)])
 print(open("/proc/self/oom_score_adj").read(), os.readlink("/proc/self/exe"))
 print(open("/proc/self/cmdline").read(), open("/proc/self/comm").read())

@@ -1,4 +1,4 @@
-"""The same attacks when an ordinary user runs the sandboxes: no root, no control groups."""
+"""The same when an ordinary user runs the sandboxes: no root, no control groups."""
 
 from __future__ import annotations
 
@@ -15,17 +15,47 @@ import pytest
 USER = 54_321
 """Nobody's number; what is made as this user is removed with its folder."""
 
-CORE = [
-    "tests/security/test_reading.py::test_it_fails",
-    "tests/security/test_writing.py::test_it_fails",
-    "tests/security/test_network.py::test_it_fails",
-    "tests/security/test_privileges.py::test_it_fails",
-    "tests/security/test_surviving.py::test_nothing_outlives_its_episode",
-    "tests/security/test_supervisor.py::test_the_episode_goes_on",
-    "tests/sandbox/test_conformance.py::test_a_memory_hog_dies_and_the_sandbox_lives",
-    "tests/sandbox/test_seccomp.py::test_warm_and_cold_python_have_the_filter",
-    "tests/sandbox/test_doctor.py::test_bubblewrap_isolates",
-]
+NOT_OTHERS = "not docker and not subprocess"
+PARTS = {
+    "attacks": (
+        NOT_OTHERS,
+        "tests/security/test_reading.py::test_it_fails",
+        "tests/security/test_writing.py::test_it_fails",
+        "tests/security/test_network.py::test_it_fails",
+        "tests/security/test_privileges.py::test_it_fails",
+        "tests/security/test_surviving.py::test_nothing_outlives_its_episode",
+        "tests/security/test_supervisor.py::test_the_episode_goes_on",
+        "tests/sandbox/test_conformance.py::test_a_memory_hog_dies_and_the_sandbox_lives",
+        "tests/sandbox/test_seccomp.py::test_warm_and_cold_python_have_the_filter",
+        "tests/sandbox/test_doctor.py::test_bubblewrap_isolates",
+    ),
+    "warm programs": ("test_a_program_does_the_same", "tests/sandbox/test_warm.py"),
+    "warm confinement": (
+        "",
+        "tests/sandbox/test_warm.py::test_the_hosts_files_and_variables_cannot_be_reached",
+        "tests/sandbox/test_warm.py::test_mounting_tracing_and_new_namespaces_are_refused",
+        "tests/sandbox/test_warm.py::test_a_program_is_in_its_sandboxes_groups_and_namespaces",
+        "tests/sandbox/test_warm.py::test_limits_hold_for_warm_programs",
+        "tests/sandbox/test_warm.py::test_a_timeout_interrupts_then_kills",
+        "tests/sandbox/test_warm.py::test_nothing_is_left_of_a_killed",
+    ),
+    "snapshots": (
+        NOT_OTHERS,
+        "tests/sandbox/test_workspace.py::test_every_kind_of_file_comes_back",
+        "tests/sandbox/test_workspace.py::test_what_changed_between_snapshots_is_in_the_next",
+        "tests/sandbox/test_workspace.py::test_forks_don_t_reach_each_other_or_their_parent",
+        "tests/sandbox/test_workspace.py::test_the_disk_limit_bites_in_a_continued_sandbox",
+        "tests/sandbox/test_workspace.py::test_bubblewrap_mounts_instead_of_copying",
+        "tests/test_snapshot.py::test_a_fork_is_a_running_copy",
+    ),
+    "killed hosts": (
+        f"{NOT_OTHERS} and (command or snapshot or mount)",
+        "tests/faults/test_killed.py::test_nothing_outlives_a_killed_host",
+        "tests/sandbox/test_workspace.py::test_a_killed_host_leaves_no_mount_or_process",
+    ),
+}
+"""Tests that pass for root, by what they are about; the first of each says which to take."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -39,14 +69,16 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the whole run is an ordinary user's already")
-def test_the_core_of_the_attacks_fails_for_an_ordinary_user(folder: Path) -> None:
+def test_an_ordinary_user_s_sandboxes_hold_as_well(folder: Path, part: str) -> None:
+    chosen, *tests = PARTS[part]
     readable = {Path(place).resolve() for place in (sys.base_prefix, sys.prefix, ROOT)}
     command = [
         *(sys.executable, "-I", "-S", str(Path(__file__).with_name("as_user.py"))),
         *(str(USER), ":".join(map(str, readable))),
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
-        *(f"--basetemp={folder}/pytest", "-k", "not docker and not subprocess", *CORE),
+        *(f"--basetemp={folder}/pytest", "-k", chosen, *tests),
     ]
     environment = {
         "HOME": str(folder),
