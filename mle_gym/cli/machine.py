@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-STYLES = {"enforced": "green", "not enforced": "bold red", "unavailable": "yellow"}
+STYLES = {
+    "enforced": "green",
+    "works": "green",
+    "not enforced": "bold red",
+    "unavailable": "yellow",
+}
 
 DOCTOR_EXAMPLES = """\b
 [bold]Examples[/bold]

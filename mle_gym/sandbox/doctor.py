@@ -6,19 +6,32 @@ Each probe does in a real sandbox what the limit forbids, and looks whether it w
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox import BACKENDS, get_backend
 from mle_gym.sandbox.base import Limits, Sandbox, SandboxConfig
 from mle_gym.sandbox.probes import LIMITS_OF, PROBE_LIMITS, PROBES
+from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.warm import OLDEST, obstacle
 
 __all__ = ["Finding", "diagnose"]
 
-Status = Literal["enforced", "not enforced", "unavailable"]
+Status = Literal["enforced", "not enforced", "works", "unavailable"]
+
+_PRELOADED = "colorsys"
+"""A module that Python does not import by itself, and that costs nothing to import."""
+_IS_WARM = f"""python -c 'import sys; sys.exit("{_PRELOADED}" not in sys.modules)'"""
+_WARM_SECONDS = 20.0
+_UNKNOWN_OBSTACLE = {
+    "bubblewrap": "no zygote serves; perhaps this user may not enter its sandboxes' namespaces",
+    "docker": "no zygote serves; perhaps the image's Python is no known version",
+}
+"""What to suppose where a sandbox had its chance."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Finding:
 
     backend: str
     check: str
-    """``"available"``, or what is limited: ``"memory"``, ``"network"``, …"""
+    """``"available"``, ``"warm Python"``, or what is limited: ``"memory"``, ``"network"``, …"""
     status: Status
     detail: str
     """What was tried and seen."""
@@ -46,7 +59,8 @@ def diagnose(
         progress: Called with each finding as soon as it is known.
 
     Returns:
-        For each backend whether it is available and, if so, one finding a limit.
+        For each backend whether it is available and, if so, one finding a limit, and whether Python
+        is warm.
     """
     findings = []
     for name in backends:
@@ -75,14 +89,46 @@ def _diagnose_one(name: str) -> Iterator[Finding]:
         else:
             status: Status = "enforced" if holds else "not enforced"
             yield Finding(name, check, status, detail, "" if holds else _advice(name, check))
+    yield _warmth(name)
+
+
+def _warmth(name: str) -> Finding:
+    """Whether programs find imported what only a zygote has, and if not, why."""
+    started = time.monotonic()
+    try:
+        reason = _known_obstacle(name)
+        if not reason:
+            with _sandbox(name, Limits(), preload=(_PRELOADED,)) as sandbox:
+                while sandbox.execute(_IS_WARM, timeout=_WARM_SECONDS).exit_code != 0:
+                    if time.monotonic() - started > _WARM_SECONDS:
+                        reason = _UNKNOWN_OBSTACLE[name]
+                        break
+                    time.sleep(0.05)
+    except (SandboxCrashed, SandboxUnavailable) as error:
+        reason = str(error)
+    if not reason:
+        detail = "a program found imported what it had not imported itself"
+        return Finding(name, "warm Python", "works", detail)
+    advice = "install a C compiler (apt-get install gcc) for warm Python"
+    return Finding(
+        name, "warm Python", "unavailable", f"Python starts cold: {reason}",
+        advice if "C compiler is" in reason else "",
+    )  # fmt: skip
+
+
+def _known_obstacle(name: str) -> str:
+    if name not in _UNKNOWN_OBSTACLE:
+        return f"{name!r} has no warm Python"
+    # What an image has for a Python is not known here: any version that would do.
+    return obstacle(OLDEST if name == "docker" else describe_python(None).version)
 
 
 @contextlib.contextmanager
-def _sandbox(name: str, limits: Limits) -> Iterator[Sandbox]:
+def _sandbox(name: str, limits: Limits, **options: Any) -> Iterator[Sandbox]:
     with warnings.catch_warnings():
         # `subprocess` warns that it isolates nothing; here the findings say so.
         warnings.simplefilter("ignore", UserWarning)
-        sandbox = get_backend(name).create(SandboxConfig(limits=limits))
+        sandbox = get_backend(name).create(SandboxConfig(limits=limits, **options))
     with sandbox:
         yield sandbox
 

@@ -23,6 +23,7 @@ __all__ = [
     "OLDEST",
     "ZYGOTE_FOLDER",
     "WarmPython",
+    "obstacle",
     "programs",
     "warm_python",
     "zygote_plan",
@@ -77,6 +78,28 @@ def warm_python(
         filter_program() or b"",
     )
     return WarmPython(python.executable, _names(python.executable), shim, plan)
+
+
+def obstacle(version: tuple[int, ...]) -> str:
+    """Why Python of that version can't be warm here; empty where nothing is known against it.
+
+    Args:
+        version: Major and minor of what is offered to the agent.
+    """
+    if not OLDEST <= version <= NEWEST:
+        found, *bounds = (f"{major}.{minor}" for major, minor in (version, OLDEST, NEWEST))
+        return f"Python {found} is not one of those that were tried, {' to '.join(bounds)}"
+    if programs() is not None:
+        return ""
+    folder = cache_folder().resolve() / "programs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"no program can be kept in {folder}: {error.strerror}"
+    if not any(map(shutil.which, _COMPILERS)):
+        return f"no C compiler is installed: none of {', '.join(_COMPILERS)}"
+    return "the C compiler could not compile what it takes"
 
 
 def zygote_plan(

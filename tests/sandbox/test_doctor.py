@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import get_backend
+from mle_gym.sandbox import doctor, get_backend, warm
 from mle_gym.sandbox.doctor import Finding, diagnose
 from tests.sandbox.docker_daemon import require
 
 ALL = {
     "available", "memory", "processes", "disk", "cpu", "output", "network", "timeout", "answers",
-    "user", "system calls", "kernel settings", "other processes", "namespaces",
+    "user", "system calls", "kernel settings", "other processes", "namespaces", "warm Python",
 }  # fmt: skip
+
+
+HOLDS = ("enforced", "works")
 
 
 def by_check(findings: list[Finding]) -> dict[str, Finding]:
@@ -30,6 +36,7 @@ def test_no_isolation_is_noticed() -> None:
     assert all("bubblewrap" in found[check].advice for check in broken)
     assert found["memory"].status == found["timeout"].status == "enforced"
     assert "home folder" in found["answers"].detail
+    assert "has no warm Python" in found["warm Python"].detail
 
 
 @pytest.mark.bubblewrap
@@ -41,9 +48,10 @@ def test_bubblewrap_isolates() -> None:
     found = by_check(diagnose(["bubblewrap"]))
     assert set(found) == ALL
     # What needs control groups that this user may not be able to make is reported, not required.
-    broken = {check: f.detail for check, f in found.items() if f.status != "enforced"}
+    broken = {check: f.detail for check, f in found.items() if f.status not in HOLDS}
     assert set(broken) <= {"cpu"}, broken
     assert all(found[check].advice for check in broken)
+    assert found["warm Python"].status == "works"
 
 
 @pytest.mark.docker
@@ -52,7 +60,7 @@ def test_docker_enforces_everything(docker_host: str) -> None:
     findings = diagnose(["docker"], seen.append)
     assert seen == findings
     assert {finding.check for finding in findings} == ALL
-    assert not [finding for finding in findings if finding.status != "enforced"]
+    assert not [finding for finding in findings if finding.status not in HOLDS]
 
 
 def test_an_absent_backend_is_unavailable_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,3 +68,58 @@ def test_an_absent_backend_is_unavailable_with_its_reason(monkeypatch: pytest.Mo
     (finding,) = diagnose(["docker"])
     assert (finding.check, finding.status) == ("available", "unavailable")
     assert "systemctl start docker" in finding.detail
+
+
+@pytest.fixture
+def nothing_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache without the programs of warm Python, and a doctor that tries nothing else."""
+    monkeypatch.setattr(doctor, "PROBES", {})
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+    warm._compiled.cache_clear()
+    yield tmp_path / "cache"
+    warm._compiled.cache_clear()
+
+
+def test_no_compiler_is_why_python_is_cold(
+    nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "_COMPILERS", ("no-such-compiler",))
+    finding = doctor._warmth("bubblewrap")
+    assert (finding.check, finding.status) == ("warm Python", "unavailable")
+    assert "no C compiler is installed: none of no-such-compiler" in finding.detail
+    assert "gcc" in finding.advice
+
+
+def test_a_broken_compiler_is_why_python_is_cold(
+    nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "_COMPILERS", ("false",))
+    assert "could not compile" in doctor._warmth("bubblewrap").detail
+
+
+def test_a_cache_that_can_t_be_written_is_why_python_is_cold(nothing_compiled: Path) -> None:
+    nothing_compiled.write_text("not a folder")
+    detail = doctor._warmth("docker").detail
+    assert f"no program can be kept in {nothing_compiled}/programs: Not a directory" in detail
+
+
+def test_an_unknown_version_is_why_python_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "NEWEST", (3, 9))
+    monkeypatch.setattr(warm, "OLDEST", (3, 8))
+    detail = doctor._warmth("bubblewrap").detail
+    assert "is not one of those that were tried, 3.8 to 3.9" in detail
+
+
+@pytest.mark.bubblewrap
+def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    try:
+        get_backend("bubblewrap").check()
+    except SandboxUnavailable as error:
+        require("bubblewrap", str(error))
+    monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
+    monkeypatch.setattr(warm, "_START", "import time; time.sleep(60)  # {parent}")
+    finding = doctor._warmth("bubblewrap")
+    assert finding.status == "unavailable"
+    assert "no zygote serves; perhaps this user may not enter" in finding.detail
