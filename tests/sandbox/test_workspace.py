@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -16,20 +17,26 @@ from typing import Any
 
 import pytest
 
+from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, SnapshotError
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
 from mle_gym.sandbox.client import RunnerSandbox
 from mle_gym.sandbox.store import Store, current_store
 from mle_gym.sandbox.transfer import take_workspace
 from mle_gym.sandbox.workspace import MOST_LAYERS, read_listing
-from tests.sandbox.conftest import MakeSandbox, processes_with, start
+from tests.sandbox.conftest import MakeSandbox, processes_with, start, working_backend
 
 Continue = Callable[..., Sandbox]
-OTHER = {"bubblewrap": "subprocess", "subprocess": "bubblewrap", "docker": "subprocess"}
 LIST = (
     "find . -mindepth 1 -type f -printf '%p %m %s %T@\\n' -o -type d -printf '%p/ %m %T@\\n' "
     "-o -printf '%p %m %l %T@\\n' 2>/dev/null | sort; find . -type f -exec md5sum {} + | sort"
 )
+
+
+@pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
+def onward(request: pytest.FixtureRequest) -> str:
+    """The backend on which a snapshot is continued: each, whichever it was taken on."""
+    return working_backend(request)
 
 
 @pytest.fixture
@@ -67,14 +74,12 @@ chmod 1777 empty && chmod 000 closed
 """
 
 
-@pytest.mark.parametrize("across", ["same backend", "another backend"])
 def test_every_kind_of_file_comes_back(
-    make_sandbox: MakeSandbox, resume: Continue, backend: str, across: str
+    make_sandbox: MakeSandbox, resume: Continue, onward: str
 ) -> None:
     box = make_sandbox()
     run(box, FILES)
-    other = backend if across == "same backend" else OTHER[backend]
-    again = resume(box.snapshot(), on=other)
+    again = resume(box.snapshot(), on=onward)
     modes = "stat -c %a closed writeonly; chmod 700 closed; chmod 600 writeonly"
     assert run(again, modes) == run(box, modes) == "0\n200\n"
     listing = f"{LIST}; cat deep/er/file; du -k a_sparse"
@@ -84,9 +89,8 @@ def test_every_kind_of_file_comes_back(
     )
 
 
-@pytest.mark.parametrize("across", ["same backend", "another backend"])
 def test_directory_and_variables_come_back(
-    make_sandbox: MakeSandbox, resume: Continue, backend: str, across: str
+    make_sandbox: MakeSandbox, resume: Continue, onward: str
 ) -> None:
     box = make_sandbox()
     run(box, "mkdir -p a/b; cd a/b; export Q='it \"$x\" `y` \\ é' HERE=$PWD PATH=$PWD/bin:$PATH")
@@ -94,8 +98,7 @@ def test_directory_and_variables_come_back(
         box,
         "export LINES_=$'1\\n2'; unset LANG; declare -ix NUMBER=3; export URL=http://x/workspace",
     )
-    other = backend if across == "same backend" else OTHER[backend]
-    again = resume(box.snapshot(), on=other)
+    again = resume(box.snapshot(), on=onward)
     assert run(again, 'echo "$Q|$LINES_|${LANG-unset}|$URL"; NUMBER+=4; echo $NUMBER') == (
         'it "$x" `y` \\ é|1\n2|unset|http://x/workspace\n7\n'
     )
@@ -104,7 +107,7 @@ def test_directory_and_variables_come_back(
     assert run(again, "echo ${PATH%%:*}; command -v submit validate score | wc -l") == (
         f"{again.workspace}/a/b/bin\n3\n"
     )
-    with start(other, SandboxConfig()) as fresh:
+    with start(onward, SandboxConfig()) as fresh:
         assert run(again, "echo ${HOME##*/}") == run(fresh, "echo ${HOME##*/}")
 
 
@@ -201,6 +204,46 @@ def test_forks_don_t_reach_each_other_or_their_parent(
     assert run(box, "cat d/f g; ls") == "original\noriginal\nd\ng\n"
     run(box, "rm -r *")
     assert run(resume(name), "cat d/f g; ls") == "original\noriginal\nd\ng\n"
+
+
+ELSEWHERE = """
+import pickle, sys, warnings
+from concurrent.futures import ThreadPoolExecutor
+from mle_gym import MLEEnv
+warnings.simplefilter("ignore")
+snapshot = pickle.loads(bytes.fromhex(sys.stdin.read()))
+
+def go_on(number):
+    env = MLEEnv("zoo", sandbox=sys.argv[1], warm=False)
+    try:
+        env.reset(options={"snapshot": snapshot})
+        command = f"echo $WORD; echo {number} >> f; cat f; basename $PWD"
+        return env.step(command)[0]["output"].split()
+    finally:
+        env.close()
+
+with ThreadPoolExecutor(2) as pool:
+    print(list(pool.map(go_on, range(4))))
+"""
+
+
+@pytest.mark.filterwarnings("ignore:sandbox='subprocess':UserWarning")
+def test_it_outlives_its_environment_in_threads_of_another_process_on_any_backend(
+    backend: str, onward: str
+) -> None:
+    env = MLEEnv("zoo", sandbox=backend, warm=False)
+    env.reset()
+    env.step("mkdir d; cd d; export WORD=kept; echo carried > f")
+    snapshot = env.snapshot()
+    env.close()
+    with snapshot:
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, onward],
+            input=pickle.dumps(snapshot).hex(), capture_output=True, text=True,
+        )  # fmt: skip
+        expected = [["kept", "carried", str(number), "d"] for number in range(4)]
+        assert done.stdout.strip() == str(expected), done.stderr
+    assert snapshot.name not in remaining(current_store())
 
 
 def test_mounts_are_not_part_of_it(
