@@ -14,7 +14,7 @@ from benchmarks.contenders import Contender, Session
 from benchmarks.context import QUICK, TASK, Context
 from benchmarks.measure import Operation, Skip, timed
 from benchmarks.memory import Memory, descendants, free_share, memory
-from benchmarks.programs import LOOK, episode_program, fill, naive_grade, run
+from benchmarks.programs import HOLDING, LOOK, episode_program, fill, naive_grade, run
 from benchmarks.trace import instructions, system_calls
 from mle_gym.tasks.dataset import prepare
 
@@ -29,6 +29,7 @@ __all__ = [
     "making",
     "resetting",
     "resetting_large",
+    "running",
     "scripted",
     "throughput",
     "trivial",
@@ -153,6 +154,25 @@ def holding(kind: str, count: int, each: bool, context: Context, contender: Cont
                 session.trivial()
             more = _held(sessions) - before
         return float(getattr(more, kind)) / (count if each else 1)
+
+    return operation
+
+
+def running(context: Context, contender: Contender) -> Operation:
+    """The most that one program adds which has the usual libraries imported, in USS."""
+    contender.need("python")
+    session = context.session(contender)
+    session.write("hold.py", HOLDING)
+
+    def operation() -> float:
+        before, most = _held([session]), 0.0
+        with ThreadPoolExecutor(1) as pool:
+            program = pool.submit(session.script, "hold.py")
+            while not program.done():
+                most = max(most, (_held([session]) - before).uss)
+                time.sleep(0.05)
+            program.result()
+        return most
 
     return operation
 

@@ -12,6 +12,7 @@ from mle_gym.paths import bundled
 from mle_gym.tasks.dataset import prepare
 
 __all__ = [
+    "HOLDING",
     "IMPORTS",
     "LOOK",
     "TRAINING",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 IMPORTS = "import pandas\nimport sklearn.ensemble\n"
+
+HOLDING = f"import time\n{IMPORTS}time.sleep(1)\n"
+"""Long enough for somebody to look at it."""
 
 TRAINING = """\
 from sklearn.datasets import make_classification

@@ -55,6 +55,8 @@ def all_rows(scale: Scale) -> list[Row]:
             partial(operations.holding, "pss", scale.idle, True), 3),
         Row("idle-uss", "memory of an idle environment, USS", "MiB", BARE,
             partial(operations.holding, "uss", scale.idle, True), 3),
+        Row("program-uss", "memory of a program with pandas, sklearn, USS", "MiB", SCRIPTED,
+            operations.running, 3),
         Row("many", f"memory of {scale.environments} that step, PSS", "MiB", BARE,
             partial(operations.holding, "pss", scale.environments, False), 1, warm_up=False),
         *(Row(f"throughput-{count}", f"Titanic episodes, {count} at once", "1/s", EXEC,

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmarks import features
+from benchmarks import features, operations
 from benchmarks.__main__ import main
 from benchmarks.contenders import Contender, all_contenders
 from benchmarks.context import QUICK, Context, Scale
@@ -58,6 +58,18 @@ def test_rows_and_columns_come_out_as_asked_for(
 def test_a_whole_episode_is_played_and_graded(tmp_path: Path) -> None:
     found = benchmark(tmp_path, "--repeats", "1", "--only", "episode", "--columns", "subprocess")
     assert found["rows"][0]["cells"]["subprocess"]["median"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux only")
+def test_a_program_holds_at_least_what_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import time; block = bytearray(b'x' * (64 << 20)); time.sleep(0.5)"
+    monkeypatch.setattr(operations, "HOLDING", program)
+    found = benchmark(tmp_path, "--repeats", "1", "--only", "program", "--columns", "bare")
+    cells = found["rows"][0]["cells"]
+    assert 64 <= cells["bare python"]["median"] < 256
+    assert cells["bare bash"]["skipped"]
 
 
 def test_what_mle_gym_lacks_is_skipped_with_its_reason() -> None:
