@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -295,22 +296,26 @@ if sys.argv[1] in ("signal", "interrupt"):
 """
 
 
-def play_host(how: str) -> tuple[int, subprocess.Popen[str]]:
-    """A process with a waiting container; its pid."""
+@contextlib.contextmanager
+def play_host(how: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A process with a waiting container, and its pid; waited for unless the test failed."""
     command = [sys.executable, "-W", "ignore", "-c", _HOST, how]
     environment = os.environ | {AHEAD_VARIABLE: "1"}
-    host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    assert host.stdout is not None
-    pid, waiting = host.stdout.readline().split()
-    assert waiting == "1"
-    return int(pid), host
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as host:
+        try:
+            assert host.stdout is not None
+            pid, waiting = host.stdout.readline().split()
+            assert waiting == "1"
+            yield int(pid), host
+        except BaseException:
+            host.kill()
+            raise
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("how", ["exit", "starting", "interrupt"])
 def test_a_process_that_ends_takes_its_containers_along(docker_host: str, how: str) -> None:
-    pid, host = play_host(how)
-    with host:
+    with play_host(how) as (pid, host):
         if how == "interrupt":
             assert eventually(lambda: len(containers_of(pid)) == 1)
             host.send_signal(signal.SIGINT)
@@ -319,8 +324,7 @@ def test_a_process_that_ends_takes_its_containers_along(docker_host: str, how: s
 
 @pytest.mark.docker
 def test_a_process_that_is_killed_leaves_no_container(docker_host: str) -> None:
-    pid, host = play_host("signal")
-    with host:
+    with play_host("signal") as (pid, host):
         assert eventually(lambda: [c["State"] for c in containers_of(pid)] == ["running"])
         host.kill()
     assert eventually(lambda: not containers_of(pid), 20)
@@ -328,8 +332,7 @@ def test_a_process_that_is_killed_leaves_no_container(docker_host: str) -> None:
 
 @pytest.mark.docker
 def test_a_fork_leaves_the_parents_containers_alone(docker_host: str) -> None:
-    pid, host = play_host("forked")
-    with host:
+    with play_host("forked") as (pid, host):
         assert host.stdout is not None
         assert host.stdout.read() == "child 0\nparent b'fine\\n'\n"
     assert host.returncode == 0
