@@ -12,7 +12,7 @@ from mle_gym.paths import PACKAGE
 from mle_gym.sandbox import Execution, Sandbox, SandboxConfig, bubblewrap, get_backend
 from mle_gym.sandbox.probes import LIMITS_OF, PROBE_LIMITS, PROBES
 from mle_gym.sandbox.python import PythonInstallation
-from tests.sandbox.conftest import start
+from tests.sandbox.conftest import eventually, start
 from tests.sandbox.docker_daemon import require
 from tests.security.arena import weakened
 
@@ -104,7 +104,10 @@ class _Patient:
     def execute(self, command: str, *, timeout: float) -> Execution:
         if timeout >= 1:
             return self._sandbox.execute(command, timeout=timeout)
-        return self._sandbox.execute(f"({command}) >/dev/null 2>&1 &", timeout=10)
+        execution = self._sandbox.execute(f"({command}) >/dev/null 2>&1 &", timeout=10)
+        running = "grep -qx sleep /proc/[0-9]*/comm"
+        assert eventually(lambda: self._sandbox.execute(running, timeout=10).exit_code == 0)
+        return execution
 
 
 def test_a_timeout_that_ends_nothing() -> None:
