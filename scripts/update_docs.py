@@ -44,6 +44,13 @@ def competitions_table() -> str:
     return "\n".join([*rows, *map(_competition_row, _built_in(competitions=True))])
 
 
+def contamination_table() -> str:
+    """How answers of Kaggle's competitions can be learned otherwise."""
+    tasks = [task for task in _built_in(competitions=True) if task.contamination]
+    rows = [f"| `{task.id}` | {task.contamination} |" for task in tasks]
+    return "\n".join(["| competition | what is known |", "|---|---|", *rows])
+
+
 def _competition_row(task: TaskSpec) -> str:
     link = f"[`{task.env_id}`](../envs/{task.folder.name}/description.md)"
     medals = task.medals
@@ -95,6 +102,7 @@ def _number(value: float) -> str:
 TABLES = {
     "tasks": ("README.md", tasks_table),
     "competitions": ("docs/kaggle.md", competitions_table),
+    "contamination": ("docs/kaggle.md", contamination_table),
     "metrics": ("docs/grading.md", metrics_table),
 }
 """Name in the markers to file and content."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.tasks.anonymize import anonymize
 from mle_gym.tasks.answers import check_answers, make_answers, sample_submission, with_usage
 from mle_gym.tasks.cache import FULL_DISK
 from mle_gym.tasks.competition import fill
@@ -59,6 +60,8 @@ def build(
         _from_table(task, options, raw, public, private)
     shutil.rmtree(raw)
     _complete(task, options, public, private)
+    if options.obfuscate and task.data.loader == "kaggle":
+        anonymize(task, public, private)
     effective = obfuscate(task, public, private) if options.obfuscate else {}
     if task.submission.code is not None:
         hide_inputs(task, folder)

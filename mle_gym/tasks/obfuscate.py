@@ -25,6 +25,7 @@ __all__ = ["obfuscate"]
 MOST_LABELS = 50
 """A text column with more distinct values is text: its words are replaced one by one."""
 WORD = re.compile(r"\w+")
+DATE = re.compile(r"\d{4}-?\d\d-?\d\d[\d :.T+-]*(?:Z| UTC)?")
 NOT_NAMES = ("average", "goal")
 """Metric parameters whose words are choices, never the name of a column or label."""
 DESCRIPTION = """\
@@ -79,7 +80,10 @@ def _read_text(file: Path) -> pd.DataFrame:
 def _column_codes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> dict[str, str]:
     targets = task.data.target or task.submission.predicted
     codes = {task.submission.id: "id", USAGE: USAGE}
-    if class_columns(task):
+    classes = _column_of_classes(task, tables)
+    if classes:
+        codes[classes] = "target"
+    if classes or class_columns(task):
         codes |= {name: f"c{at:02}" for at, name in enumerate(task.submission.predicted, start=1)}
     for at, name in enumerate(targets, start=1):
         codes.setdefault(name, "target" if len(targets) == 1 else f"target{at}")
@@ -89,6 +93,17 @@ def _column_codes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> dict[str,
     )
     width = max(2, len(str(len(features))))
     return codes | {name: f"f{at:0{width}}" for at, name in enumerate(features, start=1)}
+
+
+def _column_of_classes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> str | None:
+    """The training column whose labels are the predicted columns, where ``data.target`` is none."""
+    predicted = set(task.submission.predicted)
+    if task.data.target or len(predicted) < 2:
+        return None
+    for file, table in tables.items():
+        if file.name == "train.csv":
+            return next((str(n) for n in table.columns if predicted >= set(table[n])), None)
+    return None
 
 
 def _value_codes(
@@ -104,14 +119,16 @@ def _value_codes(
         if len(distinct) <= MOST_LABELS or name.startswith("target"):
             codes.labels[name] = _label_codes(task, name, distinct, codes)
             replacements[name] = codes.labels[name].__getitem__
-        elif task.kind != "text-classification":
+        elif task.kind != "text-classification" or not any(" " in text for text in distinct):
             replacements[name] = lambda text: WORD.sub(codes.word, text)
     return replacements
 
 
 def _is_text(values: list[str]) -> bool:
-    """Whether any of a column's values is neither a number nor a boolean."""
+    """Whether any of a column's values is neither a number nor a boolean nor a date."""
     for value in values:
+        if DATE.fullmatch(value):
+            continue
         try:
             float(value)
         except ValueError:
@@ -123,6 +140,8 @@ def _is_text(values: list[str]) -> bool:
 def _label_codes(task: TaskSpec, name: str, labels: list[str], codes: _Codes) -> dict[str, str]:
     if name == "target" and class_columns(task):  # a class and its probability share one code
         return {label: codes.columns[c] for label, c in label_columns(task, labels).items()}
+    if set(labels) <= set(task.submission.predicted):
+        return {label: codes.columns[label] for label in labels}
     declared = [
         str(value)
         for original, new in codes.columns.items()

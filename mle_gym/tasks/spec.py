@@ -203,6 +203,8 @@ class TaskSpec(Table):
     medals: MedalSpec = MedalSpec()
     limits: LimitSpec = LimitSpec()
     reference: ReferenceSpec | None = None
+    contamination: str = ""
+    """How the answers can be learned otherwise than from the data; for people, in no brief."""
     folder: Path
     description: str
     """The text of ``description.md``: what the brief opens with."""

@@ -181,6 +181,26 @@ def test_a_melanoma_s_label_is_taken_out_of_what_mle_bench_prepared(tmp_path: Pa
     ).read_bytes()
 
 
+def test_a_giver_of_pizza_is_named_nowhere_in_the_test(tmp_path: Path) -> None:
+    name = "random-acts-of-pizza"
+    dataset = made(name, tmp_path / "raw")
+    assert "generous" in (dataset.public / "train.json").read_text()
+    assert "generous" not in (dataset.public / "test.json").read_text()
+    prepared = tmp_path / "bench" / name / "prepared"
+    shutil.copytree(dataset.public, prepared / "public")
+    (prepared / "private").mkdir()
+    answers = read_csv(dataset.private / "answers.csv").drop(columns="Usage")
+    answers.to_csv(prepared / "private" / "test.csv", index=False)
+    original = prepared / "public" / "test.json"
+    original.write_text(original.read_text().replace('"N/A"', '"generous"', 1))
+    before = original.read_bytes()
+    again = adopted(name, tmp_path / "bench")
+    assert (again.public / "test.json").read_text() == (dataset.public / "test.json").read_text()
+    with zipfile.ZipFile(again.public / "test.zip") as archive:
+        assert b"generous" not in archive.read("test.json")
+    assert original.read_bytes() == before
+
+
 def adopted(name: str, source: Path) -> Dataset:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*these raw data are not those")
