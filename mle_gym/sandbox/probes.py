@@ -163,12 +163,13 @@ def _timeout(sandbox: Sandbox) -> Outcome:
         f"(setsid sleep {marker} >/dev/null 2>&1 &) ; trap '' INT TERM; sleep {marker}", timeout=0.5
     )
     seconds = time.monotonic() - started
+    wanted = f"b'sleep\\x00{marker}\\x00'"  # after a plain \\0, digits would be part of an octal
     program = (
         "import os\n"
         "found = 0\n"
         "for pid in os.listdir('/proc'):\n"
         "    try:\n"
-        f"        found += open('/proc/%s/cmdline' % pid, 'rb').read() == b'sleep\\0{marker}\\0'\n"
+        f"        found += open('/proc/%s/cmdline' % pid, 'rb').read() == {wanted}\n"
         "    except OSError:\n"
         "        pass\n"
         "print(found)\n"

@@ -251,7 +251,7 @@ CORPUS = {
     ),
     "user signals": script(
         "import signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: print('one'))\nprint('up', flush=True)\nsignal.pause()",
-        "python script.py > log & pid=$!; until grep -q up log; do sleep 0.05; done; kill -USR1 $pid; wait $pid; echo $?; cat log",
+        "python script.py > log & pid=$!; until grep -qs up log; do sleep 0.05; done; kill -USR1 $pid; wait $pid; echo $?; cat log",
     ),
     "killed from outside": "python -c 'import time; time.sleep(20)' & sleep 0.5; kill -9 $!; wait $!; echo $?",
     "killed by name": script(
