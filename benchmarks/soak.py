@@ -115,8 +115,10 @@ def killed(env: Any) -> None:
     env.reset()
     runners = [pid for pid in descendants() if "runner.main" in _command(pid)]
     for runner in runners:
-        os.kill(runner, signal.SIGKILL)
-    assert bool(runners) == bool(env.step("true")[4].get("infra_error"))
+        with contextlib.suppress(ProcessLookupError):  # the last episode's, on its way out
+            os.kill(runner, signal.SIGKILL)
+    failed = bool(env.step("true")[4].get("infra_error"))
+    assert failed == (env.unwrapped.settings.sandbox != "docker")
 
 
 def _command(pid: int) -> str:

@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from measured_tables import benchmarks_table, speed_table
+
 from mle_gym.grading.metrics import METRICS
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
@@ -104,6 +106,8 @@ TABLES = {
     "competitions": ("docs/kaggle.md", competitions_table),
     "contamination": ("docs/kaggle.md", contamination_table),
     "metrics": ("docs/grading.md", metrics_table),
+    "speed": ("README.md", speed_table),
+    "benchmarks": ("docs/benchmarks.md", benchmarks_table),
 }
 """Name in the markers to file and content."""
 

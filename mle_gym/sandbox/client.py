@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import posixpath
+import py_compile
 import shlex
 import struct
 import threading
 import time
 from collections.abc import Callable
-from importlib import import_module
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -34,6 +37,7 @@ __all__ = ["RUNNER_FOLDER", "RunnerSandbox", "runner_command"]
 RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
 """The program that a backend makes available inside, as a folder named ``runner``."""
 
+_WORD = 0xFFFFFFFF
 _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
@@ -51,12 +55,24 @@ def runner_command(python: str, parent: str) -> list[str]:
         parent: The folder, as seen inside, that has the folder ``runner``. It is searched last:
             nothing in it may shadow the standard library.
     """
-    # Imported only to be compiled here once, so that no sandbox has to.
-    for name in ("main", "loop"):
-        import_module(f"mle_gym.sandbox.runner.{name}")
-
+    _compile_runner()
     start = f"import sys; sys.path.append('{parent}'); "
     return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]
+
+
+@functools.cache
+def _compile_runner() -> None:
+    """Compile it here once: inside it can't be written, and every sandbox would compile it again.
+
+    Importing it would do, but not where ``PYTHONDONTWRITEBYTECODE`` is set, as in many images.
+    """
+    for source in RUNNER_FOLDER.glob("*.py"):
+        compiled = Path(cache_from_source(str(source)))
+        with contextlib.suppress(OSError):  # an installation of somebody else's
+            status = source.stat()
+            made_of = struct.pack("<II", int(status.st_mtime) & _WORD, status.st_size & _WORD)
+            if not compiled.exists() or compiled.read_bytes()[8:16] != made_of:
+                py_compile.compile(str(source), str(compiled))
 
 
 class RunnerSandbox:

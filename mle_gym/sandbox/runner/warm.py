@@ -8,6 +8,7 @@ from .lean import socket
 
 USAGE = "=ddQ"
 USAGE_SIZE = 24
+BACKLOG = 64
 
 
 class WarmPython:
@@ -24,11 +25,12 @@ class WarmPython:
     def offer(self, path: str) -> None:
         """Hand over the socket that shims will call.
 
-        The socket does not listen: until a zygote does that, each call is refused at once and the
-        shim runs the interpreter.
+        It listens at once, so that a program that starts before a zygote has taken over waits for
+        that, which is quicker than to import what the zygote has or is importing.
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
+        listener.listen(BACKLOG)
         descriptor = listener.fileno().to_bytes(4, sys.byteorder)
         self._line.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
         listener.close()

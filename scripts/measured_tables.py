@@ -1,0 +1,80 @@
+"""The tables of what was measured, from the file that the benchmark wrote last.
+
+python -m benchmarks --out docs/benchmarks
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["benchmarks_table", "speed_table"]
+
+FILE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "benchmarks.json"
+OURS = "bubblewrap warm"
+SHOWN = {
+    "trivial-step": "bare bash",
+    "import-step": "bare python",
+    "reset": "docker exec",
+    "fork": "docker exec",
+    "episode": "docker exec",
+    "throughput-2": "docker exec",
+    "import": "bare python",
+}
+"""Rows of the README's table, each with what it is compared with there."""
+
+
+def speed_table() -> str:
+    """The README's choice from the last run of the benchmark."""
+    rows = {row["name"]: row for row in _read()["rows"]}
+    lines = ["| | mle-gym, bubblewrap | beside it | ratio |", "|---|--:|--:|--:|"]
+    for name, other in SHOWN.items():
+        row = rows[name]
+        ours, beside = (row["cells"][column]["median"] for column in (OURS, other))
+        lines.append(
+            f"| {row['what']} | {_digits(ours)} {row['unit']} | {other} {_digits(beside)} | "
+            f"{_ratio(row, ours, beside)} |"
+        )
+    return "\n".join(lines)
+
+
+def benchmarks_table() -> str:
+    """Every row and column of the last run of the benchmark."""
+    measured = _read()
+    columns = list(measured["columns"])
+    lines = [f"| | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
+    for row in measured["rows"]:
+        cells = [_digits(row["cells"].get(column, {}).get("median")) for column in columns]
+        lines.append(f"| {row['what']} ({row['unit']}) | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *_circumstances(measured)])
+
+
+def _circumstances(measured: dict[str, Any]) -> list[str]:
+    machine = measured["machine"]
+    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
+    absent = "; ".join(f"{name}: {reason}" for name, reason in measured["absent"].items())
+    text = (
+        f"Medians of {measured['started'][:10]}, {machine['processors']} x {machine['processor']}, "
+        f"{machine['system'].split('-with-')[0]}, Python {machine['python']}, {libraries}; load "
+        f"{machine['load_before']:.1f} before, {machine['load_after']:.1f} after."
+    )
+    return [text, *([f"Not measured: {absent}."] if absent else [])]
+
+
+def _read() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def _digits(value: float | None) -> str:
+    """Two significant digits at least; nothing where nothing was measured."""
+    return "" if value is None else f"{value:,.{0 if abs(value) >= 10 else 1}f}"
+
+
+def _ratio(row: dict[str, Any], ours: float, beside: float) -> str:
+    """How they compare, in words that can't be read the wrong way round."""
+    better = ours / beside if row["higher_is_better"] else beside / ours
+    if better >= 1.5:
+        return f"{_digits(better)}x {'as many' if row['higher_is_better'] else 'faster'}"
+    return f"{ours / beside:.1f}x"
