@@ -14,10 +14,11 @@ import os
 import signal
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Play, count, and say what grew."""
     options = _parser().parse_args(arguments)
     backends = [name for name in options.backends if _works(name)]
-    samples = play(backends, options.episodes)
+    with tempfile.TemporaryDirectory() as folder, _temporary_files_in(folder):
+        samples = play(backends, options.episodes)
     options.out.mkdir(parents=True, exist_ok=True)
     found = {
         "version": mle_gym.__version__,
@@ -151,10 +153,24 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(found["grew"]))
 
 
+@contextlib.contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    """Have them where nobody else's are counted."""
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        del os.environ["TMPDIR"]
+        os.environ |= {"TMPDIR": before} if before else {}
+
+
 def play(backends: list[str], episodes: int) -> list[Sample]:
     """Episodes of each kind on each backend in turn."""
     samples = []
-    every = max(1, episodes // SAMPLES)
+    first = len(KINDS) * len(backends)  # until each kind was played, there is more every time
+    every = max(1, (episodes - first) // SAMPLES)
     with contextlib.ExitStack() as stack:
         envs = [_make(stack, backend) for backend in backends]
         console = Console(stderr=True)
@@ -163,7 +179,7 @@ def play(backends: list[str], episodes: int) -> list[Sample]:
             env = envs[number % len(envs)]
             kind(env)
             env.close()
-            if number % every == every - 1:
+            if number >= first and (number - first) % every == every - 1:
                 samples.append(count(number + 1))
     return samples
 
@@ -192,7 +208,7 @@ def count(episodes: int) -> Sample:
         _mounts(pids),
         len(groups),
         len(container_processes(label)) if _works("docker") else 0,
-        _entries(os.environ.get("TMPDIR", "/tmp")) + _entries(str(cache_folder() / "snapshots")),
+        _entries(tempfile.gettempdir()) + _entries(str(cache_folder() / "snapshots")),
     )
 
 
