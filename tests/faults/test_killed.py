@@ -41,7 +41,9 @@ def test_a_killed_part_of_the_sandbox_is_an_infra_error(
         answer = host.answer()
     else:
         host.ask(*MOMENTS[moment])
+        (runner,) = host.find("runner")
         process.kill()
+        assert eventually(lambda: not runner.is_running())  # its parents take it along
         answer = host.step("true")
     if moment == "submission" and answer.get("grade"):
         assert answer["over"]  # it was handed in before

@@ -368,12 +368,12 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_running_sandboxes_get_a_new_zygote_for_a_killed_one() -> None:
-    config = SandboxConfig(preload=("json", "colorsys"))
-    warm_here = "python -c \"import sys; sys.exit('colorsys' not in sys.modules)\""
+    config = SandboxConfig(preload=("json", "tabnanny"))
+    warm_here = "python -c \"import sys; sys.exit('tabnanny' not in sys.modules)\""
 
     def own_zygotes() -> list[int]:
         commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in zygotes()}
-        return [pid for pid, command in commands.items() if b"colorsys" in command]
+        return [pid for pid, command in commands.items() if b"tabnanny" in command]
 
     with start("bubblewrap", config) as first, start("bubblewrap", config) as second:
         assert eventually(lambda: first.execute(warm_here, timeout=9).exit_code == 0)

@@ -178,8 +178,9 @@ def test_a_fork_bomb_does_not_survive_its_command(create: Create) -> None:
 
 
 def test_programs_that_commands_left_are_spared(warm: Sandbox) -> None:
-    run(warm, "python -c 'import time; time.sleep(40)' > /dev/null 2>&1 &")
-    assert eventually(lambda: run(warm, "pgrep -f 'time.sleep[(]40'") != "")
+    program = "import time; print(1, flush=True); time.sleep(40)"
+    run(warm, f"python -c '{program}' > runs 2>&1 &")
+    assert eventually(lambda: run(warm, "cat runs") != "")  # the shim alone is not the program
     warm.execute("trap '' INT; sleep 30", timeout=0.2)
     assert run(warm, "pgrep -f 'time.sleep[(]40'")
     run(warm, "pkill -f 'time.sleep[(]40'")
