@@ -1,77 +1,11 @@
-"""A tenth of the sentences of Kaggle's training data is the test set, numbered anew.
+"""A tenth of the sentences of Kaggle's training data is the test set, numbered anew."""
 
-The file has ten million rows, so it is read row by row, twice.
-"""
-
-import csv
-import io
-import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from mle_gym.errors import DatasetError
-from mle_gym.tasks.files import zip_member
-
-TRAIN, TEST, SAMPLE = "en_train.csv", "en_test_2.csv", "en_sample_submission_2.csv"
-COLUMNS = ["sentence_id", "token_id", "class", "before", "after"]
+from mle_gym.tasks.spoken_text import prepare_language
 
 
 def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    sentences = np.array(list(dict.fromkeys(int(row[0]) for row in read_rows(raw / TRAIN))))
-    _, test = train_test_split(sentences, test_size=0.1, random_state=0)
-    with ExitStack() as stack:
-        train_rows, test_rows, sample_rows = (
-            zipped_writer(stack, public / f"{name}.zip", name) for name in (TRAIN, TEST, SAMPLE)
-        )
-        samples = writer(stack.enter_context((public / "sample_submission.csv").open("wb")))
-        answers = writer(stack.enter_context((private / "answers.csv").open("wb")))
-        train_rows.writerow(COLUMNS)
-        test_rows.writerow(["sentence_id", "token_id", "before"])
-        for table in (sample_rows, samples, answers):
-            table.writerow(["id", "after"])
-        for asked, sentence, token, kind, before, after in numbered(read_rows(raw / TRAIN), test):
-            if not asked:
-                train_rows.writerow([sentence, token, kind, before, after])
-                continue
-            test_rows.writerow([sentence, token, before])
-            name = f"{sentence}_{token}"
-            sample_rows.writerow([name, before])
-            samples.writerow([name, before])
-            answers.writerow([name, after])
-
-
-def read_rows(path: Path) -> Iterator[list[str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        if header != COLUMNS:
-            raise DatasetError(f"{path}: expected the columns {COLUMNS}, found {header[:10]}")
-        yield from rows
-
-
-def numbered(
-    rows: Iterable[list[str]], test: np.ndarray
-) -> Iterator[tuple[bool, int, int, str, str, str]]:
-    """Rows with whether they are of the test; sentences are counted from 0 in each part."""
-    wanted = set(test.tolist())
-    names: tuple[dict[int, int], dict[int, int]] = ({}, {})
-    for sentence, token, kind, before, after in rows:
-        asked = int(sentence) in wanted
-        known = names[asked]
-        yield asked, known.setdefault(int(sentence), len(known)), int(token), kind, before, after
-
-
-def zipped_writer(stack: ExitStack, path: Path, name: str) -> Any:
-    archive = stack.enter_context(zipfile.ZipFile(path, "w"))
-    return writer(stack.enter_context(zip_member(archive, name, deflate=True)))
-
-
-def writer(file: IO[bytes]) -> Any:
-    """Writes texts in quotes and numbers without, as Kaggle's files have it."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    return csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    prepare_language("en", raw, public, private)
