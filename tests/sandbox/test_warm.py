@@ -173,8 +173,8 @@ def test_a_program_is_in_its_sandboxes_groups_and_namespaces(warm: Sandbox) -> N
     try:
         assert eventually(lambda: len(processes_with(f"marker = {MARKER}")) == 2)
         shim_and_program = processes_with(f"marker = {MARKER}")
-        sleeping = [p for p in processes_with(f"61{MARKER}") if comm(p) == "sleep"]
-        (other,) = sleeping
+        assert eventually(lambda: len(sleepers(f"61{MARKER}")) == 1)
+        (other,) = sleepers(f"61{MARKER}")
         for pid in shim_and_program:
             assert look(pid) == look(other)
     finally:
@@ -188,7 +188,8 @@ def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: San
     )
     try:
         assert eventually(lambda: len(processes_with(f"keeper = {MARKER}")) == 2)
-        (other,) = [p for p in processes_with(f"62{MARKER}") if comm(p) == "sleep"]
+        assert eventually(lambda: len(sleepers(f"62{MARKER}")) == 1)
+        (other,) = sleepers(f"62{MARKER}")
         keepers = [p for p in map(parent_of, processes_with(f"keeper = {MARKER}")) if is_keeper(p)]
         (keeper,) = keepers
         found, expected = look(keeper), look(other)
@@ -201,6 +202,11 @@ def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: San
             assert "python" not in mapped.lower().replace(str(cache_folder()).lower(), "")
     finally:
         warm.execute("pkill -f keeper; pkill sleep", timeout=9)
+
+
+def sleepers(marker: str) -> list[int]:
+    """Processes with that word on their command line that have become `sleep` already."""
+    return [pid for pid in processes_with(marker) if comm(pid) == "sleep"]
 
 
 def parent_of(pid: int) -> int:

@@ -62,9 +62,10 @@ def test_an_agent_that_takes_all_memory_ends_its_episode_without_a_submission(
     env = gym.make(f"mle/{TASK}-v0", sandbox=limited, limits=SMALL, reward=reward)
     env.reset()
     env.step("cp data/sample_submission.csv submission.csv")
-    observation, _, terminated, truncated, info = env.step(TAKE_ALL)
-    if not truncated:  # the kernel chose another process first
+    for _ in range(20):  # the kernel may choose other processes first
         observation, _, terminated, truncated, info = env.step(TAKE_ALL)
+        if truncated:
+            break
     env.close()
     assert (terminated, truncated) == (False, True)
     assert "infra_error" not in info
