@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from .enter import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
+from .exercise import exercise
 from .program import Template
 from .spare import Life, Spare
 
@@ -151,7 +152,7 @@ class Zygote:
 
 
 def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
-    """Import what is there, from the agent's installation alone, and write nothing."""
+    """Import and use what is there, from the agent's installation alone, and write nothing."""
     places = list(sys.path)
     sys.path[:] = [place for place in places if place.startswith(tuple(folders))]
     sys.dont_write_bytecode = True
@@ -160,6 +161,7 @@ def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
             import_module(name)
         except Exception:  # a program that imports it sees why
             continue
+    exercise()
     sys.dont_write_bytecode = False
     sys.path[:] = places
     sys.path_importer_cache.clear()

@@ -1,0 +1,83 @@
+"""The zygote uses libraries before it forks: all of that works, and programs see no trace of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from mle_gym.sandbox.base import PRELOAD
+from mle_gym.sandbox.environment import THREAD_VARIABLES
+from mle_gym.sandbox.warm import ZYGOTE_FOLDER
+
+LOOK = """
+import json, os, random, sys, threading, warnings
+from importlib import import_module
+
+for name in json.loads(sys.argv[1]):
+    import_module(name)
+sys.path.append(sys.argv[2])
+from zygote import exercise
+
+def look():
+    import joblib, numpy, pandas, sklearn
+    from sklearn.utils import _openmp_helpers
+    modules = list(sys.modules.values())
+    return {
+        "random numbers": [repr(random.getstate()), repr(numpy.random.get_state())],
+        "warnings": [repr(warnings.filters), repr(warnings.onceregistry)],
+        "warned": sum(len(getattr(m, "__warningregistry__", ())) for m in modules),
+        "libraries": sorted({name.partition(".")[0] for name in sys.modules}),
+        "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
+        "opened": sorted(os.listdir("/proc/self/fd")),
+        "variables": dict(os.environ),
+        "settings": [numpy.geterr(), numpy.get_printoptions(), sklearn.get_config()],
+        "tables": repr(pandas.describe_option(_print_desc=False)),
+        "processors": [
+            _openmp_helpers._CPU_COUNTS,
+            joblib.externals.loky.backend.context.physical_cores_cache,
+        ],
+        "folder": [os.getcwd(), os.listdir()],
+    }
+
+look()
+before = look()
+exercise.exercise()
+print(json.dumps([before, look()], default=repr))
+"""
+
+USE = """
+import json, sys, warnings
+from importlib import import_module
+
+for name in json.loads(sys.argv[1]):
+    import_module(name)
+sys.path.append(sys.argv[2])
+from zygote import exercise
+
+warnings.simplefilter("error")
+for needed, use in exercise.USES:
+    assert all(name in sys.modules for name in needed), needed
+    use(*map(import_module, needed))
+"""
+
+
+def run(program: str, folder: object) -> str:
+    command = [sys.executable, "-c", program, json.dumps(PRELOAD), str(ZYGOTE_FOLDER.parent)]
+    variables = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, "1")
+    done = subprocess.run(
+        command, cwd=str(folder), env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_nothing_that_a_program_can_see_is_changed(tmp_path: object) -> None:
+    before, after = json.loads(run(LOOK, tmp_path))
+    for name, value in before.items():
+        assert after[name] == value, name
+
+
+def test_every_use_works_and_warns_of_nothing(tmp_path: object) -> None:
+    run(USE, tmp_path)
