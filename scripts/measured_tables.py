@@ -1,6 +1,7 @@
-"""The tables of what was measured, from the file that the benchmark wrote last.
+"""The tables of what was measured, from the files that the benchmark and the soak wrote last.
 
 python -m benchmarks --out docs/benchmarks
+python -m benchmarks.soak --out docs/benchmarks
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["benchmarks_table", "speed_table"]
+__all__ = ["benchmarks_table", "soak_table", "speed_table"]
 
-FILE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "benchmarks.json"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 OURS = "bubblewrap warm"
 SHOWN = {
     "trivial-step": "bare bash",
@@ -50,6 +51,21 @@ def benchmarks_table() -> str:
     return "\n".join([*lines, "", *_circumstances(measured)])
 
 
+def soak_table() -> str:
+    """Five of the soak's samples, from the first to the last."""
+    measured = _read("soak.json")
+    samples = measured["samples"]
+    lines = [
+        f"| {' | '.join(name.replace('_', ' ') for name in samples[0])} |",
+        f"|{'--:|' * len(samples[0])}",
+    ]
+    for place in range(5):
+        sample = samples[place * (len(samples) - 1) // 4]
+        lines.append(f"| {' | '.join(f'{value:,}' for value in sample.values())} |")
+    backends, grew = ", ".join(measured["backends"]), "; ".join(measured["grew"]) or "nothing"
+    return "\n".join([*lines, "", f"Backends in turns: {backends}. What grew: {grew}."])
+
+
 def _circumstances(measured: dict[str, Any]) -> list[str]:
     machine = measured["machine"]
     libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
@@ -62,8 +78,8 @@ def _circumstances(measured: dict[str, Any]) -> list[str]:
     return [text, *([f"Not measured: {absent}."] if absent else [])]
 
 
-def _read() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+def _read(name: str = "benchmarks.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
     return found
 
 
