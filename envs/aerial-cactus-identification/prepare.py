@@ -6,10 +6,14 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import read_table, write_table, zip_files
+from mle_gym.tasks.splits import Resplit
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    train, test = train_test_split(read_table(raw / "train.csv"), test_size=0.19, random_state=0)
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    table = read_table(raw / "train.csv")
+    train, test = resplit(*train_test_split(table, test_size=0.19, random_state=0))
     write_table(train, public / "train.csv")
     write_table(test, private / "answers.csv")
     for name, part in (("train.zip", train), ("test.zip", test)):

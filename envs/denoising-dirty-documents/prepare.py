@@ -8,11 +8,14 @@ from sklearn.model_selection import train_test_split
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.files import place_all
+from mle_gym.tasks.splits import Resplit
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     pages = sorted(path.name for path in (raw / "train").glob("*.png"))
-    train, test = train_test_split(pages, test_size=0.2, random_state=0)
+    train, test = resplit(*train_test_split(pages, test_size=0.2, random_state=0))
     place_all({name: name for name in sorted(train)}, raw / "train", public / "train")
     place_all({name: name for name in sorted(test)}, raw / "train", public / "test")
     cleaned = raw / "train_cleaned"

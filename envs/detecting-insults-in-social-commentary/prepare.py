@@ -8,11 +8,21 @@ import pandas as pd
 
 from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.files import read_table, write_table
+from mle_gym.tasks.splits import Resplit
+
+COLUMNS = ["Insult", "Date", "Comment"]
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    shutil.copyfile(raw / "train.csv", public / "train.csv")
-    test = read_table(raw / "test_with_solutions.csv")[["Insult", "Date", "Comment"]]
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    known = read_table(raw / "train.csv")
+    train, test = resplit(known, read_table(raw / "test_with_solutions.csv")[COLUMNS])
+    if train is known:
+        shutil.copyfile(raw / "train.csv", public / "train.csv")
+    else:
+        write_table(train, public / "train.csv")
+    test = test[COLUMNS]
     write_table(test[["Date", "Comment"]], public / "test.csv")
     write_table(test.assign(Insult=0), public / "sample_submission_null.csv")
     write_table(answers(test), private / "answers.csv")

@@ -7,11 +7,14 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import place_all, read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     table = read_table(raw / "labels.csv")
-    train, test = train_test_split(table, test_size=0.1, random_state=0)
+    train, test = resplit(*train_test_split(table, test_size=0.1, random_state=0))
     write_table(train, public / "labels.csv")
     breeds = sorted(set(table["breed"]))
     truth = pd.DataFrame({breed: (test["breed"] == breed).astype(int) for breed in breeds})

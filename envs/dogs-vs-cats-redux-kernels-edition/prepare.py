@@ -9,11 +9,14 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import place, write_table, zip_files
+from mle_gym.tasks.splits import Resplit
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     pictures = sorted((raw / "train").glob("*.jpg"))
-    train, test = train_test_split(pictures, test_size=0.1, random_state=0)
+    train, test = resplit(*train_test_split(pictures, test_size=0.1, random_state=0))
     for name, part in (("train", numbered(train)), ("test", enumerated(test))):
         for new, old in part:
             place(old, public / name / new)

@@ -6,14 +6,19 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.tasks.files import read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 LABELS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    for name in ("train.csv", "test.csv"):
-        write_table(read_table(raw / name), public / name)
-    write_table(answers(read_table(raw / "test_labels.csv")), private / "answers.csv")
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    test, labels = (read_table(raw / name) for name in ("test.csv", "test_labels.csv"))
+    train, known = resplit(read_table(raw / "train.csv"), labels)
+    write_table(train, public / "train.csv")
+    write_table(test if known is labels else known[["id", "comment_text"]], public / "test.csv")
+    write_table(answers(known[["id", *LABELS]]), private / "answers.csv")
 
 
 def answers(labels: pd.DataFrame) -> pd.DataFrame:

@@ -7,18 +7,24 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.tasks.files import place, place_all, read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 SPECIES = 19
 PICTURES = ("filtered_spectrograms", "spectrograms", "supervised_segmentation")
 SEGMENTS = ("histogram_of_segments.txt", "segment_features.txt", "segment_rectangles.txt")
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     raw = raw / "mlsp_contest_dataset"
     essential, supplemental = raw / "essential_data", raw / "supplemental_data"
     folds = read_table(essential / "CVfolds_2.txt")
     folds = folds[folds["fold"] == 0].reset_index(drop=True)
-    folds.loc[folds.sample(frac=0.2, random_state=0).index, "fold"] = 1
+    test = folds.sample(frac=0.2, random_state=0)
+    train, test = resplit(folds.drop(test.index), test)
+    folds.loc[test.index, "fold"] = 1
+    folds = folds.loc[sorted([*train.index, *test.index])].reset_index(drop=True)
     numbers = {old: new for new, old in enumerate(folds["rec_id"])}
     folds["rec_id"] = folds.index
     write_table(folds, public / "essential_data" / "CVfolds_2.txt")
@@ -26,8 +32,8 @@ def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) ->
     files = files[files["rec_id"].isin(numbers)]
     files = files.assign(rec_id=files["rec_id"].map(numbers))
     write_table(files, public / "essential_data" / "rec_id2filename.txt")
-    test = set(folds.loc[folds["fold"] == 1, "rec_id"])
-    write_labels(essential, numbers, test, public, private)
+    hidden = set(folds.loc[folds["fold"] == 1, "rec_id"])
+    write_labels(essential, numbers, hidden, public, private)
     place_media(raw, public, files["filename"].tolist())
     for name in SEGMENTS:
         lines = renumbered(supplemental / name, numbers)

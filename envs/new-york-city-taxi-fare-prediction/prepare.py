@@ -16,19 +16,24 @@ from sklearn.model_selection import ShuffleSplit
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.archives import check_space
 from mle_gym.tasks.files import place
+from mle_gym.tasks.splits import Resplit
 
 HEADER = (
     b"key,fare_amount,pickup_datetime,pickup_longitude,pickup_latitude,"
     b"dropoff_longitude,dropoff_latitude,passenger_count"
 )
 TEST_ROWS = 9914
+NOWHERE = np.iinfo(np.int32).min
+"""The place of a row that a variant leaves out."""
 BUCKET = 2_000_000
 """Rows that are put in order at once."""
 CHUNK = 1_000_000
 """Rows that are read at once."""
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     source = raw / "train.csv"
     check_space(private, 2 * source.stat().st_size, "shuffling train.csv")
     rows = sum(len(lines) for lines in read_rows(source))
@@ -36,7 +41,8 @@ def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) ->
         raise DatasetError(f"{source}: expected over {TEST_ROWS:,} rows, found {rows:,}")
     buckets = private / "buckets"
     buckets.mkdir()
-    test = deal(source, rows, buckets)
+    place_of = places(rows, resplit)
+    test = deal(source, place_of, buckets)
     with (public / "labels.csv").open("wb") as file:
         file.write(HEADER + b"\n")
         file.writelines(ordered(buckets))
@@ -57,18 +63,16 @@ def read_rows(source: Path) -> Iterator[list[bytes]]:
             yield lines
 
 
-def deal(source: Path, rows: int, buckets: Path) -> list[bytes]:
+def deal(source: Path, place_of: np.ndarray, buckets: Path) -> list[bytes]:
     """Write each training row to the bucket of its place; returns the test rows in order."""
-    place_of = places(rows)
-    test: list[bytes] = [b""] * TEST_ROWS
-    files = [
-        (buckets / f"{number:04d}").open("wb") for number in range(-(-(rows - TEST_ROWS) // BUCKET))
-    ]
+    test: list[bytes] = [b""] * np.count_nonzero((place_of < 0) & (place_of != NOWHERE))
+    count = -(-(place_of.max() + 1) // BUCKET)
+    files = [(buckets / f"{number:04d}").open("wb") for number in range(count)]
     first = 0
     for lines in read_rows(source):
         target = place_of[first : first + len(lines)]
         first += len(lines)
-        for at in np.flatnonzero(target < 0):
+        for at in np.flatnonzero((target < 0) & (target != NOWHERE)):
             test[-1 - target[at]] = lines[at]
         bucket = np.where(target < 0, -1, target // BUCKET)
         order = np.argsort(bucket, kind="stable")
@@ -81,14 +85,14 @@ def deal(source: Path, rows: int, buckets: Path) -> list[bytes]:
     return test
 
 
-def places(rows: int) -> np.ndarray:
-    """Where each row goes: from 0 in the training data, -1, -2, … in the test.
+def places(rows: int, resplit: Resplit) -> np.ndarray:
+    """Where each row goes: from 0 in the training data, -1, -2, … in the test, or nowhere.
 
     The permutation is the one of ``train_test_split(table, test_size=9914, random_state=0)``.
     """
     split = ShuffleSplit(n_splits=1, test_size=TEST_ROWS, random_state=0)
-    train, test = next(split.split(np.broadcast_to(0, rows)))
-    place_of = np.empty(rows, dtype=np.int32)
+    train, test = resplit(*next(split.split(np.broadcast_to(0, rows))))
+    place_of = np.full(rows, NOWHERE, dtype=np.int32)
     place_of[train] = np.arange(len(train), dtype=np.int32)
     place_of[test] = -1 - np.arange(len(test), dtype=np.int32)
     return place_of

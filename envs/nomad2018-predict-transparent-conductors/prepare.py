@@ -6,12 +6,16 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 TARGETS = ["formation_energy_ev_natom", "bandgap_energy_ev"]
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    parts = train_test_split(read_table(raw / "train.csv"), test_size=0.1, random_state=0)
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    table = read_table(raw / "train.csv")
+    parts = resplit(*train_test_split(table, test_size=0.1, random_state=0))
     tables = {}
     for name, part in zip(("train", "test"), parts, strict=True):
         for number, old in enumerate(part["id"], start=1):

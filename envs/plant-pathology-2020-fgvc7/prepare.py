@@ -6,10 +6,14 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import place, read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    parts = train_test_split(read_table(raw / "train.csv"), test_size=0.1, random_state=0)
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    table = read_table(raw / "train.csv")
+    parts = resplit(*train_test_split(table, test_size=0.1, random_state=0))
     tables = {}
     for name, part in zip(("Train", "Test"), parts, strict=True):
         names = [f"{name}_{number}" for number in range(len(part))]

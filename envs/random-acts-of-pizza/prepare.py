@@ -12,16 +12,19 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import write_table, zip_member
+from mle_gym.tasks.splits import Resplit
 
 TARGET = "requester_received_pizza"
 GIVER, UNKNOWN = "giver_username_if_known", "N/A"
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     labelled = json.loads((raw / "train.json").read_bytes())
     unlabelled = json.loads((raw / "test.json").read_bytes())
     share = len(unlabelled) / (len(labelled) + len(unlabelled))
-    train, test = train_test_split(labelled, test_size=share, random_state=0)
+    train, test = resplit(*train_test_split(labelled, test_size=share, random_state=0))
     told = list(unlabelled[0])  # what was known when the request was posted
     write_requests(train, public / "train.json")
     asked = [{name: one[name] for name in told} for one in test]

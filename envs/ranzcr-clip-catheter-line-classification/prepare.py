@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import place_all, read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 ID = "StudyInstanceUID"
 SCORED = [
@@ -21,8 +22,11 @@ SCORED = [
 ]
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    train, test = train_test_split(read_table(raw / "train.csv"), test_size=0.1, random_state=0)
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    table = read_table(raw / "train.csv")
+    train, test = resplit(*train_test_split(table, test_size=0.1, random_state=0))
     write_table(train, public / "train.csv")
     write_table(test[[ID, *SCORED]], private / "answers.csv")
     notes = read_table(raw / "train_annotations.csv")

@@ -6,15 +6,18 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mle_gym.tasks.files import read_table, write_table
+from mle_gym.tasks.splits import Resplit
 
 TEST_ROWS = 100_000
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     table = read_table(raw / "train.csv")
-    train, test = train_test_split(table, test_size=TEST_ROWS, random_state=0)
+    train, test = resplit(*train_test_split(table, test_size=TEST_ROWS, random_state=0))
     train = train.assign(id=np.arange(len(train)))
-    test = test.assign(id=np.arange(len(train), len(table)))
+    test = test.assign(id=np.arange(len(train), len(train) + len(test)))
     write_table(train, public / "train.csv")
     write_table(test.drop(columns="target"), public / "test.csv")
     write_table(test[["id", "target"]], private / "answers.csv")

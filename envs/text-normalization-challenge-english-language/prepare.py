@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mle_gym.tasks.splits import Resplit
 from mle_gym.tasks.spoken_text import prepare_language
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
-    prepare_language("en", raw, public, private)
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
+    prepare_language("en", raw, public, private, resplit)

@@ -8,17 +8,21 @@ import pandas as pd
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.files import write_table, zip_files
+from mle_gym.tasks.splits import Resplit
 
 DAYS = 4
 
 
-def prepare(raw: Path, public: Path, private: Path, rng: np.random.Generator) -> None:
+def prepare(
+    raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
+) -> None:
     clips = sorted((raw / "train2").glob("*.aif"))
     days = sorted({day_of(clip) for clip in clips})
     if len(days) != DAYS:
         raise DatasetError(f"{raw / 'train2'}: expected clips of {DAYS} days, found {len(days)}")
     train = [clip for clip in clips if day_of(clip) in days[:2]]
     test = [clip for clip in clips if day_of(clip) in days[2:]]
+    train, test = resplit(train, test)
     names = [re.sub(r"TRAIN\d+", f"TRAIN{at}", clip.name) for at, clip in enumerate(train)]
     asked = [clip.name.split("TRAIN")[0] + f"Test{at}.aif" for at, clip in enumerate(test)]
     for folder, new, old in (("train2", names, train), ("test2", asked, test)):

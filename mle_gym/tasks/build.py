@@ -16,11 +16,11 @@ from mle_gym.tasks.cache import FULL_DISK
 from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
 from mle_gym.tasks.examples import hide_inputs
-from mle_gym.tasks.hooks import load_hook
+from mle_gym.tasks.hooks import load_hook, splits_again
 from mle_gym.tasks.obfuscate import obfuscate
 from mle_gym.tasks.problems import did_you_mean
 from mle_gym.tasks.sources import load_raw
-from mle_gym.tasks.splits import generator, nested_order, split_variant, strata
+from mle_gym.tasks.splits import generator, nested_order, resplit, split_variant, strata
 from mle_gym.tasks.tables import canonical, read_csv, write_csv
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def build(
     source: dict[str, Any] = {}
     if task.data.loader == "kaggle":
         run = partial(_run_hook, task, options, public=public, private=private)
-        source = {"source": fill(task, given, folder, run)}
+        source = {"source": fill(task, given, folder, run, canonical=options.variant == 0)}
     else:
         _from_table(task, options, raw, public, private)
     shutil.rmtree(raw)
@@ -196,8 +196,10 @@ def _run_hook(
 ) -> None:
     path = task.folder / "prepare.py"
     rng = generator(task.id, options.variant, "prepare")
+    hook = load_hook(path, "prepare")
+    more = [resplit(task.id, options.variant)] if splits_again(hook) else []
     try:
-        load_hook(path, "prepare")(raw, public, private, rng)
+        hook(raw, public, private, rng, *more)
     except DatasetError:
         raise
     except OSError as error:
@@ -222,7 +224,7 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
     answers = read_csv(file, text=[name for name in columns if columns[name].type == "str"])
     check_answers(task, answers)
     wanted = task.data.test_rows
-    if wanted is not None and len(answers) != wanted:
+    if wanted is not None and len(answers) != wanted and options.variant == 0:
         warnings.warn(
             f"{task.id}: expected {wanted:,} rows to predict, found {len(answers):,}: these raw "
             "data are not those of the competition, and scores can't be compared",

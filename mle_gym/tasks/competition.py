@@ -30,6 +30,8 @@ def fill(
     given: Path | None,
     folder: Path,
     prepare: Callable[[Path], None],
+    *,
+    canonical: bool = True,
 ) -> dict[str, Any]:
     """Fill ``folder/public`` and ``folder/private`` from the first source that has what it takes.
 
@@ -38,6 +40,7 @@ def fill(
         given: The user's folder or archive; None to look in the usual places.
         folder: Of the dataset; raw files are gathered in ``folder/raw``.
         prepare: Runs the task's ``prepare.py`` on a folder of raw files.
+        canonical: Whether MLE-bench's own split is wanted, so that what it prepared will do.
 
     Returns:
         What was used, for the manifest.
@@ -45,7 +48,13 @@ def fill(
     Raises:
         DatasetError: No data, or data that don't do; says what is missing and how to get it.
     """
-    sources = find_sources(task, given)
+    found = find_sources(task, given)
+    sources = [source for source in found if canonical or source.kind == "raw"]
+    if found and not sources:
+        raise DatasetError(
+            f"{task.id}: variants are split from raw data, and {found[0].path} was prepared by "
+            f"MLE-bench. To get raw data: {how_to_get(task)}"
+        )
     if not sources:
         raise DatasetError(f"{task.id}: its data are not here. To get them: {how_to_get(task)}")
     problems = []
@@ -58,9 +67,9 @@ def fill(
         if source.kind == "raw":
             prepare(folder / "raw")
         return {"path": str(source.path), "kind": source.kind, "used": used}
-    found = "\n".join(problems)
+    listed = "\n".join(problems)
     raise DatasetError(
-        f"{found}\n{task.id}: no usable data; `mle-gym prepare {task.id} --from kaggle` downloads "
+        f"{listed}\n{task.id}: no usable data; `mle-gym prepare {task.id} --from kaggle` downloads "
         "them anew"
     )
 

@@ -17,6 +17,7 @@ from mle_gym.tasks import cache
 from mle_gym.tasks.anonymize import check_anonymous
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.examples import HIDDEN
+from mle_gym.tasks.hooks import load_hook, splits_again
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -25,6 +26,7 @@ __all__ = [
     "Dataset",
     "DatasetOptions",
     "clear_cache",
+    "has_variants",
     "is_prepared",
     "prepare",
     "task_digest",
@@ -166,19 +168,30 @@ def _given(spec: TaskSpec, source: str | Path | None) -> Path | None:
     return Path(source).expanduser().absolute()
 
 
+def has_variants(spec: TaskSpec) -> bool:
+    """Whether a task has datasets other than the canonical one.
+
+    Raises:
+        TaskError: Its ``prepare.py`` doesn't run.
+    """
+    if spec.data.test_size is not None or not spec.data.real:
+        return True
+    path = spec.hook("prepare")
+    return path is not None and splits_again(load_hook(path, "prepare"))
+
+
 def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:
     if isinstance(options.variant, bool) or not isinstance(options.variant, int):
         raise DatasetError(f"{spec.id}: variant: expected an integer, found {options.variant!r}")
     rows = options.train_rows
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise DatasetError(f"{spec.id}: train_rows: expected 1 or more, found {rows!r}")
-    own_split = spec.data.test_size is None
-    if own_split and spec.data.real and options.variant != 0:
+    if options.variant != 0 and not has_variants(spec):
         raise DatasetError(
             f"{spec.id}: variant: expected 0, found {options.variant}: its prepare.py splits real "
-            "data itself, and only a split by data.test_size has variants that don't leak"
+            "data itself and has no parameter `resplit` to make variants that don't leak"
         )
-    if own_split and rows is not None:
+    if spec.data.test_size is None and rows is not None:
         raise DatasetError(f"{spec.id}: train_rows: needs data.test_size in its task.toml")
     if options.obfuscate and spec.hook("grade"):
         raise DatasetError(f"{spec.id}: obfuscate: not for a task with its own grade.py")

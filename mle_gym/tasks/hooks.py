@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from mle_gym.errors import TaskError
 
-__all__ = ["find_hook", "load_hook"]
+__all__ = ["find_hook", "load_hook", "splits_again"]
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
@@ -42,3 +43,8 @@ def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
         raise TaskError(f"{path}: expected Python that runs, found: {error!r}") from error
     found = getattr(module, function, None)
     return found if callable(found) else None
+
+
+def splits_again(prepare: Callable[..., Any]) -> bool:
+    """Whether a ``prepare`` makes variants of its split: it has a fifth parameter ``resplit``."""
+    return "resplit" in inspect.signature(prepare).parameters

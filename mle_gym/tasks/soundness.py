@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.build import build, clean
-from mle_gym.tasks.dataset import DatasetOptions, prepare
+from mle_gym.tasks.dataset import DatasetOptions, has_variants, prepare
 from mle_gym.tasks.sources import load_raw
 from mle_gym.tasks.splits import split_variant
 from mle_gym.tasks.tables import kind, read_csv
@@ -122,9 +122,7 @@ def two_prepares_are_equal(dataset: Dataset) -> Check:
     name = "two prepares are byte-identical"
     with TemporaryDirectory() as folder:
         made = Path(folder)
-        source = dataset.manifest.get("source")
-        given = Path(source["path"]) if source else None
-        build(_original(dataset), dataset.options, made, given)
+        build(_original(dataset), dataset.options, made, _given(dataset))
         for part in {dataset.public, dataset.inputs, dataset.private}:
             difference = _difference(part, made / part.name)
             if difference:
@@ -136,11 +134,14 @@ def variants_differ(dataset: Dataset) -> Check:
     """Variants are different datasets."""
     name = "variants differ"
     task = _original(dataset)
-    if not _has_variants(task):
+    if not has_variants(task):
         return Check(name, True, "not applicable: prepare.py splits real data, so only variant 0")
+    if dataset.manifest.get("source", {}).get("kind") == "prepared":
+        return Check(name, True, "not applicable: variants take raw data, these were prepared")
     seen: dict[str, int] = {}
     for variant in (0, *VARIANTS):
-        content = _test_rows(prepare(task, replace(dataset.options, variant=variant)))
+        options = replace(dataset.options, variant=variant)
+        content = _test_rows(prepare(task, options, source=_given(dataset)))
         if content in seen:
             return Check(name, False, f"variants {seen[content]} and {variant} are equal")
         seen[content] = variant
@@ -151,8 +152,8 @@ def variants_do_not_leak(dataset: Dataset) -> Check:
     """Variants of real data are made of canonical training rows alone."""
     name = "variants show no canonical test row"
     task = _original(dataset)
-    if not task.data.real or not _has_variants(task):
-        return Check(name, True, "not applicable: variants are generated, or there are none")
+    if not task.data.real or task.data.test_size is None:
+        return Check(name, True, "not applicable: generated, or only what resplit() gave")
     table = clean(task, load_raw(task))
     train = set(split_variant(table, task.data, task.id, 0)[0].tolist())
     canonical = _features(prepare(task, DatasetOptions()), ("train.csv",))
@@ -236,8 +237,10 @@ def _original(dataset: Dataset) -> TaskSpec:
     return load_task(dataset.task.folder)
 
 
-def _has_variants(task: TaskSpec) -> bool:
-    return task.data.test_size is not None or not task.data.real
+def _given(dataset: Dataset) -> Path | None:
+    """Where a competition's data came from."""
+    source = dataset.manifest.get("source")
+    return Path(source["path"]) if source else None
 
 
 def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:

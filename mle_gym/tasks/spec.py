@@ -59,7 +59,7 @@ class DataSpec(Table):
     """The target's raw values, as text, to the values used everywhere else."""
     test_size: Annotated[int | float | None, PlainValidator(lambda v: _test_size(v))] = None
     """Test rows (an integer) or their fraction (a number between 0 and 1). Without it
-    ``prepare.py`` does the split and the task has no variants of real data."""
+    ``prepare.py`` does the split, and makes variants of real data if it takes ``resplit``."""
     stratify: bool = False
     group: str | None = None
     """Rows with the same value of this column stay on one side of the split."""

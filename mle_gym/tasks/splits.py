@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.intp]
 
-__all__ = ["generator", "nested_order", "split", "split_variant"]
+Resplit = Callable[[Any, Any], tuple[Any, Any]]
+"""What :func:`resplit` returns."""
+
+__all__ = ["Resplit", "generator", "nested_order", "resplit", "split", "split_variant"]
 
 MOST_STRATA = 50
 """A target with more distinct values is stratified by its deciles."""
@@ -59,6 +63,33 @@ def split_variant(
     smaller = max(1, round(size * len(pool) / len(table)))
     train, test = split(part, data, smaller, rng)
     return pool[train], pool[test]
+
+
+def resplit(task_id: str, variant: int) -> Resplit:
+    """What makes a variant of a split that a ``prepare.py`` makes of real data.
+
+    The function takes the canonical train and test part, sequences of any kind, and returns the
+    variant's: for variant 0 the same, for others the canonical *training* part split once more,
+    into shares of the same size, or halves where the test is the larger. Nothing of the canonical
+    test part is in them.
+
+    The function raises DatasetError where there is too little to split.
+    """
+
+    def again(train: Any, test: Any) -> tuple[Any, Any]:
+        if variant == 0:
+            return train, test
+        from sklearn.model_selection import train_test_split
+
+        size = round(len(train) * len(test) / (len(train) + len(test)))
+        size = max(1, min(size, len(train) // 2))
+        if size >= len(train):
+            raise DatasetError(f"{task_id}: variant: {len(train)} training rows can't be split")
+        seed = int(generator(task_id, variant, "split").integers(1 << 32))
+        first, second = train_test_split(train, test_size=size, random_state=seed)
+        return first, second
+
+    return again
 
 
 def count_test_rows(rows: int, data: DataSpec, task_id: str) -> int:

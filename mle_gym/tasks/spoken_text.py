@@ -20,13 +20,16 @@ from sklearn.model_selection import train_test_split
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.files import zip_member
+from mle_gym.tasks.splits import Resplit
 
 __all__ = ["prepare_language"]
 
 COLUMNS = ["sentence_id", "token_id", "class", "before", "after"]
 
 
-def prepare_language(language: str, raw: Path, public: Path, private: Path) -> None:
+def prepare_language(
+    language: str, raw: Path, public: Path, private: Path, resplit: Resplit
+) -> None:
     """Fill the folders of a dataset from ``<language>_train.csv``.
 
     Raises:
@@ -35,7 +38,7 @@ def prepare_language(language: str, raw: Path, public: Path, private: Path) -> N
     source = raw / f"{language}_train.csv"
     names = (source.name, f"{language}_test_2.csv", f"{language}_sample_submission_2.csv")
     sentences = np.array(list(dict.fromkeys(int(row[0]) for row in _read_rows(source))))
-    _, test = train_test_split(sentences, test_size=0.1, random_state=0)
+    train, test = resplit(*train_test_split(sentences, test_size=0.1, random_state=0))
     with ExitStack() as stack:
         train_rows, test_rows, sample_rows = (
             _zipped_writer(stack, public / f"{name}.zip", name) for name in names
@@ -46,7 +49,9 @@ def prepare_language(language: str, raw: Path, public: Path, private: Path) -> N
         test_rows.writerow(["sentence_id", "token_id", "before"])
         for table in (sample_rows, samples, answers):
             table.writerow(["id", "after"])
-        for asked, sentence, token, kind, before, after in _numbered(_read_rows(source), test):
+        for asked, sentence, token, kind, before, after in _numbered(
+            _read_rows(source), train, test
+        ):
             if not asked:
                 train_rows.writerow([sentence, token, kind, before, after])
                 continue
@@ -67,13 +72,15 @@ def _read_rows(path: Path) -> Iterator[list[str]]:
 
 
 def _numbered(
-    rows: Iterable[list[str]], test: npt.NDArray[np.int64]
+    rows: Iterable[list[str]], train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]
 ) -> Iterator[tuple[bool, int, int, str, str, str]]:
     """Rows with whether they are of the test; sentences are counted from 0 in each part."""
-    wanted = set(test.tolist())
+    part_of = dict.fromkeys(train.tolist(), False) | dict.fromkeys(test.tolist(), True)
     names: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for sentence, token, kind, before, after in rows:
-        asked = int(sentence) in wanted
+        asked = part_of.get(int(sentence))
+        if asked is None:
+            continue
         known = names[asked]
         yield asked, known.setdefault(int(sentence), len(known)), int(token), kind, before, after
 

@@ -68,7 +68,7 @@ def test_a_program_holds_at_least_what_it_takes(
     monkeypatch.setattr(operations, "HOLDING", program)
     found = benchmark(tmp_path, "--repeats", "1", "--only", "program", "--columns", "bare")
     cells = found["rows"][0]["cells"]
-    assert 64 <= cells["bare python"]["median"] < 256
+    assert cells["bare python"]["median"] >= 64  # what else this process started may grow too
     assert cells["bare bash"]["skipped"]
 
 

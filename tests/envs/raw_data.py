@@ -172,7 +172,7 @@ def nomad(raw: Path, rng: np.random.Generator) -> None:
 
 @maker("tabular-playground-series-dec-2021")
 def covers(raw: Path, rng: np.random.Generator) -> None:
-    table = pd.DataFrame({"Id": range(200), "Elevation": rng.integers(1800, 4000, 200)})
+    table = pd.DataFrame({"Id": range(200), "Elevation": rng.permutation(200) + 1_800_000})
     table = table.assign(Soil_Type1=rng.integers(0, 2, 200), Cover_Type=rng.integers(1, 8, 200))
     (raw / "train.csv").write_bytes(csv(table))
 
@@ -181,7 +181,9 @@ def covers(raw: Path, rng: np.random.Generator) -> None:
 def machine(raw: Path, rng: np.random.Generator) -> None:
     rows = 100_200
     table = pd.DataFrame({"id": range(rows), "f_00": rng.integers(-3, 4, rows)})
-    table = table.assign(f_27="ABABDADBAB", target=rng.integers(0, 2, rows))
+    letters = str.maketrans("0123456789", "ABCDEFGHIJ")
+    words = [f"{number:010d}".translate(letters) for number in rng.permutation(rows)]
+    table = table.assign(f_27=words, target=rng.integers(0, 2, rows))
     (raw / "train.csv").write_bytes(csv(table))
 
 
@@ -212,6 +214,7 @@ def normalization(raw: Path, rng: np.random.Generator, language: str) -> None:
         for at, token in enumerate(rng.permutation(len(tokens))[: rng.integers(2, 6)]):
             texts = ",".join('"' + text.replace('"', '""') + '"' for text in tokens[token])
             lines.append(f"{number},{at},{texts}")
+        lines.append(f'{number},{at + 1},"PLAIN","word no. {number}","word no. {number}"')
     content = "\n".join([*lines, ""]).encode()
     zipped(raw / f"{language}_train.csv.zip", {f"{language}_train.csv": content})
     for name in (f"{language}_test_2.csv", f"{language}_sample_submission_2.csv"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -18,9 +20,10 @@ import mle_gym
 from mle_gym.grading.parity import ParityGrader
 from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.dataset import Dataset, prepare
+from mle_gym.tasks.dataset import Dataset, DatasetOptions, has_variants, prepare
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.raw import download_folder
+from mle_gym.tasks.splits import resplit
 from mle_gym.tasks.tables import read_csv
 from mle_gym.tasks.tfrecord import features, read_records, texts
 from mle_gym.tasks.validate import validate_task
@@ -47,13 +50,14 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
     return made(request.param, tmp_path / "raw")
 
 
-def made(name: str, raw: Path) -> Dataset:
+def made(name: str, raw: Path, variant: int = 0) -> Dataset:
     task = load_task(name)
-    raw.mkdir()
-    MAKERS[task.data.ref](raw, np.random.default_rng(zlib.crc32(name.encode())))
+    if not raw.exists():
+        raw.mkdir()
+        MAKERS[task.data.ref](raw, np.random.default_rng(zlib.crc32(name.encode())))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*these raw data are not those")
-        return prepare(task, source=raw)
+        return prepare(task, DatasetOptions(variant), source=raw)
 
 
 def test_every_competition_has_made_up_data() -> None:
@@ -72,6 +76,73 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
     assert record.grade["valid"], (record.grade["error_message"], record.steps[-1].observation)
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
     assert perfect_by_parity(dataset) == task.grade.best
+
+
+WITHOUT_VARIANTS = {"siim-isic-melanoma-classification"}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMPETITIONS) - WITHOUT_VARIANTS))
+def test_a_variant_shows_nothing_of_the_canonical_test(name: str, tmp_path: Path) -> None:
+    canonical = made(name, tmp_path / "raw")
+    shown = {path: marks(path, content) for path, content in files_of(canonical.public)}
+    asked = [at for at in shown if re.search("test|sample", at.lower())]
+    secret = set().union(*(shown[at] for at in asked))
+    secret -= set().union(*(shown[at] for at in shown.keys() - asked))
+    assert secret or name == "mlsp-2013-birds"  # where all files lie in the same folders
+    variants = [made(name, tmp_path / "raw", variant) for variant in (1, 2)]
+    for variant in variants:
+        for path, content in files_of(variant.public):
+            assert not secret & marks(path, content), path
+        assert len(read_csv(variant.private / "answers.csv"))
+    first, second = (dict(files_of(variant.private)) for variant in variants)
+    assert first != second
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """All files below a folder, and what is in the zips among them."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.namelist():
+                    yield f"{name}/{member}", archive.read(member)
+        elif path.is_file() and name not in ("description.md", "sample_submission.csv"):
+            yield name, path.read_bytes()
+
+
+def marks(path: str, content: bytes) -> set[bytes]:
+    """By what one would know a row or a picture again: names and long cells, or the whole."""
+    if b"\0" in content:
+        cells = [content, Path(path).stem.encode()]
+    else:
+        cells = re.split(rb'[,"\n]', content.partition(b"\n")[2])
+    new_number = re.compile(rb"(?i)[a-z]*_?\d{1,5}")
+    return {cell for cell in cells if len(cell) > 6 and not new_number.fullmatch(cell)}
+
+
+def test_a_birds_variant_has_only_training_recordings(tmp_path: Path) -> None:
+    parts = []
+    for variant in (0, 1):
+        folder = made("mlsp-2013-birds", tmp_path / "raw", variant).public / "essential_data"
+        files = read_csv(folder / "rec_id2filename.txt")
+        parts.append(read_csv(folder / "CVfolds_2.txt").merge(files, on="rec_id"))
+    canonical, other = parts
+    assert set(other["filename"]) == set(canonical.loc[canonical["fold"] == 0, "filename"])
+    assert 0 < (other["fold"] == 1).sum() < len(other)
+
+
+def test_variants_need_raw_data_and_a_split_that_can_be_made_again(tmp_path: Path) -> None:
+    for name in COMPETITIONS:
+        assert has_variants(load_task(name)) == (name not in WITHOUT_VARIANTS)
+    (name,) = WITHOUT_VARIANTS
+    with pytest.raises(mle_gym.errors.DatasetError, match="expected 0, found 1"):
+        made(name, tmp_path / "raw", 1)
+    bench = tmp_path / "bench"
+    canonical = made("spooky-author-identification", tmp_path / "spooky")
+    for part in ("public", "private"):
+        shutil.copytree(getattr(canonical, part), bench / "prepared" / part)
+    with pytest.raises(mle_gym.errors.DatasetError, match="variants are split from raw data"):
+        made("spooky-author-identification", bench, 1)
 
 
 def perfect_by_parity(dataset: Dataset) -> float | None:
@@ -118,9 +189,9 @@ def test_words_that_look_like_missing_values_stay(tmp_path: Path) -> None:
     assert any(line.endswith(',"PLAIN","NA","NA"') for line in lines)
 
 
-@pytest.mark.parametrize("bucket", [700, 10**6])
+@pytest.mark.parametrize(("bucket", "variant"), [(700, 0), (10**6, 0), (700, 1)])
 def test_the_taxi_rides_lie_where_scikit_learn_puts_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: int, variant: int
 ) -> None:
     raw, public, private = (tmp_path / name for name in ("raw", "public", "private"))
     for folder in (raw, public, private):
@@ -133,8 +204,9 @@ def test_the_taxi_rides_lie_where_scikit_learn_puts_them(
     small = {"BUCKET": bucket, "CHUNK": bucket // 3, "TEST_ROWS": 100}
     for constant, value in small.items():
         monkeypatch.setitem(prepare_taxi.__globals__, constant, value)
-    prepare_taxi(raw, public, private, np.random.default_rng(0))
-    train, test = train_test_split(table, test_size=100, random_state=0)
+    again = resplit(name, variant)
+    prepare_taxi(raw, public, private, np.random.default_rng(0), again)
+    train, test = again(*train_test_split(table, test_size=100, random_state=0))
     pd.testing.assert_frame_equal(pd.read_csv(public / "labels.csv"), train.reset_index(drop=True))
     asked = pd.read_csv(public / "test.csv")
     pd.testing.assert_frame_equal(asked, test.drop(columns="fare_amount").reset_index(drop=True))
