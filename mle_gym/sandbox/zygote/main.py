@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -103,7 +104,8 @@ class Zygote:
         box.listener.listen(MOST_KEEPERS)
         box.listener.setblocking(False)
         self._boxes[listener] = box
-        os.write(usage, bytes(REPORT_SIZE))  # of nothing: from now on, programs are warm
+        with contextlib.suppress(OSError):  # the sandbox has died meanwhile
+            os.write(usage, bytes(REPORT_SIZE))  # of nothing: from now on, programs are warm
         self._poll.register(listener, select.POLLIN)
         return True
 

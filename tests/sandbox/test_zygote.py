@@ -1,4 +1,4 @@
-"""The zygote uses libraries before it forks: all of that works, and programs see no trace of it."""
+"""The zygote: what it does before it forks leaves no trace, and no sandbox ends it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from mle_gym.sandbox.base import PRELOAD
 from mle_gym.sandbox.environment import THREAD_VARIABLES
@@ -63,21 +64,47 @@ for needed, use in exercise.USES:
 """
 
 
-def run(program: str, folder: object) -> str:
+def run(program: str, folder: Path) -> str:
     command = [sys.executable, "-c", program, json.dumps(PRELOAD), str(ZYGOTE_FOLDER.parent)]
     variables = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, "1")
     done = subprocess.run(
-        command, cwd=str(folder), env=variables, capture_output=True, text=True, check=False
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_nothing_that_a_program_can_see_is_changed(tmp_path: object) -> None:
+def test_nothing_that_a_program_can_see_is_changed(tmp_path: Path) -> None:
     before, after = json.loads(run(LOOK, tmp_path))
     for name, value in before.items():
         assert after[name] == value, name
 
 
-def test_every_use_works_and_warns_of_nothing(tmp_path: object) -> None:
+def test_every_use_works_and_warns_of_nothing(tmp_path: Path) -> None:
     run(USE, tmp_path)
+
+
+DEAD_BOX = """
+import json, os, socket, sys
+sys.path.append(sys.argv[1])
+from zygote.main import Zygote
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+runner, usage = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+runner.close()
+order = {"id": 1, "uid": 0, "groups": [], "processes": 9}
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("line")
+folder = os.open("/proc/self/ns", os.O_PATH)
+socket.send_fds(ours, [json.dumps(order).encode()], [listener.fileno(), folder, usage.fileno()])
+ours.shutdown(socket.SHUT_WR)
+zygote = Zygote(theirs, None)
+assert zygote._obey()
+assert not zygote._obey()
+"""
+
+
+def test_a_zygote_survives_a_sandbox_that_died_before_it_heard_of_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DEAD_BOX, str(ZYGOTE_FOLDER.parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
