@@ -47,6 +47,8 @@ def benchmarks_table() -> str:
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
     for row in measured["rows"]:
         cells = [_digits(row["cells"].get(column, {}).get("median")) for column in columns]
+        if not any(cells):
+            continue
         lines.append(f"| {row['what']} ({row['unit']}) | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *_circumstances(measured)])
 

@@ -128,6 +128,7 @@ def prepare(
     if manifest is None or source is not None:
         from mle_gym.tasks.build import build
 
+        _check_variant(spec, options)
         given = _given(spec, source)
         make = partial(build, spec, options, given=given)
         manifest = cache.make(folder, make, replace=given is not None)
@@ -180,17 +181,21 @@ def has_variants(spec: TaskSpec) -> bool:
     return path is not None and splits_again(load_hook(path, "prepare"))
 
 
+def _check_variant(spec: TaskSpec, options: DatasetOptions) -> None:
+    """What takes running a task's code, and so is asked only before a dataset is made."""
+    if options.variant != 0 and not has_variants(spec):
+        raise DatasetError(
+            f"{spec.id}: variant: expected 0, found {options.variant}: its prepare.py splits real "
+            "data itself and has no parameter `resplit` to make variants that don't leak"
+        )
+
+
 def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:
     if isinstance(options.variant, bool) or not isinstance(options.variant, int):
         raise DatasetError(f"{spec.id}: variant: expected an integer, found {options.variant!r}")
     rows = options.train_rows
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise DatasetError(f"{spec.id}: train_rows: expected 1 or more, found {rows!r}")
-    if options.variant != 0 and not has_variants(spec):
-        raise DatasetError(
-            f"{spec.id}: variant: expected 0, found {options.variant}: its prepare.py splits real "
-            "data itself and has no parameter `resplit` to make variants that don't leak"
-        )
     if spec.data.test_size is None and rows is not None:
         raise DatasetError(f"{spec.id}: train_rows: needs data.test_size in its task.toml")
     if options.obfuscate and spec.hook("grade"):

@@ -203,13 +203,7 @@ def share_right_as_text(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) ->
     (target,) = rule.targets
     _require(found, rule.key, target)
     _require_length(found, truth)
-    # Putting both tables into the order of their keys takes long, and the score is the same.
-    if not np.array_equal(found[rule.key].to_numpy(), truth[rule.key].to_numpy()):
-        order = _places(found[rule.key], truth[rule.key])
-        if order is None:
-            found, truth = _aligned(found, truth, rule.key)
-        else:
-            found = found.iloc[order]
+    found, truth = _matched(found, truth, rule.key)
     # As scikit-learn's accuracy of text, which first sorts all labels.
     return float(np.mean(_texts(truth[target]) == _texts(found[target])))
 
@@ -260,17 +254,20 @@ def _aligned(
     return found, truth
 
 
-def _places(
-    found: pd.Series[Any], wanted: pd.Series[Any]
-) -> np.ndarray[Any, np.dtype[np.intp]] | None:
-    """Where each wanted key stands among the ones found; None unless each is there, and once."""
+def _matched(
+    found: pd.DataFrame, truth: pd.DataFrame, key: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As :func:`_aligned` but in any order, for tables of equal length too large to sort."""
     import pandas as pd
 
-    keys = pd.Index(found)
-    if keys.dtype != wanted.dtype or not keys.is_unique:
-        return None
-    places = keys.get_indexer(pd.Index(wanted))
-    return None if (places < 0).any() or len(np.unique(places)) < len(places) else places
+    given, wanted = pd.Index(found[key]), pd.Index(truth[key])
+    if given.equals(wanted):
+        return found, truth
+    if given.dtype == wanted.dtype and given.is_unique and wanted.is_unique:
+        places = given.get_indexer(wanted)
+        if (places >= 0).all():
+            return found.iloc[places], truth
+    return _aligned(found, truth, key)
 
 
 def _texts(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:

@@ -117,7 +117,13 @@ def _fit(model: Any, X: Any, y: Any) -> None:
 
 
 def _pipelines(
-    pandas: Any, pipeline: Any, compose: Any, impute: Any, preprocessing: Any, selection: Any
+    pandas: Any,
+    pipeline: Any,
+    compose: Any,
+    impute: Any,
+    preprocessing: Any,
+    selection: Any,
+    models: Any,
 ) -> None:
     table = pandas.read_csv(io.StringIO(_csv()))
     numbers = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
@@ -127,7 +133,7 @@ def _pipelines(
     )
     preprocessing.LabelEncoder().fit_transform(table["group"])
     train, test = selection.train_test_split(table, test_size=0.25, random_state=0)
-    whole = pipeline.make_pipeline(columns, import_module("sklearn.linear_model").Ridge())
+    whole = pipeline.make_pipeline(columns, models.Ridge())
     whole.fit(train, train["whole"]).predict(test)
     folds = selection.KFold(3, shuffle=True, random_state=0)
     selection.cross_val_score(whole, table, table["whole"], cv=folds)
@@ -148,22 +154,26 @@ def _texts(numpy: Any, text: Any, models: Any) -> None:
     _fit(models.LogisticRegression(), X, numpy.array([0, 1, 0, 1]))
 
 
-_SK = "sklearn."
 USES: tuple[tuple[tuple[str, ...], Callable[..., None]], ...] = (
     (("pandas",), _tables),
-    (("numpy", "pandas", f"{_SK}linear_model"), _linear),
-    (("numpy", "pandas", f"{_SK}ensemble"), _forests),
-    (("numpy", f"{_SK}tree"), _trees),
-    (("numpy", f"{_SK}neighbors"), _neighbors),
-    (("numpy", f"{_SK}svm"), _machines),
+    (("numpy", "pandas", "sklearn.linear_model"), _linear),
+    (("numpy", "pandas", "sklearn.ensemble"), _forests),
+    (("numpy", "sklearn.tree"), _trees),
+    (("numpy", "sklearn.neighbors"), _neighbors),
+    (("numpy", "sklearn.svm"), _machines),
     (
         (
             "pandas",
-            *(f"{_SK}{name}" for name in ("pipeline", "compose", "impute", "preprocessing")),
-            f"{_SK}model_selection",
+            "sklearn.pipeline",
+            "sklearn.compose",
+            "sklearn.impute",
+            "sklearn.preprocessing",
+            "sklearn.model_selection",
+            "sklearn.linear_model",
         ),
         _pipelines,
     ),
-    (("numpy", f"{_SK}metrics"), _metrics),
-    (("numpy", f"{_SK}feature_extraction.text", f"{_SK}linear_model"), _texts),
+    (("numpy", "sklearn.metrics"), _metrics),
+    (("numpy", "sklearn.feature_extraction.text", "sklearn.linear_model"), _texts),
 )
+"""The modules that a use takes, and the use, which is called with them."""
