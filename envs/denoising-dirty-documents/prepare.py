@@ -40,3 +40,11 @@ def pixels(path: Path) -> pd.DataFrame:
     height, width = grey.shape
     names = [f"{path.stem}_{y}_{x}" for y in range(1, height + 1) for x in range(1, width + 1)]
     return pd.DataFrame({"id": names, "value": grey.ravel() / 255})
+
+
+def plain(public: Path) -> str:
+    """The folders are plain already, and a pixel's id begins with the name of its page."""
+    return """\
+`train/` holds pictures, and `train_cleaned/` what should become of them, under the same names;
+`test/` holds pictures to change likewise. A row is a pixel: its id is the name of the picture, the
+row and the column, both counted from 1, and `target` its grey value: 0 is black, 1 is white."""

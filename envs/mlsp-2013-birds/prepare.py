@@ -1,5 +1,6 @@
 """A fifth of Kaggle's labelled recordings is the test set; all get new numbers, as in MLE-bench."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +84,29 @@ def place_media(raw: Path, public: Path, names: list[str]) -> None:
     place_all(some, examples, public / "supplemental_data" / "segmentation_examples")
     for name in ("segment_clusters.bmp", "segment_mosaic.bmp"):
         place(supplemental / name, public / "supplemental_data" / name)
+
+
+def plain(public: Path) -> str:
+    """Tables of recordings and species, and the sounds under numbers drawn anew."""
+    essential = public / "essential_data"
+    files = read_table(essential / "rec_id2filename.txt").set_index("rec_id")["filename"]
+    drawn = np.random.default_rng(0).permutation(len(files))
+    sounds = {number: f"sounds/s{new}.wav" for number, new in zip(files.index, drawn, strict=True)}
+    for number in sorted(sounds, key=sounds.__getitem__):
+        place(essential / "src_wavs" / f"{files[number]}.wav", public / sounds[number])
+    parts: dict[str, list[dict[str, object]]] = {"train": [], "test": []}
+    for line in (essential / "rec_labels_test_hidden.txt").read_text().splitlines()[1:]:
+        number, *heard = line.split(",")
+        for species in range(SPECIES):
+            row = {"Id": int(number) * 100 + species, "file": sounds[int(number)]}
+            row |= {"species": species}
+            if heard == ["?"]:
+                parts["test"].append(row)
+            else:
+                present = str(species) in heard
+                parts["train"].append({**row, "Probability": int(present)})
+    for name, rows in parts.items():
+        write_table(pd.DataFrame(rows), public / f"{name}.csv")
+    for folder in ("essential_data", "supplemental_data"):
+        shutil.rmtree(public / folder)
+    return "A row is a recording and one of 19 sources of sound; several may be heard in one."

@@ -3,6 +3,7 @@
 Unlike there, the records of the test lose what tells the label: Kaggle's files have it in them.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,12 @@ def clean(public: Path) -> None:
         new = path.with_suffix(".new")
         write_records(new, (without_label(record) for record in read_records(path)))
         new.rename(path)
+
+
+def plain(public: Path) -> str:
+    """The JPEG files alone: DICOM and TFRecord files name what they show inside."""
+    for name in ("tfrecords", "train", "test"):
+        shutil.rmtree(public / name)
+    for folder in (public / "jpeg").iterdir():
+        folder.rename(public / folder.name)
+    return ""

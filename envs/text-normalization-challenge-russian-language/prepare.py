@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from mle_gym.tasks.splits import Resplit
-from mle_gym.tasks.spoken_text import prepare_language
+from mle_gym.tasks.spoken_text import plain_language, prepare_language
 
 
 def prepare(
     raw: Path, public: Path, private: Path, rng: np.random.Generator, resplit: Resplit
 ) -> None:
     prepare_language("ru", raw, public, private, resplit)
+
+
+def plain(public: Path) -> str:
+    return plain_language("ru", public)

@@ -36,3 +36,13 @@ def prepare(
 
 def day_of(clip: Path) -> str:
     return clip.name.split("_")[0]
+
+
+def plain(public: Path) -> str:
+    """A table of what the names of clips tell, but for the time."""
+    (public / "test2").rename(public / "test")
+    clips = sorted((public / "train2").rename(public / "train").iterdir())
+    calls = [int(clip.stem.endswith("_1")) for clip in clips]
+    table = pd.DataFrame({"clip": [clip.name for clip in clips], "probability": calls})
+    write_table(table, public / "train.csv")
+    return ""

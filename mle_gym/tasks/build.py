@@ -60,9 +60,10 @@ def build(
         _from_table(task, options, raw, public, private)
     shutil.rmtree(raw)
     _complete(task, options, public, private)
-    if options.obfuscate and task.data.loader == "kaggle":
-        anonymize(task, public, private)
-    effective = obfuscate(task, public, private) if options.obfuscate else {}
+    effective: dict[str, Any] = {}
+    if options.obfuscate:
+        told = anonymize(task, public, private) if task.data.loader == "kaggle" else ""
+        effective = obfuscate(task, public, private, told)
     if task.submission.code is not None:
         hide_inputs(task, folder)
     identity = {"task": task.id, "variant": options.variant, "effective": effective}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.errors import DatasetError
 from mle_gym.paths import cache_folder
 from mle_gym.tasks import cache
-from mle_gym.tasks.anonymize import check_anonymous
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.examples import HIDDEN
 from mle_gym.tasks.hooks import load_hook, splits_again
@@ -200,8 +199,6 @@ def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:
         raise DatasetError(f"{spec.id}: train_rows: needs data.test_size in its task.toml")
     if options.obfuscate and spec.hook("grade"):
         raise DatasetError(f"{spec.id}: obfuscate: not for a task with its own grade.py")
-    if options.obfuscate:
-        check_anonymous(spec)
 
 
 def _digest(spec: TaskSpec, options: DatasetOptions) -> str:

@@ -29,10 +29,10 @@ DATE = re.compile(r"\d{4}-?\d\d-?\d\d[\d :.T+-]*(?:Z| UTC)?")
 NOT_NAMES = ("average", "goal")
 """Metric parameters whose words are choices, never the name of a column or label."""
 DESCRIPTION = """\
-Predict `{targets}` for every row of `test.csv` from the rows of `train.csv`.
+Predict {targets} for every row of {rows}.{told}
 
-Where the data come from is not told: the names of columns, labels and words are replaced by codes,
-the same ones in every file. Numbers are as they were measured."""
+Where the data come from is not told: {coded} are
+replaced by codes, the same ones in every file. Numbers{kept} are as they were."""
 
 
 @dataclass
@@ -48,11 +48,17 @@ class _Codes:
         return self.words.setdefault(match[0], f"w{len(self.words) + 1:04}")
 
 
-def obfuscate(task: TaskSpec, public: Path, private: Path) -> dict[str, Any]:
+def obfuscate(task: TaskSpec, public: Path, private: Path, told: str = "") -> dict[str, Any]:
     """Rewrite a dataset's tables in place; returns what changes in the task.
 
     Columns become ``f01``, …, the id ``id``, the target ``target``, labels ``c01``, … and words of
     longer texts ``w0001``, …. Files that tables point to keep their names.
+
+    Args:
+        task: Whose dataset it is.
+        public: What the agent sees.
+        private: The answers.
+        told: What the brief says of the files, beside what is to be predicted.
     """
     files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
     tables = {file: _read_text(file) for file in files}
@@ -66,6 +72,7 @@ def obfuscate(task: TaskSpec, public: Path, private: Path) -> dict[str, Any]:
     for file, table in tables.items():
         write_csv(table, file)
     changes = _changes(task, codes)
+    changes["description"] = _description(task, public, changes["data"]["target"], told)
     (public / "description.md").write_text(f"{changes['description']}\n", encoding="utf-8")
     return changes
 
@@ -116,12 +123,25 @@ def _value_codes(
         distinct = sorted(set(cells))
         if name in ("id", USAGE) or not _is_text(distinct) or _are_files(distinct, public):
             continue
+        if name.startswith("target") and _free(task):
+            continue
         if len(distinct) <= MOST_LABELS or name.startswith("target"):
             codes.labels[name] = _label_codes(task, name, distinct, codes)
             replacements[name] = codes.labels[name].__getitem__
-        elif task.kind != "text-classification" or not any(" " in text for text in distinct):
+        elif not (_keeps_texts(task) and any(" " in text for text in distinct)):
             replacements[name] = lambda text: WORD.sub(codes.word, text)
     return replacements
+
+
+def _keeps_texts(task: TaskSpec) -> bool:
+    """Whether a task is about language, so that texts stay as they are."""
+    return task.kind == "text-classification" or _free(task)
+
+
+def _free(task: TaskSpec) -> bool:
+    """Whether texts of any content are predicted."""
+    columns = [task.submission.columns[name] for name in task.submission.predicted]
+    return any(column.type == "str" and column.values is None for column in columns)
 
 
 def _is_text(values: list[str]) -> bool:
@@ -157,6 +177,24 @@ def _are_files(values: list[str], public: Path) -> bool:
     )
 
 
+def _description(task: TaskSpec, public: Path, targets: list[str], told: str) -> str:
+    tables = "`test.csv` from the rows of `train.csv`"
+    texts = _keeps_texts(task)
+    kept = [
+        *(["texts"] if texts else []),
+        *(["files"] if any(map(Path.is_dir, public.iterdir())) else []),
+    ]
+    return DESCRIPTION.format(
+        targets=", ".join(f"`{name}`" for name in targets),
+        rows=tables if (public / "train.csv").exists() else "`sample_submission.csv`",
+        told=f"\n\n{told}" if told else "",
+        coded="the names of columns and labels"
+        if texts
+        else "the names of columns, labels and words",
+        kept="".join(f" and {each}" for each in kept),
+    )
+
+
 def _changes(task: TaskSpec, codes: _Codes) -> dict[str, Any]:
     submission = task.submission.model_dump(mode="json")
     labels = {
@@ -178,8 +216,7 @@ def _changes(task: TaskSpec, codes: _Codes) -> dict[str, Any]:
     grade = task.grade.model_dump(mode="json")
     grade["params"] = _translate(grade["params"], {**codes.columns, **labels})
     return {
-        "title": task.kind.replace("-", " ").capitalize(),
-        "description": DESCRIPTION.format(targets=", ".join(targets)),
+        "title": "Prediction" if task.kind == "other" else task.kind.replace("-", " ").capitalize(),
         "data": data,
         "submission": submission,
         "grade": grade,

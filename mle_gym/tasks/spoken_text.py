@@ -19,10 +19,10 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.files import zip_member
+from mle_gym.tasks.files import read_table, write_table, zip_member
 from mle_gym.tasks.splits import Resplit
 
-__all__ = ["prepare_language"]
+__all__ = ["plain_language", "prepare_language"]
 
 COLUMNS = ["sentence_id", "token_id", "class", "before", "after"]
 
@@ -60,6 +60,15 @@ def prepare_language(
             sample_rows.writerow([name, before])
             samples.writerow([name, before])
             answers.writerow([name, after])
+
+
+def plain_language(language: str, public: Path) -> str:
+    """For ``plain`` of a ``prepare.py``: the tables under plain names, the test's with its ids."""
+    (public / f"{language}_train.csv").rename(public / "train.csv")
+    test = read_table(public / f"{language}_test_2.csv", dtype=str)
+    test.insert(0, "id", test["sentence_id"] + "_" + test["token_id"])
+    write_table(test, public / "test.csv")
+    return "A row is a token of a sentence: as it is written, and as it is read aloud."
 
 
 def _read_rows(path: Path) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Kaggle's competitions of tables and texts under codes, on made-up raw data."""
+"""Kaggle's competitions under codes, on made-up raw data."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mle_gym.errors import DatasetError
 from mle_gym.grading.grader import Grader
 from mle_gym.sandbox.base import Limits
-from mle_gym.tasks.anonymize import KINDS
 from mle_gym.tasks.brief import brief
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
-from tests.envs.test_competitions import COMPETITIONS, made
+from tests.envs.test_competitions import COMPETITIONS, files_of, made
 
-CODED = [name for name in COMPETITIONS if load_task(name).kind in KINDS]
-OTHERS = sorted(set(COMPETITIONS) - set(CODED))
+SUFFIX = r"\.(jpg|aif)$"
+WITHOUT_TABLES = {"denoising-dirty-documents"}
+WITH_FILES = (
+    "aerial-cactus-identification",
+    "aptos2019-blindness-detection",
+    "dog-breed-identification",
+    "dogs-vs-cats-redux-kernels-edition",
+    "histopathologic-cancer-detection",
+    "leaf-classification",
+    "plant-pathology-2020-fgvc7",
+    "ranzcr-clip-catheter-line-classification",
+    "siim-isic-melanoma-classification",
+    "the-icml-2013-whale-challenge-right-whale-redux",
+)
+"""Those with a picture or a sound for each row."""
 COMMON = {"id", "text", "date", "data", "images", "train", "test", "name", "class", "target"}
+COMMON |= {"value", "probability"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +49,7 @@ def text_of(dataset: Dataset) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
-@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("name", COMPETITIONS)
 def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
     plain = made(name, tmp_path / "raw")
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
@@ -49,21 +61,17 @@ def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
     left = {word for word in words - COMMON if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", shown)}
     assert {word for word in left if not re.fullmatch(r"[cf]\d+", word)} == set()
     files = {path.name for path in hidden.public.iterdir() if path.is_file()}
-    assert files == {"description.md", "train.csv", "test.csv", "sample_submission.csv"}
+    tables = {"train.csv", "test.csv"} if name not in WITHOUT_TABLES else set()
+    assert files == {"description.md", "sample_submission.csv"} | tables
     answers = read(hidden.private / "answers.csv")
     theirs = read(plain.private / "answers.csv")[plain.task.submission.id]
     assert answers["id"].tolist() != theirs.tolist()
-    assert set(answers["id"]) <= set(read(hidden.public / "test.csv")["id"])
+    if tables:
+        assert set(answers["id"]) <= set(read(hidden.public / "test.csv")["id"])
     perfect = answers.drop(columns="Usage").to_csv(index=False).encode()
     assert Grader(hidden).grade(perfect).normalized == pytest.approx(1.0, abs=1e-4)
     sample = Grader(hidden).grade((hidden.public / "sample_submission.csv").read_bytes())
     assert sample.valid, sample.error_message
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_files_that_tell_where_they_come_from_are_refused(name: str) -> None:
-    with pytest.raises(DatasetError, match="obfuscate: of Kaggle's competitions only those"):
-        prepare(load_task(name), DatasetOptions(obfuscate=True))
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
@@ -83,16 +91,79 @@ def test_a_class_and_its_probability_share_their_code(name: str, tmp_path: Path)
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
-def test_files_are_called_after_the_new_ids(tmp_path: Path) -> None:
-    name = "leaf-classification"
+@pytest.mark.parametrize("name", WITH_FILES)
+def test_files_are_called_after_the_new_ids(name: str, tmp_path: Path) -> None:
     plain = made(name, tmp_path / "raw")
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
-    old, new = (read(each.public / "test.csv")["id"] for each in (plain, hidden))
-    for before, after in zip(old, new, strict=True):
-        content = (plain.public / "images" / f"{before}.jpg").read_bytes()
-        file = hidden.public / "images" / f"{after}.jpg"
-        assert file.read_bytes() == content
+    old_answers, new_answers = (read(each.private / "answers.csv") for each in (plain, hidden))
+    there = {Path(at).stem: content for at, content in files_of(plain.public)}
+    if name.startswith("dogs"):  # ids of train and test begin anew
+        there = {path.stem: path.read_bytes() for path in (plain.public / "test").iterdir()}
+    media = [path for path in hidden.public.rglob("*") if path.is_file() and path.suffix != ".csv"]
+    now = {path.stem: path for path in media if path.suffix != ".md"}
+    old_ids, new_ids = (
+        table.iloc[:, 0].str.replace(SUFFIX, "", regex=True) for table in (old_answers, new_answers)
+    )
+    for before, after in zip(old_ids, new_ids, strict=True):
+        file = now[after]
         assert file.stat().st_nlink == 1
+        if name.startswith("siim"):  # which is there as DICOM and as JPEG
+            assert file.parent.name == "test"
+        else:
+            assert file.read_bytes() == there[before]
+    table = read(hidden.public / "train.csv")
+    assert set(table["id"].str.replace(SUFFIX, "", regex=True)) | set(new_ids) == set(now)
+    assert not set(now) & (set(there) - set(map(str, range(10_000))))
+
+
+@pytest.mark.filterwarnings("ignore:.*these raw data are not those")
+def test_labels_in_names_become_a_column(tmp_path: Path) -> None:
+    name = "dogs-vs-cats-redux-kernels-edition"
+    plain = made(name, tmp_path / "raw")
+    hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
+    shows = {path.read_bytes(): path.name[:3] for path in (plain.public / "train").iterdir()}
+    for row in read(hidden.public / "train.csv").itertuples():
+        content = (hidden.public / "train" / f"{row.id}.jpg").read_bytes()
+        assert shows[content] == {"0": "cat", "1": "dog"}[row.target]
+
+
+@pytest.mark.filterwarnings("ignore:.*these raw data are not those")
+@pytest.mark.parametrize("name", ["mlsp-2013-birds", "denoising-dirty-documents"])
+def test_rows_of_one_file_find_it(name: str, tmp_path: Path) -> None:
+    plain = made(name, tmp_path / "raw")
+    hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
+    answers = read(hidden.private / "answers.csv")
+    if name == "mlsp-2013-birds":
+        both = [read(hidden.public / f"{part}.csv") for part in ("train", "test")]
+        files = set(pd.concat(both)["f01"])
+        assert {path.relative_to(hidden.public).as_posix() for path in wavs(hidden)} == files
+        assert len(files) == len(wavs(plain))
+        assert {path.read_bytes() for path in wavs(hidden)} == {
+            path.read_bytes() for path in wavs(plain)
+        }
+    else:
+        pages = {path.stem for path in (hidden.public / "test").iterdir()}
+        assert {each.partition("_")[0] for each in answers["id"]} == pages
+        trained = ({path.stem for path in (hidden.public / at).iterdir()} for at in TRAINED)
+        assert next(trained) == next(trained)
+        assert not pages & {path.stem for path in plain.public.rglob("*.png")}
+
+
+TRAINED = ("train", "train_cleaned")
+
+
+def wavs(dataset: Dataset) -> list[Path]:
+    return sorted(dataset.public.rglob("*.wav"))
+
+
+@pytest.mark.filterwarnings("ignore:.*these raw data are not those")
+def test_tokens_stay_readable(tmp_path: Path) -> None:
+    name = "text-normalization-challenge-english-language"
+    plain = made(name, tmp_path / "raw")
+    hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
+    spoken = read(plain.private / "answers.csv")["after"].tolist()
+    assert read(hidden.private / "answers.csv")["target"].tolist() == spoken
+    assert "`PLAIN`" not in text_of(hidden)
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
