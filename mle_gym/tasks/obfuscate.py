@@ -31,8 +31,8 @@ NOT_NAMES = ("average", "goal")
 DESCRIPTION = """\
 Predict {targets} for every row of {rows}.{told}
 
-Where the data come from is not told: {coded} are
-replaced by codes, the same ones in every file. Numbers{kept} are as they were."""
+Where the data come from is not told: the names of {coded} are replaced by
+codes, the same ones in every file. {kept} are as they were."""
 
 
 @dataclass
@@ -180,18 +180,12 @@ def _are_files(values: list[str], public: Path) -> bool:
 def _description(task: TaskSpec, public: Path, targets: list[str], told: str) -> str:
     tables = "`test.csv` from the rows of `train.csv`"
     texts = _keeps_texts(task)
-    kept = [
-        *(["texts"] if texts else []),
-        *(["files"] if any(map(Path.is_dir, public.iterdir())) else []),
-    ]
     return DESCRIPTION.format(
         targets=", ".join(f"`{name}`" for name in targets),
         rows=tables if (public / "train.csv").exists() else "`sample_submission.csv`",
         told=f"\n\n{told}" if told else "",
-        coded="the names of columns and labels"
-        if texts
-        else "the names of columns, labels and words",
-        kept="".join(f" and {each}" for each in kept),
+        coded="columns and labels" if texts else "columns, labels and words",
+        kept="Numbers and texts" if texts else "Numbers",
     )
 
 
