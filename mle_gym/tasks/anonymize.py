@@ -129,17 +129,19 @@ def _paths(column: pd.Series[str]) -> Iterable[str]:
     return column if len(column) and "/" in column.iloc[0] else ()
 
 
-def _rename_files(
-    public: Path, media: list[Path], codes: dict[str, str], named: set[str]
-) -> None:  # fmt: skip
-    """Call files and folders after the new ids. Copies: inodes and times would tell the old."""
+def _rename_files(public: Path, media: list[Path], codes: dict[str, str], named: set[str]) -> None:
+    """Call files and folders after the new ids.
+
+    Copied, and in the order of their new names: inodes and times would tell that of the old ones.
+    """
     renamed = public / ".renamed"
+    targets = {}
     for path in media:
         relative = path.relative_to(public)
         parts = [_renamed(part, codes) for part in relative.parts]
-        if relative.as_posix() not in named and parts == list(relative.parts):
-            continue
-        target = renamed.joinpath(*parts)
+        if relative.as_posix() in named or parts != list(relative.parts):
+            targets[renamed.joinpath(*parts)] = path
+    for target, path in sorted(targets.items()):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     for folder in [path for path in public.iterdir() if path.is_dir() and path != renamed]:

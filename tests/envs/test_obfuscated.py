@@ -111,6 +111,8 @@ def test_files_are_called_after_the_new_ids(name: str, tmp_path: Path) -> None:
             assert file.parent.name == "test"
         else:
             assert file.read_bytes() == there[before]
+    written = sorted(now.values(), key=lambda path: (path.stat().st_mtime_ns, path))
+    assert written == sorted(written)  # in an order that tells nothing
     table = read(hidden.public / "train.csv")
     assert set(table["id"].str.replace(SUFFIX, "", regex=True)) | set(new_ids) == set(now)
     assert not set(now) & (set(there) - set(map(str, range(10_000))))
