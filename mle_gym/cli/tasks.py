@@ -85,17 +85,20 @@ def _table_of_lacking(tasks: list[tuple[TaskSpec, str]]) -> Table:
 
 
 def show(task: TaskName, as_json: AsJson = False) -> None:
-    """Show one task: what is asked, how it is graded, its limits."""
+    """Show one task: what is asked, how it is graded, its limits, what models may know of it."""
     from rich.markdown import Markdown
 
     spec = find_task(task)
     if as_json:
-        emit(_summary(spec) | {"description": spec.description})
+        told = {"description": spec.description, "contamination": spec.contamination}
+        emit(_summary(spec) | told)
         return
     console = out()
     console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
     console.print(_facts(spec))
     console.print(Markdown(spec.description))
+    if spec.contamination:  # for people alone: it is never in a brief
+        console.print(Markdown(f"## Contamination\n\n{spec.contamination}"))
 
 
 KAGGLE = Path("kaggle")

@@ -64,6 +64,16 @@ def test_show_takes_a_gymnasium_id_and_a_folder(command: Command, coins: Path) -
     assert command("show", "coins", "--json").json["folder"] == str(coins)
 
 
+def test_show_tells_people_what_models_may_know(command: Command) -> None:
+    result = command("show", "leaf-classification")
+    assert "Contamination" in result.out
+    assert "Kaggle's public training file" in " ".join(result.out.split())
+    assert "Contamination" not in command("show", "titanic").out
+    told = command("show", "leaf-classification", "--json").json
+    assert "contamination" not in told["description"].lower()
+    assert told["contamination"].startswith("Ids")
+
+
 def test_an_unknown_task_is_a_usage_error_with_the_nearest_name(command: Command) -> None:
     result = command("show", "titanc", "--json")
     assert result.code == 2
