@@ -38,8 +38,12 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV file without an index; folders on the way are made."""
+    """Write a CSV file without an index; folders on the way are made.
+
+    A new file takes the old one's place: that may be a hard link to data of the user.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 

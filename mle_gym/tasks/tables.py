@@ -86,7 +86,11 @@ def digest(frame: pd.DataFrame) -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table; the bytes depend on its values alone."""
+    """Write a table; the bytes depend on its values alone.
+
+    A new file takes the old one's place: that may be a hard link to data of the user.
+    """
+    path.unlink(missing_ok=True)
     returns = any(isinstance(value, str) and "\r" in value for value in frame.to_numpy().flat)
     # Before Python 3.13 the csv module leaves a lone carriage return without quotes.
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL

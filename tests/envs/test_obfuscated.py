@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +73,25 @@ def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
     assert Grader(hidden).grade(perfect).normalized == pytest.approx(1.0, abs=1e-4)
     sample = Grader(hidden).grade((hidden.public / "sample_submission.csv").read_bytes())
     assert sample.valid, sample.error_message
+
+
+@pytest.mark.filterwarnings("ignore:.*these raw data are not those")
+@pytest.mark.parametrize("name", COMPETITIONS)
+def test_what_mle_bench_prepared_stays_as_it_is(name: str, tmp_path: Path) -> None:
+    plain = made(name, tmp_path / "raw")
+    bench = tmp_path / "bench" / name
+    for part in ("public", "private"):  # readable by all, so that files are linked, not copied
+        shutil.copytree(getattr(plain, part), bench / "prepared" / part)
+    for path in bench.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    before = contents(bench) | contents(tmp_path / "raw")
+    hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=bench)
+    assert (hidden.public / "sample_submission.csv").read_text().startswith("id,")
+    assert contents(bench) | contents(tmp_path / "raw") == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
