@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.tasks.hooks import find_hook
+from mle_gym.tasks.hooks import call_hook, find_hook
 from mle_gym.tasks.splits import generator
 from mle_gym.tasks.tables import write_csv
 
@@ -37,8 +37,9 @@ def anonymize(task: TaskSpec, public: Path, private: Path) -> str:
     are called after them.
     """
     _unpack(public)
-    plain = find_hook(task.folder / "prepare.py", "plain")
-    told: str = plain(public) if plain else ""
+    code = task.folder / "prepare.py"
+    plain = find_hook(code, "plain") if code.is_file() else None
+    told: str = call_hook(code, plain, public) if plain else ""
     _plain_tables(task, public)
     files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
     tables = {file: _read(file) for file in files}
@@ -67,7 +68,8 @@ def _unpack(public: Path) -> None:
             flat = all("/" not in member for member in archive.namelist())
             folder = public / path.stem if flat and not path.stem.endswith(".csv") else public
             if folder == public or not folder.exists():
-                archive.extractall(folder)
+                new = [name for name in archive.namelist() if not (folder / name).exists()]
+                archive.extractall(folder, new)  # what is there may be a link to the user's data
         path.unlink()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import warnings
 from functools import partial
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.anonymize import anonymize
 from mle_gym.tasks.answers import check_answers, make_answers, sample_submission, with_usage
-from mle_gym.tasks.cache import FULL_DISK
 from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
 from mle_gym.tasks.examples import hide_inputs
-from mle_gym.tasks.hooks import load_hook, splits_again
+from mle_gym.tasks.hooks import call_hook, load_hook, splits_again
 from mle_gym.tasks.obfuscate import obfuscate
 from mle_gym.tasks.problems import did_you_mean
 from mle_gym.tasks.sources import load_raw
@@ -199,16 +197,7 @@ def _run_hook(
     rng = generator(task.id, options.variant, "prepare")
     hook = load_hook(path, "prepare")
     more = [resplit(task.id, options.variant)] if splits_again(hook) else []
-    try:
-        hook(raw, public, private, rng, *more)
-    except DatasetError:
-        raise
-    except OSError as error:
-        if errno.errorcode.get(error.errno or 0) in FULL_DISK:
-            raise
-        raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
-    except Exception as error:
-        raise DatasetError(f"{path}: prepare() failed: {error!r}") from error
+    call_hook(path, hook, raw, public, private, rng, *more)
 
 
 def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Path) -> None:

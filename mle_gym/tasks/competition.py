@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.files import place, read_table, write_table
-from mle_gym.tasks.hooks import find_hook
+from mle_gym.tasks.hooks import call_hook, find_hook
 from mle_gym.tasks.raw import Source, find_sources, gather, how_to_get
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _adopt(task: TaskSpec, prepared: Path, public: Path, private: Path) -> None:
             place(path, public / name)
     clean = find_hook(task.folder / "prepare.py", "clean")
     if clean:
-        clean(public)
+        call_hook(task.folder / "prepare.py", clean, public)
     write_table(answers, private / "answers.csv")
     if len(answers) != len(theirs):
         write_table(theirs, private / MLE_BENCH)
@@ -110,7 +110,7 @@ def _adopt_whole(task: TaskSpec, prepared: Path, public: Path, private: Path) ->
                 place(path, target / path.relative_to(prepared / name))
     adopt = find_hook(task.folder / "prepare.py", "adopt")
     if adopt:
-        adopt(public, private)
+        call_hook(task.folder / "prepare.py", adopt, public, private)
 
 
 def _bench_answers(task: TaskSpec, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -123,7 +123,9 @@ def _bench_answers(task: TaskSpec, folder: Path) -> tuple[pd.DataFrame, pd.DataF
         table = read_table(folder / name, dtype=dict.fromkeys(texts, str))
         if set(columns) <= set(table.columns):
             convert = find_hook(task.folder / "prepare.py", "answers")
-            return (convert(table) if convert else table[list(columns)]), table
+            if convert is None:
+                return table[list(columns)], table
+            return call_hook(task.folder / "prepare.py", convert, table), table
     raise DatasetError(
         f"{folder}: expected answers with the columns {', '.join(list(columns)[:6])} in one of "
         f"{', '.join(ANSWER_FILES)}"

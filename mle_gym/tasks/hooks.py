@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import inspect
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mle_gym.errors import TaskError
+from mle_gym.errors import DatasetError, TaskError
+from mle_gym.tasks.cache import FULL_DISK
 
-__all__ = ["find_hook", "load_hook", "splits_again"]
+__all__ = ["call_hook", "find_hook", "load_hook", "splits_again"]
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
@@ -43,6 +45,24 @@ def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
         raise TaskError(f"{path}: expected Python that runs, found: {error!r}") from error
     found = getattr(module, function, None)
     return found if callable(found) else None
+
+
+def call_hook(path: Path, hook: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of that file returns.
+
+    Raises:
+        DatasetError: Whatever it raised, but for a full disk, which is no fault of its.
+    """
+    try:
+        return hook(*arguments)
+    except DatasetError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if errno.errorcode.get(number or 0) in FULL_DISK:
+            raise
+        told = error if number else repr(error)  # of which an OSError's doesn't name its file
+        raise DatasetError(f"{path}: {hook.__name__}() failed: {told}") from error
 
 
 def splits_again(prepare: Callable[..., Any]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mle_gym.errors import DatasetError
 from mle_gym.grading.grader import Grader
 from mle_gym.sandbox.base import Limits
 from mle_gym.tasks.brief import brief
@@ -88,6 +89,18 @@ def test_what_mle_bench_prepared_stays_as_it_is(name: str, tmp_path: Path) -> No
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=bench)
     assert (hidden.public / "sample_submission.csv").read_text().startswith("id,")
     assert contents(bench) | contents(tmp_path / "raw") == before
+
+
+@pytest.mark.filterwarnings("ignore:.*these raw data are not those")
+def test_a_folder_that_lacks_something_is_named(tmp_path: Path) -> None:
+    name = "siim-isic-melanoma-classification"
+    plain = made(name, tmp_path / "raw")
+    bench = tmp_path / "bench" / name
+    for part in ("public", "private"):
+        shutil.copytree(getattr(plain, part), bench / "prepared" / part)
+    shutil.rmtree(bench / "prepared" / "public" / "jpeg")
+    with pytest.raises(DatasetError, match=r"prepare.py: plain\(\) failed: .*jpeg"):
+        prepare(load_task(name), DatasetOptions(obfuscate=True), source=bench)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
