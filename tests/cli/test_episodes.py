@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mle_gym.trajectory import Trajectory
 from tests.cli.conftest import Command
-from tests.sandbox.conftest import eventually, processes_with
+from tests.sandbox.conftest import eventually, processes_with, sleepers
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -156,7 +155,7 @@ def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> No
         [sys.executable, "-c", program], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert eventually(lambda: len(_sleeping(marker)) > 0, 60)
+            assert eventually(lambda: bool(sleepers(marker)), 60)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
         finally:
@@ -166,13 +165,4 @@ def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> No
     assert "the steps so far are in cut.jsonl" in err
     assert "Traceback" not in err
     assert [step.action for step in Trajectory.read(tmp_path / "cut.jsonl").steps] == ["echo first"]
-    assert eventually(lambda: not _sleeping(marker))
-
-
-def _sleeping(marker: str) -> list[int]:
-    time.sleep(0.05)
-    return [
-        pid
-        for pid in processes_with(marker)
-        if b"sleep\0" + marker.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    assert eventually(lambda: not processes_with(marker))

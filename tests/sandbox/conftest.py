@@ -91,6 +91,22 @@ def processes_with(marker: str) -> list[int]:
     return found
 
 
+def sleepers(marker: str) -> list[int]:
+    """Those of them that are `sleep`; before, each is a copy of bash, or for a moment nameless."""
+    found = []
+    for pid in processes_with(marker):
+        try:
+            if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Whether the condition becomes true in time."""
     deadline = time.monotonic() + seconds

@@ -21,7 +21,7 @@ from mle_gym.paths import cache_folder
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, get_backend, zygote
 from mle_gym.sandbox.launcher_client import current_launcher
 
-from .conftest import eventually, processes_with, start
+from .conftest import eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require
 from .warm_corpus import COLD, CORPUS
 
@@ -202,15 +202,6 @@ def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: San
             assert "python" not in mapped.lower().replace(str(cache_folder()).lower(), "")
     finally:
         warm.execute("pkill -f keeper; pkill sleep", timeout=9)
-
-
-def sleepers(marker: str) -> list[int]:
-    """Processes with that word on their command line that have become `sleep` already."""
-    return [pid for pid in processes_with(marker) if comm(pid) == "sleep"]
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def is_keeper(pid: int) -> bool:

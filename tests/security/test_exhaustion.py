@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
+import uuid
 
 import gymnasium as gym
 import pytest
 
 from mle_gym.errors import SandboxExhausted
 from mle_gym.sandbox import Limits, SandboxConfig
-from tests.sandbox.conftest import processes_with, start
+from tests.sandbox.conftest import eventually, parent_of, sleepers, start
 from tests.security.arena import weakened
 from tests.security.bait import TASK
 
@@ -77,23 +77,16 @@ def test_an_agent_that_takes_all_memory_ends_its_episode_without_a_submission(
 def test_a_sandbox_that_the_host_kills_is_nobodys_fault(limited: str) -> None:
     env = gym.make(f"mle/{TASK}-v0", sandbox=limited, limits=SMALL)
     env.reset()
-    env.step("sleep 27182818 &")
-    for pid in first_processes("27182818"):
-        os.kill(pid, signal.SIGKILL)
+    marker = f"271828{uuid.uuid4().int % 10**9}"
+    env.step(f"sleep {marker} &")
+    assert eventually(lambda: len(sleepers(marker)) == 1)
+    (sleeper,) = sleepers(marker)
+    os.kill(parent_of(sleeper), signal.SIGKILL)  # an orphan's parent is its sandbox's first process
     _, reward, terminated, truncated, info = env.step("true")
     env.close()
     assert (reward, terminated, truncated) == (0, False, True)
     assert "grade" not in info
     assert "died" in info["infra_error"]
-
-
-def first_processes(marker: str) -> list[int]:
-    """Parents of the processes with that word on their command line: their sandboxes' first."""
-    found = []
-    for pid in processes_with(marker):
-        status = Path(f"/proc/{pid}/status").read_text()
-        found.append(int(status.partition("PPid:")[2].split()[0]))
-    return found
 
 
 def test_memory_of_no_process_cannot_be_had(isolating_backend: str) -> None:
