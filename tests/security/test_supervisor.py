@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -120,6 +121,30 @@ def works_still(sandbox: Sandbox) -> None:
     assert execution.output.endswith(b"alive\n50000\n")
     assert sandbox.write_file("s.csv", b"1,2\n").exit_code == 0
     assert sandbox.fetch("s.csv", max_bytes=100) == b"1,2\n"
+
+
+FLOOD = """python3 -I -S - <<'END' &
+import os, time
+while True:
+    try:
+        os.fork()
+    except OSError:
+        open("full", "w").close()
+        time.sleep(0.001)
+END
+until [ -e full ]; do :; done
+"""
+
+
+def test_leftovers_that_take_every_process_make_room_for_a_command(ring: Ring) -> None:
+    with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
+        assert sandbox.execute(FLOOD, timeout=20).exit_code == 0
+        time.sleep(0.5)  # the place of the shell that ended is theirs as well
+        execution = sandbox.execute("echo alive | cat", timeout=20)
+        assert execution.output == (
+            b"[killed: what earlier commands left took all 120 processes]\nalive\n"
+        )
+        assert sandbox.execute("echo alive | cat", timeout=20).output == b"alive\n"
 
 
 def test_busy_processes_do_not_delay_a_submission(ring: Ring) -> None:

@@ -38,6 +38,8 @@ INTERRUPT_GRACE = 1.0
 """Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
 WATCH_EVERY = 0.1
 """Seconds between looks at memory while a command runs."""
+MAKING_ROOM = 3.0
+"""Seconds that leftovers may take to die when there is no process left for a command."""
 KEPT_OUTPUTS = 4
 
 
@@ -214,7 +216,7 @@ class Runner:
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(read_end, False)
         try:
-            pid = self._shell.start(script, write_end)
+            pid, note = self._start_shell(script, write_end)
         except OSError as error:
             os.close(read_end)
             message = f"the shell could not be started: {error.strerror}\n"
@@ -225,7 +227,29 @@ class Runner:
         path = f"{self._options['run']}/output/{self._commands_run}.txt"
         limits = self._options["output_bytes"], self._options["output_file_bytes"]
         self._command = Command(pid, read_end, Output(*limits, path), timeout)
-        self._command.older = older
+        if note:
+            self._command.output.add(note)
+        else:
+            self._command.older = older
+
+    def _start_shell(self, script: bytes, output: int) -> tuple[int, bytes]:
+        """Start bash; returns its pid and what the agent should know of it.
+
+        Where leftovers of earlier commands hold every process that there may be, no command could
+        ever end them: they are ended here.
+        """
+        note, deadline = b"", time.monotonic() + MAKING_ROOM
+        while True:
+            try:
+                return self._shell.start(script, output), note
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+            kill_descendants()
+            self._reap()
+            time.sleep(0.01)
+            limit = self._options["processes"]
+            note = f"[killed: what earlier commands left took all {limit} processes]\n".encode()
 
     def _drain(self, descriptor: int) -> None:
         """Read what a pipe holds."""
