@@ -22,7 +22,7 @@ from mle_gym.actions import (
     parse_action,
 )
 from mle_gym.budget import Budget
-from mle_gym.errors import ActionError, SandboxError, SandboxExhausted, SubmissionError
+from mle_gym.errors import ActionError, SandboxEnded, SandboxError, SubmissionError
 from mle_gym.judge import Judge
 from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
@@ -99,7 +99,7 @@ class Episode:
             execution = self._dispatch(action)
         except ActionError as error:
             return Execution(2, f"malformed action: {error}\n".encode())
-        except SandboxExhausted as error:
+        except SandboxEnded as error:
             if self.judge.grade is None:
                 return self._end_exhausted(error)
             execution = Execution(0, b"")
@@ -120,7 +120,7 @@ class Episode:
         try:
             content = self._fetch(self._filename)
             found = f"{self._filename} was graded as it is"
-        except (SubmissionError, SandboxExhausted) as error:
+        except (SubmissionError, SandboxEnded) as error:
             content, found = None, f"no submission was found ({error})"
         self._progress = dataclasses.replace(self._progress, exists=content is not None)
         self.judge.grade_left(content)
@@ -186,7 +186,7 @@ class Episode:
         """The same without waiting: the next episode can begin."""
         self._sandbox.discard()
 
-    def _end_exhausted(self, error: SandboxExhausted) -> Execution:
+    def _end_exhausted(self, error: SandboxEnded) -> Execution:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
         self._progress = dataclasses.replace(self._progress, exists=False)
         self.judge.grade_left(None)
@@ -259,7 +259,7 @@ class Episode:
             content = self._fetch(self._filename)
         except SubmissionError:
             return Progress(self._progress.ran)
-        except SandboxExhausted as error:
+        except SandboxEnded as error:
             self._end_exhausted(error)
             return self._look()
         return Progress(self._progress.ran, True, self.judge.validate(content).valid)

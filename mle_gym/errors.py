@@ -8,7 +8,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     ├── SandboxError            RuntimeError    the machinery failed
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
-    │       └── SandboxExhausted                what ran in it took all of its memory
+    │       └── SandboxEnded                    what ran in it brought it down
     ├── AgentError              ValueError      no such agent, or its file can't be used
     ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
     ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
@@ -24,8 +24,8 @@ __all__ = [
     "DatasetError",
     "MleGymError",
     "SandboxCrashed",
+    "SandboxEnded",
     "SandboxError",
-    "SandboxExhausted",
     "SandboxUnavailable",
     "SnapshotError",
     "SubmissionError",
@@ -47,23 +47,43 @@ class DatasetError(MleGymError, RuntimeError):
 
 
 class SandboxError(MleGymError, RuntimeError):
-    """The sandbox machinery failed. Never a score, and but for one case never the agent's fault."""
+    """The machinery failed. Never a score; :class:`SandboxEnded` alone is the agent's doing.
+
+    Args:
+        message: What happened.
+        kind: The kind of :class:`~mle_gym.failures.Failure` that it is.
+    """
+
+    def __init__(self, message: str = "", *, kind: str = "sandbox_died") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class SandboxUnavailable(SandboxError):
     """A backend can't run on this machine; the message says what to install."""
 
+    def __init__(self, message: str = "", *, kind: str = "sandbox_unavailable") -> None:
+        super().__init__(message, kind=kind)
+
 
 class SandboxCrashed(SandboxError, ConnectionError):
-    """A running sandbox died, stopped answering, or broke its protocol."""
+    """A running sandbox died, stopped answering, or broke its protocol, by a cause seen outside."""
 
 
-class SandboxExhausted(SandboxCrashed):
-    """What ran in a sandbox took so much memory that the kernel ended the sandbox itself.
+class SandboxEnded(SandboxCrashed):
+    """What ran in a sandbox brought it down, while everything outside of it is healthy.
 
-    The kernel says so of the sandbox's own control group, which nothing else is in: inside an
-    episode that is the agent's doing, and the episode ends without a submission.
+    Inside an episode that is the agent's doing: the episode ends without a submission. In a sandbox
+    that runs a handed-in program, the submission is not valid.
+
+    Args:
+        message: What happened.
+        killed_by: ``"memory"`` if the sandbox's own limit ended it, else empty.
     """
+
+    def __init__(self, message: str = "", *, killed_by: str = "") -> None:
+        super().__init__(message)
+        self.killed_by = killed_by
 
 
 class AgentError(MleGymError, ValueError):

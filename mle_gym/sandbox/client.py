@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mle_gym.errors import SandboxCrashed, SandboxExhausted, SubmissionError
+from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
 from mle_gym.sandbox.base import (
     OUT_OF_MEMORY,
     Execution,
@@ -342,8 +342,10 @@ class RunnerSandbox:
     def _crash(self, reason: str) -> SandboxCrashed:
         why = self._explain()
         self.close()
-        kind = SandboxExhausted if why.endswith(OUT_OF_MEMORY) else SandboxCrashed
-        return kind(f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}")
+        message = f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}"
+        if why.endswith(OUT_OF_MEMORY):
+            return SandboxEnded(message, killed_by="memory")
+        return SandboxCrashed(message)
 
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:

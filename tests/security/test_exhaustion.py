@@ -9,7 +9,7 @@ import uuid
 import gymnasium as gym
 import pytest
 
-from mle_gym.errors import SandboxExhausted
+from mle_gym.errors import SandboxEnded
 from mle_gym.sandbox import Limits, SandboxConfig
 from tests.sandbox.conftest import eventually, parent_of, sleepers, start
 from tests.security.arena import weakened
@@ -109,5 +109,5 @@ def test_the_error_says_what_happened(limited: str) -> None:
             for _ in range(3):
                 sandbox.execute(TAKE_ALL, timeout=20)
 
-        with pytest.raises(SandboxExhausted, match="out of memory"):
+        with pytest.raises(SandboxEnded, match="out of memory"):
             exhaust()

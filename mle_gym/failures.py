@@ -1,0 +1,101 @@
+"""Failures: why an episode has no valid reward.
+
+An episode ends with a grade or with a failure. What the agent did is never a failure: a sandbox
+that its own programs brought down is graded as "no submission". A failure needs a cause that was
+seen outside of the sandbox. Trainers mask by ``info["reward_valid"]``, which is False exactly when
+``info["failure"]`` is not None; evaluation retries what is ``retryable``.
+
+Kinds are named ``<domain>_<condition>``, so that they serve as labels of metrics. The vocabulary is
+closed: a new kind is a new row of :data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, Self
+
+__all__ = ["KINDS", "Cause", "Failure", "Kind", "Stage"]
+
+Stage = Literal["prepare", "reset", "step", "grade"]
+"""When it happened."""
+Cause = Literal["infrastructure", "task", "caller"]
+"""Whose it is. An agent's doing is a grade, so ``"agent"`` is not among them."""
+
+
+class Kind(NamedTuple):
+    """What a kind of failure means."""
+
+    cause: Cause
+    retryable: bool
+    """Whether the same episode may well succeed when it is played again."""
+    meaning: str
+
+
+KINDS: dict[str, Kind] = {
+    "sandbox_unavailable": Kind(
+        "infrastructure", False, "the backend can't run on this machine; the message says why"
+    ),
+    "sandbox_died": Kind(
+        "infrastructure", True, "the sandbox ended, and its launcher or daemon was seen to fail"
+    ),
+    "sandbox_silent": Kind(
+        "infrastructure", True, "no answer in time from a sandbox on a host that is not healthy"
+    ),
+    "host_out_of_memory": Kind(
+        "infrastructure", True, "the host's memory, not the sandbox's limit, ended the sandbox"
+    ),
+    "host_out_of_disk": Kind("infrastructure", True, "a disk of the host is full"),
+    "dataset_unavailable": Kind("infrastructure", False, "the data can't be prepared here"),
+    "dataset_gone": Kind(
+        "infrastructure", True, "the prepared files were deleted or damaged during the episode"
+    ),
+    "grader_failed": Kind("task", False, "the task's grader raised, or broke its own rules"),
+    "grader_unavailable": Kind(
+        "infrastructure", True, "the grader could not be run: its own sandbox failed"
+    ),
+    "task_broken": Kind("task", False, "the task's folder or its own code is broken"),
+    "interrupted": Kind("caller", True, "the episode was closed or reset during the step"),
+    "host_error": Kind(
+        "infrastructure", True, "an error of the host that no other kind names; see the message"
+    ),
+}
+"""The vocabulary."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an episode has no valid reward."""
+
+    kind: str
+    """A key of :data:`KINDS`."""
+    stage: Stage
+    message: str
+    """What happened and what to do about it, for people."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no such kind of failure: {self.kind!r}")
+
+    @property
+    def cause(self) -> Cause:
+        """Whose it is."""
+        return KINDS[self.kind].cause
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same episode may well succeed when it is played again."""
+        return KINDS[self.kind].retryable
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in ``info["failure"]``: kind, stage, cause, retryable, message."""
+        return asdict(self) | {"cause": self.cause, "retryable": self.retryable}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The failure that :meth:`to_dict` made these of.
+
+        Raises:
+            ValueError: An unknown kind.
+            KeyError: A field is missing.
+        """
+        return cls(values["kind"], values["stage"], values["message"])
