@@ -131,6 +131,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `gpus`            | none         | list of GPU indices or UUIDs to pass through              |
     | `runtime`         | Docker's     | what runs containers, such as `"runsc"`, with Docker      |
     | `sandbox_python`  | this Python  | interpreter to offer to the agent                         |
+    | `packages`        | none         | distributions to show beside the usual: `["lightgbm"]`    |
     | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
     | `warm`            | `True`       | run `python` with its libraries imported already          |
     | `preload`         | the usual    | the modules that are: `["numpy", "pandas", "torch"]`      |
@@ -167,6 +168,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         gpus: list[str] | None = None,
         runtime: str | None = None,
         sandbox_python: str | None = None,
+        packages: list[str] | None = None,
         limits: dict[str, float] | None = None,
         warm: bool = True,
         preload: list[str] | None = None,

@@ -299,6 +299,7 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         mounts=(Mount(dataset.public, "data"),),
         hidden=hidden_files(dataset.task),
         python=settings.sandbox_python,
+        packages=settings.packages,
         environment=() if usual else (("MLE_GYM_SUBMISSION", filename),),
         network=settings.network,
         gpus=settings.gpus,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ __all__ = ["FEEDBACK", "RESET_OPTIONS", "Settings"]
 
 FEEDBACK = ("none", "validate", "score")
 """How much an agent may learn about a submission before it hands it in, least first."""
+
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 RESET_OPTIONS = ("variant", "train_rows", "obfuscate")
 """Settings that ``reset(options=…)`` may change for one episode."""
@@ -49,6 +52,7 @@ class Settings:
     gpus: tuple[str, ...]
     runtime: str
     sandbox_python: Path | None
+    packages: tuple[str, ...]
     limits: Limits
     warm: bool
     preload: tuple[str, ...]
@@ -81,6 +85,7 @@ class Settings:
         given["gpus"] = _gpus(given["gpus"])
         given["runtime"] = _runtime(given["runtime"], given["sandbox"])
         given["sandbox_python"] = _python(given["sandbox_python"])
+        given["packages"] = _packages(given["packages"])
         given["warm"] = _boolean("warm", given["warm"])
         given["preload"] = _preload(given["preload"])
         given["limits"] = _limits(task, given["limits"] or {})
@@ -178,13 +183,29 @@ def _runtime(value: object, sandbox: str) -> str:
 def _preload(value: object) -> tuple[str, ...]:
     if value is None:
         return PRELOAD
-    names = () if isinstance(value, str) or not isinstance(value, Sequence) else tuple(value)
-    if names != value and list(names) != value:
-        raise ValueError(f"preload must be a list of modules such as ['torch'], not {value!r}")
+    names = _list("preload", value, "modules such as ['torch']")
     for name in names:
         if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
             raise ValueError(f"preload: {name!r} is not the name of a module")
     return names
+
+
+def _packages(value: object) -> tuple[str, ...]:
+    """Names of distributions, in an order of their own: sandboxes of equal ones are alike."""
+    if value is None:
+        return ()
+    names = _list("packages", value, "distributions such as ['lightgbm']")
+    for name in names:
+        if not isinstance(name, str) or not _DISTRIBUTION.fullmatch(name):
+            raise ValueError(f"packages: {name!r} is not the name of a distribution")
+    return tuple(sorted(set(names)))
+
+
+def _list(name: str, value: object, what: str) -> tuple[Any, ...]:
+    items = () if isinstance(value, str) or not isinstance(value, Sequence) else tuple(value)
+    if items != value and list(items) != value:
+        raise ValueError(f"{name} must be a list of {what}, not {value!r}")
+    return items
 
 
 def _python(value: object) -> Path | None:

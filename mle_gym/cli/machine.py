@@ -105,6 +105,9 @@ def build(
     python: Annotated[
         str, typer.Option(help="Version of Python, such as 3.12; by default this one's.")
     ] = "",
+    package: Annotated[
+        list[str] | None, typer.Option(help="A distribution to add; for several, repeat it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the image in which the docker backend runs commands."""
@@ -112,7 +115,11 @@ def build(
 
     if from_host and python:
         raise Unusable("--python goes with a Dockerfile, not with --from-host")
-    name = build_from_host(_report) if from_host else build_from_dockerfile(_report, python)
+    added = tuple(package or ())
+    if from_host:
+        name = build_from_host(_report, added)
+    else:
+        name = build_from_dockerfile(_report, python, added)
     if as_json:
         emit({"image": name})
     else:

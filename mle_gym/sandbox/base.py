@@ -95,10 +95,12 @@ class SandboxConfig:
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
     hidden: tuple[str, ...] = ()
-    """Paths below ``site-packages`` to mask (``"sklearn/datasets/data/iris.csv"``), because they
-    hold a task's answers. ``mle_gym`` itself and its checkout are always masked."""
+    """Paths to mask, because they hold a task's answers: absolute ones, or below ``site-packages``
+    (``"sklearn/datasets/data/iris.csv"``). ``mle_gym`` and its checkout are always masked."""
     python: Path | None = None
     """Interpreter offered to the agent; None for the one that runs this process."""
+    packages: tuple[str, ...] = ()
+    """Distributions of that Python to show beside the usual ones; no others are."""
     environment: tuple[tuple[str, str], ...] = ()
     """Extra environment variables for commands."""
     network: bool = False

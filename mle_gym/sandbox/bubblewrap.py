@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from mle_gym.sandbox.base import Limits, SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.launcher_client import current_launcher
+from mle_gym.sandbox.package_folders import package_folders
+from mle_gym.sandbox.packages import shown_packages
 from mle_gym.sandbox.python import describe_python, is_below
 from mle_gym.sandbox.seccomp import filter_program
 from mle_gym.sandbox.warm import WarmPython, warm_python
@@ -77,9 +80,12 @@ class BubblewrapBackend:
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
-        warm = warm_python(python, config.preload, environment) if config.warm else None
+        packages = package_folders(python, shown_packages(python, config.packages))
+        warm = None
+        if config.warm:
+            warm = warm_python(python, packages, config.preload, environment)
         command = runner_command(str(python.executable), RUNNER_PARENT)
-        inside = _arguments(config)
+        inside = _arguments(config, packages)
         if warm:
             inside += _shims(warm)
             environment["PATH"] = f"{_SHIMS}:{environment['PATH']}"
@@ -126,7 +132,7 @@ def _most_memory(limits: Limits) -> int:
 # ------------------------------------------------------------------------------------- arguments
 
 
-def _arguments(config: SandboxConfig) -> list[Argument]:
+def _arguments(config: SandboxConfig, packages: Mapping[Path, Path]) -> list[Argument]:
     """What the sandbox's file system and namespaces look like."""
     disk = str(config.limits.disk_mb << 20)
     stack = _stack(config)
@@ -144,7 +150,7 @@ def _arguments(config: SandboxConfig) -> list[Argument]:
           else ["--size", disk, "--tmpfs", WORKSPACE]),
         "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", str(_RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
-        *_python(config),  # after the tmpfs mounts: a virtual environment may lie below /tmp
+        *_python(config, packages),  # after the tmpfs mounts: an environment may lie below /tmp
         "--ro-bind", {"source": str(RUNNER_FOLDER)}, f"{RUNNER_PARENT}/runner",
     ]  # fmt: skip
     for mount in config.mounts:
@@ -183,15 +189,17 @@ def _system(network: bool) -> list[Argument]:
     return [*arguments, "--ro-bind-data", {"text": "root:x:0:\nagent:x:1000:\n"}, "/etc/group"]
 
 
-def _python(config: SandboxConfig) -> list[Argument]:
-    """The interpreter's folders and, deeper and therefore later, the masks over parts of them."""
+def _python(config: SandboxConfig, packages: Mapping[Path, Path]) -> list[Argument]:
+    """The interpreter's folders; deeper and therefore later, what is laid over parts of them."""
     python = describe_python(config.python)
     operations: list[tuple[Path, list[Argument]]] = []
     for folder in python.folders:
         if Path("/usr") not in (folder, *folder.parents):
             operations.append((folder, ["--ro-bind", {"source": str(folder)}, str(folder)]))
+    for site, source in packages.items():
+        operations.append((site, ["--ro-bind", {"source": str(source)}, str(site)]))
     shown = [Path("/usr"), *python.folders]
-    for path in python.masked(config.hidden):
+    for path in python.masked(config.hidden, packages):
         if not any(path == folder or is_below(path, folder) for folder in shown):
             continue
         if path.is_dir():

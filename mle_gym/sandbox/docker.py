@@ -28,6 +28,7 @@ from mle_gym.sandbox.docker_pool import Pool, containers_ahead
 from mle_gym.sandbox.docker_warm import OURS, SHIMS, ImagePython, trial_mounts, zygote_of
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.image import image_name
+from mle_gym.sandbox.packages import normal
 from mle_gym.sandbox.python import PACKAGES
 from mle_gym.sandbox.warm import NEWEST, OLDEST
 
@@ -56,6 +57,7 @@ class DockerBackend:
         """
         client = connect()
         image = _image(client, config)
+        _check_packages(config.packages, image.packages)
         settings = container_settings(config, client, image.installation, image.masks)
         start = functools.partial(Container, client, image.id, settings, config.gpus)
         key = container_key(client, image.id, settings)
@@ -115,6 +117,8 @@ class _Image:
     """Absolute paths to hide, and whether each is a folder."""
     names: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    packages: tuple[tuple[str, str], ...] = ()
+    """Names and versions of its distributions."""
 
     @property
     def installation(self) -> ImagePython:
@@ -123,7 +127,7 @@ class _Image:
 
 
 _LOOK = """
-import ctypes, glob, importlib.util, json, os, subprocess, sys
+import ctypes, glob, importlib.metadata, importlib.util, json, os, re, subprocess, sys
 patterns, hidden, programs, oldest, newest = json.loads(sys.argv[1])
 real = os.path.realpath
 sites = {real(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
@@ -150,7 +154,9 @@ alike = sorted(n for n in alike if real(os.path.join(folder, n)) == real(sys.exe
 names = ["python", *(n for n in alike if n != "python")] if runs() else []
 folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sites]
 masks = [[path, os.path.isdir(path)] for path in outer]
-print(json.dumps([sys.executable, names, sorted(set(folders)), masks]))
+there = [(d.metadata["Name"], d.version) for d in importlib.metadata.distributions()]
+there = {re.sub("[-_.]+", "-", name).lower(): version for name, version in there if name}
+print(json.dumps([sys.executable, names, sorted(set(folders)), masks, sorted(there.items())]))
 """
 
 
@@ -193,14 +199,26 @@ def _look_inside(
             working_dir="/",
             remove=True,
         )
-        executable, names, folders, masks = json.loads(answer)
+        executable, names, folders, masks, packages = json.loads(answer)
     except (ContainerError, APIError, ValueError) as error:
         raise SandboxUnavailable(
             f"the image {image_name()!r} has no {python!r} that works: {first_line(error)}. "
             "Make the image again with `mle-gym image build`, or name a Python that is inside it."
         ) from None
     hide = tuple((path, is_folder) for path, is_folder in masks)
-    return _Image(id, executable, hide, tuple(names), tuple(folders))
+    there = tuple((name, version) for name, version in packages)
+    return _Image(id, executable, hide, tuple(names), tuple(folders), there)
+
+
+def _check_packages(wanted: tuple[str, ...], there: tuple[tuple[str, str], ...]) -> None:
+    """An image's packages are those that it was made with."""
+    missing = [name for name in wanted if normal(name) not in dict(there)]
+    if missing:
+        options = " ".join(f"--package {name}" for name in missing)
+        raise SandboxUnavailable(
+            f"packages: the image {image_name()!r} lacks {', '.join(missing)}; make it again with "
+            f"`mle-gym image build {options}`"
+        )
 
 
 def _environment(config: SandboxConfig, image: _Image) -> dict[str, str]:

@@ -68,7 +68,14 @@ def zygote_of(
     others = [f"{OURS}/{program.name}" for program in _programs()[1:]]
     # Its system calls are filtered already: it is in the sandbox.
     return zygote_plan(
-        python.executable, OURS, others, list(python.folders), config.preload, environment, b""
+        python.executable,
+        OURS,
+        others,
+        list(python.folders),
+        {},
+        config.preload,
+        environment,
+        b"",
     )
 
 

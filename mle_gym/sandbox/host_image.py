@@ -8,7 +8,6 @@ over them. The shared libraries are those that ``ldd`` names.
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import re
 import shutil
@@ -18,12 +17,13 @@ import sysconfig
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import IO
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.paths import bundled
+from mle_gym.sandbox.package_folders import files_of
+from mle_gym.sandbox.packages import shown_packages
+from mle_gym.sandbox.python import describe_python
 
 __all__ = ["write_root"]
 
@@ -77,12 +77,13 @@ _LDD_AT_ONCE = 64
 Report = Callable[[str], None]
 
 
-def write_root(archive: IO[bytes], report: Report) -> None:
+def write_root(archive: IO[bytes], report: Report, packages: tuple[str, ...] = ()) -> None:
     """Write the root folder to ``archive``.
 
     Args:
         archive: An empty file.
         report: Called with each line of progress.
+        packages: Distributions to take along beside the usual ones.
 
     Raises:
         SandboxUnavailable: A program or package that is needed is not installed here.
@@ -90,7 +91,7 @@ def write_root(archive: IO[bytes], report: Report) -> None:
     root = _Root()
     _add_system(root)
     _add_python(root)
-    report("collecting packages: " + ", ".join(sorted(_add_packages(root))))
+    report("collecting packages: " + ", ".join(_add_packages(root, packages)))
     report(f"asking ldd which libraries {len(root.files)} files need")
     _add_libraries(root)
     report(f"writing {len(root.files)} files")
@@ -198,58 +199,16 @@ def _add_python(root: _Root) -> None:
 # -------------------------------------------------------------------------------------- packages
 
 
-def _add_packages(root: _Root) -> list[str]:
-    """The packages of ``docker/requirements.txt`` that are installed, and what they require."""
-    installed = {_normal(found.name): found for found in reversed(list(distributions()))}
-    wanted = [_required(line) for line in _requirements()]
-    added: dict[str, str] = {}
-    while wanted:
-        name = wanted.pop()
-        if name in added or name not in installed:
-            continue
-        distribution = installed[name]
-        added[name] = f"{name} {distribution.version}"
-        _add_package(root, distribution)
-        wanted += [
-            _required(text) for text in distribution.requires or () if "extra ==" not in text
-        ]
+def _add_packages(root: _Root, added: tuple[str, ...] = ()) -> list[str]:
+    """What sandboxes show of this Python's packages."""
+    shown = shown_packages(describe_python(None), added)
     for name in ("numpy", "pandas", "scikit-learn"):
-        if name not in added:
+        if name not in shown.versions:
             raise SandboxUnavailable(f"{name} is not installed beside {sys.executable}")
-    return list(added.values())
-
-
-def _requirements() -> Iterator[str]:
-    path = bundled("docker") / "requirements.txt"
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            yield line
-
-
-def _required(requirement: str) -> str:
-    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
-    return _normal(found[1]) if found else ""
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _add_package(root: _Root, distribution: Distribution) -> None:
-    if not distribution.files:
-        raise SandboxUnavailable(
-            f"{distribution.name} has no list of its files (RECORD). Install it with pip."
-        )
-    for file in distribution.files:
-        if ".." in file.parts or file.is_absolute():
-            continue
-        path = Path(str(distribution.locate_file(file)))
-        compiled = Path(importlib.util.cache_from_source(str(path)))
-        if path.is_file():
-            root.files[str(Path(_SITE, file))] = path
-        if path.suffix == ".py" and compiled.is_file():
-            place = Path(_SITE, file.parent, "__pycache__", compiled.name)
-            root.files[str(place)] = compiled
+    for distribution in shown.distributions:
+        for name, path in files_of(distribution):
+            root.files[f"{_SITE}/{name}"] = path
+    return [f"{name} {version}" for name, version in shown.versions.items()]
 
 
 # ------------------------------------------------------------------------------------- libraries

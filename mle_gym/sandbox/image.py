@@ -37,12 +37,13 @@ def image_name() -> str:
     return os.environ.get("MLE_GYM_DOCKER_IMAGE") or f"mle-gym:{version('mle-gym')}"
 
 
-def build_from_dockerfile(report: Report, python: str = "") -> str:
+def build_from_dockerfile(report: Report, python: str = "", packages: tuple[str, ...] = ()) -> str:
     """Build the image from ``docker/Dockerfile``: a slim Debian with Python and its libraries.
 
     Args:
         report: Called with each line of progress.
         python: Version of Python, ``"3.12"``; empty for that of this process.
+        packages: Distributions to install beside the usual ones.
 
     Returns:
         The image's name.
@@ -54,6 +55,7 @@ def build_from_dockerfile(report: Report, python: str = "") -> str:
     folder = bundled("docker")
     arguments = {key: os.environ[key] for key in _PROXIES if key in os.environ}
     arguments["PYTHON_VERSION"] = python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    arguments["PACKAGES"] = " ".join(packages)
     report(f"building {name} from {folder / 'Dockerfile'}")
     with _explained(), _Replacing(client, name):
         progress = client.api.build(
@@ -72,7 +74,7 @@ def build_from_dockerfile(report: Report, python: str = "") -> str:
     return name
 
 
-def build_from_host(report: Report) -> str:
+def build_from_host(report: Report, packages: tuple[str, ...] = ()) -> str:
     """Make an equivalent image from this machine: its Python, libraries and basic programs.
 
     Needs no registry and no network. The packages are those of ``docker/requirements.txt`` that
@@ -80,6 +82,7 @@ def build_from_host(report: Report) -> str:
 
     Args:
         report: Called with each line of progress.
+        packages: Distributions to take along beside the usual ones.
 
     Returns:
         The image's name.
@@ -92,7 +95,7 @@ def build_from_host(report: Report) -> str:
     client, name = _connect(), image_name()
     report(f"making {name} from {sys.executable}")
     with _explained(), tempfile.TemporaryFile() as archive, _Replacing(client, name):
-        write_root(archive, report)
+        write_root(archive, report, packages)
         report(f"importing {archive.tell() >> 20} MB")
         archive.seek(0)
         repository, tag = _split(name)

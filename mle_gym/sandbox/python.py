@@ -6,6 +6,7 @@ import functools
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,29 +42,38 @@ class PythonInstallation:
     folders: tuple[Path, ...]
     """Prefixes and package folders, outermost only."""
     site_packages: tuple[Path, ...]
-    """The package folders that this interpreter imports from."""
+    """The package folders that this interpreter imports from: of them, a sandbox shows what
+    :mod:`mle_gym.sandbox.packages` allows."""
     foreign: tuple[Path, ...]
     """Package folders of other interpreters in what a sandbox shows, such as those of a virtual
     environment's base: nobody needs them, and they may hold anything."""
     version: tuple[int, ...] = sys.version_info[:2]
     """Major and minor."""
 
-    def masked(self, hidden: tuple[str, ...]) -> tuple[Path, ...]:
-        """What exists on the host and must not be seen: ours always, and ``hidden``.
+    def masked(self, hidden: tuple[str, ...], packages: Mapping[Path, Path]) -> tuple[Path, ...]:
+        """What a sandbox would show and must not: ours always, and ``hidden``.
 
         Args:
-            hidden: Paths relative to ``site-packages``.
+            hidden: Absolute paths, or relative to ``site-packages``.
+            packages: What is shown at each package folder instead of it.
         """
         candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve(), *self.foreign]
-        for folder in self.site_packages:
-            candidates += [folder / "mle_gym", *(folder / path for path in hidden)]
-        found = {path for path in candidates if path.exists()}
+        candidates += [folder / path for folder in self.site_packages for path in hidden]
+        found = {path for path in candidates if _shown_at(path, packages).exists()}
         return tuple(sorted(path for path in found if not self._covered(path, found)))
 
     def _covered(self, path: Path, masks: set[Path]) -> bool:
         """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
         deepest = max((len(f.parts) for f in self.folders if is_below(path, f)), default=0)
         return any(is_below(path, other) and len(other.parts) >= deepest for other in masks)
+
+
+def _shown_at(path: Path, packages: Mapping[Path, Path]) -> Path:
+    """Where on the host that is what a sandbox shows at ``path``."""
+    for site, folder in packages.items():
+        if is_below(path, site):
+            return folder / path.relative_to(site)
+    return path
 
 
 def is_below(path: Path, folder: Path) -> bool:

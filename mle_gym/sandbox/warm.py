@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,17 @@ class WarmPython:
 
 
 def warm_python(
-    python: PythonInstallation, preload: tuple[str, ...], environment: dict[str, str]
+    python: PythonInstallation,
+    packages: Mapping[Path, Path],
+    preload: tuple[str, ...],
+    environment: dict[str, str],
 ) -> WarmPython | None:
     """Prepare warm Python, or None where it can't be had: Python starts cold there.
 
     Args:
         python: What is offered to the agent.
-        preload: Modules to import ahead; the ones that are not installed are left out.
+        packages: What is shown at each of its package folders instead of it.
+        preload: Modules to import ahead; the ones that are not shown are left out.
         environment: What the sandbox's commands start with.
     """
     made = programs()
@@ -73,6 +78,7 @@ def warm_python(
         str(ZYGOTE_FOLDER.parent),
         [str(program) for program in others],
         [str(folder) for folder in (*python.folders, *python.site_packages)],
+        {str(site): str(folder) for site, folder in packages.items()},
         preload,
         environment,
         filter_program() or b"",
@@ -107,6 +113,7 @@ def zygote_plan(
     parent: str,
     others: list[str],
     folders: list[str],
+    packages: dict[str, str],
     preload: tuple[str, ...],
     environment: dict[str, str],
     system_calls: bytes,
@@ -118,14 +125,16 @@ def zygote_plan(
         parent: The folder that has the folder ``zygote``.
         others: What :func:`programs` made, without the shim.
         folders: Where modules may be imported from.
-        preload: Their names; the ones that are not installed are left out.
+        packages: For package folders of which sandboxes show a part, where that part is.
+        preload: Names of modules; the ones that are not shown are left out.
         environment: What the sandbox's commands start with.
         system_calls: The filter that a sandbox has and the zygote has not; empty for none.
     """
     variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
     # One thread each: an OpenMP that ever ran more would hang in every fork.
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")
-    arguments = [*others, json.dumps(preload), json.dumps(folders), system_calls.hex()]
+    arguments = [*others, json.dumps(preload), json.dumps(folders), json.dumps(packages)]
+    arguments.append(system_calls.hex())
     command = [python, "-c", _START.format(parent=parent), *arguments]
     return {"command": command, "environment": variables}
 

@@ -12,7 +12,7 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import bundled
-from mle_gym.sandbox import Limits, SandboxConfig, host_image, image
+from mle_gym.sandbox import Limits, SandboxConfig, host_image, image, packages
 from mle_gym.sandbox.docker import DockerBackend
 from mle_gym.sandbox.docker_client import connect
 
@@ -92,7 +92,7 @@ def test_the_usual_programs_run(docker_host: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("# comment\nnumpy>=1\n\nabsent-package\n")
-    monkeypatch.setattr(host_image, "bundled", lambda name: tmp_path)
+    monkeypatch.setattr(packages, "bundled", lambda name: tmp_path)
     with pytest.raises(SandboxUnavailable, match="pandas is not installed"):
         host_image._add_packages(host_image._Root())
 

@@ -49,7 +49,7 @@ def test_versions_that_cannot_be_warm_start_cold() -> None:
     python = describe_python(None)
     assert python.version == sys.version_info[:2]
     for version in ((3, 8), (3, 13), (3, 14)):
-        assert warm_python(dataclasses.replace(python, version=version), (), {}) is None
+        assert warm_python(dataclasses.replace(python, version=version), {}, (), {}) is None
 
 
 @pytest.mark.usefixtures("_bubblewrap")
@@ -85,7 +85,7 @@ def test_a_module_that_cannot_be_imported_is_left_out(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     try:
-        _preload(["troubled_module", "sound_module"], [str(tmp_path)])
+        _preload(["troubled_module", "sound_module"], [str(tmp_path)], {})
         assert "sound_module" in sys.modules
         assert "troubled_module" not in sys.modules
     finally:

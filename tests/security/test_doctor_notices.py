@@ -73,7 +73,7 @@ def test_no_isolation(check: str) -> None:
 def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     complete = bubblewrap._arguments
     monkeypatch.setattr(
-        bubblewrap, "_arguments", lambda config: [*complete(config), "--cap-add", "ALL"]
+        bubblewrap, "_arguments", lambda *given: [*complete(*given), "--cap-add", "ALL"]
     )
     config = SandboxConfig(limits=PROBE_LIMITS, warm=False)
     assert not holds("user", start("bubblewrap", config))
@@ -82,11 +82,11 @@ def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_masks_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the package among what is mounted, only the mask hides it."""
     complete = bubblewrap._arguments
-    monkeypatch.setattr(PythonInstallation, "masked", lambda self, hidden: ())
+    monkeypatch.setattr(PythonInstallation, "masked", lambda self, hidden, packages: ())
     monkeypatch.setattr(
         bubblewrap,
         "_arguments",
-        lambda config: [*complete(config), "--ro-bind", {"source": str(PACKAGE)}, str(PACKAGE)],
+        lambda *given: [*complete(*given), "--ro-bind", {"source": str(PACKAGE)}, str(PACKAGE)],
     )
     config = SandboxConfig(limits=PROBE_LIMITS, warm=False)
     assert not holds("answers", start("bubblewrap", config))

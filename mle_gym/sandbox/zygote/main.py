@@ -11,8 +11,9 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from importlib import import_module, invalidate_caches
+from importlib.machinery import PathFinder
 from typing import Any
 
 from .enter import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
@@ -153,10 +154,38 @@ class Zygote:
                 box.keepers.discard(pid)
 
 
-def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
-    """Import and use what is there, from the agent's installation alone, and write nothing."""
+class ShownOnly:
+    """Finds no module that sandboxes don't show: the zygote itself is outside of them.
+
+    Args:
+        packages: Package folder to the folder that holds what is shown of it.
+    """
+
+    def __init__(self, packages: Mapping[str, str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Leave the search to those who come next, or end it."""
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None:
+            return
+        places = [spec.origin] if spec.has_location else spec.submodule_search_locations
+        if not any(self._shows(str(place)) for place in places or ()):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def _shows(self, place: str) -> bool:
+        for site, folder in self._packages.items():
+            if place.startswith(f"{site}/"):
+                return os.path.exists(folder + place[len(site) :])
+        return True
+
+
+def _preload(names: Sequence[str], folders: Sequence[str], packages: Mapping[str, str]) -> None:
+    """Import and use what sandboxes show, from the agent's installation alone; write nothing."""
     places = list(sys.path)
     sys.path[:] = [place for place in places if place.startswith(tuple(folders))]
+    finder = ShownOnly(packages)
+    sys.meta_path.insert(0, finder)
     sys.dont_write_bytecode = True
     for name in names:
         try:
@@ -165,8 +194,10 @@ def _preload(names: Sequence[str], folders: Sequence[str]) -> None:
             continue
     exercise()
     sys.dont_write_bytecode = False
+    sys.meta_path.remove(finder)
     sys.path[:] = places
     sys.path_importer_cache.clear()
+    invalidate_caches()  # of what is installed, too
 
 
 def _thread_pools() -> list[Any]:
@@ -182,20 +213,21 @@ def main(at_start: set[str]) -> None:
     """Import, then serve.
 
     The command line has the paths of the C files, compiled: the library and the keeper; as JSON,
-    the modules to import and the folders they may come from; the sandboxes' filter of system calls
-    in hexadecimal; and the descriptor of the launcher's socket.
+    the modules to import, the folders they may come from, and what sandboxes show of package
+    folders; the sandboxes' filter of system calls in hexadecimal; and the descriptor of the
+    launcher's socket.
 
     Args:
         at_start: Names of the modules that every interpreter has.
     """
-    library, keeper, names, folders, system_calls, control = sys.argv[1:]
+    library, keeper, names, folders, packages, system_calls, control = sys.argv[1:]
     # Where agents can see it: who ends every `python` means programs.
     libc.prctl(PR_SET_NAME, b"zygote", 0, 0, 0)
     sys.path[:] = [place for place in sys.path if place != ""][:-1]
     for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
         del sys.modules[name]
     environment = dict(os.environb)  # as it is before libraries add to it
-    _preload(json.loads(names), json.loads(folders))
+    _preload(json.loads(names), json.loads(folders), json.loads(packages))
     template = Template(library, _thread_pools())
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
     tools = template, os.open(keeper, os.O_RDONLY | os.O_CLOEXEC), bytes.fromhex(system_calls)
