@@ -138,8 +138,7 @@ def finished(episode: Episode) -> Trajectory | None:
     if not episode.path.exists():
         return None
     trajectory = Trajectory.read(episode.path)
-    failed = any("infra_error" in step.info for step in trajectory.steps)
-    return trajectory if trajectory.complete and not failed else None
+    return trajectory if trajectory.complete and trajectory.failure is None else None
 
 
 def table(episodes: Sequence[Episode]) -> Table:

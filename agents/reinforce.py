@@ -156,7 +156,7 @@ class Episode:
     actions: list[int] = field(default_factory=list)
     earned: float = 0.0
     broken: bool = False
-    """The sandbox failed, which says nothing about the actions."""
+    """The machinery failed, which says nothing about the actions."""
 
 
 class Policy:
@@ -238,13 +238,13 @@ def play(envs: gym.vector.VectorEnv[Any, Any, Any], policy: Policy, seed: int) -
         features = with_bias(observations)
         actions = policy.sample(features)
         observations, rewards, terminations, truncations, infos = envs.step(actions)
-        failed = infos.get("final_info", {}).get("_infra_error", np.zeros(envs.num_envs, bool))
+        valid = infos.get("final_info", infos)["reward_valid"]
         for i, episode in enumerate(running):
             episode.features.append(features[i])
             episode.actions.append(int(actions[i]))
             episode.earned += float(rewards[i])
             if terminations[i] or truncations[i]:
-                episode.broken = bool(failed[i])
+                episode.broken = not valid[i]
                 running[i] = Episode()
                 yield episode
 

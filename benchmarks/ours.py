@@ -108,5 +108,5 @@ class EnvironmentSession:
     def _succeed(self, action: Any) -> None:
         observation, _, _, _, info = self.env.step(action)
         if observation["exit_code"]:
-            fault = info.get("infra_error") or observation["output"][-300:]
+            fault = info.get("failure") or observation["output"][-300:]
             raise RuntimeError(f"{str(action)[:60]!r}: {fault}")

@@ -20,17 +20,14 @@ from gymnasium.error import ResetNeeded
 
 from mle_gym.actions import RawAction, nearest
 from mle_gym.episode import Episode
-from mle_gym.errors import DatasetError, SandboxError
 from mle_gym.rendering import Frame, Screen, describe
 from mle_gym.rewards import load_reward
-from mle_gym.sandbox.base import Execution
 from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot
 from mle_gym.spaces import ActionSpace, UnicodeText
 from mle_gym.tasks.brief import brief
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
-from mle_gym.terminal import clean
 
 __all__ = ["MLEEnv", "Observation"]
 
@@ -95,20 +92,20 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
     spent, and the submission file is graded as it lies there; or what the agent ran took so much
     memory that the kernel ended the whole sandbox, and with it any submission: the grade says that
-    there was none; or the sandbox failed otherwise or the dataset was deleted, in which case the
-    reward is 0, there is no grade and ``info["infra_error"]`` says why (trainers should mask the
-    sample).
+    there was none; or there was a failure of the machinery: the reward is 0, there is no grade,
+    ``info["failure"]`` says why, and ``info["reward_valid"]`` is False, by which trainers mask.
 
     ## Information
 
-    | key           | type   | when                                                       |
-    |---------------|--------|------------------------------------------------------------|
-    | `task`        | `str`  | always                                                     |
-    | `variant`     | `int`  | always                                                     |
-    | `execution`   | `dict` | steps: an `Execution` without its output and exit code     |
-    | `validation`  | `dict` | a submission was validated or scored: valid, code, message |
-    | `grade`       | `dict` | the episode ended with a grade: `Grade.to_dict()`          |
-    | `infra_error` | `str`  | the sandbox or the dataset failed                          |
+    | key            | type   | when                                                       |
+    |----------------|--------|------------------------------------------------------------|
+    | `task`         | `str`  | always                                                     |
+    | `variant`      | `int`  | always                                                     |
+    | `reward_valid` | `bool` | always: False exactly when there is a failure              |
+    | `failure`      | `dict` | else None: a :class:`~mle_gym.failures.Failure`, as a dict |
+    | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
+    | `validation`   | `dict` | a submission was validated or scored: valid, code, message |
+    | `grade`        | `dict` | the episode ended with a grade: `Grade.to_dict()`          |
 
     ## Arguments
 
@@ -193,7 +190,6 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         self._episode: Episode | None = None
         self.played: Episode | None = None
         """The episode that runs, or that ended last: its dataset, settings and judge."""
-        self._variant = 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -216,14 +212,15 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         snapshot = (options or {}).get("snapshot")
         if snapshot is not None:
             settings = _checked(snapshot).adapt(self.task, settings)
-        self._leave()
+        self._leave(self._episode)
         dataset = self._prepare(settings)
-        self._episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
-        self.played = self._episode
-        self._variant = dataset.options.variant
+        episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
+        self._episode = self.played = episode
         self._screen.clear()
         first = (snapshot.output, snapshot.exit_code) if snapshot else (_brief(dataset, settings),)
-        return self._show(None, self._episode.observe(*first), self._facts())
+        observation, info = episode.observe(*first), episode.facts()
+        self._show("", observation, info)
+        return observation, info
 
     def step(self, action: RawAction) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Perform an action in the sandbox.
@@ -232,18 +229,11 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ResetNeeded: No episode is running.
         """
         episode = self._running()
-        try:
-            execution = episode.perform(action)
-            episode.end_if_spent()
-            reward = episode.earn()
-        except (SandboxError, DatasetError) as error:
-            return self._break_off(action, error)
-        terminated, truncated = episode.submitted, episode.truncated
-        observation = episode.observe(clean(execution.output) + episode.ending, execution.exit_code)
-        observation, info = self._show(action, observation, self._facts(execution))
-        if terminated or truncated:
-            self._leave()
-        return observation, reward, terminated, truncated, info
+        outcome = episode.step(action)
+        self._show(describe(action), outcome.observation, outcome.info)
+        if outcome.terminated or outcome.truncated:
+            self._leave(episode)
+        return outcome
 
     def render(self) -> str | npt.NDArray[np.uint8] | None:
         """The terminal: text (``ansi``), a picture, (600, 1000, 3) (``rgb_array``), else None."""
@@ -296,38 +286,19 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             raise ResetNeeded("no episode is running: call reset() before step()")
         return self._episode
 
-    def _leave(self) -> None:
-        """End the episode, and don't wait until its sandbox is gone: the next one may begin."""
-        if self._episode is not None:
-            self._episode.discard()
-            self._episode = None
+    def _leave(self, episode: Episode | None) -> None:
+        """End an episode, and don't wait until its sandbox is gone: the next one may begin."""
+        if episode is not None:
+            episode.discard()
+            if self._episode is episode:
+                self._episode = None
 
-    def _break_off(
-        self, action: RawAction, error: SandboxError | DatasetError
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """End an episode whose sandbox failed or whose answers are gone: no grade, no score."""
-        what = "sandbox" if isinstance(error, SandboxError) else "dataset"
-        observation = self._running().observe(f"the {what} failed: {error}\n", exit_code=255)
-        info = self._facts(Execution(255, b"")) | {"infra_error": str(error)}
-        observation, info = self._show(action, observation, info)
-        self._leave()
-        return observation, 0.0, False, True, info
-
-    def _facts(self, execution: Execution | None = None) -> dict[str, Any]:
-        """The info of a reset, or of a step that did ``execution``."""
-        info: dict[str, Any] = {"task": self.task.id, "variant": self._variant}
-        return info if execution is None else info | self._running().facts(execution)
-
-    def _show(
-        self, action: RawAction | None, observation: Observation, info: dict[str, Any]
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Put a reset (without an action) or a step on the screen and hand it back."""
+    def _show(self, command: str, observation: Observation, info: dict[str, Any]) -> None:
+        """Put a step on the screen, or a reset, which has no command."""
         if self.render_mode is not None:
-            command = describe(action) if "execution" in info else ""
             self._screen.show(Frame.of(command, observation, info))
         if self.render_mode == "human":
             self._screen.print_last()
-        return observation, info
 
 
 def _checked(snapshot: object) -> Snapshot:

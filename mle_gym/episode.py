@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ from mle_gym.actions import (
 )
 from mle_gym.budget import Budget
 from mle_gym.errors import ActionError, SandboxEnded, SandboxError, SubmissionError
+from mle_gym.failures import Failure
 from mle_gym.judge import Judge
+from mle_gym.outcome import Info, Outcome
 from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
 from mle_gym.sandbox.files import Files
@@ -32,24 +35,25 @@ from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.sources import hidden_files
+from mle_gym.terminal import clean_text
 
 if TYPE_CHECKING:
     from mle_gym.program import ProgramRunner
 
 __all__ = ["Episode"]
 
+_log = logging.getLogger(__name__)
+
 
 class Episode:
     """What happens between ``reset`` and the end.
 
-    Every method but :meth:`close` raises :class:`~mle_gym.errors.SandboxError` when the machinery
-    fails, :class:`~mle_gym.errors.DatasetError` when the answers are gone from disk, and nothing
-    else, whatever the agent does.
+    :meth:`step` raises nothing, whatever the agent does and whatever fails.
 
     Args:
         dataset: What is mounted, and what is graded against.
         settings: The limits and the rules.
-        potential: Decides what :meth:`earn` pays.
+        potential: Decides what each step pays.
         snapshot: Where to continue from, instead of from an empty workspace.
 
     Raises:
@@ -70,9 +74,10 @@ class Episode:
             score_calls=settings.score_calls,
             runner=_runner(dataset, settings, config),
         )
-        self.submitted = False
-        self.truncated = False
-        self.ending = ""
+        self._submitted = False
+        self._truncated = False
+        self._failure: Failure | None = None
+        self._ending = ""
         """What to tell the agent about a spent budget; empty while there is some."""
         self.settings = settings
         self.dataset = dataset
@@ -89,10 +94,31 @@ class Episode:
             self._sandbox = _continued(settings.sandbox, config, snapshot)
             self._take_over(snapshot)
 
-    def perform(self, action: RawAction) -> Execution:
-        """Take one step's action; a malformed one is an execution that says what is wrong."""
+    def step(self, action: RawAction) -> Outcome:
+        """Take one action. What goes wrong in the machinery is the outcome's failure."""
         self.budget.take_step()
         self.judge.validation = None
+        try:
+            execution = self._perform(action)
+            self._end_if_spent()
+            reward = self._earn()
+        except Exception as error:
+            return self._fail(error)
+        output = execution.output.decode("utf-8", errors="replace") + self._ending
+        observation = self.observe(output, execution.exit_code)
+        info = self.facts(execution)
+        return Outcome(observation, reward, self._submitted, self._truncated, info)
+
+    def _fail(self, error: Exception) -> Outcome:
+        """End the episode without a grade and without a score."""
+        self._failure = Failure.of(error, self.judge.stage)
+        if self._failure.kind == "host_error":
+            _log.error("a step failed", exc_info=error)  # perhaps a bug, which must not stay hidden
+        observation = self.observe(f"the episode failed: {self._failure.message}\n", 255)
+        return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
+
+    def _perform(self, action: RawAction) -> Execution:
+        """What an action did; a malformed one is an execution that says what is wrong."""
         if self.budget.spent == "time":
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         try:
@@ -108,14 +134,14 @@ class Episode:
                 raise
             execution = Execution(0, b"")  # what was handed in before the sandbox died, counts
         if self.judge.grade is not None:
-            self.submitted = True
+            self._submitted = True
             self._progress = dataclasses.replace(self._progress, exists=True)
         return execution
 
-    def end_if_spent(self) -> None:
+    def _end_if_spent(self) -> None:
         """Grade what lies at the submission's path once the budget is spent."""
         spent = self.budget.spent
-        if self.submitted or self.truncated or not spent:
+        if self._submitted or self._truncated or not spent:
             return
         try:
             content = self._fetch(self._filename)
@@ -125,9 +151,9 @@ class Episode:
         self._progress = dataclasses.replace(self._progress, exists=content is not None)
         self.judge.grade_left(content)
         why = {"time": "the time is up", "steps": "no steps are left"}[spent]
-        self.truncated, self.ending = True, f"\n[the episode is over: {why}; {found}]\n"
+        self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
-    def earn(self) -> float:
+    def _earn(self) -> float:
         """What the step that just ended pays: by how much the potential rose."""
         self._progress = self._look()
         due = self._potential(self._progress)
@@ -135,7 +161,8 @@ class Episode:
         return earned
 
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
-        """The observation of this moment."""
+        """The observation of this moment. Its text is cleaned here, wherever it came from."""
+        output = clean_text(output)
         self._last = output, exit_code
         return {
             "output": output,
@@ -144,14 +171,19 @@ class Episode:
             "seconds_left": np.array(self.budget.seconds_left),
         }
 
-    def facts(self, execution: Execution) -> dict[str, Any]:
-        """What ``info`` says about the step that did ``execution``."""
-        measured = dataclasses.asdict(execution)
-        del measured["output"], measured["exit_code"]
-        info: dict[str, Any] = {"execution": measured}
+    def facts(self, execution: Execution | None = None) -> Info:
+        """The info of a reset, or of a step that did ``execution``."""
+        task, failure = self.dataset.task.id, self._failure
+        info = Info(task=task, variant=self.dataset.options.variant, reward_valid=failure is None)
+        if execution is not None:
+            measured = dataclasses.asdict(execution)
+            del measured["output"], measured["exit_code"]
+            info["execution"] = measured
         if self.judge.validation is not None:
             info["validation"] = self.judge.validation.to_dict()
-        if self.judge.grade is not None:
+        if failure is not None:
+            info["failure"] = failure.to_dict()
+        elif self.judge.grade is not None:
             grade = self.judge.grade.to_dict()
             # Vector environments collect ranks in an integer array, which None doesn't fit.
             info["grade"] = grade | {"rank": grade["rank"] or 0}
@@ -190,8 +222,8 @@ class Episode:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
         self._progress = dataclasses.replace(self._progress, exists=False)
         self.judge.grade_left(None)
-        self.truncated = True
-        self.ending = "\n[the episode is over: the sandbox ran out of memory and is gone]\n"
+        self._truncated = True
+        self._ending = "\n[the episode is over: the sandbox ran out of memory and is gone]\n"
         return Execution(137, f"{error}\n".encode(), killed_by="memory")
 
     def _take_over(self, snapshot: Snapshot) -> None:

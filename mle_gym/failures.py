@@ -11,8 +11,12 @@ closed: a new kind is a new row of :data:`KINDS`.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Self
+
+from mle_gym.errors import DatasetError, MleGymError, SandboxError, TaskError
 
 __all__ = ["KINDS", "Cause", "Failure", "Kind", "Stage"]
 
@@ -91,6 +95,13 @@ class Failure:
         return asdict(self) | {"cause": self.cause, "retryable": self.retryable}
 
     @classmethod
+    def of(cls, error: BaseException, stage: Stage) -> Self:
+        """The failure that an exception means at a stage of an episode."""
+        known = isinstance(error, MleGymError | OSError)
+        message = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
+        return cls(_kind(error, stage), stage, message)
+
+    @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The failure that :meth:`to_dict` made these of.
 
@@ -99,3 +110,32 @@ class Failure:
             KeyError: A field is missing.
         """
         return cls(values["kind"], values["stage"], values["message"])
+
+
+_NO_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def _kind(error: BaseException, stage: Stage) -> str:
+    """The kind of failure that an exception means. What it was caused by says more than itself."""
+    if isinstance(error, TaskError):
+        return "grader_failed" if stage == "grade" else "task_broken"
+    for each in _chain(error):
+        if isinstance(each, OSError) and each.errno in _NO_DISK:
+            return "host_out_of_disk"
+        if isinstance(each, MemoryError) or getattr(each, "errno", None) == errno.ENOMEM:
+            return "host_out_of_memory"
+    if isinstance(error, SandboxError):
+        lost = stage == "grade" and error.kind in ("sandbox_died", "sandbox_silent")
+        return "grader_unavailable" if lost else error.kind
+    if isinstance(error, DatasetError):
+        return "dataset_gone" if stage in ("step", "grade") else "dataset_unavailable"
+    return "host_error"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what led to it, first the one that was raised last."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

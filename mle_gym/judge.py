@@ -11,6 +11,7 @@ from mle_gym.grading.results import Grade, Validation
 from mle_gym.sandbox.base import Reply, Request
 
 if TYPE_CHECKING:
+    from mle_gym.failures import Stage
     from mle_gym.program import ProgramRunner
     from mle_gym.sandbox.files import Files
     from mle_gym.tasks.dataset import Dataset
@@ -64,6 +65,8 @@ class Judge:
         """What was graded, once the episode has ended."""
         self.program: Files | None = None
         """What made them, where programs are handed in."""
+        self.stage: Stage = "step"
+        """``"grade"`` once there is something to grade."""
         self.validation: Validation | None = None
         """Of the last ``validate`` or ``score``; each step starts without one."""
         self._score_calls = score_calls if feedback == "score" else 0
@@ -160,6 +163,7 @@ class Judge:
 
     def _end(self, handed: bytes | Files | None) -> None:
         """Give the grade, unless the data that the agent worked with were deleted meanwhile."""
+        self.stage = "grade"
         self._dataset.check()
         self.grade = self._assessor.grade(handed)
         if handed is None or isinstance(handed, bytes):

@@ -78,6 +78,11 @@ class Trajectory:
         return self.steps[-1].info.get("grade") if self.steps else None
 
     @property
+    def failure(self) -> dict[str, Any] | None:
+        """Why there is no valid reward (see :class:`mle_gym.failures.Failure`), or None."""
+        return self.steps[-1].info.get("failure") if self.steps else None
+
+    @property
     def left(self) -> str | None:
         """Why the agent left before the environment ended the episode; None when it did not."""
         return self.footer.get("left") if self.footer else None

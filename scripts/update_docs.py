@@ -13,6 +13,7 @@ from pathlib import Path
 
 from measured_tables import benchmarks_table, soak_table, speed_table
 
+from mle_gym.failures import KINDS
 from mle_gym.grading.metrics import METRICS
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
@@ -101,7 +102,17 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
+def failures_table() -> str:
+    """The kinds of failures."""
+    rows = ["| kind | cause | retryable | meaning |", "|---|---|---|---|"]
+    for name, kind in KINDS.items():
+        retryable = "yes" if kind.retryable else "no"
+        rows.append(f"| `{name}` | {kind.cause} | {retryable} | {kind.meaning} |")
+    return "\n".join(rows)
+
+
 TABLES = {
+    "failures": ("docs/environment.md", failures_table),
     "tasks": ("README.md", tasks_table),
     "competitions": ("docs/kaggle.md", competitions_table),
     "contamination": ("docs/kaggle.md", contamination_table),

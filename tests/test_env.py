@@ -47,7 +47,8 @@ def test_an_episode_from_brief_to_grade(make: MakeEnv) -> None:
     assert "Titanic" in observation["output"]
     assert "submission.csv" in observation["output"]
     assert observation["steps_left"] == env.settings.max_steps
-    assert info == {"task": "titanic", "variant": 0}
+    assert info == {"task": "titanic", "variant": 0, "reward_valid": True}
+    assert info["failure"] is None
 
     observation, reward, terminated, truncated, info = env.step("head -1 data/train.csv")
     assert observation["output"].startswith("PassengerId,")
@@ -387,7 +388,8 @@ def test_a_sandbox_that_dies_truncates_without_a_grade_and_reset_recovers(make: 
     observation, reward, terminated, truncated, info = env.step("echo lost")
     assert (reward, terminated, truncated) == (0.0, False, True)
     assert observation in env.observation_space
-    assert "sandbox" in info["infra_error"]
+    assert "sandbox" in info["failure"]["message"]
+    assert info["reward_valid"] is False
     assert "grade" not in info
     with pytest.raises(ResetNeeded):
         env.step("ls")
@@ -414,7 +416,8 @@ def test_what_was_handed_in_before_the_sandbox_died_counts(
     _, reward, terminated, truncated, info = env.step("submit; kill -9 -1")
     assert (terminated, truncated) == (True, False)
     assert reward == info["grade"]["normalized"] > 0
-    assert "infra_error" not in info
+    assert info["failure"] is None
+    assert info["reward_valid"] is True
 
 
 def test_a_sandbox_that_cannot_start_raises_from_reset(

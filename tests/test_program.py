@@ -294,7 +294,13 @@ def test_a_sandbox_that_fails_is_no_score(make: MakeEnv, monkeypatch: pytest.Mon
     monkeypatch.setattr(program.sandbox, "create", fail)
     _, reward, terminated, truncated, info = env.step("submit")
     assert (reward, terminated, truncated) == (0.0, False, True)
-    assert info["infra_error"] == "it died"
+    assert info["failure"] == {
+        "kind": "grader_unavailable",
+        "stage": "grade",
+        "cause": "infrastructure",
+        "retryable": True,
+        "message": "it died",
+    }
     assert "grade" not in info
 
 

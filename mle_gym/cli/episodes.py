@@ -50,7 +50,7 @@ RUN_EXAMPLES = """\b
   mle-gym run titanic --agent baseline --env max_steps=5 --env train_rows=100
   mle-gym run titanic --agent solution --json | jq .grade.score
 
-[dim]Exit code 1: it ended without a valid submission; 3: the sandbox failed.[/dim]"""
+[dim]Exit code 1: it ended without a valid submission; 3: the machinery failed.[/dim]"""
 
 PLAY_EXAMPLES = """\b
 [bold]Example[/bold]
@@ -237,8 +237,9 @@ def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:
     else:
         _print_result(trajectory)
         out().print(Text.assemble(("trajectory  ", "dim"), str(path)), soft_wrap=True)
-    if result["infra_error"]:
-        err().print(Text.assemble(("error: ", "bold red"), result["infra_error"]), soft_wrap=True)
+    if trajectory.failure:
+        why = f"{trajectory.failure['kind']}: {trajectory.failure['message']}"
+        err().print(Text.assemble(("error: ", "bold red"), why), soft_wrap=True)
         raise typer.Exit(ExitCode.ENVIRONMENT)
     valid = trajectory.grade is not None and trajectory.grade["valid"]
     raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
@@ -258,7 +259,8 @@ def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
         "terminated": bool(last and last.terminated),
         "truncated": bool(last and last.truncated),
         "left": trajectory.left,
-        "infra_error": last.info.get("infra_error") if last else None,
+        "failure": trajectory.failure,
+        "reward_valid": trajectory.failure is None,
         "duration": footer.get("duration"),
         "grade": trajectory.grade,
         "trajectory": str(path),

@@ -213,6 +213,11 @@ def _step_problems(step: Step, *, last: bool) -> Iterator[str]:
         yield f"reward: expected a number, found {_short(step.reward)}"
     if "grade" in step.info and not last:
         yield "info.grade: expected a grade in the last step only"
+    failed = step.info.get("failure") is not None
+    if failed and (not last or "grade" in step.info or not step.truncated):
+        yield "info.failure: expected it in a last step that is truncated and has no grade"
+    if step.info.get("reward_valid", not failed) is failed:
+        yield f"info.reward_valid: expected {_short(not failed)}, found {_short(failed)}"
 
 
 def _other_task(step: Step, header: Mapping[str, Any]) -> Iterator[str]:

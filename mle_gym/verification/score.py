@@ -44,7 +44,10 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
     if recorded is None:
         yield Finding("submission", "passed", "the episode was not graded")
         yield Finding("score", "passed", "the record claims no score")
-        yield _check_reward(trajectory, None)
+        if trajectory.failure is None:
+            yield _check_reward(trajectory, None)
+        else:
+            yield Finding("reward", "passed", "it does not count: the episode failed")
         return
     content, finding = _stored(header, footer, recorded)
     yield finding

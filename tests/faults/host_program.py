@@ -35,7 +35,7 @@ class Host:
             "exit_code": int(observation["exit_code"]),
             "reward": float(reward),
             "over": terminated or truncated,
-            "infra_error": info.get("infra_error", ""),
+            "failure": info["failure"],
             "grade": info.get("grade"),
         }
 

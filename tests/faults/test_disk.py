@@ -94,7 +94,9 @@ def test_a_dataset_that_is_deleted_during_an_episode_is_no_score(tmp_path: Path,
         shutil.rmtree(tmp_path / "cache")
         _, reward, terminated, truncated, info = env.step(last)
         assert (reward, terminated, truncated) == (0.0, False, True)
-        assert "prepare this dataset again" in info["infra_error"]
+        assert not info["reward_valid"]
+        assert (info["failure"]["kind"], info["failure"]["stage"]) == ("dataset_gone", "grade")
+        assert "prepare this dataset again" in info["failure"]["message"]
         assert "grade" not in info
         env.reset()
         assert env.step(SUBMIT)[4]["grade"]["valid"]

@@ -45,7 +45,7 @@ def test_a_daemon_that_hangs_or_ends(make_host: MakeHost, own_daemon: int) -> No
     os.kill(own_daemon, signal.SIGSTOP)  # every byte to and from the runner passes through it
     answer = host.step("echo never heard")
     assert answer.get("over"), answer
-    assert "no answer to 'execute'" in answer["infra_error"]
+    assert "no answer to 'execute'" in answer["failure"]["message"]
     assert (answer["grade"], answer["reward"]) == (None, 0.0)
     refused = host.ask("reset")
     assert refused["raised"] in ("SandboxUnavailable", "SandboxCrashed"), refused
@@ -59,7 +59,7 @@ def test_a_daemon_that_hangs_or_ends(make_host: MakeHost, own_daemon: int) -> No
     assert not processes_with("31415926")
     answer = host.step("echo never heard")
     assert answer.get("over"), answer
-    assert "the docker sandbox died" in answer["infra_error"]
+    assert "the docker sandbox died" in answer["failure"]["message"]
     refused = host.ask("reset")
     assert refused["raised"] == "SandboxUnavailable"
     assert "Docker is not running" in refused["message"]

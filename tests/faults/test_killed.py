@@ -27,7 +27,7 @@ MOMENTS = {
     [*(("runner", moment) for moment in MOMENTS),
      *((victim, moment) for victim in ("bwrap", "launcher") for moment in ("idle", "command"))],
 )  # fmt: skip
-def test_a_killed_part_of_the_sandbox_is_an_infra_error(
+def test_a_killed_part_of_the_sandbox_is_a_failure(
     make_host: MakeHost, victim: str, moment: str
 ) -> None:
     # A zygote takes seconds to start: what becomes of one is seen where something runs.
@@ -51,7 +51,8 @@ def test_a_killed_part_of_the_sandbox_is_an_infra_error(
         assert answer == {} or "Sandbox" in answer["raised"]
     else:
         assert answer["over"]
-        assert "the bubblewrap sandbox died" in answer["infra_error"]
+        assert "the bubblewrap sandbox died" in answer["failure"]["message"]
+        assert (answer["failure"]["kind"], answer["failure"]["stage"]) == ("sandbox_died", "step")
         assert (answer["grade"], answer["reward"]) == (None, 0.0)
     goes_on(host)
     assert_nothing_remains(host)
@@ -66,7 +67,7 @@ def test_a_killed_zygote_is_not_noticed_by_the_episode(make_host: MakeHost, mome
     time.sleep(0.1)
     for process in host.find("zygote"):
         process.kill()
-    assert not host.answer()["infra_error"]
+    assert host.answer()["failure"] is None
     assert host.step("python -c 'print(6 * 7)'")["output"] == "42\n"
     goes_on(host)
     assert_nothing_remains(host)

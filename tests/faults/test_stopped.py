@@ -14,7 +14,7 @@ PATIENCE = 3.0
 
 
 @pytest.mark.parametrize("victim", ["runner", "bwrap", "launcher"])
-def test_a_stopped_part_is_an_infra_error_or_not_needed(make_host: MakeHost, victim: str) -> None:
+def test_a_stopped_part_is_a_failure_or_not_needed(make_host: MakeHost, victim: str) -> None:
     host = make_host(sandbox="bubblewrap", patience=PATIENCE, command_timeout=1.0)
     host.ask("reset")
     (process,) = host.find(victim)
@@ -22,7 +22,7 @@ def test_a_stopped_part_is_an_infra_error_or_not_needed(make_host: MakeHost, vic
     answer = host.step("echo alive")
     if victim == "runner":
         assert answer["over"]
-        assert f"no answer to 'execute' within {1 + PATIENCE:.0f} s" in answer["infra_error"]
+        assert f"no answer to 'execute' within {1 + PATIENCE:.0f} s" in answer["failure"]["message"]
     else:
         assert answer["output"] == "alive\n"  # neither takes part in a step
     after = host.ask("reset")
@@ -38,7 +38,7 @@ def test_a_process_that_the_agent_stopped_is_not_waited_for(make_host: MakeHost)
     host = make_host(sandbox="bubblewrap", patience=PATIENCE, command_timeout=1.0)
     host.ask("reset")
     answer = host.step("kill -STOP $$")
-    assert (answer["exit_code"], answer["infra_error"]) == (124, "")
+    assert (answer["exit_code"], answer["failure"]) == (124, None)
     assert host.step("echo alive")["output"] == "alive\n"
     host.leave()
     assert_nothing_remains(host)

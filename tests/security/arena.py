@@ -37,7 +37,7 @@ class Arena:
         observation, _, _, truncated, info = self.env.step(
             {"tool": "shell", "command": text, "timeout": timeout}
         )
-        assert "infra_error" not in info, info
+        assert info["reward_valid"], info
         assert not truncated
         return str(observation["output"])
 

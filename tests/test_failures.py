@@ -1,0 +1,90 @@
+"""Failures: what each kind means, and that nothing that fails becomes a reward."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import pytest
+
+from mle_gym.env import MLEEnv
+from mle_gym.errors import DatasetError, SandboxCrashed, SandboxUnavailable, TaskError
+from mle_gym.failures import KINDS, Failure, Stage
+from mle_gym.grading.grader import Grader
+
+pytestmark = pytest.mark.bubblewrap
+SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+ERRORS: dict[str, tuple[Exception, Stage]] = {
+    "sandbox_unavailable": (SandboxUnavailable("install it"), "reset"),
+    "sandbox_died": (SandboxCrashed("gone"), "step"),
+    "sandbox_silent": (SandboxCrashed("no answer", kind="sandbox_silent"), "step"),
+    "host_out_of_memory": (MemoryError(), "grade"),
+    "host_out_of_disk": (caused(DatasetError("full"), OSError(errno.ENOSPC, "full")), "prepare"),
+    "dataset_unavailable": (DatasetError("no data"), "prepare"),
+    "dataset_gone": (DatasetError("no data"), "grade"),
+    "grader_failed": (TaskError("it raised"), "grade"),
+    "grader_unavailable": (SandboxCrashed("gone"), "grade"),
+    "task_broken": (TaskError("no such field"), "reset"),
+    "interrupted": (SandboxCrashed("closed", kind="interrupted"), "step"),
+    "host_error": (PermissionError("not yours"), "step"),
+}
+
+
+def test_every_kind_has_an_error_that_means_it() -> None:
+    assert {kind: Failure.of(*given).kind for kind, given in ERRORS.items()} == {
+        kind: kind for kind in KINDS
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_fault_of_the_grader_becomes_a_reward(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, stage = ERRORS[kind]
+
+    def fail(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(Grader, "grade", fail)
+    env = MLEEnv("zoo", sandbox="bubblewrap")
+    env.reset(seed=0)
+    observation, reward, terminated, truncated, info = env.step(SUBMIT)
+    env.close()
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert observation in env.observation_space
+    assert not info["reward_valid"]
+    assert "grade" not in info
+    failure = Failure.from_dict(info["failure"])
+    assert failure.to_dict() == info["failure"]
+    assert failure.stage == "grade"
+    if stage == "grade":
+        assert failure.kind == kind
+
+
+MAKERS: dict[str, Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]]] = {
+    "threads": lambda: gymnasium.make_vec("mle/zoo-v0", num_envs=2),
+    "sync": lambda: gymnasium.make_vec("mle/zoo-v0", num_envs=2, vectorization_mode="sync"),
+}
+
+
+@pytest.mark.parametrize("mode", MAKERS)
+@pytest.mark.parametrize("broken", [0, 1])
+def test_vector_environments_say_which_of_them_failed(mode: str, broken: int) -> None:
+    envs = MAKERS[mode]()
+    _, infos = envs.reset(seed=0)
+    assert infos["reward_valid"].tolist() == [True, True]
+    envs.envs[broken].unwrapped._episode._sandbox.close()  # type: ignore[attr-defined]
+    *_, infos = envs.step(("true", "true"))
+    envs.close()
+    assert infos["reward_valid"].tolist() == [i != broken for i in range(2)]
+    assert infos["_failure"].tolist() == [i == broken for i in range(2)]
+    assert infos["failure"]["stage"][broken] == "step"
