@@ -34,11 +34,15 @@ class FileGrader:
     All rows count and there is no public part. The function is called in this process; what can't
     be trusted with hostile files should start one of its own.
 
+    Args:
+        dataset: What to grade against.
+        parity: Let scores pass that are NaN or infinite, as MLE-bench does.
+
     Raises:
         TaskError: No ``grade.py``, or one without the function.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, *, parity: bool = False) -> None:
         from mle_gym.tasks.hooks import load_hook
 
         self._dataset = dataset
@@ -46,7 +50,8 @@ class FileGrader:
         if not path.is_file():
             raise TaskError(f"{path}: expected a function grade_file for this kind of submission")
         self._path, self._function = path, load_hook(path, "grade_file")
-        self._marker = Marker.load(dataset, dataset.task.grade.higher_is_better)
+        self._parity, higher = parity, dataset.task.grade.higher_is_better
+        self._marker = Marker.load(dataset, higher, "parity" if parity else "strict")
 
     def grade(self, content: bytes | None) -> Grade:
         """Grade a submission; None stands for no submission at all.
@@ -100,6 +105,6 @@ class FileGrader:
         if isinstance(result, bool) or not isinstance(result, (int, float)):
             found = type(result).__name__
             raise TaskError(f"{self._path}: grade_file: expected a number, found {found}")
-        if not math.isfinite(result):
+        if not math.isfinite(result) and not self._parity:
             raise SubmissionError("score_not_finite", f"the score of this submission is {result}")
         return float(result)

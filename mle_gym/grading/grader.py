@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.answers import Answers, load_answers, parse_answers
 from mle_gym.grading.columns import Values
+from mle_gym.grading.file_grader import FileGrader
 from mle_gym.grading.files import NotAFile, read_regular
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.grader import ParityGrader, parity_rule
@@ -21,7 +22,6 @@ from mle_gym.grading.submission import parse_values
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mle_gym.grading.file_grader import FileGrader
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
@@ -169,8 +169,6 @@ def open_grader(dataset: Dataset, *, score_ci: bool = False) -> Grader | FileGra
         TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
     """
     if dataset.task.submission.kind == "file":
-        from mle_gym.grading.file_grader import FileGrader
-
         return FileGrader(dataset)
     return Grader(dataset, score_ci=score_ci)
 
@@ -191,14 +189,15 @@ def load_grader(
     """
     from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 
-    if parity and "mle-bench" in spec.tags and spec.submission.kind == "file":
-        parity = False  # its own grader is MLE-bench's
-    if parity:
+    imported = "mle-bench" in spec.tags and spec.submission.kind == "file"
+    if parity and not imported:
         parity_rule(spec.id)  # before the data are prepared for nothing
     options = DatasetOptions(variant=variant)
     if answers is None:
         dataset = prepare(spec, options)
-        return ParityGrader(dataset) if parity else open_grader(dataset, score_ci=score_ci)
+        if not parity:
+            return open_grader(dataset, score_ci=score_ci)
+        return FileGrader(dataset, parity=True) if imported else ParityGrader(dataset)
     if spec.submission.kind == "file":
         raise DatasetError(f"{spec.id}: answers: only the prepared ones, by its own grade.py")
     nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")

@@ -23,13 +23,14 @@ __all__ = [
     "medal_thresholds",
     "percentile",
     "rank",
+    "shown",
 ]
 
 Medal = Literal["gold", "silver", "bronze", ""]
 
 DECIMALS = 5
-"""Scores are compared after rounding to these, as leaderboards show them and MLE-bench ranks them:
-the last bits of a float differ between machines and must not decide over a medal."""
+"""A score is rounded to these before it is compared, as leaderboards show it and MLE-bench ranks
+it: the last bits of a float differ between machines and must not decide over a medal."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +75,43 @@ def medal_thresholds(scores: Sequence[float], higher_is_better: bool) -> Thresho
     return Thresholds(ranked[gold - 1], ranked[silver - 1], ranked[bronze - 1], median(ranked))
 
 
+def shown(score: float) -> float:
+    """A score as a leaderboard shows it; NaN and infinity stay what they are."""
+    return round(score, DECIMALS)
+
+
 def medal(score: float, thresholds: Thresholds, higher_is_better: bool) -> Medal:
-    """The best medal that a score earns; a threshold itself is enough."""
+    """The best medal that a score earns; a threshold itself is enough.
+
+    MLE-bench's rule: the score is rounded and the thresholds are not, so that a board of six
+    decimals, such as aptos2019's, keeps its own. NaN earns nothing.
+    """
     names: tuple[Medal, ...] = ("gold", "silver", "bronze")
+    score = shown(score)
     for name in names:
         threshold = getattr(thresholds, name)
-        if threshold is not None and not _better(threshold, score, higher_is_better):
+        if threshold is None:
+            continue
+        if score >= threshold if higher_is_better else score <= threshold:
             return name
     return ""
 
 
 def above_median(score: float, thresholds: Thresholds, higher_is_better: bool) -> bool | None:
-    """Whether a score is better than the median, not just equal; None where that is unknown."""
+    """Whether a score, rounded, is better than the median; None where that is unknown."""
     if thresholds.median is None:
         return None
-    return _better(score, thresholds.median, higher_is_better)
+    score = shown(score)
+    return score > thresholds.median if higher_is_better else score < thresholds.median
 
 
 def rank(score: float, scores: Sequence[float], higher_is_better: bool) -> int:
-    """The place, counted from 1, that a score would take; teams with the same score share it."""
+    """The place, counted from 1, that a score would take; teams with the same score share it.
+
+    NaN, which only MLE-bench's graders let pass, takes the last place.
+    """
+    if math.isnan(score):
+        return len(scores) + 1
     return 1 + sum(_better(other, score, higher_is_better) for other in scores)
 
 
@@ -143,5 +162,5 @@ def _score(text: str | None, path: Path, line: int) -> float:
 
 
 def _better(score: float, other: float, higher_is_better: bool) -> bool:
-    score, other = round(score, DECIMALS), round(other, DECIMALS)
+    score, other = shown(score), shown(other)
     return score > other if higher_is_better else score < other

@@ -16,6 +16,7 @@ from mle_gym.grading.leaderboard import (
     medal_thresholds,
     percentile,
     rank,
+    shown,
 )
 from mle_gym.grading.results import Grade
 from mle_gym.tasks.raw import leaderboard_file
@@ -104,13 +105,16 @@ class Marker:
 
 def _standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
     """The leaderboard's scores, if there is one, and the thresholds."""
-    medals = task.medals
-    competition = leaderboard_file(task.data.ref) if task.data.loader == "kaggle" else None
+    medals, on_kaggle = task.medals, task.data.loader == "kaggle"
+    competition = leaderboard_file(task.data.ref) if on_kaggle else None
     if competition is not None:  # the thresholds stay the published ones
         board = load_leaderboard(competition)
         return board, Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
     if medals.leaderboard:
         board = load_leaderboard(task.folder / medals.leaderboard)
+        # Kaggle rounded its boards itself. Ours hold floats to the last bit, which the same model
+        # need not reach on another machine.
+        board = board if on_kaggle else tuple(map(shown, board))
         return board, medal_thresholds(board, task.grade.higher_is_better)
     return (), Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mle_gym.grading.columns import LONGEST_VALUE, Values
 from mle_gym.grading.reader import read_header
+from mle_gym.tasks.tables import exact_floats
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column
@@ -73,8 +74,6 @@ def _parse(
     import pandas as pd
 
     whole = {name: columns[name].type == "int" for name in header}
-    # From pandas 3 on the default is exact too, and naming it is deprecated.
-    precision: Literal["round_trip"] | None = "round_trip" if pd.__version__[:2] == "2." else None
     try:
         table = pd.read_csv(
             io.BytesIO(body),
@@ -86,7 +85,7 @@ def _parse(
             low_memory=False,
             na_filter=False,
             skip_blank_lines=False,
-            float_precision=precision,
+            **exact_floats(),
         )
     except (ValueError, OverflowError):
         return None

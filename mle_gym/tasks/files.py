@@ -29,7 +29,7 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    options = {"keep_default_na": False, **exact_floats(pd.__version__), **options}
+    options = {"keep_default_na": False, **exact_floats(), **options}
     try:
         table: pd.DataFrame = pd.read_csv(path, na_values=[""], low_memory=False, **options)
     except (ValueError, UnicodeDecodeError) as error:

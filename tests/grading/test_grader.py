@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading import Grade, Grader, Validation, grade
+from mle_gym.grading.marks import Marker
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.spec import TaskSpec
 
@@ -91,6 +92,16 @@ def test_medals_from_a_leaderboard(make_task: MakeTask, make_dataset: MakeDatase
     assert (result.rank, result.percentile, result.medal) == (4, 0.7, "bronze")
     assert result.thresholds == {"gold": 1.0, "silver": 0.9, "bronze": 0.7, "median": 0.55}
     assert result.beats_median is True
+
+
+def test_equalling_a_team_of_our_own_board_is_enough(
+    make_task: MakeTask, make_dataset: MakeDataset
+) -> None:
+    """Its scores are floats to the last bit, and one of a third is rounded down."""
+    board = "score\n0.3333333333333333\n0.1\n"
+    task = make_task(tables='[medals]\nleaderboard = "leaderboard.csv"', leaderboard=board)
+    marker = Marker.load(make_dataset(task, ANSWERS), higher_is_better=True)
+    assert marker.mark(1 / 3, "", 3).medal == "gold"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from mle_gym.grading.leaderboard import (
     medal_thresholds,
     percentile,
     rank,
+    shown,
 )
 
 
@@ -96,7 +97,7 @@ def test_ties_share_a_place_and_do_not_count_as_beaten() -> None:
     assert percentile(0.75, board, False) == 0.75
 
 
-SCORES = st.lists(st.floats(-10, 10), min_size=1, max_size=300)
+SCORES = st.lists(st.floats(-10, 10).map(shown), min_size=1, max_size=300)
 
 
 @given(SCORES, st.booleans(), st.floats(-10, 10))
@@ -150,6 +151,31 @@ def test_a_leaderboard_may_be_written_by_csv(tmp_path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([["score", "team"], [0.25, 'a, "b"']])
     assert load_leaderboard(path) == (0.25,)
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [(0.930508, "gold"), (0.930505001, "gold"), (0.930504, "silver"), (0.919655001, "silver"),
+     (0.919654, "bronze"), (0.914492, ""), (0.914495001, "bronze"), (float("nan"), "")],
+)  # fmt: skip
+def test_the_score_is_rounded_and_a_threshold_is_not(score: float, expected: str) -> None:
+    thresholds = Thresholds(0.930508, 0.919654, 0.914492, 0.888912)
+    assert medal(score, thresholds, True) == expected
+
+
+def test_a_median_between_two_teams_is_not_rounded_either() -> None:
+    assert [
+        above_median(score, Thresholds(median=0.418785), False) for score in (0.41878, 0.41879)
+    ] == [True, False]
+    assert [
+        above_median(score, Thresholds(median=0.972675), True) for score in (0.97267, 0.97268)
+    ] == [False, True]
+    assert above_median(float("nan"), Thresholds(median=0.5), True) is False
+
+
+def test_a_score_that_is_no_number_takes_the_last_place() -> None:
+    assert rank(float("nan"), [0.9, 0.8], True) == 3
+    assert percentile(float("nan"), [0.9, 0.8], False) == 0.0
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])

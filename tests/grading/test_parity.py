@@ -145,6 +145,19 @@ def test_a_constant_that_is_right_is_valid_and_not_a_number(
     assert math.isnan(score(APTOS, "id_code,diagnosis\na,2\nb,2\n"))
 
 
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        (b"id,y\n1,0\x00\n2,1\x005\n", {"id": [1, 2], "y": [0, 1]}),
+        (b'id,y\r\n"a\x00,""b",1\r\nab,"0\x00\n"\r\n', {"id": ["a", "ab"], "y": [1, 0]}),
+        (b"id\x00entity,y\n1,2\n", {"id": [1], "y": [2]}),
+    ],
+)
+def test_a_cell_ends_at_a_nul_byte_as_in_pandas_2(content: bytes, cells: dict[str, object]) -> None:
+    assert read_like_mle_bench(content).to_dict("list") == cells
+    assert read_like_mle_bench(b"id,y\n1,\x00x\n2,0\n")["y"].isna().tolist() == [True, False]
+
+
 def test_comments_are_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     comments = 'Insult,Date,Comment,Usage\n1,,"a, ""b""",PublicTest\n0,,NA,PrivateTest\n'
     monkeypatch.setitem(ANSWERS, INSULTS, comments)

@@ -62,6 +62,9 @@ def test_what_its_grader_refuses_is_not_valid(imported: Path, mle_bench: Path, r
     assert "KeyError" in crash.error_message
     no_number = mle_gym.grade("mlebench-fruit", PERFECT.replace(b"1,a", b"1,nan"))
     assert no_number.error_code == "score_not_finite"
+    theirs = mle_gym.grade("mlebench-fruit", PERFECT.replace(b"1,a", b"1,nan"), parity=True)
+    assert (theirs.valid, theirs.medal, theirs.beats_median) == (True, "", False)
+    assert (theirs.grader, theirs.to_dict()["score"]) == ("parity", None)
     assert mle_gym.grade("mlebench-fruit", None).error_code == "missing_submission"
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
-from mle_gym.grading.leaderboard import Medal
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.reader import read_like_mle_bench
 from mle_gym.grading.parity.rules import RULES, Rule, parity_score
@@ -75,8 +73,7 @@ class ParityGrader:
             score = self._score(content)
         except SubmissionError as error:
             return self._marker.refuse(error, sha256)
-        grade = self._marker.mark(score, sha256, len(self._answers))
-        return replace(grade, medal=self._medal(score), beats_median=self._above_median(score))
+        return self._marker.mark(score, sha256, len(self._answers))
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
@@ -99,21 +96,3 @@ class ParityGrader:
         except SubmissionError as error:
             reason = error.message
         raise DatasetError(f"{self._path}: expected a readable CSV file, found: {reason}")
-
-    def _medal(self, score: float) -> Medal:
-        """The thresholds are not rounded, unlike the score."""
-        names: tuple[Medal, ...] = ("gold", "silver", "bronze")
-        for name in names:
-            threshold = getattr(self._marker.thresholds, name)
-            if threshold is not None and self._reaches(score, threshold):
-                return name
-        return ""
-
-    def _above_median(self, score: float) -> bool | None:
-        median = self._marker.thresholds.median
-        if median is None:
-            return None
-        return self._reaches(score, median) and score != median
-
-    def _reaches(self, score: float, threshold: float) -> bool:
-        return score >= threshold if self._marker.higher_is_better else score <= threshold

@@ -1,16 +1,18 @@
 """Reads CSV files as MLE-bench does: with pandas and its guesses, as pandas 2 made them.
 
 So ``NA``, ``null`` and an empty cell are one missing value, a column of digits is a column of
-numbers, and a repeated header gets a suffix. All of that shows in the scores.
+numbers, a repeated header gets a suffix, and a cell ends at its first NUL byte. All of that shows
+in the scores.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mle_gym.errors import SubmissionError
+from mle_gym.tasks.tables import exact_floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,12 +28,11 @@ def read_like_mle_bench(content: bytes) -> pd.DataFrame:
     """
     import pandas as pd
 
-    # From pandas 3 on the default is exact too, and naming it is deprecated.
-    exact: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__[0] == "2" else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # columns of mixed types, which are to be expected
-            table: pd.DataFrame = pd.read_csv(io.BytesIO(content), **exact)
+            content = _cut_at_nul(content) if b"\0" in content else content
+            table: pd.DataFrame = pd.read_csv(io.BytesIO(content), **exact_floats())
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
     except (ValueError, OverflowError, MemoryError) as error:
@@ -39,3 +40,12 @@ def read_like_mle_bench(content: bytes) -> pd.DataFrame:
         raise SubmissionError("unreadable", f"pandas can't read the file ({kind})") from None
     texts = [name for name in table.columns if table[name].dtype == "str"]
     return table.astype(dict.fromkeys(texts, object))
+
+
+def _cut_at_nul(content: bytes) -> bytes:
+    """The same table without what follows a NUL byte in its cell, which pandas 3 keeps."""
+    import pandas as pd
+
+    cells = pd.read_csv(io.BytesIO(content), header=None, dtype=str, na_filter=False)
+    cut = cells.map(lambda cell: str(cell).partition("\0")[0])
+    return cut.to_csv(index=False, header=False).encode()
