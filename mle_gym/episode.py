@@ -73,6 +73,7 @@ class Episode:
             feedback=settings.feedback,
             score_calls=settings.score_calls,
             runner=_runner(dataset, settings, config),
+            sandbox=settings.sandbox,
         )
         self._submitted = False
         self._truncated = False
@@ -223,9 +224,8 @@ class Episode:
         self._progress = dataclasses.replace(self._progress, exists=False)
         self.judge.grade_left(None)
         self._truncated = True
-        why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
-        self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
-        return Execution(137, f"{error}\n".encode(), killed_by=error.killed_by)
+        self._ending = "\n[the episode is over: the sandbox ran out of memory and is gone]\n"
+        return Execution(137, f"{error}\n".encode(), killed_by="memory")
 
     def _take_over(self, snapshot: Snapshot) -> None:
         """Go on with what a snapshot has spent and reached."""

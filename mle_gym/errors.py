@@ -18,8 +18,6 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
 from __future__ import annotations
 
-from typing import Literal
-
 __all__ = [
     "ActionError",
     "AgentError",
@@ -83,9 +81,9 @@ class SandboxEnded(SandboxCrashed):
         killed_by: ``"memory"`` if the sandbox's own limit ended it, else empty.
     """
 
-    def __init__(self, message: str = "", *, killed_by: Literal["", "memory"] = "") -> None:
+    def __init__(self, message: str = "", *, killed_by: str = "") -> None:
         super().__init__(message)
-        self.killed_by: Literal["", "memory"] = killed_by
+        self.killed_by = killed_by
 
 
 class AgentError(MleGymError, ValueError):
@@ -116,6 +114,8 @@ class SubmissionError(MleGymError, ValueError):
         super().__init__(code, message)
         self.code = code
         self.message = message
+        self.saw_answers = False
+        """Whether hidden answers or inputs had a part in it, so that it counts as a score."""
 
     def __str__(self) -> str:
         return self.message

@@ -46,6 +46,8 @@ class Judge:
         feedback: ``"none"``, ``"validate"`` or ``"score"``: what may be asked before submitting.
         score_calls: How often ``score`` may be asked.
         runner: Runs what is handed in, where that is a program.
+        sandbox: The episode's own kind of sandbox. A ``grade.py`` runs in one of that kind where no
+            isolating one can be had.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Judge:
         feedback: str,
         score_calls: int,
         runner: ProgramRunner | None = None,
+        sandbox: str = "auto",
     ) -> None:
         self.score_calls_used = 0
         self.validate_calls_used = 0
@@ -73,6 +76,7 @@ class Judge:
         self._dataset = dataset
         self._feedback = feedback
         self.runner = runner
+        self._sandbox = sandbox
 
     @property
     def score_calls_left(self) -> int:
@@ -112,7 +116,7 @@ class Judge:
         from mle_gym.grading.grader import open_grader
 
         if self.runner is None:
-            return open_grader(self._dataset)
+            return open_grader(self._dataset, sandbox=self._sandbox)
         from mle_gym.grading.program import ProgramGrader
 
         return ProgramGrader(self._dataset, self.runner)
@@ -147,14 +151,14 @@ class Judge:
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
     def _unscored(self, request: Request, error: SubmissionError) -> Reply:
-        """The answer to a ``score`` without a score; it is free unless hidden inputs were used."""
+        """The answer to a ``score`` without a score; it is free unless answers were looked at."""
         self.validation = Validation(False, error.code, error.message)
-        if self.runner is None:
-            self.validate_calls_used += 1
-            left = ""
-        else:
+        if error.saw_answers:
             self.score_calls_used += 1
             left = f" ({self.score_calls_left} calls left)"
+        else:
+            self.validate_calls_used += 1
+            left = ""
         return Reply(1, f"{request.path} can't be scored: {error}{left}\n")
 
     def _submit(self, request: Request) -> Reply:

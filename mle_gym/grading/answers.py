@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mle_gym.tasks.spec import Column, SubmissionSpec
 
-__all__ = ["Answers", "load_answers", "parse_answers"]
+__all__ = ["Answers", "load_answers", "load_ids", "parse_answers"]
 
 USAGE = "Usage"
 """The optional last column: ``Public``, ``Private`` or, for rows that must be handed in but count
@@ -67,9 +67,28 @@ def load_answers(path: Path, spec: SubmissionSpec) -> Answers:
         raise DatasetError(f"{path}: expected a readable file, found: {error.strerror}") from None
 
 
+def load_ids(path: Path, spec: SubmissionSpec) -> pd.Index:
+    """The ids in a sample submission, from memory if it hasn't changed.
+
+    Raises:
+        DatasetError: The file is missing, or no valid submission.
+    """
+    try:
+        status = path.stat()
+        shape = spec.model_dump_json()
+        return _load_ids(_File(path, status.st_mtime_ns, status.st_size, shape, spec))
+    except OSError as error:
+        raise DatasetError(f"{path}: expected a readable file, found: {error.strerror}") from None
+
+
 @lru_cache(maxsize=32)
 def _load(file: _File) -> Answers:
     return parse_answers(read_regular(file.path), file.spec, os.fspath(file.path))
+
+
+@lru_cache(maxsize=32)
+def _load_ids(file: _File) -> pd.Index:
+    return parse_answers(read_regular(file.path), file.spec, os.fspath(file.path)).ids
 
 
 def parse_answers(content: bytes, spec: SubmissionSpec, name: str) -> Answers:

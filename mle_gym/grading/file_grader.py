@@ -1,20 +1,23 @@
 """Grades submissions that only the task's own ``grade.py`` can read: ``submission.kind = "file"``.
 
-So competitions of other benchmarks keep their own graders. Its function is
+So competitions of other benchmarks keep their own graders. The function is
 ``grade_file(submission: Path, private: Path) -> float``: the file as it was handed in, and the
-dataset's private folder. It raises ValueError or SubmissionError, with a reason that quotes no
-answer, to refuse a submission, and DatasetError where the fault is not the submission's.
+dataset's private folder. It runs in a sandbox (:mod:`mle_gym.grading.grader_sandbox`). It raises
+ValueError or SubmissionError, with a reason that quotes no answer, to refuse a submission, and
+DatasetError where the fault is not the submission's.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.grading.file_shape import FileShape, load_shape
+from mle_gym.grading.grader_sandbox import GraderCode, grader_sandbox, not_finite
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.results import Validation
 
@@ -24,32 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["FileGrader"]
 
-LONGEST_REASON = 300
-"""Characters of a grader's own message that are passed on."""
-
 
 class FileGrader:
     """As :class:`mle_gym.grading.grader.Grader`, by the task's own function on the whole file.
 
-    All rows count and there is no public part. The function is called in this process; what can't
-    be trusted with hostile files should start one of its own.
+    All rows count and there is no public part.
 
     Args:
         dataset: What to grade against.
         parity: Let scores pass that are NaN or infinite, as MLE-bench does.
+        sandbox: Where ``grade.py`` runs if no isolating sandbox can be had.
 
     Raises:
-        TaskError: No ``grade.py``, or one without the function.
+        TaskError: No ``grade.py``.
     """
 
-    def __init__(self, dataset: Dataset, *, parity: bool = False) -> None:
-        from mle_gym.tasks.hooks import load_hook
-
+    def __init__(self, dataset: Dataset, *, parity: bool = False, sandbox: str = "auto") -> None:
         self._dataset = dataset
-        path = dataset.task.folder / "grade.py"
-        if not path.is_file():
-            raise TaskError(f"{path}: expected a function grade_file for this kind of submission")
-        self._path, self._function = path, load_hook(path, "grade_file")
+        self._spec = dataset.task.submission
+        code = GraderCode.of(dataset.task, "grade_file", sandbox, dataset.private)
+        self._code = grader_sandbox(code)
         self._parity, higher = parity, dataset.task.grade.higher_is_better
         self._marker = Marker.load(dataset, higher, "parity" if parity else "strict")
 
@@ -57,14 +54,18 @@ class FileGrader:
         """Grade a submission; None stands for no submission at all.
 
         Raises:
-            DatasetError: The answers are missing, or the grader can't be run here.
+            DatasetError: The answers are missing.
             TaskError: The ``grade.py`` is broken.
+            SandboxError: The sandbox that it runs in can't be had.
         """
         sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
         try:
             if content is None:
                 raise SubmissionError("missing_submission", "there is no submission")
-            score = self._score(content)
+            self._shape.check_cost(content, self._spec.max_bytes)
+            score = self._code.score_file(content, self._spec.filename, self._sample)
+            if not (math.isfinite(score) or self._parity):
+                raise not_finite(score)
         except SubmissionError as error:
             return self._marker.refuse(error, sha256)
         return self._marker.mark(score, sha256, 0)
@@ -74,9 +75,9 @@ class FileGrader:
         return self._marker.refuse(error, sha256)
 
     def validate(self, content: bytes) -> Validation:
-        """Whether it can be graded: there is no way to know but to grade it."""
+        """Whether it has the shape of the sample submission; ``grade.py`` and answers stay out."""
         try:
-            self._score(content)
+            self._shape.check(content, self._spec.max_bytes)
         except SubmissionError as error:
             return Validation(False, error.code, error.message)
         return Validation(True)
@@ -89,22 +90,17 @@ class FileGrader:
         """
         raise SubmissionError("no_public_part", "this dataset has no public part to score on")
 
-    def _score(self, content: bytes) -> float:
-        spec = self._dataset.task.submission
-        if len(content) > spec.max_bytes:
-            raise SubmissionError("too_large", f"found over {spec.max_bytes:,} bytes")
-        with tempfile.TemporaryDirectory(prefix="mle-gym-") as folder:
-            file = Path(folder, spec.filename)
-            file.write_bytes(content)
-            try:
-                result = self._function(file, self._dataset.private)
-            except (SubmissionError, TaskError, DatasetError):
-                raise
-            except ValueError as error:
-                raise SubmissionError("refused", str(error)[:LONGEST_REASON]) from error
-        if isinstance(result, bool) or not isinstance(result, (int, float)):
-            found = type(result).__name__
-            raise TaskError(f"{self._path}: grade_file: expected a number, found {found}")
-        if not math.isfinite(result) and not self._parity:
-            raise SubmissionError("score_not_finite", f"the score of this submission is {result}")
-        return float(result)
+    @cached_property
+    def _shape(self) -> FileShape:
+        return load_shape(self._sample_file)
+
+    @property
+    def _sample_file(self) -> Path:
+        return self._dataset.public / "sample_submission.csv"
+
+    def _sample(self) -> bytes:
+        """What tells a broken ``grade.py`` from a submission that it can't grade."""
+        try:
+            return self._sample_file.read_bytes()
+        except OSError as error:
+            raise DatasetError(f"{self._sample_file}: can't be read: {error.strerror}") from None

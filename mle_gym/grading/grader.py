@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, SubmissionError
-from mle_gym.grading.answers import Answers, load_answers, parse_answers
+from mle_gym.grading.answers import Answers, load_answers, load_ids, parse_answers
 from mle_gym.grading.columns import Values
 from mle_gym.grading.file_grader import FileGrader
 from mle_gym.grading.files import NotAFile, read_regular
@@ -39,19 +39,25 @@ class Grader:
         answers: Answers to use in place of the dataset's own.
         score_ci: Whether grades tell an interval of the score over resampled test rows, which costs
             milliseconds for a thousand rows and seconds for a million.
+        sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Raises:
-        TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
+        TaskError: The task's metric, parameters or medals are broken.
     """
 
     def __init__(
-        self, dataset: Dataset, answers: Answers | None = None, *, score_ci: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        dataset: Dataset,
+        answers: Answers | None = None,
+        *,
+        score_ci: bool = False,
+        sandbox: str = "auto",
+    ) -> None:
         self._dataset = dataset
         self._task = dataset.task
         self._given = answers
         self._score_ci = score_ci
-        self._scorer = load_scorer(self._task)
+        self._scorer = load_scorer(self._task, sandbox)
         self._marker = Marker.load(dataset, self._scorer.higher_is_better)
 
     def grade(self, content: bytes | None) -> Grade:
@@ -60,12 +66,13 @@ class Grader:
         Raises:
             DatasetError: The answers are missing or broken.
             TaskError: The ``grade.py`` or the metric's parameters are broken.
+            SandboxError: The sandbox that a ``grade.py`` runs in can't be had.
         """
         sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
         try:
             if content is None:
                 raise SubmissionError("missing_submission", "there is no submission")
-            submission = self._parse(content)
+            submission = self._parse(content, self._answers.ids)
             score = self._score(submission, self._answers.private)
         except SubmissionError as error:
             return self.refuse(error, sha256)
@@ -79,9 +86,9 @@ class Grader:
         return self._marker.refuse(error, sha256)
 
     def validate(self, content: bytes) -> Validation:
-        """Check the format alone; the answers' values and scikit-learn are not touched."""
+        """Check the format alone, beside the sample submission: no answer has a part in it."""
         try:
-            self._parse(content)
+            self._parse(content, self._sample_ids)
         except SubmissionError as error:
             return Validation(False, error.code, error.message)
         return Validation(True)
@@ -92,10 +99,14 @@ class Grader:
         Raises:
             SubmissionError: The submission can't be graded, or this dataset has no public part.
         """
-        submission = self._parse(content)
+        submission = self._parse(content, self._answers.ids)
         if not len(self._answers.public):
             raise SubmissionError("no_public_part", "this dataset has no public part to score on")
-        return self._score(submission, self._answers.public)
+        try:
+            return self._score(submission, self._answers.public)
+        except SubmissionError as error:
+            error.saw_answers = True
+            raise
 
     @cached_property
     def _answers(self) -> Answers:
@@ -103,8 +114,15 @@ class Grader:
             return self._given
         return load_answers(self._dataset.private / "answers.csv", self._task.submission)
 
-    def _parse(self, content: bytes) -> Table:
-        submission = parse_values(content, self._task.submission, self._answers.ids)
+    @cached_property
+    def _sample_ids(self) -> pd.Index:
+        sample = self._dataset.inputs / "sample_submission.csv"
+        if self._given is not None or not sample.is_file():  # of answers alone, made by hand
+            return self._answers.ids
+        return load_ids(sample, self._task.submission)
+
+    def _parse(self, content: bytes, ids: pd.Index) -> Table:
+        submission = parse_values(content, self._task.submission, ids)
         self._scorer.check(submission)
         return submission
 
@@ -162,15 +180,17 @@ def grade(
     return grader.grade(content)
 
 
-def open_grader(dataset: Dataset, *, score_ci: bool = False) -> Grader | FileGrader:
+def open_grader(
+    dataset: Dataset, *, score_ci: bool = False, sandbox: str = "auto"
+) -> Grader | FileGrader:
     """What grades submissions to a dataset strictly; the arguments are those of :class:`Grader`.
 
     Raises:
-        TaskError: The task's metric, parameters, medals or ``grade.py`` are broken.
+        TaskError: The task's metric, parameters or medals are broken.
     """
     if dataset.task.submission.kind == "file":
-        return FileGrader(dataset)
-    return Grader(dataset, score_ci=score_ci)
+        return FileGrader(dataset, sandbox=sandbox)
+    return Grader(dataset, score_ci=score_ci, sandbox=sandbox)
 
 
 def load_grader(

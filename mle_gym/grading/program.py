@@ -59,7 +59,9 @@ class ProgramGrader:
         try:
             return self._grader.public_score(self._runner.on_hidden_inputs(files))
         except SubmissionError:
-            raise SubmissionError("no_score", UNTOLD) from None
+            error = SubmissionError("no_score", UNTOLD)
+            error.saw_answers = True
+            raise error from None
 
     def grade(self, files: Files | None) -> Grade:
         """Grade the predictions for the hidden rows; None stands for no submission at all."""

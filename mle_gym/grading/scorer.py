@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.errors import SubmissionError
 from mle_gym.grading.columns import Values
+from mle_gym.grading.grader_sandbox import GraderCode, GraderSandbox, Table, grader_sandbox
 from mle_gym.grading.metrics import Metric, get_metric
 from mle_gym.grading.metrics.base import Misfit
 from mle_gym.grading.reader import show
-from mle_gym.grading.submission import build_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Scorer", "Table", "load_scorer"]
-
-Table = Mapping[str, Values]
-"""Columns by name, of the same length, id included."""
-
-LONGEST_REASON = 300
-"""Characters of a ``grade.py``'s own message that are passed on."""
 
 
 class Scorer(Protocol):
@@ -109,91 +95,44 @@ class MetricScorer:
 
 
 @dataclass(frozen=True)
-class CustomScorer:
+class CodeScorer:
     """A task's ``grade(submission, answers) -> float``, with MLE-bench's signature.
 
-    Both tables hold the columns of the submission, id included, in the order of the answers. To
-    refuse a submission it raises ValueError or SubmissionError with a reason that quotes no answer;
-    a result that is NaN or infinite refuses it too, and so does any other failure, without its
-    text. Whenever it refuses, it is asked to grade the answers themselves: if that fails as well,
-    the task is broken and not the submission.
+    It runs in a sandbox (:mod:`mle_gym.grading.grader_sandbox`). Both tables hold the columns of
+    the submission, id included, in the order of the answers. To refuse a submission it raises
+    ValueError or SubmissionError with a reason that quotes no answer; a result that is NaN or
+    infinite refuses it too, and so does any other failure, without its text. Whenever it refuses,
+    it is asked to grade the answers themselves: if that fails as well, the task is broken and not
+    the submission.
     """
 
-    function: Callable[[pd.DataFrame, pd.DataFrame], object]
-    path: Path
+    sandbox: GraderSandbox
     higher_is_better: bool
 
     def interval(self, submission: Table, answers: Table, rows: Values) -> None:
         """None: drawn rows repeat ids, which a ``grade.py`` need not bear."""
 
     def check(self, submission: Table) -> None:
-        """Nothing: a ``grade.py`` looks at submission and answers at once."""
+        """Nothing: a ``grade.py`` looks at submission and answers together."""
 
     def score(self, submission: Table, answers: Table, rows: Values) -> float:
-        """Call the function on tables of its own, since it may write to them."""
-        try:
-            return self._call(submission, answers, rows)
-        except (TaskError, DatasetError):
-            raise
-        except SubmissionError:
-            self._check_answers(answers, rows)
-            raise
-        except Exception as error:
-            self._check_answers(answers, rows)
-            raise self._refusal(error) from error
-
-    def _call(self, submission: Table, answers: Table, rows: Values) -> float:
-        first, second = (
-            build_table({name: column[rows] for name, column in table.items()})
-            for table in (submission, answers)
-        )
-        result = self.function(first, second)
-        if isinstance(result, bool) or not isinstance(result, (int, float, np.number)):
-            raise TaskError(f"{self.path}: grade: expected a number, found {type(result).__name__}")
-        score = float(result)
-        if not math.isfinite(score):
-            raise SubmissionError("score_not_finite", f"the score of this submission is {score}")
-        return score
-
-    def _check_answers(self, answers: Table, rows: Values) -> None:
-        try:
-            self._call(answers, answers, rows)
-        except TaskError:
-            raise
-        except Exception as error:
-            raise TaskError(
-                f"{self.path}: grade: failed on the answers themselves: {error!r}"
-            ) from error
-
-    def _refusal(self, error: Exception) -> SubmissionError:
-        """Only what ``grade.py`` itself says is for the agent; a library may quote an answer."""
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        own = trace is not None and trace.tb_frame.f_code.co_filename == str(self.path)
-        if own and isinstance(error, ValueError):
-            return SubmissionError("refused", str(error)[:LONGEST_REASON])
-        kind = type(error).__name__
-        return SubmissionError("refused", f"the task's grader failed on this submission ({kind})")
+        """Have the sandbox call the function."""
+        return self.sandbox.score_table(submission, answers, rows)
 
 
-def load_scorer(task: TaskSpec) -> Scorer:
+def load_scorer(task: TaskSpec, sandbox: str = "auto") -> Scorer:
     """The task's ``grade.py`` if it has one, else its metric.
 
+    Args:
+        task: The task.
+        sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
+
     Raises:
-        TaskError: Unknown metric, or a ``grade.py`` that doesn't run.
+        TaskError: Unknown metric.
     """
-    path = task.hook("grade")
-    if path is not None:
-        function = _load_function(path, path.stat().st_mtime_ns)
-        return CustomScorer(function, path, task.grade.higher_is_better)
+    if task.hook("grade") is not None:
+        code = GraderCode.of(task, "grade", sandbox)
+        return CodeScorer(grader_sandbox(code), task.grade.higher_is_better)
     columns = list(task.submission.predicted)
     metric, params = get_metric(task.grade.metric), dict(task.grade.params)
     return MetricScorer(metric, params, columns, task.submission.id)
-
-
-@lru_cache(maxsize=64)
-def _load_function(path: Path, _mtime_ns: int) -> Callable[..., object]:
-    from mle_gym.tasks.hooks import load_hook
-
-    return load_hook(path, "grade")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mle_gym.errors import DatasetError
 
-__all__ = ["ForeignCode", "Job", "Result"]
+__all__ = ["ForeignCode", "Job", "Result", "distribution_of"]
 
 PROGRAM = Path(__file__).with_name("foreign_program.py")
 SECONDS = 24 * 3600.0
@@ -34,6 +34,12 @@ DISTRIBUTIONS = {
 
 Job = dict[str, str]
 Result = dict[str, str]
+
+
+def distribution_of(module: str) -> str:
+    """What to install for a module."""
+    top = module.partition(".")[0]
+    return DISTRIBUTIONS.get(top, top)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class ForeignCode:
         try:
             process = subprocess.Popen(
                 [self.python, "-I", str(PROGRAM), *words],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it ends when this does, as when the host is killed
                 stdout=output,
                 stderr=output,
                 cwd=folder,
@@ -90,6 +96,8 @@ class ForeignCode:
         finally:
             with suppress(ProcessLookupError, PermissionError):  # unless all of them have ended
                 os.killpg(process.pid, signal.SIGKILL)
+            if process.stdin is not None:
+                process.stdin.close()
             process.wait()
 
     def _died(self, code: int | None, log: Path, seconds: float) -> str:
@@ -104,6 +112,6 @@ class ForeignCode:
             return f"{self.root}: expected a checkout with {module!r}, found none"
         return (
             f"{self.benchmark} needs the Python module {module!r}, which {self.python} doesn't "
-            f"have: {self.python} -m pip install {DISTRIBUTIONS.get(top, top)}; or name another "
+            f"have: {self.python} -m pip install {distribution_of(module)}; or name another "
             f"Python that has all it needs: mle-gym import {self.benchmark} PATH --python PYTHON"
         )

@@ -1,11 +1,14 @@
-"""Runs another benchmark's prepare and grade functions as they stand, in a process of its own.
+"""Calls another benchmark's prepare and grade functions as they stand.
 
-Started by its path in whatever Python has what that benchmark needs, so it uses nothing but the
-standard library and the benchmark itself, and knows nothing of mle_gym. Arguments: a file with the
-request and a file for the answer, both JSON. The request names the benchmark (``mle-bench`` or
-``mle-dojo``), its ``root``, and a list of ``jobs``; the answer is a list with one result a job:
-``{"score": "0.25"}`` (text, since JSON has no NaN), ``{}`` for a preparation, or
-``{"error": KIND, "message": ...}``.
+It runs in whatever Python has what that benchmark needs, so it uses nothing but the standard
+library and the benchmark itself. There are two ways to it:
+
+- The ``grade.py`` of an imported competition imports it, inside the grader's sandbox.
+- Preparations start it by its path, in a process of its own. Arguments: a file with the request and
+  a file for the answer, both JSON. The request names the benchmark (``mle-bench`` or ``mle-dojo``),
+  its ``root``, and a list of ``jobs``; the answer is a list with one result a job: ``{}`` for a
+  preparation, ``{"score": "0.25"}`` (text, since JSON has no NaN), or
+  ``{"error": KIND, "message": ...}``. When its standard input ends, so does it: its host is gone.
 """
 
 from __future__ import annotations
@@ -13,15 +16,90 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 Job = dict[str, str]
+GradeFile = Callable[[Path, Path], float]
+
+
+# ------------------------------------------------------------------------- for a task's grade.py
+
+
+def mle_bench_grader(function: str, answers: str) -> GradeFile:
+    """The ``grade_file`` of a competition of MLE-bench.
+
+    Args:
+        function: MLE-bench's own ``package.module:name``.
+        answers: The file of answers, below the private folder.
+    """
+    grade, utils = load(function), importlib.import_module("mlebench.utils")
+
+    def grade_file(submission: Path, private: Path) -> float:
+        truth = utils.load_answers(_expected(private / answers))
+        with _Refusals():
+            return float(round(grade(utils.read_csv(submission), truth), 5))
+
+    return grade_file
+
+
+def mle_dojo_grader(file: str, answers: str) -> GradeFile:
+    """The ``grade_file`` of a competition of MLE-Dojo.
+
+    Args:
+        file: Its ``metric.py``, below a folder that modules are imported from.
+        answers: The file of answers, below the private folder.
+    """
+    import pandas as pd
+
+    places = [Path(folder, file) for folder in sys.path]
+    metric = find_metric(next(place for place in places if place.is_file()))
+
+    def grade_file(submission: Path, private: Path) -> float:
+        paths = (submission, _expected(private / answers))
+        with _Refusals():
+            handed, truth, again, truth_again = (pd.read_csv(path) for path in (*paths, *paths))
+            metric.validate_submission(handed, truth)
+            return float(metric.evaluate(truth_again, again))
+
+    return grade_file
+
+
+class _Refusals:
+    """Passes on what a grader says to whoever handed the submission in, and nothing else."""
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Turn the benchmark's own exception into ours."""
+        if any(each.__name__ == "InvalidSubmissionError" for each in type(error).__mro__):
+            from mle_gym.errors import SubmissionError
+
+            raise SubmissionError("refused", str(error)) from error
+
+
+def _expected(answers: Path) -> Path:
+    if not answers.is_file():
+        from mle_gym.errors import DatasetError
+
+        raise DatasetError(f"expected the competition's answers in {answers.name}, found none")
+    return answers
+
+
+# -------------------------------------------------------------------------- as a process's program
 
 
 def main(request_file: str, answer_file: str) -> None:
     """Do every job of the request; one that fails doesn't keep the others from being done."""
+    host = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=leave_with_host, args=(host,), daemon=True).start()
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     sys.path.insert(0, request["root"])
     run = {"mle-bench": run_mle_bench, "mle-dojo": run_mle_dojo}[request["benchmark"]]
@@ -29,6 +107,13 @@ def main(request_file: str, answer_file: str) -> None:
     scratch = Path(f"{answer_file}.part")
     scratch.write_text(json.dumps(answers), encoding="utf-8")
     scratch.replace(answer_file)
+
+
+def leave_with_host(host: int) -> None:
+    """Wait until the host is gone, however it went, and end with all that was started here."""
+    while os.read(host, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def attempt(run: Any, job: Job) -> dict[str, str]:
@@ -55,24 +140,18 @@ def run_mle_bench(job: Job) -> dict[str, str]:
 
 
 def run_mle_dojo(job: Job) -> dict[str, str]:
-    """``function`` is a competition's file: ``prepare.py``, or ``metric.py`` with its class."""
+    """``function`` is a competition's ``prepare.py``."""
     module = load_file(Path(job["function"]))
-    if job["do"] == "prepare":
-        module.prepare(Path(job["raw"]), Path(job["public"]), Path(job["private"]))
-        return {}
-    import pandas as pd
+    module.prepare(Path(job["raw"]), Path(job["public"]), Path(job["private"]))
+    return {}
 
-    metrics = [
-        value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and name.endswith("Metrics") and name != "CompetitionMetrics"
-    ]
-    metric = metrics[0]()
-    if job["do"] == "direction":
-        return {"higher_is_better": str(bool(metric.higher_is_better))}
-    read = [pd.read_csv(job[name]) for name in ("submission", "answers", "submission", "answers")]
-    metric.validate_submission(read[0], read[1])
-    return {"score": repr(float(metric.evaluate(read[3], read[2])))}
+
+def find_metric(file: Path) -> Any:
+    """The competition's metric, from its ``metric.py``."""
+    for name, value in vars(load_file(file)).items():
+        if isinstance(value, type) and name.endswith("Metrics") and name != "CompetitionMetrics":
+            return value()
+    raise LookupError(f"{file}: expected a class named …Metrics, found none")
 
 
 def load(name: str) -> Any:

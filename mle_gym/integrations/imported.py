@@ -1,7 +1,8 @@
-"""What the ``prepare.py`` and ``grade.py`` of an imported competition are made of.
+"""What the ``prepare.py`` of an imported competition is made of.
 
-Both are a few lines that name a competition of another benchmark's checkout; the work is done by
-that benchmark's own functions, in a process of their own.
+It is a few lines that name a competition of another benchmark's checkout; the work is done by that
+benchmark's own function, in a process of its own. (Its ``grade.py`` runs in a sandbox and calls
+:mod:`mle_gym.integrations.foreign_program` there.)
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.errors import DatasetError
 from mle_gym.integrations.foreign import ForeignCode, Job, Result
 
 __all__ = ["ImportedCompetition"]
 
 SAMPLE = "sample_submission.csv"
-GRADE_SECONDS = 1800.0
-"""The longest that grading one submission may take; some do it by brute force."""
 
 
 @dataclass(frozen=True)
 class ImportedCompetition:
-    """One competition of a checkout, and how to call its functions."""
+    """One competition of a checkout, and how to prepare its data."""
 
     benchmark: str
     """``"mle-bench"`` or ``"mle-dojo"``."""
@@ -36,9 +35,6 @@ class ImportedCompetition:
     competition: str
     prepare_function: str
     """As :mod:`mle_gym.integrations.foreign_program` takes it; empty where there is none."""
-    grade_function: str
-    answers: str
-    """Its file of answers, below ``private``."""
     sample: str
     """Its sample submission, below the dataset's folder: ``public/…`` or ``private/…``."""
     python: str = ""
@@ -83,31 +79,6 @@ class ImportedCompetition:
         raise DatasetError(
             f"{self.competition}: its preparation made no {self.sample}; found "
             f"{', '.join(sorted(path.name for path in public.iterdir()))[:200]}"
-        )
-
-    def grade_file(self, submission: Path, private: Path) -> float:
-        """The score that its own grader gives.
-
-        Raises:
-            SubmissionError: The grader refused the submission or failed on it.
-            DatasetError: There are no answers, or the grader can't be run here.
-        """
-        answers = private / self.answers
-        if not answers.is_file():
-            raise DatasetError(f"{self.competition}: expected its answers in {answers}, found none")
-        job: Job = {
-            "do": "grade",
-            "function": self.grade_function,
-            "submission": str(submission.absolute()),
-            "answers": str(answers.absolute()),
-        }
-        (result,) = self._code.run([job], GRADE_SECONDS)
-        if "score" in result:
-            return float(result["score"])
-        if result["error"] == "invalid":  # its own words, meant for whoever handed it in
-            raise SubmissionError("refused", result["message"][:300])
-        raise SubmissionError(
-            "refused", f"the competition's grader failed on this submission ({result['type']})"
         )
 
     @property

@@ -22,21 +22,31 @@ from mle_gym.tasks.toml import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
 
-HOOKS = '''\
-"""Made by `mle-gym import {benchmark}`: runs that benchmark's own functions. Don't edit."""
+PREPARE = '''\
+"""Made by `mle-gym import {benchmark}`: runs that benchmark's own function. Don't edit."""
 
 from mle_gym.integrations.imported import ImportedCompetition
 
 COMPETITION = ImportedCompetition(
 {arguments}
 )
-{functions}
+prepare = COMPETITION.prepare
+adopt = COMPETITION.adopt
+'''
+GRADE = '''\
+"""Made by `mle-gym import {benchmark}`: runs that benchmark's own grader. Don't edit."""
+
+from mle_gym.integrations.foreign_program import {maker}
+
+grade_file = {maker}({function!r}, {answers!r})
 '''
 STEPS, SECONDS = 500, 86_400.0
 """MLE-bench gives an agent 24 hours."""
 MEMORY_MB, DISK_MB = 8192, 32_768
-MAX_BYTES = 1 << 30
-"""Of a submission: some are images."""
+MAX_BYTES = 1 << 28
+"""Of a submission: some have millions of rows."""
+GRADE_SECONDS, GRADE_MEMORY_MB = 600, 4096
+"""Of grading one: some graders search by brute force."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,12 @@ class Draft:
     description: str
     metric: str
     competition: ImportedCompetition
+    package: Path
+    """The benchmark's Python package, which the grader imports from."""
+    grade_function: str
+    """As :mod:`mle_gym.integrations.foreign_program` takes it."""
+    answers: str
+    """The file of answers, below ``private``."""
     board: Board
     thresholds: Thresholds
     """Of the board if it is whole, else the published ones, if there are any."""
@@ -119,8 +135,8 @@ def _write(draft: Draft, folder: Path) -> None:
     """One task folder."""
     folder.mkdir()
     (folder / "description.md").write_text(draft.description.strip() + "\n", encoding="utf-8")
-    for name, functions in (("prepare", ("prepare", "adopt")), ("grade", ("grade_file",))):
-        (folder / f"{name}.py").write_text(_hooks(draft.competition, functions), encoding="utf-8")
+    (folder / "prepare.py").write_text(_prepare(draft.competition), encoding="utf-8")
+    (folder / "grade.py").write_text(_grade(draft), encoding="utf-8")
     medals: dict[str, Any] = dict(draft.thresholds.to_dict())
     if draft.board.state == "whole":
         scores = "".join(f"{score!r}\n" for score in draft.board.scores)
@@ -146,6 +162,12 @@ def _task(draft: Draft) -> dict[str, Any]:
             "memory_mb": MEMORY_MB,
             "disk_mb": DISK_MB,
         },
+        "grader": {
+            "seconds": GRADE_SECONDS,
+            "memory_mb": GRADE_MEMORY_MB,
+            "python": draft.competition.python,
+            "folders": [str(draft.package)],
+        },
     }
 
 
@@ -161,7 +183,16 @@ def _scale(draft: Draft) -> tuple[float, float]:
     return round(median - (gold - median), 10), gold
 
 
-def _hooks(competition: ImportedCompetition, functions: tuple[str, ...]) -> str:
+def _prepare(competition: ImportedCompetition) -> str:
     arguments = "\n".join(f"    {name}={value!r}," for name, value in asdict(competition).items())
-    lines = "\n".join(f"{name} = COMPETITION.{name}" for name in functions)
-    return HOOKS.format(benchmark=competition.benchmark, arguments=arguments, functions=lines)
+    return PREPARE.format(benchmark=competition.benchmark, arguments=arguments)
+
+
+def _grade(draft: Draft) -> str:
+    benchmark = draft.competition.benchmark
+    return GRADE.format(
+        benchmark=benchmark,
+        maker=f"{benchmark.replace('-', '_')}_grader",
+        function=draft.grade_function,
+        answers=draft.answers,
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
+    "OUT_OF_MEMORY",
     "PRELOAD",
     "Backend",
     "Execution",
@@ -25,6 +26,9 @@ __all__ = [
     "SandboxConfig",
 ]
 
+
+OUT_OF_MEMORY = "out of memory"
+"""How a backend's account of a sandbox's death ends if its own limit of memory was the cause."""
 
 PRELOAD = (
     "numpy",
@@ -97,6 +101,8 @@ class SandboxConfig:
     """Interpreter offered to the agent; None for the one that runs this process."""
     packages: tuple[str, ...] = ()
     """Distributions of that Python to show beside the usual ones; no others are."""
+    all_packages: bool = False
+    """Show every distribution: for a task's own code, never for an agent's. Images have theirs."""
     environment: tuple[tuple[str, str], ...] = ()
     """Extra environment variables for commands."""
     network: bool = False
@@ -168,9 +174,8 @@ RequestHandler = Callable[[Request], Reply]
 class Sandbox(Protocol):
     """The isolated box in which one episode's commands run. Not thread-safe.
 
-    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone: a
-    :class:`~mle_gym.errors.SandboxEnded` where what ran inside brought it down. Nothing else that
-    the agent does raises anything.
+    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone; nothing the
+    agent does inside raises anything.
     """
 
     backend: str

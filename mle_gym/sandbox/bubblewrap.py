@@ -80,7 +80,9 @@ class BubblewrapBackend:
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
-        packages = package_folders(python, shown_packages(python, config.packages))
+        packages = {}
+        if not config.all_packages:
+            packages = package_folders(python, shown_packages(python, config.packages))
         warm = None
         if config.warm:
             warm = warm_python(python, packages, config.preload, environment)
@@ -104,7 +106,7 @@ class BubblewrapBackend:
             run_folder=RUN_FOLDER,
             command=command,
             environment=environment,
-            evidence=box.evidence,
+            explain=box.explain,
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
 

@@ -85,7 +85,7 @@ def _sandbox(
         run_folder=RUN_FOLDER,
         command=runner_command(image.python, OURS),
         environment=environment,
-        evidence=container.evidence,
+        explain=container.explain,
         zygote=zygote,
     )
 

@@ -18,6 +18,7 @@ __all__ = [
     "Column",
     "DataSpec",
     "GradeSpec",
+    "GraderSpec",
     "LimitSpec",
     "MedalSpec",
     "ReferenceSpec",
@@ -178,6 +179,20 @@ class LimitSpec(Table):
     disk_mb: int = Field(default=1024, gt=0)
 
 
+class GraderSpec(Table):
+    """What the task's own ``grade.py`` runs in; nothing where a metric grades."""
+
+    seconds: float = Field(default=60, gt=0)
+    """Wall clock of grading one submission. Most graders take milliseconds; one that needs more
+    than this for an ordinary submission says so here, and the others stop the hostile ones."""
+    memory_mb: int = Field(default=2048, gt=0)
+    """Of the process that grades, the answers and its libraries included."""
+    python: str = ""
+    """The interpreter that has what it imports; empty for the one that runs mle_gym."""
+    folders: Names = ()
+    """Folders of this machine that it may read and import from, beside the task's own."""
+
+
 class ReferenceSpec(Table):
     """Scores measured on variant 0; :mod:`mle_gym.tasks.validate` measures them again."""
 
@@ -202,6 +217,7 @@ class TaskSpec(Table):
     grade: GradeSpec = Field(description="a table [grade]")
     medals: MedalSpec = MedalSpec()
     limits: LimitSpec = LimitSpec()
+    grader: GraderSpec = GraderSpec()
     reference: ReferenceSpec | None = None
     contamination: str = ""
     """How the answers can be learned otherwise than from the data; for people, in no brief."""

@@ -1,0 +1,233 @@
+"""Runs a task's ``grade.py`` inside the grader's own sandbox, for many submissions in a row.
+
+Standard library alone, so that any Python of 3.8 or later runs it; what ``grade.py`` imports is its
+own. It is asked by lines of JSON on its standard input and answers each with a line on its standard
+output. The code is loaded once. Each submission is graded in a fork, so that nothing of it is left
+for the next: no changed global, no thread, no background process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import numbers
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Reply = dict[str, str]
+
+LONGEST_LINE = 4000
+"""Bytes of an answer: shorter ones are written to a pipe in one piece."""
+LONGEST_MESSAGE = 1000
+SWEEP_SECONDS = 5.0
+KEPT_TABLES = 4
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Grader:
+    """The loaded code and the answers that it was given."""
+
+    def __init__(self, folder: Path, function: str) -> None:
+        self.folder = folder
+        self.file = folder / "task" / "grade.py"
+        self.function = load(self.file, function)
+        self.answers: dict[int, Any] = {}
+        """Tables by number, newest last."""
+
+    def prepare(self, job: dict[str, Any]) -> None:
+        """Read the answers of a job, once for all jobs that name them."""
+        number = job.get("answers")
+        if number is None or number in self.answers:
+            return
+        file = self.folder / f"answers-{number}.json"
+        self.answers[number] = read_table(file)
+        file.unlink()
+        while len(self.answers) > KEPT_TABLES:
+            del self.answers[next(iter(self.answers))]
+
+    def grade(self, job: dict[str, Any]) -> Reply:
+        """What came of one submission."""
+        try:
+            result = self.function(*self.arguments(job))
+        except BaseException as error:  # SystemExit too: it says nothing else about a submission
+            return self.refusal(error)
+        if isinstance(result, bool) or not isinstance(result, numbers.Real):
+            return {"failed": "", "message": f"expected a number, found {type(result).__name__}"}
+        return {"score": repr(float(result))}
+
+    def arguments(self, job: dict[str, Any]) -> tuple[Any, ...]:
+        """Those of the function; a control grades the answers themselves."""
+        if "file" in job:
+            return self.folder / "handed" / job["file"], self.folder / "private"
+        answers = self.answers[job["answers"]]
+        handed = answers if job["control"] else read_table(self.folder / "handed.json")
+        return handed.copy(), answers.copy()
+
+    def refusal(self, error: BaseException) -> Reply:
+        """Tell what ``grade.py`` says itself from what failed under it and may quote an answer."""
+        message = str(error)[:LONGEST_MESSAGE]
+        known = sys.modules.get("mle_gym.errors")
+        if known is not None:
+            if isinstance(error, known.SubmissionError):
+                return {"refused": str(error.code), "message": message}
+            if isinstance(error, (known.TaskError, known.DatasetError)):
+                return {"raised": type(error).__name__, "message": message}
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        own = trace is not None and trace.tb_frame.f_code.co_filename == str(self.file)
+        if own and isinstance(error, ValueError):
+            return {"refused": "refused", "message": message}
+        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
+
+
+def load(file: Path, name: str) -> Callable[..., object]:
+    """The function of that name, from a run of the file."""
+    module = ModuleType("grade")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look their module up
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise NoFunction(f"{name}: expected a function of that name, found none")
+    found: Callable[..., object] = function
+    return found
+
+
+def read_table(file: Path) -> Any:
+    """A table as the host writes it; text stays object in every version of pandas."""
+    import pandas as pd
+
+    columns = json.loads(file.read_bytes())
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=dtype) for name, (dtype, values) in columns.items()}
+    )
+
+
+def main() -> None:
+    """Serve the host until this process is killed."""
+    pipes = Pipes()
+    folder = Path.cwd()
+    request = json.loads((folder / "request.json").read_bytes())
+    sys.path[0] = str(folder / "own")  # not this file's folder, which submissions come to
+    sys.path += [str(folder / "task"), str(folder / "folders")]
+    sys.dont_write_bytecode = True
+    adopt_orphans()
+    try:
+        grader = Grader(folder, request["function"])
+    except BaseException as error:
+        pipes.answer(unloadable(error))
+        return
+    pipes.answer({"ready": "yes"})
+    for line in pipes.asked:
+        pipes.answer(attempt(grader, json.loads(line), pipes))
+
+
+def unloadable(error: BaseException) -> Reply:
+    """Why there is no function."""
+    if isinstance(error, ModuleNotFoundError):
+        return {"missing": str(error.name), "message": str(error)}
+    told = str(error) if isinstance(error, NoFunction) else f"expected Python that runs: {error!r}"
+    return {"broken": "grade.py", "message": told[:LONGEST_MESSAGE]}
+
+
+class NoFunction(Exception):
+    """The file runs, but has no function of that name."""
+
+
+class Pipes:
+    """The two pipes to the host, out of the way of what ``grade.py`` prints and reads."""
+
+    def __init__(self) -> None:
+        self.asked = os.fdopen(os.dup(0), encoding="utf-8")
+        self._answer = os.dup(1)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        os.close(null)
+
+    def answer(self, reply: Reply) -> None:
+        """Write one line, whole."""
+        while len(line := json.dumps(reply).encode() + b"\n") > LONGEST_LINE:
+            reply = {key: value[: len(value) // 2] for key, value in reply.items()}
+        os.write(self._answer, line)
+
+    def close(self) -> None:
+        """Let go of them, in a fork."""
+        os.close(self.asked.fileno())
+        os.close(self._answer)
+
+
+def attempt(grader: Grader, job: dict[str, Any], pipes: Pipes) -> Reply:
+    """Grade in a fork and clear away what it leaves."""
+    outcome = grader.folder / "outcome.json"
+    outcome.unlink(missing_ok=True)
+    try:
+        grader.prepare(job)
+    except Exception as error:
+        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
+    child = os.fork()
+    if child == 0:
+        pipes.close()
+        grade_and_leave(grader, job, outcome)
+    _, status = os.waitpid(child, 0)
+    sweep()
+    if os.WIFSIGNALED(status):
+        return {"failed": signal.Signals(os.WTERMSIG(status)).name, "message": "it was killed"}
+    try:
+        found = json.loads(outcome.read_bytes())
+        return {str(key): str(value) for key, value in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {"failed": "", "message": f"it ended by itself, status {status}, without a score"}
+
+
+def grade_and_leave(grader: Grader, job: dict[str, Any], outcome: Path) -> None:
+    """In the fork: grade, write what came of it, end at once."""
+    try:
+        os.dup2(0, 2)
+        outcome.write_text(json.dumps(grader.grade(job)), encoding="utf-8")
+    finally:
+        os._exit(0)
+
+
+def adopt_orphans() -> None:
+    """Let what a submission's process leaves become this one's children, where Linux can."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+
+
+def sweep() -> None:
+    """Kill every child. What forks faster than it dies takes this process along: start again."""
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while children := living_children():
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in children:
+            os.waitpid(pid, 0)
+        if time.monotonic() > deadline:
+            os._exit(1)
+
+
+def living_children() -> list[int]:
+    """Pids of this process's children, dead ones included."""
+    try:
+        return [
+            int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        ]
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    main()
