@@ -19,17 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gymnasium as gym
-from rich.console import Console
 from rich.table import Table
 
 import mle_gym
 from mle_gym.agents import Agent, agent_class, load_agent
+from mle_gym.console import CleanConsole
 from mle_gym.errors import MleGymError
 from mle_gym.rollout import rollout
 from mle_gym.tasks.catalog import load_task
 from mle_gym.trajectory import Trajectory
 
-console = Console()
+console = CleanConsole()
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ def main() -> int:
         episodes = plan(args)
         missing = [episode for episode in episodes if finished(episode) is None]
     except MleGymError as error:
-        console.print(f"error: {error}", style="red", highlight=False, markup=False)
+        console.print(f"error: {error}", style="red")
         return 2
     failed = 0
     try:
         for number, episode in enumerate(missing, start=1):
-            console.print(f"{number}/{len(missing)} {episode.path}", highlight=False)
+            console.print(f"{number}/{len(missing)} {episode.path}")
             failed += not play(episode, args.sandbox)
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on with the episode that was interrupted")
@@ -119,7 +119,7 @@ def play(episode: Episode, sandbox: str) -> bool:
     try:
         rollout(env, seeded(episode), seed=episode.seed, path=episode.path)
     except Exception as error:  # an agent's fault must not cost the other episodes
-        console.print(f"  failed: {type(error).__name__}: {error}", style="red", markup=False)
+        console.print(f"  failed: {type(error).__name__}: {error}", style="red")
         return False
     finally:
         env.close()

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.panel import Panel
 
 from mle_gym.agents import LeaveEpisode
+from mle_gym.console import CleanConsole
 from mle_gym.paths import cache_folder
 
 try:
@@ -45,7 +45,7 @@ class HumanAgent:
     name = "human"
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = CleanConsole(soft_wrap=True)
         self._history = cache_folder() / "human_history"
         self._fresh = False
 
@@ -119,7 +119,7 @@ class HumanAgent:
         return f"[{failed}{steps} steps, {minutes}:{seconds:02} left] $ "
 
     def _print(self, text: str) -> None:
-        self._console.print(text.rstrip("\n"), markup=False, emoji=False)
+        self._console.print(text.rstrip("\n"))
 
     def _remember(self) -> None:
         if readline is not None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["HMAC", "SHA256", "Chain", "check_key"]
+__all__ = ["HMAC", "SHA256", "Chain", "canonical", "check_key"]
 
 SHA256: Final = "sha256"
 HMAC: Final = "hmac-sha256"
@@ -40,7 +40,11 @@ class Chain:
 
     def add(self, line: Mapping[str, Any]) -> str:
         """The hash of the next line, which becomes the head; ``line`` is plain JSON without it."""
-        message = _DOMAIN + self.head.encode() + b"\n" + _canonical(line)
+        return self.add_canonical(canonical(line))
+
+    def add_canonical(self, line: bytes) -> str:
+        """:meth:`add` for a line in its canonical form."""
+        message = _DOMAIN + self.head.encode() + b"\n" + line
         self.head = (
             hashlib.sha256(message).hexdigest()
             if self._key is None
@@ -60,5 +64,10 @@ def check_key(key: bytes) -> bytes:
     return key
 
 
-def _canonical(line: Mapping[str, Any]) -> bytes:
+def canonical(line: Mapping[str, Any]) -> bytes:
+    """The one form of a line, without its hash, that is hashed.
+
+    Raises:
+        ValueError: A number that is not finite.
+    """
     return json.dumps(line, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")

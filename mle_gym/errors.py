@@ -18,6 +18,8 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
 from __future__ import annotations
 
+from mle_gym.terminal import clean_text
+
 __all__ = [
     "ActionError",
     "AgentError",
@@ -107,10 +109,12 @@ class SubmissionError(MleGymError, ValueError):
 
     Args:
         code: Short machine-readable reason, for instance ``"duplicate_ids"``.
-        message: What was found, what was expected, and where.
+        message: What was found, what was expected, and where. It may quote an agent's files, whose
+            names and contents are anything: it is cleaned.
     """
 
     def __init__(self, code: str, message: str) -> None:
+        message = clean_text(message.replace("\r", "␍"))  # which would hide what precedes it
         super().__init__(code, message)
         self.code = code
         self.message = message

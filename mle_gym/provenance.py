@@ -82,13 +82,19 @@ def pack_submission(content: bytes) -> dict[str, Any]:
     }
 
 
-def unpack_submission(packed: Mapping[str, Any]) -> bytes:
+def unpack_submission(packed: Mapping[str, Any], most: int) -> bytes:
     """The content that :func:`pack_submission` packed.
 
+    Args:
+        packed: From a record, which anybody may have written.
+        most: Bytes that the content may have. A few kilobytes can claim to hold gigabytes.
+
     Raises:
-        ValueError: it is not that content; says what was found and what expected.
+        ValueError: it is not that content, or too large; says what was found and what expected.
     """
     size = packed["bytes"]
+    if size > most:
+        raise ValueError(f"bytes: expected at most {most:,}, found {size:,}")
     unpacker = zlib.decompressobj()
     try:
         content = unpacker.decompress(base64.b64decode(packed["zlib"], validate=True), size + 1)

@@ -98,10 +98,11 @@ class Screen:
 
     def print_last(self) -> None:
         """Print the newest step, in colour where the terminal has any."""
-        from rich.console import Console
         from rich.text import Text
 
-        console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+        from mle_gym.console import CleanConsole
+
+        console = CleanConsole(sys.stdout, soft_wrap=True)
         for line, style in _lines(self.frames[-1]):
             console.print(Text(line, style="rgb({},{},{})".format(*_STYLES[style])))
         console.print(Text(self._bar(), style="dim"))

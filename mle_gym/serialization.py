@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["Decoder", "from_json", "to_json"]
 
 _DEEPEST: Final = 100
 _LONGEST_INT: Final = 10_000  # bits; Python refuses to write or read 4,300 decimal digits
+_DEEPEST_JSON: Final = 3 * _DEEPEST
+_DICT_BYTES: Final = 200
+_LIST_BYTES: Final = 70
+_VALUE_BYTES: Final = 32
+"""About what a dict, a list, and any other value takes, with its place in what holds it."""
+_DTYPE: Final = re.compile("[|<>](b1|[iu][1248]|f[248]|f16|U[0-9]{1,6})")
+"""The types whose items have a JSON form."""
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_FINITE: Final = {repr(value): value for value in (math.nan, math.inf, -math.inf)}
 
 
 def to_json(value: Any, *, depth: int = 0) -> Any:
@@ -23,6 +35,8 @@ def to_json(value: Any, *, depth: int = 0) -> Any:
     """
     if isinstance(value, np.ndarray | np.generic):
         if value.ndim and value.dtype != object:
+            if not _DTYPE.fullmatch(value.dtype.str):  # dates, records, bytes
+                return {"$repr": repr(value)}
             return {"$array": to_json(value.tolist()), "dtype": value.dtype.str}
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
@@ -41,18 +55,99 @@ def to_json(value: Any, *, depth: int = 0) -> Any:
     return {key: to_json(item, depth=depth + 1) for key, item in value.items()}
 
 
+class Decoder:
+    """Undoes :func:`to_json` for files that anybody may have written.
+
+    Args:
+        most_bytes: About how much memory the values may take, those of all calls together. What
+            would take more is refused before it is made.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    def loads(self, text: bytes) -> tuple[Any, Any]:
+        """The JSON in a text, and the value that it stands for.
+
+        Raises:
+            ValueError: It is not what :func:`to_json` makes, or takes too much memory.
+            TypeError: It is not what :func:`to_json` makes.
+            KeyError: It is not what :func:`to_json` makes.
+            RecursionError: It is nested too deeply.
+        """
+        excess = _json_bytes(text) - self._left
+        for string in _STRING.finditer(text) if excess > 0 else ():
+            excess -= _json_bytes(string[0])
+        if excess > 0:
+            raise _too_much()
+        parsed = json.loads(text.decode(), object_pairs_hook=_object, parse_constant=_constant)
+        return parsed, self.decode(parsed)
+
+    def decode(self, value: Any, *, depth: int = 0) -> Any:
+        """The value that :func:`to_json` turned into this JSON; raises as :meth:`loads`."""
+        if depth > _DEEPEST_JSON:
+            raise ValueError(f"nested more than {_DEEPEST_JSON} deep")
+        if isinstance(value, list):
+            self._spend(_LIST_BYTES)
+            return [self.decode(item, depth=depth + 1) for item in value]
+        if not isinstance(value, dict):
+            self._spend(_VALUE_BYTES + (len(value) if isinstance(value, str) else 0))
+            return value
+        self._spend(_DICT_BYTES)
+        if "$array" in value:
+            return self._array(value["$array"], value["dtype"], depth + 1)
+        if "$float" in value:
+            return _NOT_FINITE[value["$float"]]
+        if "$int" in value:
+            return int(value["$int"], 16)
+        if "$dict" in value:
+            items = ((self.decode(k), self.decode(v, depth=depth + 2)) for k, v in value["$dict"])
+            return dict(items)
+        return {key: self.decode(item, depth=depth + 1) for key, item in value.items()}
+
+    def _array(self, items: Any, name: Any, depth: int) -> np.ndarray[Any, Any]:
+        """An array of one of the types that arrays of spaces have."""
+        if not isinstance(name, str) or not _DTYPE.fullmatch(name):
+            raise ValueError(f"dtype: expected a type of numbers or text, found {name!r:.60}")
+        dtype, before = np.dtype(name), self._left
+        values = self.decode(items, depth=depth)
+        count = (before - self._left) // _VALUE_BYTES  # at least as many as there are
+        self._left = before  # the lists go as soon as the array is there
+        self._spend(count * dtype.itemsize)
+        return np.asarray(values, dtype=dtype)
+
+    def _spend(self, number: int) -> None:
+        self._left -= number
+        if self._left < 0:
+            raise _too_much()
+
+
 def from_json(value: Any) -> Any:
-    """Undo :func:`to_json`."""
-    if isinstance(value, list):
-        return [from_json(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "$array" in value:
-        return np.asarray(from_json(value["$array"]), dtype=value["dtype"])
-    if "$float" in value:
-        return float(value["$float"])
-    if "$int" in value:
-        return int(value["$int"], 16)
-    if "$dict" in value:
-        return {from_json(key): from_json(item) for key, item in value["$dict"]}
-    return {key: from_json(item) for key, item in value.items()}
+    """Undo :func:`to_json` for a value of one's own, however large; see :class:`Decoder`."""
+    return Decoder(sys.maxsize).decode(value)
+
+
+def _json_bytes(text: bytes) -> int:
+    """About how much memory it takes to parse a text, by the signs that open and part values."""
+    dicts, lists, values = (text.count(sign) for sign in b"{[,")
+    return dicts * _DICT_BYTES + lists * _LIST_BYTES + values * _VALUE_BYTES
+
+
+def _too_much() -> ValueError:
+    return ValueError("more values than a file may hold")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; one that gives a key twice would mean different things to different readers.
+
+    Raises:
+        ValueError: a key that comes twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return found
+
+
+def _constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -18,10 +18,12 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"  # everything shorter
 )
 _OVERSTRUCK = re.compile(r"[^\n\r\x08]\x08")
+_REORDERING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Bidirectional embeddings, overrides and isolates: they show text in another order than it has."""
 _VISIBLE = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys((*range(0x80, 0xA0), *_REORDERING, *range(0xD800, 0xE000)), 0xFFFD),
 }
 
 
@@ -30,7 +32,8 @@ def clean(output: bytes) -> str:
 
     Invalid UTF-8 becomes U+FFFD. Escape sequences go. A line that a carriage return rewrote, such
     as a progress bar, keeps its last state. Other control characters become their pictures
-    (``␇``), one character each, so the text never grows beyond one character a byte.
+    (``␇``) or U+FFFD, one character each, so the text never grows beyond one character a byte.
+    The same goes for what reorders text and for halves of surrogate pairs, which can't be printed.
     """
     return clean_text(output.decode("utf-8", errors="replace"))
 

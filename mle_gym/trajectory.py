@@ -10,6 +10,7 @@ submission. Every line carries a hash of itself and of what precedes it (:mod:`m
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -18,15 +19,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from mle_gym.chain import Chain
+from mle_gym.chain import Chain, canonical
 from mle_gym.errors import TrajectoryError
-from mle_gym.serialization import from_json, to_json
+from mle_gym.grading.files import open_regular
+from mle_gym.serialization import Decoder, to_json
 
 __all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
 
 FORMAT: Final = 2
 """Version of the file format; a reader refuses files of a later one. Format 1 had no hashes, no
 stored submission, and less in its header."""
+
+MOST_FILE_BYTES: Final = 256 * 2**20
+MOST_LINE_BYTES: Final = 64 * 2**20
+"""Of a file and of one of its lines that are read; the longest hold a submission and a program."""
+MOST_BYTES: Final = 128 * 2**20
+"""Of memory that what a file says may take, texts apart; a usual record takes less than 1 MiB."""
 
 _KINDS: Final = ("header", "step", "footer")
 
@@ -122,7 +130,7 @@ class Trajectory:
         steps = tuple(_step(path, number, line) for number, line in enumerate(values[1:], start=2))
         if footer is None and not note:
             note = f"{path}: ends after {len(steps)} steps without a footer: the run was stopped"
-        return cls(values[0], steps, footer, note, str(lines[-1].json.get("hash", "")))
+        return cls(values[0], steps, footer, note, lines[-1].hash)
 
 
 class TrajectoryWriter:
@@ -192,8 +200,10 @@ class TrajectoryWriter:
 class Line(NamedTuple):
     """One line of a file."""
 
-    json: dict[str, Any]
-    """As it stands there, its ``hash`` included."""
+    canonical: bytes
+    """What is hashed of it (:func:`mle_gym.chain.canonical`)."""
+    hash: str
+    """The hash that it gives; empty where it gives none."""
     values: dict[str, Any]
     """What it says, without its hash."""
 
@@ -201,50 +211,41 @@ class Line(NamedTuple):
 def read_lines(path: str | Path) -> tuple[list[Line], str]:
     """All lines parsed, and a note on the last one if it was cut and is left out.
 
+    Whoever wrote the file, it takes :data:`MOST_BYTES` of memory and a few times its size.
+
     Raises:
-        TrajectoryError: a line before the last is damaged.
+        TrajectoryError: a line is damaged, or the file larger than any that a writer makes.
         OSError: the file can't be read.
     """
-    raw = Path(path).read_bytes().split(b"\n")
-    if not raw[-1]:
-        raw.pop()
     lines: list[Line] = []
-    for number, content in enumerate(raw, start=1):
-        try:
-            after_footer = bool(lines) and lines[-1].values["kind"] == "footer"
-            lines.append(_parsed(content, after_footer=after_footer))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number < len(raw):
-                raise TrajectoryError(f"{path}:{number}: damaged line: {error}") from error
-            return lines, f"{path}:{number}: the last line is cut: the run was killed in that step"
+    decoder = Decoder(MOST_BYTES)
+    with open_regular(Path(path)) as file:
+        for number in itertools.count(1):
+            content = file.readline(MOST_LINE_BYTES + 1)
+            if not content:
+                return lines, ""
+            if len(content) > MOST_LINE_BYTES or file.tell() > MOST_FILE_BYTES:
+                raise TrajectoryError(f"{path}:{number}: longer than a trajectory can be")
+            try:
+                after_footer = bool(lines) and lines[-1].values["kind"] == "footer"
+                lines.append(_parsed(content, decoder, after_footer=after_footer))
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+                if content.endswith(b"\n"):
+                    raise TrajectoryError(f"{path}:{number}: damaged line: {error}") from error
+                note = "the last line is cut: the run was killed in that step"
+                return lines, f"{path}:{number}: {note}"
     return lines, ""
 
 
-def _parsed(content: bytes, *, after_footer: bool) -> Line:
-    line = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
-    values = from_json(line)
+def _parsed(content: bytes, decoder: Decoder, *, after_footer: bool) -> Line:
+    line, values = decoder.loads(content)
     if not isinstance(values, dict) or values.get("kind") not in _KINDS:
         raise ValueError(f"expected an object whose kind is one of {', '.join(_KINDS)}")
     if after_footer:
         raise ValueError("nothing may follow the footer")
     values.pop("hash", None)
-    return Line(line, values)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; one that gives a key twice would mean different things to different readers.
-
-    Raises:
-        ValueError: a key that comes twice.
-    """
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an object has the same key twice")
-    return found
-
-
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    found = line.pop("hash", "")
+    return Line(canonical(line), found if isinstance(found, str) else "", values)
 
 
 def _step(path: str | Path, number: int, line: dict[str, Any]) -> Step:

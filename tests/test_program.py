@@ -330,3 +330,16 @@ def test_a_replay_runs_the_program_again(make: MakeEnv, tmp_path: Path) -> None:
     agent = Scripted((f'echo "{SAMPLE}" > pipeline.py', "validate", "submit"))
     rollout(make(), agent, path=path)
     assert replay(path, make()).differences == ()
+
+
+def test_a_name_of_a_file_brings_no_escapes_out(
+    make: MakeEnv, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = make(max_steps=1, render_mode="human")
+    name = r"$(printf 'x\033]0;TITLE\033\\\033[2J\302\233\342\200\256\r')"
+    made = f"mkdir -p pipeline.py; mkfifo pipeline.py/{name}"
+    observation, _, _, truncated, info = env.step(made)
+    assert truncated
+    assert "pipeline.py: x" in observation["output"]
+    for text in observation["output"], str(info), capsys.readouterr().out:
+        assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(text)

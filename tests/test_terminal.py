@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mle_gym.terminal import clean
+from mle_gym.terminal import clean, clean_text
 
 CASES = [
     (b"plain\n\ttext\n", "plain\n\ttext\n"),
@@ -31,6 +31,12 @@ CASES = [
     (b"50%\x08\x08\x08\x08\r100%", "100%"),
     (b"\x00\x07\x7f", "\u2400\u2407\u2421"),
     (b"\xc2\x85", "\ufffd"),
+    ("safe\u202egpj.exe".encode(), "safe\ufffdgpj.exe"),
+    ("a\u2066b\u2069".encode(), "a\ufffdb\ufffd"),
+    (
+        "e\u0301 \u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f52c".encode(),
+        "e\u0301 \u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f52c",
+    ),
 ]
 
 
@@ -53,3 +59,7 @@ def test_hostile_output_is_cleaned_in_linear_time(piece: bytes) -> None:
     started = time.perf_counter()
     clean(piece * 200_000)
     assert time.perf_counter() - started < 2
+
+
+def test_text_that_no_encoding_has_can_be_printed() -> None:
+    assert clean_text("file-\udcff").encode() == "file-\ufffd".encode()

@@ -14,6 +14,7 @@ from mle_gym.audit.similarity import read_references, similarities
 from mle_gym.audit.sources import sources
 from mle_gym.errors import MleGymError
 from mle_gym.trajectory import Trajectory
+from mle_gym.verification.fields import require_types
 
 __all__ = ["THRESHOLD", "audit_trajectory"]
 
@@ -51,6 +52,7 @@ def audit_trajectory(
         raise ValueError(f"threshold: expected a share from 0 to 1, found {threshold!r}")
     known = None if references is None else read_references(references)
     trajectory = Trajectory.read(path)
+    require_types(trajectory, path)
     written = list(scripts(trajectory))
     found = dict.fromkeys(_findings(trajectory, written))
     return Audit(

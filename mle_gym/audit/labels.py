@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections import Counter
@@ -28,6 +29,9 @@ SHOWN = 0.9
 """Share of the rows that an earlier output must have shown to speak of retyping."""
 MOST_ROWS_SEARCHED = 100_000
 """Lists of labels are looked for at any place in submissions up to this many rows."""
+MOST_BYTES = 16 * 2**20
+MOST_CELLS = 1_000_000
+"""Of a submission that is compared; a larger one was not written by hand."""
 _BEFORE = re.compile(r"^\W*(?:(?:echo|printf)\s+(?:-\w+\s+)*)?['\"(\[{]*")
 _AFTER = " \t'\")]},;\\"
 """What may stand around a row where a script writes it."""
@@ -85,8 +89,10 @@ def submitted_rows(trajectory: Trajectory) -> Submitted | None:
     if not packed or packed.get("zlib") is None:
         return None
     try:
-        lines = unpack_submission(packed).decode().splitlines()
-        table = [row for row in csv.reader(lines) if row]
+        content = unpack_submission(packed, MOST_BYTES)
+        if sum(content.count(sign) for sign in (b",", b"\n", b"\r")) > MOST_CELLS:
+            return None
+        table = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
     except (ValueError, KeyError, TypeError, csv.Error):
         return None
     rows = {_cell(row[0]): tuple(map(_cell, row[1:])) for row in table[1:] if len(row) > 1}

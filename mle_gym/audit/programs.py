@@ -11,8 +11,13 @@ from typing import Any
 
 __all__ = ["Call", "calls", "comments", "literals", "parse", "strings"]
 
-LONGEST = 2**20
-"""Characters of a program that is parsed; a longer one is data."""
+LONGEST = 2**19
+"""Characters of a program that is parsed; a longer one is data. A tree takes hundreds of bytes for
+each of them."""
+LONGEST_KEPT = 2**13
+"""Characters of a program whose tree is kept."""
+DEEPEST = 150
+"""Nodes within nodes; what people write has less than 50."""
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
@@ -35,20 +40,37 @@ class Call:
         return ast.unparse(self.node)
 
 
-@lru_cache(maxsize=64)
 def parse(source: str) -> ast.Module | None:
     """The tree; None where it is no Python, or too much of it."""
     if len(source) > LONGEST:
         return None
+    return _parse_once(source) if len(source) <= LONGEST_KEPT else _parse(source)
+
+
+def _parse(source: str) -> ast.Module | None:
     lines = ["pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.split("\n")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the program's own escapes and comparisons
         for text in (source, "\n".join(lines)):  # notebooks have magic commands
             try:
-                return ast.parse(text)
+                tree = ast.parse(text)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
+            return None if _is_deep(tree) else tree
     return None
+
+
+_parse_once = lru_cache(maxsize=64)(_parse)
+
+
+def _is_deep(tree: ast.AST) -> bool:
+    """Whether it is nested too deeply for functions that call themselves."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
 
 
 def calls(source: str) -> Iterator[Call]:

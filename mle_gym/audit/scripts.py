@@ -10,11 +10,15 @@ from typing import Any, Literal
 
 from mle_gym.actions import EditFile, Score, Shell, Submit, Validate, WriteFile, parse_action
 from mle_gym.audit.shell import Command, commands, heredocs
-from mle_gym.errors import ActionError
+from mle_gym.errors import ActionError, TrajectoryError
 from mle_gym.trajectory import Trajectory
 
 __all__ = ["Script", "is_readable", "scripts"]
 
+MOST_TEXT = 16 * 2**20
+"""Characters of all versions of all files. A file that is edited often is there as often."""
+DEEPEST = 20
+"""Scripts within scripts that are looked into."""
 _TARGET = re.compile(r"(?:>{1,2}|\btee(?:\s+-a)?)\s*([^\s;|&<>]+)")
 _PYTHON = re.compile(r"python[\d.]*$")
 
@@ -37,7 +41,20 @@ def is_readable(action: Any) -> bool:
 
 
 def scripts(trajectory: Trajectory) -> Iterator[Script]:
-    """Every script and every version of every file that the actions hold."""
+    """Every script and every version of every file that the actions hold.
+
+    Raises:
+        TrajectoryError: They are more than :data:`MOST_TEXT`.
+    """
+    left = MOST_TEXT
+    for script in _scripts(trajectory):
+        left -= len(script.text)
+        if left < 0:
+            raise TrajectoryError(f"step {script.step}: more programs than an audit can hold")
+        yield script
+
+
+def _scripts(trajectory: Trajectory) -> Iterator[Script]:
     files: dict[str, str] = {}
     for number, step in enumerate(trajectory.steps, start=1):
         try:
@@ -64,7 +81,7 @@ def scripts(trajectory: Trajectory) -> Iterator[Script]:
                 yield Script(number, "shell", words)
 
 
-def _of_shell(step: int, script: str) -> Iterator[Script]:
+def _of_shell(step: int, script: str, depth: int = 0) -> Iterator[Script]:
     bare, texts = heredocs(script)
     yield Script(step, "shell", bare)
     for text in texts:
@@ -73,8 +90,10 @@ def _of_shell(step: int, script: str) -> Iterator[Script]:
             yield _file(step, posixpath.normpath(target[1].strip("'\"")), text.body)
         elif any(_PYTHON.match(each.program) for each in commands(text.command)):
             yield Script(step, "python", text.body)
-        elif any(each.program in ("bash", "sh") for each in commands(text.command)):
-            yield from _of_shell(step, text.body)
+        elif depth < DEEPEST and any(
+            each.program in ("bash", "sh") for each in commands(text.command)
+        ):
+            yield from _of_shell(step, text.body, depth + 1)
         else:
             yield Script(step, "text", text.body)
     for command in commands(bare):

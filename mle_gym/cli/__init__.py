@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -18,9 +19,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Words of the command line; None for ``sys.argv``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # not every encoding has our dashes and ellipses
+            stream.reconfigure(errors="replace")
     try:
         from mle_gym.cli.app import app
 
         app(arguments, prog_name="mle-gym")
     except KeyboardInterrupt:  # before or after a command; inside one it is reported there
         sys.exit(130)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write what is left to write; with its reader gone (``| head``) it is dropped."""
+    from mle_gym.console import drop
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            drop(stream)

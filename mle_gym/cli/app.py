@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from mle_gym.cli import authoring, batches, episodes, grading, importing, integrity, machine, tasks
-from mle_gym.cli.output import debugging, explain, warn
+from mle_gym.cli.output import debugging, explain, out, warn
 
 __all__ = ["app"]
 
@@ -59,7 +58,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        sys.stdout.write(version("mle-gym") + "\n")
+        out().print(version("mle-gym"))
         raise typer.Exit
 
 

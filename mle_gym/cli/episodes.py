@@ -145,8 +145,10 @@ def replay(
     """Execute a recorded episode's actions again and say whether anything came out differently."""
     from mle_gym.rollout import replay as play_again
     from mle_gym.trajectory import Trajectory
+    from mle_gym.verification.fields import require_types
 
     recorded = Trajectory.read(file)
+    require_types(recorded, file)
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
     with Progress(err()) as progress:

@@ -132,7 +132,7 @@ def grade_panel(grade: dict[str, Any]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(grade).items():
         table.add_row(Text(name, style="dim"), value)
-    if grade["grader"] != "strict":
+    if grade.get("grader", "strict") != "strict":  # older records lack it, and the next
         title.append(f"  {grade['grader']} grading", style="dim")
     return Panel(table, title=title, title_align="left", expand=False, padding=(0, 1))
 
@@ -148,7 +148,7 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
         "normalized": Text(_number(grade["normalized"])),
         "public score": Text(_number(grade["public_score"])),
     }
-    if grade["score_ci"] is not None:
+    if grade.get("score_ci") is not None:
         low, high = map(_number, grade["score_ci"])
         rows["95% interval"] = Text(f"{low} to {high}, over resampled test rows")
     if grade["percentile"] is not None:

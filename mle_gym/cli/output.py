@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mle_gym.console import CleanConsole, drop
 from mle_gym.errors import DatasetError, MleGymError, SandboxError
 
 __all__ = [
@@ -32,6 +34,9 @@ __all__ = [
 
 debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 """Whether tracebacks are shown: ``mle-gym --debug`` or ``MLE_GYM_DEBUG=1``."""
+
+_UNSHOWN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that JSON allows as they are, and that a terminal must not be sent."""
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
@@ -60,12 +65,12 @@ class ExitCode(IntEnum):
 
 def out() -> Console:
     """The console for results. Not a constant: stdout may be replaced while we run."""
-    return Console(highlight=False, width=_width(sys.stdout))
+    return CleanConsole(sys.stdout, width=_width(sys.stdout))
 
 
 def err() -> Console:
     """The console for progress and errors."""
-    return Console(highlight=False, stderr=True, width=_width(sys.stderr))
+    return CleanConsole(sys.stderr, width=_width(sys.stderr))
 
 
 def _width(stream: TextIO) -> int | None:
@@ -75,7 +80,13 @@ def _width(stream: TextIO) -> int | None:
 
 def emit(value: Any) -> None:
     """Print a value as JSON, the one thing on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False)
+    try:
+        sys.stdout.write(_UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop(sys.stdout)
 
 
 def warn(message: str) -> None:
@@ -104,7 +115,7 @@ def explain(error: BaseException) -> ExitCode:
     With ``debugging`` set the traceback is printed before it.
     """
     if debugging.get():
-        traceback.print_exception(error)
+        err().print("".join(traceback.format_exception(error)), soft_wrap=True)
     if isinstance(error, KeyboardInterrupt):
         err().print("interrupted", style="bold")
         return ExitCode.INTERRUPTED

@@ -96,9 +96,9 @@ def show(task: TaskName, as_json: AsJson = False) -> None:
     console = out()
     console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
     console.print(_facts(spec))
-    console.print(Markdown(spec.description))
+    console.print(Markdown(spec.description, hyperlinks=False))
     if spec.contamination:  # for people alone: it is never in a brief
-        console.print(Markdown(f"## Contamination\n\n{spec.contamination}"))
+        console.print(Markdown(f"## Contamination\n\n{spec.contamination}", hyperlinks=False))
 
 
 KAGGLE = Path("kaggle")

@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["NotAFile", "read_regular"]
+__all__ = ["NotAFile", "open_regular", "read_regular"]
 
 
 class NotAFile(OSError):
@@ -25,6 +26,12 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
         NotAFile: Something else lies there. A pipe would have to be waited for, perhaps for ever.
         OSError: It can't be read.
     """
+    with open_regular(path) as file:
+        return file.read(-1 if most is None else most + 1)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, links followed, open for reading; raises as :func:`read_regular`."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags)
@@ -37,5 +44,4 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotAFile(errno.EINVAL, "not a regular file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(-1 if most is None else most + 1)
+    return os.fdopen(descriptor, "rb")

@@ -11,17 +11,19 @@ from mle_gym.errors import MleGymError, TaskError
 from mle_gym.program import FAILURES
 from mle_gym.provenance import unpack_submission, versions
 from mle_gym.rewards import REWARDS, Progress, load_reward
+from mle_gym.tasks.spec import TaskSpec
+from mle_gym.verification.fields import of_a_task
 from mle_gym.verification.findings import Finding
-from mle_gym.verification.record import of_a_task
 
 if TYPE_CHECKING:
     from mle_gym.grading.results import Grade
     from mle_gym.tasks.dataset import Dataset
-    from mle_gym.tasks.spec import TaskSpec
     from mle_gym.trajectory import Trajectory
 
 __all__ = ["check_score"]
 
+MOST_UNPACKED = 16 * 2**20
+"""Bytes of a submission to a task that isn't known here; every other task says how many."""
 TOLERANCE = 1e-9
 """Relative. The last digits of a sum depend on the processor."""
 _MADE_BY = frozenset({"dataset", "versions"})
@@ -49,7 +51,9 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         else:
             yield Finding("reward", "passed", "it does not count: the episode failed")
         return
-    content, finding = _stored(header, footer, recorded)
+    spec = _find(header, task)
+    most = spec.submission.max_bytes if isinstance(spec, TaskSpec) else MOST_UNPACKED
+    content, finding = _stored(header, footer, recorded, most)
     yield finding
     if recorded.get("error_code") in FAILURES and content is None:
         reason = "a program came to no predictions; only running it again could tell"
@@ -59,7 +63,8 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         yield Finding("score", "undecided", "there is no submission to grade again")
         return
     try:
-        spec = _find(header, task)
+        if not isinstance(spec, TaskSpec):
+            raise spec
         dataset = _prepare(spec, header)
         again = _grade(dataset, content)
     except MleGymError as error:
@@ -76,7 +81,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
 
 
 def _stored(
-    header: Mapping[str, Any], footer: Mapping[str, Any], grade: Mapping[str, Any]
+    header: Mapping[str, Any], footer: Mapping[str, Any], grade: Mapping[str, Any], most: int
 ) -> tuple[bytes | None, Finding]:
     """The stored submission, and whether it is the one that was graded."""
     if header["format"] == 1:
@@ -93,27 +98,24 @@ def _stored(
     if packed.get("zlib") is None:
         return None, Finding("submission", "undecided", "it was too large to be kept")
     try:
-        content = unpack_submission(packed)
-    except (ValueError, TypeError, MemoryError) as error:
+        content = unpack_submission(packed, most)
+    except (ValueError, TypeError) as error:
         return None, Finding("submission", "failed", f"submission.{error}")
     return content, Finding("submission", "passed", f"{len(content):,} bytes, as graded")
 
 
-def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec:
-    """The task: by its id from the catalog alone, since a folder may hold code.
-
-    Raises:
-        TaskError: no such task, or another one was named.
-    """
+def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleGymError:
+    """The task, by its id from the catalog alone, since a folder may hold code; or why not."""
     from mle_gym.tasks.catalog import load_task, task_folders
 
     name = header["task"]
     if task is None and name not in task_folders():
-        raise TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
-    spec = load_task(name if task is None else task)
-    if spec.id != name:
-        raise TaskError(f"the record is of {name!r}, not of {spec.id!r}")
-    return spec
+        return TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
+    try:
+        spec = load_task(name if task is None else task)
+    except MleGymError as error:
+        return error
+    return spec if spec.id == name else TaskError(f"the record is of {name!r}, not of {spec.id!r}")
 
 
 def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:

@@ -17,6 +17,26 @@ IDS = range(892, 992)
 LABELS = [int(number * number % 7 < 3) for number in IDS]
 ROWS = [f"{number},{label}" for number, label in zip(IDS, LABELS, strict=True)]
 SUBMISSION = "\n".join(["PassengerId,survived", *ROWS, ""])
+HEADER = {
+    "created": "2026-01-01",
+    "task": "titanic",
+    "agent": "made-up",
+    "seed": None,
+    "options": None,
+    "env": None,
+    "wrappers": [],
+    "versions": {},
+    "platform": "",
+    "info": {},
+}
+FOOTER = {
+    "left": None,
+    "return": 0.0,
+    "terminated": True,
+    "truncated": False,
+    "grade": None,
+    "duration": 0.0,
+}
 BRIEF = """\
 # Titanic
 
@@ -42,12 +62,12 @@ def write_record(
     """A trajectory of actions; ``outputs`` says what some steps, counted from 1, showed."""
     writer = TrajectoryWriter(path)
     observation = {"output": BRIEF}
-    writer.header({"task": "titanic", "observation": observation, **header})
+    writer.header({**HEADER, "observation": observation, **header})
     for number, action in enumerate(actions, start=1):
         shown = {"output": (outputs or {}).get(number, "")}
         writer.step(Step(action, shown, 0.0, number == len(actions), False, {}))
     packed = None if submission is None else pack_submission(submission.encode())
-    writer.footer({"submission": packed, "left": None})
+    writer.footer({**FOOTER, "steps": len(actions), "submission": packed})
     writer.close()
     return path
 

@@ -47,7 +47,7 @@ def test_the_record_says_what_made_it(recorded: Path) -> None:
     assert (settings["train_rows"], settings["obfuscate"]) == (None, False)
     assert (settings["reward"], settings["max_steps"]) == ("score", 9)
     assert (footer["validate_calls"], footer["score_calls"]) == (3, 1)
-    content = provenance.unpack_submission(footer["submission"])
+    content = provenance.unpack_submission(footer["submission"], 2**20)
     assert content.startswith(b"id,type\n")
     assert b"bird" in content
 

@@ -6,7 +6,6 @@ competition of the split, or, padded, with a failed run for each that is missing
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections import defaultdict
@@ -15,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TrajectoryError
+from mle_gym.grading.files import read_regular
 from mle_gym.integrations.mle_bench.report import Report
+from mle_gym.serialization import Decoder
 
 __all__ = ["FLAGS", "read_reports", "summarize"]
 
@@ -29,6 +30,8 @@ FLAGS = {
     "any_medal_percentage": "any_medal",
 }
 """MLE-bench's name of each figure, and the field of a report that it counts."""
+MOST_BYTES = 64 * 2**20
+"""Of a report, and of what it says in memory."""
 NORMAL = 1.96
 """Standard errors to either side of the mean in its 95% interval."""
 
@@ -83,16 +86,26 @@ def read_reports(paths: Sequence[Path]) -> list[Report]:
     found: list[Report] = []
     for path in sorted(paths):
         try:
-            reports = json.loads(path.read_bytes())["competition_reports"]
-            flags = {"competition_id", *FLAGS.values()} - {"any_medal"}
-            if not all(flags <= report.keys() for report in reports):
-                raise KeyError(*sorted(flags))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            content = read_regular(path, MOST_BYTES)
+            reports = Decoder(MOST_BYTES).loads(content)[0]["competition_reports"]
+            if not all(map(_is_report, reports)):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise TrajectoryError(f"{path}: expected a report of MLE-bench's format") from None
         medals = ("gold_medal", "silver_medal", "bronze_medal")
         reports = [{**r, "any_medal": any(r[name] for name in medals)} for r in reports]
         found += sorted(reports, key=lambda report: str(report["competition_id"]))
     return found
+
+
+def _is_report(report: object) -> bool:
+    """Whether it has all that is counted, in the types that are counted."""
+    flags = set(FLAGS.values()) - {"any_medal"}
+    return (
+        isinstance(report, dict)
+        and isinstance(report.get("competition_id"), str)
+        and all(isinstance(report.get(flag), bool) for flag in flags)
+    )
 
 
 def _figure(

@@ -1,0 +1,80 @@
+"""What reaches the terminal, whoever made the text and whoever reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+
+from mle_gym.console import CleanConsole
+from tests.cli.conftest import Command
+
+NASTY = "x\x1b]0;TITLE\x1b\\\x1b[2J\x1b]52;c;Y2xpcA==\x1b\\\u009b31m\u202e[red]y[/red]:smile:\x07"
+
+
+def mle_gym(*words: str | Path, **variables: str) -> subprocess.Popen[bytes]:
+    """The program in a process of its own."""
+    command = [sys.executable, "-m", "mle_gym", *map(str, words)]
+    env = {**os.environ, **variables}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+
+
+@pytest.mark.parametrize("wrapped", [str, Text])
+def test_the_console_shows_text_as_text(
+    wrapped: type[str] | type[Text], capsys: pytest.CaptureFixture[str]
+) -> None:
+    CleanConsole(force_terminal=True, width=200).print(wrapped(NASTY), style="red")
+    shown = capsys.readouterr().out.strip()
+    assert shown == "\x1b[31mx\ufffd[red]y[/red]:smile:\x1b[0m"
+
+
+def test_nothing_from_a_task_folder_reaches_the_terminal_raw(command: Command, coins: Path) -> None:
+    file = coins / "task.toml"
+    title = json.dumps(NASTY)
+    file.write_text(file.read_text().replace('"Coins"', title))
+    (coins / "description.md").write_text(f"{NASTY} [link](http://x/\x1b[2J)\n")
+    for words in (["show", coins], ["validate-task", coins], ["show", coins, "--json"]):
+        result = command(*words)
+        assert result.code != 70
+        assert not {"\x1b", "\x07", "\u009b", "\u202e"} & set(result.out + result.err)
+    assert "[red]y[/red]" in command("show", coins).out
+
+
+@pytest.mark.filterwarnings("default:this task is left out")
+def test_nothing_from_a_folder_name_reaches_the_terminal_raw(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tasks" / "\x1b[2J\udcff[red]"
+    folder.mkdir(parents=True)
+    (folder / "task.toml").write_text("id = 3\n")
+    monkeypatch.setenv("MLE_GYM_PATH", str(folder.parent))
+    result = command("list")
+    assert result.code == 0
+    assert "\x1b" not in result.err
+    assert "[red]" in result.err
+
+
+def test_a_reader_that_goes_away_changes_no_exit_code() -> None:
+    for words in (["list"], ["list", "--json"], ["--version"]):
+        process = mle_gym(*words)
+        assert process.stdout is not None
+        process.stdout.close()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert b"Broken" not in errors
+
+
+def test_an_encoding_without_our_signs_is_no_error() -> None:
+    for words in (["list"], ["show", "titanic", "--json"], ["show", "titänic"]):
+        process = mle_gym(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == (2 if "titänic" in words else 0)
+        assert b"Traceback" not in errors
+        assert (out + errors).isascii()
+        if "--json" in words:
+            assert json.loads(out)["id"] == "titanic"
