@@ -224,8 +224,9 @@ class Episode:
         self._progress = dataclasses.replace(self._progress, exists=False)
         self.judge.grade_left(None)
         self._truncated = True
-        self._ending = "\n[the episode is over: the sandbox ran out of memory and is gone]\n"
-        return Execution(137, f"{error}\n".encode(), killed_by="memory")
+        why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
+        self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
+        return Execution(137, f"{error}\n".encode(), killed_by=error.killed_by)
 
     def _take_over(self, snapshot: Snapshot) -> None:
         """Go on with what a snapshot has spent and reached."""

@@ -18,6 +18,8 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mle_gym.terminal import clean_text
 
 __all__ = [
@@ -83,9 +85,9 @@ class SandboxEnded(SandboxCrashed):
         killed_by: ``"memory"`` if the sandbox's own limit ended it, else empty.
     """
 
-    def __init__(self, message: str = "", *, killed_by: str = "") -> None:
+    def __init__(self, message: str = "", *, killed_by: Literal["", "memory"] = "") -> None:
         super().__init__(message)
-        self.killed_by = killed_by
+        self.killed_by: Literal["", "memory"] = killed_by
 
 
 class AgentError(MleGymError, ValueError):

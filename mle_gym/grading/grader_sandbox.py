@@ -49,7 +49,7 @@ Table = Mapping[str, Values]
 """Columns by name, of the same length, id included."""
 
 PROGRAM = Path(__file__).with_name("grader_program.py")
-OWN = ("errors.py", "integrations/foreign_program.py")
+OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
 """Files of this package that ``grade.py`` may import; nothing else of it is there."""
 MOST_ALIVE = 4
 """Sandboxes of graders that are kept; each holds the libraries of a ``grade.py`` in memory."""

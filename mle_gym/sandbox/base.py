@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
 
 __all__ = [
-    "OUT_OF_MEMORY",
     "PRELOAD",
     "Backend",
     "Execution",
@@ -26,9 +25,6 @@ __all__ = [
     "SandboxConfig",
 ]
 
-
-OUT_OF_MEMORY = "out of memory"
-"""How a backend's account of a sandbox's death ends if its own limit of memory was the cause."""
 
 PRELOAD = (
     "numpy",
@@ -174,8 +170,9 @@ RequestHandler = Callable[[Request], Reply]
 class Sandbox(Protocol):
     """The isolated box in which one episode's commands run. Not thread-safe.
 
-    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone; nothing the
-    agent does inside raises anything.
+    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone: a
+    :class:`~mle_gym.errors.SandboxEnded` where what ran inside brought it down. Nothing else that
+    the agent does raises anything.
     """
 
     backend: str

@@ -106,7 +106,7 @@ class BubblewrapBackend:
             run_folder=RUN_FOLDER,
             command=command,
             environment=environment,
-            explain=box.explain,
+            evidence=box.evidence,
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
 

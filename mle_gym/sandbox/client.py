@@ -17,9 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
+from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.base import (
-    OUT_OF_MEMORY,
     Execution,
     Reply,
     Request,
@@ -28,6 +27,7 @@ from mle_gym.sandbox.base import (
 )
 from mle_gym.sandbox.files import Files, unpack_files
 from mle_gym.sandbox.stream import Stream
+from mle_gym.sandbox.verdict import Evidence, host_is_busy, judge
 
 if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
@@ -44,7 +44,11 @@ _MAX_PAYLOAD = 1 << 28
 _START_SECONDS = 60.0
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
-"""How long past a command's timeout the runner may take to clean up before it counts as dead."""
+"""How long past a command's timeout the runner may take to clean up before it counts as silent."""
+_BUSY_SECONDS = 240.0
+"""How much longer an answer may take on a busy host."""
+_LOOK_SECONDS = 5.0
+"""How often a late answer's host is looked at."""
 
 
 def runner_command(python: str, parent: str) -> list[str]:
@@ -88,7 +92,7 @@ class RunnerSandbox:
         run_folder: str,
         command: list[str],
         environment: dict[str, str],
-        explain: Callable[[], str] = lambda: "",
+        evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
         affinity: tuple[int, ...] = (),
         zygote: dict[str, Any] | None = None,
     ) -> None:
@@ -102,7 +106,8 @@ class RunnerSandbox:
             run_folder: A writable folder inside for the runner's own files.
             command: What :func:`runner_command` gave: it serves ``submit`` and its siblings too.
             environment: The first command's environment.
-            explain: Says why a sandbox died, if the backend knows.
+            evidence: What the backend sees of the sandbox from outside; called with whether the
+                stream has ended, and so the sandbox has or soon will have.
             affinity: Processors to stay on; none for all.
             zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.zygote_plan`.
 
@@ -112,7 +117,9 @@ class RunnerSandbox:
         self.backend = backend
         self.workspace = workspace
         self._stream = stream
-        self._explain = explain
+        self._evidence = evidence
+        self._used = False
+        """Whether anything that an agent asked for has run: before, nothing is its doing."""
         self._buffer = bytearray()
         self._closed = False
         self._lock = threading.Lock()
@@ -138,6 +145,7 @@ class RunnerSandbox:
             "zygote": zygote,
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
+        self._used = True
 
     def execute(
         self, command: str | bytes, *, timeout: float, on_request: RequestHandler | None = None
@@ -273,9 +281,11 @@ class RunnerSandbox:
             except SandboxCrashed:
                 raise
             except TimeoutError:
-                raise self._crash(f"no answer to {operation!r} within {seconds:.0f} s") from None
+                waited = time.monotonic() - deadline + seconds
+                reason = f"no answer to {operation!r} within {waited:.0f} s"
+                raise self._crash(reason, silent=True) from None
             except OSError as error:
-                raise self._crash(f"{operation!r} failed: {error}") from None
+                raise self._crash(f"{operation!r} failed: {error}", ended=True) from None
             except BaseException:
                 # Interrupted in the middle of an exchange: the stream is out of step for good.
                 self.close()
@@ -315,6 +325,8 @@ class RunnerSandbox:
 
     def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
         text = json.dumps(header).encode()
+        # What was sent in part can't be sent again, so the wait is chosen ahead.
+        deadline += _BUSY_SECONDS if host_is_busy() else 0.0
         self._stream.send(_HEADER.pack(len(text), len(payload)) + text + payload, deadline)
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], bytes]:
@@ -331,21 +343,33 @@ class RunnerSandbox:
 
     def _exactly(self, size: int, deadline: float) -> bytes:
         while len(self._buffer) < size:
-            data = self._stream.receive(deadline)
+            data = self._some(deadline)
             if not data:
-                raise self._crash("it ended unexpectedly")
+                raise self._crash("it ended unexpectedly", ended=True)
             self._buffer += data
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
 
-    def _crash(self, reason: str) -> SandboxCrashed:
-        why = self._explain()
+    def _some(self, deadline: float) -> bytes:
+        """The next bytes. A busy host has them late: that is no reason to give the sandbox up."""
+        last = deadline + _BUSY_SECONDS
+        while True:
+            try:
+                return self._stream.receive(deadline)
+            except TimeoutError:
+                now = time.monotonic()
+                if now >= last or not host_is_busy() or self._evidence(False).hopeless:
+                    raise
+                deadline = min(last, now + _LOOK_SECONDS)
+
+    def _crash(self, reason: str, *, silent: bool = False, ended: bool = False) -> SandboxCrashed:
+        """End the sandbox; the error to raise says whose doing that was."""
+        evidence = self._evidence(ended)
         self.close()
-        message = f"the {self.backend} sandbox died: {reason}{why and f' ({why})'}"
-        if why.endswith(OUT_OF_MEMORY):
-            return SandboxEnded(message, killed_by="memory")
-        return SandboxCrashed(message)
+        note = f" ({evidence.note})" if evidence.note else ""
+        what = f"the {self.backend} sandbox died: {reason}{note}"
+        return judge(what, evidence, silent=silent, used=self._used)
 
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:

@@ -85,7 +85,7 @@ def _sandbox(
         run_folder=RUN_FOLDER,
         command=runner_command(image.python, OURS),
         environment=environment,
-        explain=container.explain,
+        evidence=container.evidence,
         zygote=zygote,
     )
 

@@ -7,12 +7,14 @@ import functools
 import hashlib
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import docker
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
@@ -29,6 +31,7 @@ from mle_gym.sandbox.docker_client import (
 from mle_gym.sandbox.docker_stream import AttachedStream
 from mle_gym.sandbox.docker_warm import OURS, ImagePython, own_mounts
 from mle_gym.sandbox.seccomp import docker_profile
+from mle_gym.sandbox.verdict import Evidence
 
 __all__ = [
     "RUN_FOLDER",
@@ -44,6 +47,10 @@ RUN_FOLDER = "/run/mle-gym"
 USER = 1000
 _RUN_FOLDER_MB = 40
 _INODES_PER_MB = 256
+_END_SECONDS = 10.0
+"""How long the daemon may take to notice that a container has ended."""
+_KILLED = str(128 + signal.SIGKILL)
+"""The exit code of a container that was killed, as the daemon writes it."""
 
 Masks = tuple[tuple[str, bool], ...]
 """Absolute paths to hide in an image, and whether each is a folder."""
@@ -75,6 +82,7 @@ class Container:
             SandboxCrashed: It could not be started.
         """
         self._client = client
+        self._made = int(time.time())
         with _explained(gpus, settings["runtime"]):
             self.id = str(client.containers.create(image, **settings).id)
             try:
@@ -119,14 +127,45 @@ class Container:
         """End and remove it."""
         self.stream.close()
 
-    def explain(self) -> str:
-        """Why its runner is gone."""
-        reasons = [self.stream.messages]
-        with contextlib.suppress(DockerException, OSError):
-            state = self._client.api.inspect_container(self.id)["State"]
-            killer = "out of memory" if state["OOMKilled"] else ""
-            reasons += [str(state.get("Error") or ""), killer]
-        return "; ".join(reason for reason in reasons if reason)
+    def evidence(self, ended: bool) -> Evidence:
+        """What the daemon sees of it.
+
+        The daemon removes a container that has ended, but remembers for a while what happened.
+
+        Args:
+            ended: Whether its stream has: then the daemon soon knows how it ended.
+        """
+        last, note = time.monotonic() + _END_SECONDS, self.stream.messages
+        try:
+            while True:
+                state, happened = self._state(), self._happened()
+                died = happened.get("die")
+                if died or not ended or time.monotonic() > last:
+                    break
+                time.sleep(0.02)
+        except (DockerException, OSError):
+            return Evidence(note or "the daemon does not answer", supervised=False)
+        error = str(state.get("Error") or "")
+        return Evidence(
+            "; ".join(text for text in (note, error) if text),
+            killed=died is not None and died.get("exitCode") == _KILLED,
+            stopped=bool(state.get("Paused")),
+            own_memory=bool(state.get("OOMKilled")) or "oom" in happened,
+        )
+
+    def _state(self) -> dict[str, Any]:
+        """Nothing once it is removed."""
+        with contextlib.suppress(NotFound):
+            return dict(self._client.api.inspect_container(self.id)["State"])
+        return {}
+
+    def _happened(self) -> dict[str, dict[str, str]]:
+        """The daemon's events of this container: each kind's last one's attributes."""
+        until: Any = time.time()  # whole seconds would leave out the last events
+        events = self._client.api.events(
+            since=self._made, until=until, filters={"container": self.id}, decode=True
+        )
+        return {each["Action"]: each["Actor"].get("Attributes") or {} for each in events}
 
 
 # ------------------------------------------------------------------------------ what it is made of
@@ -249,4 +288,5 @@ def _explained(gpus: tuple[str, ...], runtime: str | None) -> Iterator[None]:
             ) from None
         if "bind source path does not exist" in text or "not shared" in text:
             text += ". The daemon must see this machine's files: use a local one"
-        raise SandboxCrashed(f"the container could not be started: {text}") from None
+        kind = "host_out_of_disk" if "no space left on device" in text else "sandbox_died"
+        raise SandboxCrashed(f"the container could not be started: {text}", kind=kind) from None

@@ -10,17 +10,21 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed
 from mle_gym.sandbox.stream import SocketStream
+from mle_gym.sandbox.verdict import Evidence
 
 __all__ = ["Box", "LauncherClient", "current_launcher"]
 
 _ANSWER_SECONDS = 60.0
 """A launcher that takes longer is given up, and with it its sandboxes."""
 _LEAVE_SECONDS = 10.0
+_END_SECONDS = 20.0
+"""How long bubblewrap may take to follow its first process."""
 _START = "import sys; sys.path.append({parent!r}); from launcher.main import main; sys.exit(main())"
 
 
@@ -128,11 +132,22 @@ class Box:
         self._launcher, self._id = launcher, id
         self.stream = SocketStream(connection, self._stop)
 
-    def explain(self) -> str:
-        """Why it died, as far as the launcher knows."""
-        with contextlib.suppress(OSError, ValueError):
-            return str(self._launcher.call({"op": "explain", "id": self._id})["text"])
-        return "its launcher is gone"
+    def evidence(self, ended: bool) -> Evidence:
+        """What the launcher sees of it.
+
+        Args:
+            ended: Whether its stream has: then bubblewrap ends soon, and how it does is evidence.
+        """
+        last = time.monotonic() + _END_SECONDS
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            while True:
+                seen = self._launcher.call({"op": "examine", "id": self._id})
+                running = seen.pop("running", False)
+                if not (running and ended) or time.monotonic() > last:
+                    del seen["serial"]
+                    return Evidence(**seen)
+                time.sleep(0.005)
+        return Evidence("its launcher is gone", supervised=False)
 
     def _stop(self) -> None:
         with contextlib.suppress(OSError, ValueError):

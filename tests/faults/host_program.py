@@ -69,6 +69,7 @@ def main() -> None:
     for module, name, value in (
         (client, "_GRACE_SECONDS", options["patience"]),
         (client, "_START_SECONDS", options["patience"]),
+        (client, "_BUSY_SECONDS", options["patience"]),
         (client, "_FILE_SECONDS", options["patience"]),
         (launcher_client, "_ANSWER_SECONDS", options["patience"]),
         (docker_client, "_DAEMON_SECONDS", options["patience"]),

@@ -9,11 +9,12 @@ import signal
 import time
 from typing import Any
 
-from .files import OPEN_FILES, children, is_stopped, lines, write
+from .files import OPEN_FILES, children, is_halted, is_stopped, lines, write
 from .mounts import die_with
 from .stacking import mount_stack
 
 STOP_SECONDS = 1.0
+KILLED = 128 + signal.SIGKILL
 
 
 class Launch:
@@ -48,7 +49,8 @@ class Box:
         """Fork, and execute bubblewrap."""
         self.uid, self.groups = launch.uid, launch.groups
         self._messages = os.memfd_create("messages", os.MFD_CLOEXEC)
-        self._last_words: str | None = None
+        self._kills = host_kills()
+        self._found: dict[str, Any] | None = None
         self.alive = True
         parent = os.getpid()
         self.pid = os.fork()
@@ -69,22 +71,43 @@ class Box:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def bury(self, status: int) -> None:
+        """It ended by itself, as ``waitpid`` says."""
+        found = self.examine()
+        # bubblewrap ends with 128 + signal if its first process was killed by one. Only the kernel
+        # and the host can send that one SIGKILL, or bubblewrap itself any signal.
+        by_signal = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == KILLED
+        found["killed"], found["running"] = by_signal, False
+        self._found, self.alive = found, False
+
     def free(self) -> None:
-        """It is dead or dying: keep of it only what :meth:`explain` says."""
-        self._last_words = self.explain()
+        """It is dead or dying: keep of it only what :meth:`examine` says."""
+        self._found = self.examine()
         os.close(self._messages)
 
-    def explain(self) -> str:
-        """What bubblewrap wrote before it died, and whether the kernel ran out of memory."""
-        if self._last_words is not None:
-            return self._last_words
-        text = os.pread(self._messages, 4096, 0).decode("utf-8", "replace").strip()
-        for group in self.groups:
-            for name in ("memory.oom_control", "memory.events"):
-                for line in lines(f"{group}/{name}"):
-                    if line.startswith("oom_kill ") and not line.endswith(" 0"):
-                        text += " out of memory"
-        return text.strip()
+    def examine(self) -> dict[str, Any]:
+        """What can be seen of it from outside: ``Evidence`` of the host's, and ``running``."""
+        if self._found is not None:
+            return dict(self._found)
+        own_memory = any(
+            line.startswith("oom_kill ") and not line.endswith(" 0")
+            for group in self.groups
+            for name in ("memory.oom_control", "memory.events")
+            for line in lines(f"{group}/{name}")
+        )
+        return {
+            "running": self.alive,
+            "note": os.pread(self._messages, 4096, 0).decode("utf-8", "replace").strip(),
+            "stopped": any(is_halted(pid) for pid in (self.pid, *map(int, children(self.pid)))),
+            "own_memory": own_memory,
+            "host_memory": not own_memory and host_kills() > self._kills,
+        }
+
+
+def host_kills() -> int:
+    """How many processes the kernel has killed for want of memory, in groups or altogether."""
+    found = (line.split() for line in lines("/proc/vmstat"))
+    return sum(int(count) for name, count in found if name == "oom_kill")
 
 
 def _become(launch: Launch, messages: int, parent: int) -> None:

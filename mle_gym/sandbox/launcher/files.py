@@ -40,5 +40,14 @@ def children(pid: int) -> list[str]:
 
 def is_stopped(pid: int) -> bool:
     """Whether a process runs no longer: stopped, or dead and not yet reaped."""
-    status = "".join(lines(f"/proc/{pid}/stat"))
-    return status.rpartition(")")[2].strip()[:1] in ("T", "t", "Z", "X", "")
+    return _state(pid) in ("T", "t", "Z", "X", "")
+
+
+def is_halted(pid: int) -> bool:
+    """Whether a process is stopped and might go on."""
+    return _state(pid) in ("T", "t")
+
+
+def _state(pid: int) -> str:
+    """The letter that the kernel has for what a process does; nothing for none."""
+    return "".join(lines(f"/proc/{pid}/stat")).rpartition(")")[2].strip()[:1]

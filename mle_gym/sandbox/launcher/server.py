@@ -70,7 +70,7 @@ class Launcher:
             "status": self._status,
             "start": self._start,
             "stop": self._stop,
-            "explain": self._explain,
+            "examine": self._examine,
         }
         request = json.loads(message)
         serial = request.pop("serial")
@@ -142,16 +142,18 @@ class Launcher:
             self._free(box)
         return {}
 
-    def _explain(self, _descriptors: list[int], id: int) -> dict[str, Any]:
-        """Why a sandbox died, as far as that is known."""
+    def _examine(self, _descriptors: list[int], id: int) -> dict[str, Any]:
+        """What can be seen of a sandbox from here."""
+        self._reap()
         box = self._boxes.get(id)
-        return {"text": box.explain() if box else ""}
+        return box.examine() if box else {}
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+            while (found := os.waitpid(-1, os.WNOHANG))[0] != 0:
+                pid, status = found
                 if pid in self._boxes:  # it ended by itself; the host may yet ask why
-                    self._boxes[pid].alive = False
+                    self._boxes[pid].bury(status)
                     self._free(self._boxes[pid])
                 self._zygotes.bury(pid)
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from mle_gym.sandbox.seccomp.numbers import MACHINES, system_calls
-from mle_gym.sandbox.seccomp.rules import CONDITIONS, DENIED, NOT_THERE, Test
+from mle_gym.sandbox.seccomp.rules import CONDITIONS, DENIED, NOT_THERE, Condition, Test
 
 __all__ = ["docker_profile"]
 
@@ -29,7 +29,16 @@ def docker_profile() -> str:
         for tests in condition.allowed:
             arguments = [_argument(test) for test in tests]
             rules.append({"names": [name], "action": _ALLOW, "args": arguments})
+        if condition.error == 0:
+            rules.append(_without_effect(name, condition))
     return json.dumps({"defaultAction": _ERROR, "syscalls": rules}, separators=(",", ":"))
+
+
+def _without_effect(name: str, condition: Condition) -> dict[str, Any]:
+    """Have the other calls succeed; the daemon's own default is an error."""
+    ((test,),) = condition.allowed
+    other = {"index": test.argument, "value": test.value, "op": "SCMP_CMP_NE"}
+    return {"names": [name], "action": _ERROR, "errnoRet": 0, "args": [other]}
 
 
 def _argument(test: Test) -> dict[str, Any]:

@@ -14,6 +14,7 @@ __all__ = ["CONDITIONS", "DENIED", "NOT_THERE", "Condition", "Test"]
 DENIED: dict[str, tuple[str, ...]] = {
     "looking into other processes": (
         *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
+        *("process_madvise", "process_mrelease"),
     ),
     "namespaces and mounts": (
         *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "move_mount"),
@@ -70,6 +71,7 @@ class Condition:
     allowed: tuple[tuple[Test, ...], ...]
     """Any of these, if all of its tests hold."""
     error: int = errno.EPERM
+    """What the others get; 0 has them succeed without an effect."""
 
 
 def _all_but(argument: int, values: set[int]) -> tuple[tuple[Test, ...], ...]:
@@ -86,6 +88,11 @@ def _all_but(argument: int, values: set[int]) -> tuple[tuple[Test, ...], ...]:
 _NEW_NAMESPACES = 0x7E020000
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
 _TIOCSTI, _TIOCLINUX, _TIOCCONS = 0x5412, 0x541C, 0x541D
+_PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
+_PR_SCHED_CORE = 62
+_ITSELF = Condition(((Test(0, 0),),))
+"""A call whose first argument is a process, of which 0 is the caller. Agents share their user with
+the process that supervises them, and a filter can't tell one number from another."""
 
 CONDITIONS = {
     "clone": Condition(((Test(0, 0, _NEW_NAMESPACES),),)),
@@ -104,5 +111,16 @@ CONDITIONS = {
     "personality": Condition(((Test(0, 0),), (Test(0, 0xFFFFFFFF),))),
     # Typing into a terminal, and what consoles do.
     "ioctl": Condition(_all_but(1, {_TIOCSTI, _TIOCLINUX, _TIOCCONS})),
+    # Limits and precedence of the caller, and of no other process.
+    "prlimit64": _ITSELF,
+    "sched_setscheduler": _ITSELF,
+    "sched_setparam": _ITSELF,
+    "sched_setattr": _ITSELF,
+    # Libraries place their threads, which have numbers of their own, and give up where they can't.
+    "sched_setaffinity": Condition(((Test(0, 0),),), error=0),
+    "setpriority": Condition(((Test(0, _PRIO_PROCESS), Test(1, 0)),)),
+    "ioprio_set": Condition(((Test(0, _IOPRIO_WHO_PROCESS), Test(1, 0)),)),
+    # Whose threads share a core with nobody else's takes the rest of that core from all others.
+    "prctl": Condition(_all_but(0, {_PR_SCHED_CORE})),
 }
 """By name, the calls whose arguments decide."""
