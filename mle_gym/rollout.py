@@ -18,9 +18,11 @@ from typing import Any
 import gymnasium as gym
 
 from mle_gym.agents import Agent, LeaveEpisode
+from mle_gym.errors import TrajectoryError
 from mle_gym.provenance import provenance, result
 from mle_gym.serialization import from_json, to_json
-from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter
+from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter, read_lines
+from mle_gym.trust import beyond_caps, remake, risks
 
 __all__ = ["replay", "rollout"]
 
@@ -88,26 +90,37 @@ def rollout(
 
 
 def replay(
-    path: str | Path, env: gym.Env[Any, Any] | None = None, *, trust: bool = False
+    path: str | Path,
+    env: gym.Env[Any, Any] | None = None,
+    *,
+    trust: bool = False,
+    broken: bool = False,
+    key: bytes | None = None,
 ) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
+
+    That environment is no weaker and no larger than the task's own, unless you trust the file
+    (:mod:`mle_gym.trust` lists what needs no trust).
 
     Args:
         path: A trajectory, complete or cut.
         env: Where to play it; None makes the environment that the header describes. The caller
             closes an environment that it passes.
-        trust: Also make an environment that runs code of the file's choice outside a sandbox.
+        trust: Also make an environment that may run code of the file's choice outside a sandbox,
+            reach the network, or take more of the machine than the task does.
+        broken: Also play a file whose hash chain is broken.
+        key: The key that it was signed with, to check that too.
 
     Returns:
         The new trajectory; ``differences`` says where it went another way, clocks and memory use
         apart.
 
     Raises:
-        TrajectoryError: the file is no trajectory, or damaged.
-        ValueError: no ``env``, and the header holds no spec to make one from, or one that would
-            run code outside a sandbox.
+        TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken.
+        ValueError: no ``env``, and the header holds no spec to make one from, or one that takes
+            trust.
     """
-    recorded = Trajectory.read(path)
+    recorded = _check(path, key, broken)
     header = recorded.header
     with contextlib.ExitStack() as stack:
         if env is None:
@@ -198,31 +211,35 @@ def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env
             f"{path}: the header holds no environment spec (the environment was not registered, or "
             "its arguments are not JSON); pass the environment: replay(path, env)"
         )
-    risks = _risks(header["env"])
-    if risks and not trust:
+    if excess := beyond_caps(header["env"]):
+        raise ValueError(f"{path}: can't be replayed: {'; '.join(excess)}")
+    found = risks(header["env"])
+    if not found:
+        return remake(header["env"])
+    if not trust:
         raise ValueError(
-            f"{path}: replaying it would run code outside a sandbox: {'; '.join(risks)}. If you "
-            "trust the file, pass trust=True (`mle-gym replay --trust`)"
+            f"{path}: replaying it may run code outside a sandbox, reach the network, or take more "
+            f"of this machine than its task does: {'; '.join(found)}. If you trust the file, pass "
+            "trust=True (`mle-gym replay --trust`)"
         )
     return gym.make(gym.envs.registration.EnvSpec.from_json(json.dumps(header["env"])))
 
 
-def _risks(spec: Mapping[str, Any]) -> list[str]:
-    """What in a recorded spec makes the host import or run what the file names."""
-    kwargs, known = spec.get("kwargs") or {}, gym.registry.get(spec.get("id") or "")
-    usual = known is not None and known.entry_point == spec.get("entry_point")
-    task = str(kwargs.get("task", ""))
-    foreign = known is None or known.kwargs.get("task") != task
-    found = {
-        f"its entry point is {spec.get('entry_point')!r}": not usual,
-        "it has wrappers of its own": bool(spec.get("additional_wrappers")),
-        f"its sandbox is {kwargs.get('sandbox')!r}": kwargs.get("sandbox", "auto")
-        not in ("auto", "bubblewrap", "docker"),
-        f"its reward is {kwargs.get('reward')!r}": ":" in str(kwargs.get("reward", "")),
-        f"its task is the folder {task!r}": "/" in task and foreign,
-        f"its Python is {kwargs.get('sandbox_python')!r}": bool(kwargs.get("sandbox_python")),
-    }
-    return [risk for risk, present in found.items() if present]
+def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
+    """The record, once its types and, unless a broken one is welcome, its chain were checked."""
+    from mle_gym.verification.fields import require_types
+    from mle_gym.verification.record import check_chain
+
+    lines, note = read_lines(path)
+    recorded = Trajectory.from_lines(lines, note, path)
+    require_types(recorded, path)
+    wrong = [each.detail for each in check_chain(lines, key) if each.status == "failed"]
+    if wrong and not broken:
+        raise TrajectoryError(
+            f"{path}: its hash chain is broken, so it is not what was recorded: {wrong[0]}; "
+            "pass broken=True (`mle-gym replay --broken`) to play it all the same"
+        )
+    return recorded
 
 
 def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ import pytest
 from gymnasium.wrappers import TransformReward
 
 from mle_gym.agents import LeaveEpisode
+from mle_gym.chain import Chain
+from mle_gym.env import MLEEnv
 from mle_gym.errors import TrajectoryError
 from mle_gym.rollout import replay, rollout
+from mle_gym.settings import Settings
 from mle_gym.trajectory import Step, Trajectory
+from mle_gym.trust import ARGUMENTS
 
 
 class Alternating:
@@ -187,9 +192,9 @@ def test_a_replay_says_where_it_went_another_way(env: gym.Env[Any, Any], tmp_pat
     path = tmp_path / "episode.jsonl"
     recorded = rollout(env, Alternating(), seed=3, path=path)
     path.write_bytes(path.read_bytes().replace(b'"reward": 1.0', b'"reward": 2.0', 1))
-    assert replay(path).differences == ("step 1.reward: 2.0 became 1.0",)
+    assert replay(path, broken=True).differences == ("step 1.reward: 2.0 became 1.0",)
     with gym.make("CartPole-v1", max_episode_steps=4) as short:
-        differences = replay(path, short).differences
+        differences = replay(path, short, broken=True).differences
     assert "step 4.truncated: false became true" in differences
     assert f"{len(recorded.steps) - 4} steps early" in differences[-1]
 
@@ -269,28 +274,93 @@ def test_the_header_of_a_task_s_episode_names_its_data_and_sandbox() -> None:
     assert one.header["env"]["kwargs"]["train_rows"] == 50
 
 
+def rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A record whose header was changed by somebody who knows how to make a hash chain."""
+    chain, lines = Chain(), [json.loads(line) for line in path.read_bytes().splitlines()]
+    change(lines[0])
+    for line in lines:
+        line.pop("hash")
+        line["hash"] = chain.add(line)
+    other = path.with_name("changed.jsonl")
+    other.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return other
+
+
+@pytest.fixture(scope="module")
+def empty_episode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of an episode without actions."""
+    path = tmp_path_factory.mktemp("recorded") / "zoo.jsonl"
+    with contextlib.closing(gym.make("mle/zoo-v0")) as env:
+        rollout(env, Alternating(leave_after=0), seed=0, path=path)
+    return path
+
+
+RISKS = {
+    "sandbox": "subprocess",
+    "reward": "os:system",
+    "task": "/tmp/evil",
+    "sandbox_python": "/tmp/evil",
+    "network": True,
+    "gpus": [0],
+    "runtime": "runsc",
+    "packages": ["seaborn"],
+    "preload": ["antigravity"],
+    "time_limit": 9e4,
+    "limits": {"memory_mb": 2500},
+    "added_by_a_later_version": 1,
+}
+
+
+@pytest.mark.parametrize("name", RISKS)
+def test_a_recording_that_asks_for_more_than_its_task_does_takes_trust(
+    empty_episode: Path, name: str
+) -> None:
+    asked = {name: RISKS[name]}
+    path = rewritten(empty_episode, lambda header: header["env"]["kwargs"].update(asked))
+    with pytest.raises(ValueError, match=rf"its {name} is {re.escape(repr(RISKS[name]))}.*--trust"):
+        replay(path)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"sandbox": "subprocess"}, "its sandbox is 'subprocess'"),
-        ({"reward": "os:system"}, "its reward is 'os:system'"),
-        ({"task": "/tmp/evil"}, "its task is the folder '/tmp/evil'"),
-        ({"sandbox_python": "/tmp/evil"}, "its Python is '/tmp/evil'"),
         ({"entry_point": "os:system"}, "its entry point is 'os:system'"),
         ({"additional_wrappers": [{}]}, "it has wrappers of its own"),
+        ({"id": "mle/evil-v0"}, "its environment 'mle/evil-v0' is not registered here"),
+        ({"kwargs": ["x"]}, "its kwargs is ['x']"),
     ],
 )
-def test_a_recording_that_would_run_code_on_the_host_is_refused(
-    tmp_path: Path, change: dict[str, Any], reason: str
+def test_a_recording_of_another_environment_takes_trust(
+    empty_episode: Path, change: dict[str, Any], reason: str
 ) -> None:
-    path = tmp_path / "evil.jsonl"
-    env = gym.make("mle/zoo-v0")
-    with contextlib.closing(env):
-        rollout(env, Alternating(leave_after=0), seed=0, path=path)
-    header, *rest = path.read_text().splitlines(keepends=True)
-    spec = json.loads(header)
-    place = spec["env"] if change.keys() & spec["env"].keys() else spec["env"]["kwargs"]
-    place.update(change)
-    path.write_text(json.dumps(spec) + "\n" + "".join(rest))
-    with pytest.raises(ValueError, match=f"outside a sandbox: {re.escape(reason)}"):
+    path = rewritten(empty_episode, lambda header: header["env"].update(change))
+    with pytest.raises(ValueError, match=re.escape(reason)):
         replay(path)
+
+
+def test_no_trust_gives_more_than_the_machine_has(empty_episode: Path) -> None:
+    limits = {"memory_mb": 10**9}
+    path = rewritten(empty_episode, lambda header: header["env"]["kwargs"].update(limits=limits))
+    with pytest.raises(ValueError, match="its memory_mb is 1000000000, and no more than"):
+        replay(path, trust=True)
+
+
+def test_harmless_arguments_take_no_trust(empty_episode: Path) -> None:
+    harmless = {"limits": {"memory_mb": 100}, "time_limit": 5.0, "max_steps": 10**6, "warm": False}
+    harmless |= {"feedback": "score", "score_calls": 9, "reward": "milestones", "task": "zoo"}
+    path = rewritten(empty_episode, lambda header: header["env"]["kwargs"].update(harmless))
+    assert replay(path).header["settings"]["limits"]["memory_mb"] == 100
+
+
+def test_every_argument_of_an_environment_says_which_values_are_harmless() -> None:
+    """One without an entry would be refused; this reminds whoever adds it to decide."""
+    assert set(inspect.signature(MLEEnv).parameters) == set(ARGUMENTS)
+    assert Settings.names() <= set(ARGUMENTS)
+
+
+def test_a_broken_chain_is_not_replayed_unless_told_to(empty_episode: Path) -> None:
+    path = empty_episode.with_name("broken.jsonl")
+    path.write_bytes(empty_episode.read_bytes().replace(b'"seed": 0', b'"seed": 1', 1))
+    with pytest.raises(TrajectoryError, match=r"its hash chain is broken.*--broken"):
+        replay(path)
+    assert replay(path, broken=True).differences == ()

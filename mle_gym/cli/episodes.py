@@ -137,9 +137,15 @@ def replay(
     trust: Annotated[
         bool,
         typer.Option(
-            "--trust", help="Also replay what runs code of the file's choice outside a sandbox."
+            "--trust",
+            help="Also replay what may run code of the file's choice outside a sandbox, reach the "
+            "network, or take more of this machine than its task does.",
         ),
     ] = False,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="Also replay a file whose hash chain is broken.")
+    ] = False,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Execute a recorded episode's actions again and say whether anything came out differently."""
@@ -154,7 +160,11 @@ def replay(
     with Progress(err()) as progress:
         for step in recorded.steps:
             progress.show(step)
-        again = recorded if show else play_again(file, trust=trust)
+        again = (
+            recorded
+            if show
+            else play_again(file, trust=trust, broken=broken, key=read_key(key_file))
+        )
     result = _result(again, file) | {"differences": list(again.differences)}
     if as_json:
         emit(result)

@@ -127,7 +127,8 @@ def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Pa
     step = json.loads(lines[1])
     step["observation"]["output"] = "something else"
     Path("b.jsonl").write_text("\n".join([lines[0], json.dumps(step), *lines[2:]]) + "\n")
-    result = command("replay", "b.jsonl", "--json")
+    assert "--broken" in command("replay", "b.jsonl").err
+    result = command("replay", "b.jsonl", "--json", "--broken")
     assert result.code == 1
     assert any("something else" in line for line in result.json["differences"])
 
