@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from mle_gym.chain import Chain, canonical
 from mle_gym.errors import TrajectoryError
-from mle_gym.grading.files import open_regular
+from mle_gym.files import open_regular
 from mle_gym.serialization import Decoder, to_json
 
 __all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]

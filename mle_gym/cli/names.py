@@ -67,7 +67,7 @@ def read_file(path: Path, most: int) -> bytes:
         OSError: The file can't be read.
         Unusable: It is a folder, a pipe or a device, which might never end.
     """
-    from mle_gym.grading.files import NotAFile, read_regular
+    from mle_gym.files import NotAFile, read_regular
 
     if str(path) == "-":
         return typer.get_binary_stream("stdin").read(most + 1)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.files import read_regular
 from mle_gym.grading.columns import Values
-from mle_gym.grading.files import read_regular
 from mle_gym.grading.reader import check_bytes, read_header
 from mle_gym.grading.submission import id_index, read_values
 

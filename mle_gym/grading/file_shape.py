@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.files import read_regular
+from mle_gym.files import read_regular
 from mle_gym.grading.reader import check_bytes, listing, read_header, read_table
 from mle_gym.grading.submission import SPARE_COLUMNS
 

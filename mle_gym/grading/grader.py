@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.files import NotAFile, read_regular
 from mle_gym.grading.answers import Answers, load_answers, load_ids, parse_answers
 from mle_gym.grading.columns import Values
 from mle_gym.grading.file_grader import FileGrader
-from mle_gym.grading.files import NotAFile, read_regular
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.grader import ParityGrader, parity_rule
 from mle_gym.grading.reader import show

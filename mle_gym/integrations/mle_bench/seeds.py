@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TrajectoryError
-from mle_gym.grading.files import read_regular
+from mle_gym.files import read_regular
 from mle_gym.integrations.mle_bench.report import Report
 from mle_gym.serialization import Decoder
 

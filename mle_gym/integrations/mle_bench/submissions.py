@@ -77,7 +77,7 @@ class Batch:
 
 def grade_path(task: TaskSpec, grader: SubmissionGrader, path: Path) -> Grade:
     """Grade the submission at a path; as for MLE-bench, its name must end in ``.csv``."""
-    from mle_gym.grading.files import NotAFile, read_regular
+    from mle_gym.files import NotAFile, read_regular
 
     if not submission_exists(path):
         return grader.refuse(SubmissionError("missing_submission", f"{path}: no such CSV file"))
