@@ -28,14 +28,12 @@ from mle_gym.spaces import ActionSpace, UnicodeText
 from mle_gym.tasks.brief import brief
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.tasks.variants import draw_variant
 
 __all__ = ["MLEEnv", "Observation"]
 
 Observation = dict[str, Any]
 """``output``, ``exit_code``, ``steps_left`` and ``seconds_left``; see :class:`MLEEnv`."""
-
-_VARIANTS = 2**31
-"""``variant="random"`` draws from 1 to this, exclusive; 0 is the canonical one."""
 
 _ROOM_FOR_NOTES = 200_000
 """Characters beyond a command's output: the brief, notes on what was cut and how it ended."""
@@ -84,8 +82,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Starting State
 
     An empty workspace, and the brief as the first ``output``. Variant 0 is the canonical instance
-    of the task, on which results are reported; any other integer is another one, and ``"random"``
-    draws one from the seed at every reset.
+    of the task, on which results are reported; any other integer is another one. ``"train"`` draws
+    one of the positive numbers from the seed at every reset, ``"heldout"`` one of the negative
+    ones, ``"1-100"`` one of these; ``"random"`` is another word for ``"train"``.
 
     ## Episode End
 
@@ -114,7 +113,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | argument          | default      | meaning                                                   |
     |-------------------|--------------|-----------------------------------------------------------|
     | `task`            |              | id of a task, or the path of a task folder                |
-    | `variant`         | `0`          | an integer or `"random"`                                  |
+    | `variant`         | `0`          | an integer, `"train"`, `"heldout"` or a range: `"1-100"`  |
     | `sandbox`         | `"auto"`     | a backend: `"bubblewrap"`, `"docker"`, `"subprocess"`     |
     | `reward`          | `"score"`    | see Rewards                                               |
     | `max_steps`       | the task's   | steps in an episode                                       |
@@ -135,8 +134,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `render_mode`     | `None`       | `"ansi"`, `"human"`, `"rgb_array"`                        |
 
     ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode, and
-    ``snapshot`` (what :meth:`snapshot` gave) to continue from there: the first observation is then
-    the last one before the snapshot.
+    for those that a plain ``reset()`` begins after it; and ``snapshot`` (what :meth:`snapshot`
+    gave) to continue from there: the first observation is then the last one before the snapshot.
 
     ## Version History
 
@@ -180,6 +179,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         arguments = {key: value for key, value in locals().items() if key in Settings.names()}
         self.task = load_task(task)
         self.settings = Settings.check(self.task, arguments)
+        self._lasting = self.settings
         if render_mode not in (None, *self.metadata["render_modes"]):
             known = self.metadata["render_modes"]
             raise ValueError(f"no such render_mode: {render_mode!r}{nearest(render_mode, known)}")
@@ -197,9 +197,10 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         """Prepare the dataset if needed, start a fresh sandbox, and return the task's brief.
 
         Args:
-            seed: Seeds ``np_random``, from which ``variant="random"`` draws.
+            seed: Seeds ``np_random``, from which variants are drawn.
             options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode; ``snapshot`` to
-                continue from one.
+                continue from one. A reset without any argument, such as the automatic one of a
+                vector environment, goes on with the last one's.
 
         Raises:
             ValueError: An unknown option, or a value that can't be.
@@ -208,12 +209,15 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             SandboxUnavailable: The sandbox can't run here; says what to install.
         """
         super().reset(seed=seed)
-        settings = self.settings.with_options(options)
+        bare = seed is None and options is None
+        settings = self._lasting if bare else self.settings.with_options(options)
+        lasting = settings
         snapshot = (options or {}).get("snapshot")
         if snapshot is not None:
             settings = _checked(snapshot).adapt(self.task, settings)
         self._leave(self._episode)
         dataset = self._prepare(settings)
+        self._lasting = lasting
         episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
         self._episode = self.played = episode
         self._screen.clear()
@@ -267,6 +271,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         with self.snapshot() as snapshot:
             options = dataclasses.asdict(snapshot.options) | {"snapshot": snapshot}
             twin.reset(options=options)
+        twin._lasting = self._lasting
         twin._screen = copy.deepcopy(self._screen)
         return twin
 
@@ -275,10 +280,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return {**vars(self), "_episode": None, "played": None}
 
     def _prepare(self, settings: Settings) -> Dataset:
-        variant = settings.variant
-        if variant == "random":
-            variant = int(self.np_random.integers(1, _VARIANTS))
-        options = DatasetOptions(int(variant), settings.train_rows, settings.obfuscate)
+        variant = draw_variant(settings.variant, self.np_random)
+        options = DatasetOptions(variant, settings.train_rows, settings.obfuscate)
         return prepare(self.task, options)
 
     def _running(self) -> Episode:

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mle_gym.actions import nearest
 from mle_gym.rewards import check_reward
 from mle_gym.sandbox.base import PRELOAD, Limits
+from mle_gym.tasks.variants import check_variant
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -110,13 +109,10 @@ class Settings:
 def _episode_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """The checked values of :data:`RESET_OPTIONS`."""
     variant, rows = given["variant"], given["train_rows"]
-    variant = int(variant) if isinstance(variant, np.integer) else variant
-    if variant != "random" and (isinstance(variant, bool) or not isinstance(variant, int)):
-        raise ValueError(f"variant must be an integer or 'random', not {variant!r}")
     if rows is not None:
         _integer("train_rows", rows, at_least=1)
     return {
-        "variant": variant,
+        "variant": check_variant(variant),
         "train_rows": rows,
         "obfuscate": _boolean("obfuscate", given["obfuscate"]),
     }

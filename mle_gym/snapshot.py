@@ -72,14 +72,14 @@ class Snapshot:
         return open_store(self.folder).lease(self.name)
 
     def adapt(self, task: TaskSpec, settings: Settings) -> Settings:
-        """The settings that continue from here: a variant that is ``"random"`` becomes this one.
+        """The settings that continue from here: a variant that is drawn becomes this one.
 
         Raises:
             SnapshotError: Another task, other data, or a budget that is spent already.
         """
         if self.task != task.env_id:
             raise SnapshotError(f"this snapshot is of {self.task}, not of {task.env_id}")
-        if settings.variant == "random":
+        if isinstance(settings.variant, str):
             settings = dataclasses.replace(settings, variant=self.options.variant)
         for each in dataclasses.fields(self.options):
             ours, theirs = getattr(self.options, each.name), getattr(settings, each.name)

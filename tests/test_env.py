@@ -19,6 +19,7 @@ from gymnasium.error import ResetNeeded
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, TaskError
 from mle_gym.sandbox.base import Execution, Reply, Request
+from tests.keyed import keyed
 
 MakeEnv = Callable[..., MLEEnv]
 SAMPLE = "cp data/sample_submission.csv submission.csv"
@@ -347,13 +348,16 @@ def test_variants_differ_and_random_ones_come_from_the_seed(make: MakeEnv) -> No
     assert 0 not in (first, second)
 
 
-def test_options_hold_for_one_episode(make: MakeEnv) -> None:
+def test_options_hold_until_the_next_reset_that_is_given_something(make: MakeEnv) -> None:
     env = make()
     count = "wc -l < data/train.csv"
     _, info = env.reset(seed=0, options={"variant": 5, "train_rows": 50})
     assert info["variant"] == 5
     assert env.step(count)[0]["output"].strip() == "51"
-    _, info = env.reset(seed=0, options={})
+    assert env.reset()[1]["variant"] == 5
+    assert env.reset(options={"variant": "heldout"})[1]["variant"] < 0
+    assert env.reset()[1]["variant"] < 0
+    _, info = env.reset(seed=0)
     assert info["variant"] == 0
     assert env.step(count)[0]["output"].strip() == "892"
 
@@ -535,7 +539,7 @@ def test_a_task_folder_of_one_s_own_plays_by_its_path(make: MakeEnv, tmp_path: P
     )
     rows = "".join(f"{i},{i % 7},{i % 7}.0\n" for i in range(20))
     (folder / "rows.csv").write_text("id,x,y\n" + rows)
-    env = make(str(folder))
+    env = make(str(keyed(folder)))
     env.reset(seed=0)
     copied = 'awk -F, \'NR==1{print "id,y"} NR>1{print $1","$2}\' data/test.csv > out.csv'
     _, reward, terminated, _, info = env.step(f"{copied}; cat out.csv; submit out.csv")

@@ -10,7 +10,10 @@ import pytest
 from mle_gym.env import MLEEnv
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"variant": "rnd"}, "variant must be an integer or 'random', not 'rnd'"),
+    (
+        {"variant": "rnd"},
+        "variant must be an integer, 'train', 'heldout', 'random' or .* not 'rnd'",
+    ),
     ({"variant": True}, "variant must be"),
     ({"variant": 1.0}, "variant must be"),
     ({"sandbox": "bubblwrap"}, "sandbox: no such value 'bubblwrap'; did you mean 'bubblewrap'"),

@@ -162,9 +162,15 @@ def test_seeds_are_counted_up_or_given_one_by_one(make: MakeVec) -> None:
         envs.reset(seed=[1, 2, 3])
 
 
-def test_options_reach_every_environment(make: MakeVec) -> None:
-    envs = make()
+@pytest.mark.parametrize("mode", ["next_step", "same_step"])
+def test_options_reach_every_environment_and_survive_its_autoreset(
+    make: MakeVec, mode: str
+) -> None:
+    envs = make(max_steps=1, autoreset_mode=mode)
     assert envs.reset(seed=0, options={"variant": 4})[1]["variant"].tolist() == [4, 4]
+    for _ in range(3):
+        *_, infos = envs.step(("pwd", "pwd"))
+        assert infos["variant"].tolist() == [4, 4]
 
 
 @pytest.mark.parametrize("actions", ["ls", {"tool": "list_files"}, ["ls"], ["ls"] * 3])

@@ -24,6 +24,7 @@ NEW_EXAMPLES = """\b
 VALIDATE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym validate-task ./my-task
+  mle-gym validate-task ./my-task --fix           write the key and the split that it lacks
   mle-gym validate-task titanic --no-programs     quicker: baseline and solution are not run
 
 [dim]Exit code 1: a check failed, or the folder can't be read as a task.[/dim]"""
@@ -87,6 +88,10 @@ def validate_task(
     programs: Annotated[
         bool, typer.Option(help="Run baseline.py and solution.py in a sandbox.")
     ] = True,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Draw the key and the canonical split where they are missing."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prove that a task is sound: no leaks, working programs, scores where they should be."""
@@ -94,7 +99,7 @@ def validate_task(
 
     folder = _folder(task)
     with err().status("checking"):
-        checks = validate(folder, run_programs=programs)
+        checks = validate(folder, fix=fix, run_programs=programs)
     passed = all(check.passed for check in checks)
     if as_json:
         emit([{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks])

@@ -17,6 +17,7 @@ from mle_gym.cli.names import KeyFile, TaskName, assignments, find_task, read_ke
 from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.cli.progress import Progress
 from mle_gym.errors import MleGymError
+from mle_gym.tasks.variants import check_variant
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 EpisodeVariant = Annotated[
-    str, typer.Option(help="Which instance of the task: a number, or [bold]random[/bold].")
+    str,
+    typer.Option(help="Which instance: a number, a range such as 1-100, train, heldout or random."),
 ]
 SandboxName = Annotated[str, typer.Option(help="auto, bubblewrap, docker or subprocess.")]
 RewardName = Annotated[
@@ -180,10 +182,12 @@ def replay(
 def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -> dict[str, Any]:
     """Arguments for ``gymnasium.make``."""
     number = variant.removeprefix("-").isdecimal()
-    if not (number or variant == "random"):
-        raise Unusable(f"--variant: expected a number or random, found {variant!r}")
-    chosen = {"variant": int(variant) if number else variant, "sandbox": sandbox, "reward": reward}
-    return chosen | assignments(env or [], "--env")
+    try:
+        chosen = check_variant(int(variant) if number else variant)
+    except ValueError as error:
+        raise Unusable(f"--variant: {error}") from None
+    named = {"variant": chosen, "sandbox": sandbox, "reward": reward}
+    return named | assignments(env or [], "--env")
 
 
 @contextlib.contextmanager

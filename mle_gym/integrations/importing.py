@@ -18,6 +18,7 @@ from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import Board
 from mle_gym.integrations.imported import ImportedCompetition
 from mle_gym.paths import user_tasks
+from mle_gym.tasks.keys import KEY_FILE, write_key
 from mle_gym.tasks.toml import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
@@ -98,6 +99,7 @@ def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
     try:
         for draft in drafts:
             _write(draft, made / draft.task_id)
+            _write_key(made / draft.task_id, final / draft.task_id)
         made.chmod(0o755)
         if final.exists():
             final.rename(made / ".replaced")
@@ -143,6 +145,13 @@ def _write(draft: Draft, folder: Path) -> None:
         (folder / "leaderboard.csv").write_text(f"score\n{scores}", encoding="utf-8")
         medals = {"leaderboard": "leaderboard.csv"}
     (folder / "task.toml").write_text(dump(_task(draft) | {"medals": medals}), encoding="utf-8")
+
+
+def _write_key(folder: Path, before: Path) -> None:
+    """The key of the import before, so that what was prepared stays valid; else a new one."""
+    if (before / KEY_FILE).is_file():
+        shutil.copyfile(before / KEY_FILE, folder / KEY_FILE)
+    write_key(folder)
 
 
 def _task(draft: Draft) -> dict[str, Any]:

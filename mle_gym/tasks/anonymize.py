@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.tasks.hooks import call_hook, find_hook
-from mle_gym.tasks.splits import generator
+from mle_gym.tasks.keys import generator
 from mle_gym.tasks.tables import write_csv
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TEXT = "text"
 FILES = "Each row has a file, called after its id, in {}."
 
 
-def anonymize(task: TaskSpec, public: Path, private: Path) -> str:
+def anonymize(task: TaskSpec, variant: int, public: Path, private: Path) -> str:
     """Rewrite a competition's files in place; returns what the brief has to say of them.
 
     Archives are unpacked, lists in JSON become tables, tables are called ``train.csv`` and
@@ -47,7 +47,7 @@ def anonymize(task: TaskSpec, public: Path, private: Path) -> str:
     media = sorted(path for path in public.rglob("*") if path.is_file() and path.parent != public)
     stems = {path.stem for path in media}
     ids = {_named(cell, stems) for t in tables.values() if name in t for cell in t[name]}
-    codes = _codes(task, ids if public / "train.csv" in tables else ids | stems)
+    codes = _codes(task, variant, ids if public / "train.csv" in tables else ids | stems)
     keep_text = task.kind == "text-classification" and any(" " in each for each in codes)
     for file, table in tables.items():
         if name not in table:
@@ -107,10 +107,10 @@ def _head(file: Path) -> list[str]:
     return list(pd.read_csv(file, nrows=0).columns)
 
 
-def _codes(task: TaskSpec, names: set[str]) -> dict[str, str]:
+def _codes(task: TaskSpec, variant: int, names: set[str]) -> dict[str, str]:
     """Each name's new one: a number, drawn without regard to the order of rows."""
     known = sorted(names)
-    drawn = generator(task.id, 0, "anonymize").permutation(len(known)) + 1
+    drawn = generator(task, variant, "anonymize").permutation(len(known)) + 1
     prefix = "r" if task.submission.columns[task.submission.id].type == "str" else ""
     return {old: f"{prefix}{new}" for old, new in zip(known, drawn, strict=True)}
 

@@ -15,10 +15,12 @@ from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
 from mle_gym.tasks.examples import hide_inputs
 from mle_gym.tasks.hooks import call_hook, load_hook, splits_again
+from mle_gym.tasks.keys import generator
 from mle_gym.tasks.obfuscate import obfuscate
 from mle_gym.tasks.problems import did_you_mean
 from mle_gym.tasks.sources import load_raw
-from mle_gym.tasks.splits import generator, nested_order, resplit, split_variant, strata
+from mle_gym.tasks.splits import nested_order, resplit, split_variant, strata
+from mle_gym.tasks.stored_split import StoredSplit, needs_stored_split
 from mle_gym.tasks.tables import canonical, read_csv, write_csv
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.dataset import DatasetOptions
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["build", "clean"]
+__all__ = ["build", "clean", "raw_table"]
 
 
 def build(
@@ -60,7 +62,8 @@ def build(
     _complete(task, options, public, private)
     effective: dict[str, Any] = {}
     if options.obfuscate:
-        told = anonymize(task, public, private) if task.data.loader == "kaggle" else ""
+        kaggle = task.data.loader == "kaggle"
+        told = anonymize(task, options.variant, public, private) if kaggle else ""
         effective = obfuscate(task, public, private, told)
     if task.submission.code is not None:
         hide_inputs(task, folder)
@@ -72,11 +75,26 @@ def _from_table(
     task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
 ) -> None:  # fmt: skip
     """By the declared split, by ``prepare.py``, or by both one after the other."""
-    table = _raw_table(task, options)
+    table = raw_table(task, options.variant)
     if table is not None and task.data.test_size is not None:
         table = _write_split(task, options, table, public, private)
     if task.hook("prepare"):
         _run_hook(task, options, _raw_folder(task, table, raw), public, private)
+
+
+def raw_table(task: TaskSpec, variant: int) -> pd.DataFrame | None:
+    """The cleaned table; None for a folder of files, which only ``prepare.py`` understands.
+
+    Raises:
+        DatasetError: The data can't be had, or aren't those that the task speaks of.
+    """
+    if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
+        return None
+    raw = load_raw(task, variant)
+    table = clean(task, raw)
+    if needs_stored_split(task.data):
+        StoredSplit.read(task).check(task, raw)
+    return table
 
 
 def clean(task: TaskSpec, table: pd.DataFrame) -> pd.DataFrame:
@@ -129,13 +147,6 @@ def _relabel(task: TaskSpec, column: pd.Series[Any]) -> pd.Series[Any]:
     return column.map(lambda value: labels[str(value)])
 
 
-def _raw_table(task: TaskSpec, options: DatasetOptions) -> pd.DataFrame | None:
-    """The cleaned table; None for a folder of files, which only ``prepare.py`` understands."""
-    if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
-        return None
-    return clean(task, load_raw(task, options.variant))
-
-
 def _raw_folder(task: TaskSpec, table: pd.DataFrame | None, scratch: Path) -> Path:
     """What ``prepare.py`` gets as ``raw``: the task's own folder of files, or ``raw.csv``."""
     if table is None:
@@ -151,27 +162,32 @@ def _write_split(
     import numpy as np
 
     data = task.data
-    train_rows, test_rows = split_variant(table, data, task.id, options.variant)
-    used = table.iloc[np.sort(np.concatenate([train_rows, test_rows]))]
-    train = _with_ids(task, table.iloc[train_rows], first=1)
-    test = _with_ids(task, table.iloc[test_rows], first=len(train) + 1)
-    train = _subset(task, options, train)
+    split = split_variant(table, task, options.variant)
+    rows = _with_ids(task, table.iloc[split.rows])
+    train = _subset(task, options, rows[~split.asked].reset_index(drop=True))
+    test = rows[split.asked].reset_index(drop=True)
     write_csv(train, public / "train.csv")
     write_csv(test.drop(columns=list(data.target or ())), public / "test.csv")
     write_csv(make_answers(task, test), private / "answers.csv")
-    return used
+    return rows[table.columns].iloc[np.argsort(split.rows)]
 
 
-def _with_ids(task: TaskSpec, rows: pd.DataFrame, first: int) -> pd.DataFrame:
-    """Rows with their id as first column: the data's own, or numbers made after the shuffle."""
+def _with_ids(task: TaskSpec, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with their id as first column: numbers in their order, or the data's own ids.
+
+    The data's own are dealt anew, smallest first: in the order of a table that somebody knows, or
+    by that of its labels, an id would tell the label.
+    """
     name = task.data.id
+    rows = rows.reset_index(drop=True)
     if name not in rows.columns:
-        numbered = rows.reset_index(drop=True)
-        numbered.insert(0, name, range(first, first + len(rows)))
-        return numbered
+        rows.insert(0, name, range(1, len(rows) + 1))
+        return rows
     if rows[name].isna().any() or rows[name].duplicated().any():
         raise DatasetError(f"{_where(task)}: data.id: {name!r} is not unique, or missing in a row")
-    return rows[[name, *rows.columns.drop(name)]].reset_index(drop=True)
+    if not task.data.keep_ids:
+        rows[name] = rows[name].sort_values(ignore_index=True)
+    return rows[[name, *rows.columns.drop(name)]]
 
 
 def _subset(task: TaskSpec, options: DatasetOptions, train: pd.DataFrame) -> pd.DataFrame:
@@ -186,7 +202,7 @@ def _subset(task: TaskSpec, options: DatasetOptions, train: pd.DataFrame) -> pd.
             f"{options.variant} has {len(train)} training rows"
         )
     labels = strata(train, task.data.target or ()) if task.data.stratify else None
-    rng = generator(task.id, options.variant, "train_rows")
+    rng = generator(task, options.variant, "train_rows")
     return train.iloc[np.sort(nested_order(labels, rng, len(train))[:wanted])]
 
 
@@ -194,9 +210,9 @@ def _run_hook(
     task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
 ) -> None:
     path = task.folder / "prepare.py"
-    rng = generator(task.id, options.variant, "prepare")
+    rng = generator(task, options.variant, "prepare")
     hook = load_hook(path, "prepare")
-    more = [resplit(task.id, options.variant)] if splits_again(hook) else []
+    more = [resplit(task, options.variant)] if splits_again(hook) else []
     call_hook(path, hook, raw, public, private, rng, *more)
 
 
@@ -220,7 +236,7 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
             "data are not those of the competition, and scores can't be compared",
             stacklevel=2,
         )
-    answers = with_usage(task, answers, generator(task.id, options.variant, "usage"))
+    answers = with_usage(task, answers, generator(task, options.variant, "usage"))
     write_csv(answers, file)
     sample = public / "sample_submission.csv"
     if not sample.exists():

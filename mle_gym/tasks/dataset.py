@@ -17,6 +17,7 @@ from mle_gym.tasks import cache
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.examples import HIDDEN
 from mle_gym.tasks.hooks import load_hook, splits_again
+from mle_gym.tasks.keys import secret_fingerprint
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -31,7 +32,7 @@ __all__ = [
     "task_digest",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same inputs would give other files than before."""
 LIBRARIES = ("numpy", "pandas", "scikit-learn")
 """Their versions may change random streams, CSV text, or the bundled data."""
@@ -212,6 +213,7 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
         "files": _file_digests(spec, NOT_DATA | {spec.medals.leaderboard}),
         "options": asdict(options),
         "libraries": _versions(),
+        "secret": secret_fingerprint() if options.variant else "",
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

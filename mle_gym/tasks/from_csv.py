@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import TaskError
 from mle_gym.grading.metrics import Metric, get_metric
+from mle_gym.tasks.keys import KEY_FILE
 from mle_gym.tasks.scaffold import check_place
+from mle_gym.tasks.stored_split import SPLIT_FILE
 from mle_gym.tasks.tables import kind, read_csv
 from mle_gym.tasks.toml import dump
 
@@ -114,7 +116,7 @@ def task_from_csv(
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return [place / name for name in ("task.toml", "description.md", TRAIN)]
+    return [place / name for name in ("task.toml", "description.md", TRAIN, KEY_FILE, SPLIT_FILE)]
 
 
 def _targets(tables: _Tables, named: str | None) -> list[str]:
@@ -228,12 +230,15 @@ def _floor(folder: Path, content: dict[str, Any], metric: Metric) -> float:
     """The score of the sample submission, by a task whose scale doesn't matter."""
     from mle_gym.grading.grader import Grader
     from mle_gym.tasks.dataset import prepare
+    from mle_gym.tasks.fix import write_missing
     from mle_gym.tasks.spec import TaskSpec
 
     scale = {"worst": 0.0, "best": 1.0} if metric.higher_is_better else {"worst": 1.0, "best": 0.0}
     trial = {**content, "grade": content["grade"] | scale}
     (folder / "task.toml").write_text(dump(trial), encoding="utf-8")
-    dataset = prepare(TaskSpec.load(folder))
+    task = TaskSpec.load(folder)
+    write_missing(task)
+    dataset = prepare(task)
     grade = Grader(dataset).grade((dataset.public / SAMPLE).read_bytes())
     if grade.score is None:
         raise TaskError(f"{SAMPLE}: a constant guess can't be scored: {grade.error_message}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.tasks.keys import KEY_FILE, write_key
 
 if TYPE_CHECKING:
     from mle_gym.tasks.dataset import Dataset
@@ -166,7 +167,7 @@ def new_task(folder: str | Path, title: str | None = None) -> list[Path]:
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return [place / "task.toml", *(place / name for name in FILES)]
+    return [place / "task.toml", *(place / name for name in FILES), place / KEY_FILE]
 
 
 def check_place(place: Path) -> None:
@@ -190,11 +191,12 @@ def check_place(place: Path) -> None:
 
 
 def _write(folder: Path, task_id: str, title: str) -> None:
-    """The files, with reference scores measured: splits are seeded by the id, so they differ."""
+    """The files, with reference scores measured: its key makes every task's data its own."""
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
     task = TASK.format(id=task_id, title=title.replace("\\", "").replace('"', "'"))
     (folder / "task.toml").write_text(task, encoding="utf-8")
+    write_key(folder)
     scores = _measure(folder)
     (folder / "task.toml").write_text(task + REFERENCE.format(**scores), encoding="utf-8")
 

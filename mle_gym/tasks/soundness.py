@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mle_gym.tasks.adversary import VARIANTS, computable
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.build import build, clean
 from mle_gym.tasks.dataset import DatasetOptions, has_variants, prepare
@@ -28,9 +29,6 @@ __all__ = ["CHECKS", "Check"]
 
 STRONG = 0.9
 """Skill from which a column alone is suspicious: Titanic's lifeboats have 0.93, its sex 0.4."""
-UNRELATED = 0.1
-"""Skill that an id or a row's place may have by chance, in a large table."""
-VARIANTS = (1, 2)
 LARGEST_SEARCHED = 50 * 2**20
 """Bytes of an unknown public file that are searched for answers."""
 
@@ -67,40 +65,14 @@ def no_column_gives_it_away(dataset: Dataset) -> Check:
     return Check(name, True, f"{detail}; suspicious from {STRONG}")
 
 
-def no_order_gives_it_away(dataset: Dataset) -> Check:
-    """Neither the id nor the place of a row says anything about its target."""
-    import pandas as pd
+def nobody_can_compute_it(dataset: Dataset) -> Check:
+    """Who knows the code, the source table and the public files, but not the key, learns nothing.
 
-    name = "ids and row order say nothing"
-    answers = read_csv(dataset.private / "answers.csv")
-    tables = {"test": _as_one_class(answers, dataset.task)}
-    train = _train(dataset)
-    if train is not None and dataset.task.data.target:
-        tables["train"] = (train, dataset.task.data.target)
-    worst = ("", 0.0, UNRELATED)
-    for where, (table, targets) in tables.items():
-        allowed = max(UNRELATED, 2 / len(table) ** 0.5)
-        clues = {"id": table[dataset.task.submission.id], "place": pd.Series(range(len(table)))}
-        for clue, values in clues.items():
-            for target in targets:
-                found = skill(values, table[target])
-                if found / allowed > worst[1] / worst[2]:
-                    worst = (f"the {clue} in {where}", found, allowed)
-    clue, found, allowed = worst
-    if found > allowed:
-        return Check(name, False, f"{clue} predicts the target: skill {found:.2f} > {allowed:.2f}")
-    return Check(name, True, f"largest skill {found:.2f}; up to {allowed:.2f} is chance")
-
-
-def _as_one_class(
-    answers: pd.DataFrame, task: TaskSpec
-) -> tuple[pd.DataFrame, tuple[str, ...]]:  # fmt: skip
-    """The answers and what is to be predicted; of one column a class the class itself."""
-    predicted = task.submission.predicted
-    if not predicted or set(predicted) != set(task.submission.sum_to_one):
-        return answers, predicted
-    named = answers[list(predicted)].idxmax(axis=1)
-    return answers.assign(**{predicted[0]: named}), predicted[:1]
+    See :mod:`mle_gym.tasks.attack`.
+    """
+    name = "ids, order and known splits say nothing"
+    told, tried = computable(dataset)
+    return Check(name, not told, told or f"{tried}: all by chance")
 
 
 def nothing_private_in_public(dataset: Dataset) -> Check:
@@ -155,11 +127,10 @@ def variants_do_not_leak(dataset: Dataset) -> Check:
     if not task.data.real or task.data.test_size is None:
         return Check(name, True, "not applicable: generated, or only what resplit() gave")
     table = clean(task, load_raw(task))
-    train = set(split_variant(table, task.data, task.id, 0)[0].tolist())
+    train = set(split_variant(table, task, 0).train.tolist())
     canonical = _features(prepare(task, DatasetOptions()), ("train.csv",))
     for variant in VARIANTS:
-        parts = split_variant(table, task.data, task.id, variant)
-        strangers = {row for part in parts for row in part.tolist()} - train
+        strangers = set(split_variant(table, task, variant).rows.tolist()) - train
         if not strangers and task.hook("prepare") is None:
             rows = _features(prepare(task, DatasetOptions(variant)), ("train.csv", "test.csv"))
             strangers = set(rows - canonical)
@@ -170,7 +141,7 @@ def variants_do_not_leak(dataset: Dataset) -> Check:
 
 CHECKS: tuple[Callable[[Dataset], Check], ...] = (
     no_column_gives_it_away,
-    no_order_gives_it_away,
+    nobody_can_compute_it,
     nothing_private_in_public,
     two_prepares_are_equal,
     variants_differ,
@@ -227,8 +198,12 @@ def _test_rows(dataset: Dataset) -> str:
     """What is asked and what is answered, but not which of it is public."""
     answers = read_csv(dataset.private / "answers.csv").drop(columns=USAGE)
     test = dataset.inputs / "test.csv"
-    asked = test.read_text(encoding="utf-8") if test.is_file() else ""
-    return answers.to_csv(index=False) + asked
+    asked = [read_csv(test)] if test.is_file() else []
+    drawn = [dataset.task.submission.id] if dataset.task.data.test_size is not None else []
+    return "".join(
+        table.drop(columns=drawn, errors="ignore").to_csv(index=False)
+        for table in [answers, *asked]
+    )
 
 
 def _original(dataset: Dataset) -> TaskSpec:

@@ -19,7 +19,7 @@ from mle_gym.errors import DatasetError
 from mle_gym.paths import cache_folder
 from mle_gym.tasks.arff import parse_arff
 from mle_gym.tasks.hooks import load_hook
-from mle_gym.tasks.splits import generator
+from mle_gym.tasks.keys import generator
 from mle_gym.tasks.tables import canonical, digest, read_csv
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _generate(task: TaskSpec, variant: int) -> pd.DataFrame:
     import pandas as pd
 
     path = task.folder / "generate.py"
-    rng = generator(task.id, variant, "generate")
+    rng = generator(task, variant, "generate")
     try:
         table = load_hook(path, "generate")(rng, variant)
     except Exception as error:

@@ -51,7 +51,9 @@ class DataSpec(Table):
     target: Names | None = None
     """The columns to predict; a string in ``task.toml`` where there is one."""
     id: str = "id"
-    """The id column, kept if the data have it, else made anew after the shuffle."""
+    """The id column. Ids that the data have are dealt anew, others are numbers."""
+    keep_ids: bool = False
+    """Leave the data's own ids to their rows; only for ids that are random already."""
     drop: Names = ()
     """Columns of the raw table that nobody sees, by their raw names."""
     rename: dict[str, str] = Field(default={})

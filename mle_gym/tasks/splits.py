@@ -1,71 +1,99 @@
-"""Splits rows into train and test, and orders them, from seeds that the variant alone decides."""
+"""Splits rows into train and test, and orders them, by chance alone.
+
+The canonical test rows of real data are stored, every other draw comes from the task's key.
+"""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.tasks.keys import generator
+from mle_gym.tasks.stored_split import StoredSplit
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-    from mle_gym.tasks.spec import DataSpec
+    from mle_gym.tasks.spec import DataSpec, TaskSpec
 
     Rows = NDArray[np.intp]
 
 Resplit = Callable[[Any, Any], tuple[Any, Any]]
 """What :func:`resplit` returns."""
 
-__all__ = ["Resplit", "generator", "nested_order", "resplit", "split", "split_variant"]
+__all__ = [
+    "Resplit",
+    "Split",
+    "choose_test_rows",
+    "count_test_rows",
+    "nested_order",
+    "resplit",
+    "split_variant",
+    "strata",
+]
 
 MOST_STRATA = 50
 """A target with more distinct values is stratified by its deciles."""
 
 
-def generator(task_id: str, variant: int, purpose: str) -> np.random.Generator:
-    """A random generator of its own for each task, variant and purpose, equal on every machine."""
-    import numpy as np
+@dataclass(frozen=True)
+class Split:
+    """Which rows of a table a variant is made of, and which of them are asked for."""
 
-    unsigned = 2 * variant if variant >= 0 else -2 * variant - 1
-    return np.random.default_rng(
-        [zlib.crc32(task_id.encode()), zlib.crc32(purpose.encode()), unsigned]
-    )
+    rows: Rows
+    """Positions in the table, in an order that has nothing to do with what the rows hold."""
+    asked: NDArray[np.bool_]
+    """Which of them are test rows."""
+
+    @property
+    def train(self) -> Rows:
+        """Positions of the training rows, in the order of the file."""
+        return self.rows[~self.asked]
+
+    @property
+    def test(self) -> Rows:
+        """Positions of the test rows, in the order of the file."""
+        return self.rows[self.asked]
 
 
-def split_variant(
-    table: pd.DataFrame, data: DataSpec, task_id: str, variant: int
-) -> tuple[Rows, Rows]:
-    """Positions of the train and test rows of a variant, both shuffled.
+def split_variant(table: pd.DataFrame, task: TaskSpec, variant: int) -> Split:
+    """The rows of a variant: one random order for both parts, so that it tells neither's rows.
 
     Variants of real data other than 0 are split from the canonical *training* rows, so that no
     variant shows the label of a canonical test row.
 
     Raises:
-        DatasetError: The table can't be split as ``data`` says.
+        DatasetError: The table can't be split as the task says, or isn't the one whose split is
+            stored.
     """
     import numpy as np
 
-    size = count_test_rows(len(table), data, task_id)
-    train, test = split(table, data, size, generator(task_id, 0, "split"))
-    if variant == 0:
-        return train, test
-    if not data.real:
-        return split(table, data, size, generator(task_id, variant, "split"))
-    pool = np.sort(train)
-    rng = generator(task_id, variant, "split")
-    if data.time:
+    pool, test = np.arange(len(table)), np.empty(0, dtype=np.intp)
+    if task.data.real:
+        test = np.array(StoredSplit.read(task).test, dtype=np.intp)
+        pool = pool if variant == 0 else np.setdiff1d(pool, test)
+    if variant != 0 or not task.data.real:
+        pool, test = _draw(table, task, variant, pool)
+    order = generator(task, variant, "order").permutation(pool)
+    return Split(order, np.isin(order, test))
+
+
+def _draw(table: pd.DataFrame, task: TaskSpec, variant: int, pool: Rows) -> tuple[Rows, Rows]:
+    """The rows of ``pool`` that are used, and those of them that become test rows."""
+    data, rng = task.data, generator(task, variant, "split")
+    size = count_test_rows(len(table), data, task.id)
+    if data.real and data.time:
         pool = _history(table, data.time, pool, rng)
-    part = table.iloc[pool].reset_index(drop=True)
     smaller = max(1, round(size * len(pool) / len(table)))
-    train, test = split(part, data, smaller, rng)
-    return pool[train], pool[test]
+    part = table.iloc[pool].reset_index(drop=True)
+    return pool, pool[choose_test_rows(part, data, smaller, rng)]
 
 
-def resplit(task_id: str, variant: int) -> Resplit:
+def resplit(task: TaskSpec, variant: int) -> Resplit:
     """What makes a variant of a split that a ``prepare.py`` makes of real data.
 
     The function takes the canonical train and test part, sequences of any kind, and returns the
@@ -79,14 +107,16 @@ def resplit(task_id: str, variant: int) -> Resplit:
     def again(train: Any, test: Any) -> tuple[Any, Any]:
         if variant == 0:
             return train, test
+        import numpy as np
         from sklearn.model_selection import train_test_split
 
         size = round(len(train) * len(test) / (len(train) + len(test)))
         size = max(1, min(size, len(train) // 2))
         if size >= len(train):
-            raise DatasetError(f"{task_id}: variant: {len(train)} training rows can't be split")
-        seed = int(generator(task_id, variant, "split").integers(1 << 32))
-        first, second = train_test_split(train, test_size=size, random_state=seed)
+            raise DatasetError(f"{task.id}: variant: {len(train)} training rows can't be split")
+        # All of the key's randomness: a seed of 32 bits could be found by trying.
+        draws = np.random.RandomState(generator(task, variant, "split").bit_generator)
+        first, second = train_test_split(train, test_size=size, random_state=draws)
         return first, second
 
     return again
@@ -107,10 +137,10 @@ def count_test_rows(rows: int, data: DataSpec, task_id: str) -> int:
     return size
 
 
-def split(
+def choose_test_rows(
     table: pd.DataFrame, data: DataSpec, size: int, rng: np.random.Generator
-) -> tuple[Rows, Rows]:
-    """Positions of train and test rows, both in random order; ``size`` test rows.
+) -> Rows:
+    """Positions of ``size`` test rows, as the task declares the split.
 
     A grouped split takes whole groups, and so gets as near to ``size`` as they allow.
 
@@ -121,15 +151,12 @@ def split(
 
     if data.time:
         order = np.argsort(_ranks(_column(table, data.time, "time")), kind="stable")
-        test = order[len(table) - size :]
-    elif data.group:
-        test = _whole_groups(_ranks(_column(table, data.group, "group")), size, rng)
-    elif data.stratify:
-        test = nested_order(strata(table, data.target or ()), rng)[:size]
-    else:
-        test = rng.permutation(len(table))[:size]
-    train = np.setdiff1d(np.arange(len(table)), test)
-    return rng.permutation(train), rng.permutation(test)
+        return order[len(table) - size :]
+    if data.group:
+        return _whole_groups(_ranks(_column(table, data.group, "group")), size, rng)
+    if data.stratify:
+        return nested_order(strata(table, data.target or ()), rng)[:size]
+    return rng.permutation(len(table))[:size]
 
 
 def nested_order(labels: NDArray[Any] | None, rng: np.random.Generator, rows: int = 0) -> Rows:

@@ -11,6 +11,7 @@ from mle_gym.sandbox.base import Limits, Mount, SandboxConfig
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import prepare
+from mle_gym.tasks.fix import write_missing
 from mle_gym.tasks.soundness import CHECKS, Check
 from mle_gym.tasks.sources import hidden_files
 from mle_gym.tasks.tables import read_csv
@@ -31,12 +32,13 @@ PROGRAMS = ("baseline", "solution")
 
 
 def validate_task(
-    folder: str | Path, *, run_programs: bool = True, sandbox: str = "auto"
+    folder: str | Path, *, fix: bool = False, run_programs: bool = True, sandbox: str = "auto"
 ) -> list[Check]:
     """Check a task folder from schema to solution; every check says what it found.
 
     Args:
         folder: The task folder.
+        fix: Write the key and the stored split first, where they are missing.
         run_programs: Run ``baseline.py`` and ``solution.py`` and compare their scores with
             ``[reference]``; the only part that needs a sandbox.
         sandbox: Name of the sandbox backend.
@@ -49,6 +51,8 @@ def validate_task(
         return [Check("task.toml and description.md", False, str(error))]
     loaded = Check("task.toml and description.md", True, f"{task.env_id}, {task.title!r}")
     try:
+        if fix:
+            write_missing(task)
         dataset = prepare(task)
     except (DatasetError, TaskError) as error:
         return [loaded, Check("the data can be prepared", False, str(error))]

@@ -16,6 +16,7 @@ from mle_gym.cli.app import app
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import get_backend
 from mle_gym.tasks import catalog
+from tests.keyed import keyed
 from tests.sandbox.conftest import require
 
 TASK = """\
@@ -94,7 +95,7 @@ def coins(tmp_path: Path) -> Path:
     (folder / "task.toml").write_text(TASK.format(id="coins"))
     (folder / "description.md").write_text("Which side is up?\n")
     (folder / "solution.py").write_text(SOLUTION)
-    return folder
+    return keyed(folder)
 
 
 @pytest.fixture(scope="session")

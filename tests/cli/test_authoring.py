@@ -54,6 +54,9 @@ def test_a_task_with_a_leak_fails_and_exits_with_1(command: Command, coins: Path
     text = "\n".join(",".join(row) for row in [["weight", "side", "seen"], *leaky])
     file.write_text(text + "\n")
     result = command("validate-task", coins, "--no-programs", "--json")
+    assert "the split was drawn for 80 rows" in result.json[1]["detail"]
+    (coins / "split.json").unlink()
+    result = command("validate-task", coins, "--fix", "--no-programs", "--json")
     assert result.code == 1
     failed = {check["name"]: check["detail"] for check in result.json if not check["passed"]}
     assert "'seen'" in failed["no column gives the target away"]

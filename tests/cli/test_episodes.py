@@ -65,7 +65,10 @@ def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
         (["--agent", "nowhere.py"], "no agent file"),
         (["--agent", "random", "--agent-arg", "sead=1"], "its arguments: seed"),
         (["--agent", "random", "--agent-arg", "seed"], "expected NAME=VALUE"),
-        (["--agent", "random", "--variant", "one"], "expected a number or random"),
+        (
+            ["--agent", "random", "--variant", "one"],
+            "--variant: variant must be an integer, 'train'",
+        ),
         (["--agent", "random", "--env", "max_step=1"], "did you mean 'max_steps'?"),
         (["--agent", "random", "--env", "max_steps=0"], "max_steps must be"),
         (["--agent", "random", "--sandbox", "bublewrap"], "did you mean 'bubblewrap'?"),

@@ -204,7 +204,7 @@ def test_the_taxi_rides_lie_where_scikit_learn_puts_them(
     small = {"BUCKET": bucket, "CHUNK": bucket // 3, "TEST_ROWS": 100}
     for constant, value in small.items():
         monkeypatch.setitem(prepare_taxi.__globals__, constant, value)
-    again = resplit(name, variant)
+    again = resplit(load_task(name), variant)
     prepare_taxi(raw, public, private, np.random.default_rng(0), again)
     train, test = again(*train_test_split(table, test_size=100, random_state=0))
     pd.testing.assert_frame_equal(pd.read_csv(public / "labels.csv"), train.reset_index(drop=True))

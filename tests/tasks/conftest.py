@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from mle_gym.tasks import catalog
+from tests.keyed import keyed
 
 MakeTask = Callable[..., Path]
 
@@ -101,7 +102,7 @@ def make_task(tmp_path: Path) -> MakeTask:
         (table if table is not None else fruit()).to_csv(path / "data.csv", index=False)
         for name, content in (files or {}).items():
             (path / name).write_text(content)
-        return path
+        return keyed(path)
 
     return make
 

@@ -28,7 +28,9 @@ def told(dataset: Dataset, **changes: Any) -> str:
 
 
 def test_the_brief_says_what_an_agent_needs(make_task: MakeTask) -> None:
-    text = told(prepare(load_task(make_task())))
+    dataset = prepare(load_task(make_task()))
+    first = (dataset.public / "sample_submission.csv").read_text().splitlines()[:4]
+    text = told(dataset)
     for part in (
         "# Fruit\n\nSay which fruit are ripe.\n",
         "`data/train.csv`: 40 rows, 7 columns.",
@@ -38,7 +40,7 @@ def test_the_brief_says_what_an_agent_needs(make_task: MakeTask) -> None:
         "The metric is **Accuracy**; **higher is better**.",
         "`submission.csv` (UTF-8, comma-separated, with a header) of 20 rows",
         "- `ripe`: one of `0`, `1`",
-        "```\nid,ripe\n41,0\n42,0\n43,0\n```",
+        "\n".join(["```", *first, "```"]),
         "50 steps (every action is one) and 30 minutes of wall-clock time",
         "1 CPU, 2 GiB of memory, 1 GiB of disk.",
         "A submission has at most 50 MiB.",

@@ -62,9 +62,10 @@ def test_public_and_private_files_are_what_the_contract_says(make_task: MakeTask
     sample = pd.read_csv(dataset.public / "sample_submission.csv")
     assert list(train) == ["id", "weight", "colour", "name", "tree", "day", "ripe"]
     assert list(test) == ["id", "weight", "colour", "name", "tree", "day"]
-    assert train["id"].tolist() == list(range(1, 41))
     assert test["id"].tolist() == answers["id"].tolist() == sample["id"].tolist()
-    assert test["id"].tolist() == list(range(41, 61))
+    assert sorted([*train["id"], *test["id"]]) == list(range(1, 61))
+    assert train["id"].is_monotonic_increasing
+    assert test["id"].is_monotonic_increasing
     assert list(answers) == ["id", "ripe", "Usage"]
     assert answers["Usage"].value_counts().to_dict() == {"Private": 14, "Public": 6}
     assert sample["ripe"].tolist() == [0] * 20
@@ -74,19 +75,32 @@ def test_public_and_private_files_are_what_the_contract_says(make_task: MakeTask
     pd.testing.assert_frame_equal(everything.sort_values("day", ignore_index=True), expected)
 
 
-def test_ids_of_the_data_are_kept(make_task: MakeTask) -> None:
-    table = fruit().assign(code=[f"x{at:03}" for at in np.random.default_rng(1).permutation(60)])
-    changes = {
-        "data": {"id": "code"},
-        "submission": {"columns": {"code": "str", "ripe": "int", "id": None}},
-    }
-    dataset = made(make_task(changes, table=table))
-    train = pd.read_csv(dataset.public / "train.csv")
+OWN_IDS: dict[str, Any] = {
+    "data": {"id": "code"},
+    "submission": {"columns": {"code": "str", "ripe": "int", "id": None}},
+}
+
+
+def test_ids_of_the_data_are_dealt_anew_since_their_order_may_be_known(
+    make_task: MakeTask,
+) -> None:
+    table = fruit().assign(code=[f"x{at:03}" for at in range(60)])
+    dataset = made(make_task(OWN_IDS, table=table))
+    train, test = (pd.read_csv(dataset.public / f"{part}.csv") for part in ("train", "test"))
     assert next(iter(train)) == "code"
+    assert sorted([*train["code"], *test["code"]]) == table["code"].tolist()
+    both = pd.concat([train, test]).merge(table, on="code", suffixes=("", "_raw"))
+    assert (both["day"] == both["day_raw"]).sum() < 10
+    with pytest.raises(DatasetError, match=r"data\.id: 'code' is not unique"):
+        made(make_task(OWN_IDS, table=table.assign(code="same")))
+
+
+def test_ids_that_are_random_already_can_be_kept(make_task: MakeTask) -> None:
+    table = fruit().assign(code=[f"x{at:03}" for at in np.random.default_rng(1).permutation(60)])
+    changes = {**OWN_IDS, "data": {"id": "code", "keep_ids": True}}
+    train = pd.read_csv(made(make_task(changes, table=table)).public / "train.csv")
     both = train.merge(table, on="code", suffixes=("", "_raw"))
     assert (both["day"] == both["day_raw"]).all()
-    with pytest.raises(DatasetError, match=r"data\.id: 'code' is not unique"):
-        made(make_task(changes, table=table.assign(code="same")))
 
 
 def test_drop_rename_and_labels_apply(make_task: MakeTask) -> None:

@@ -69,7 +69,9 @@ def test_three_files_and_a_metric_are_a_task(
     files = task_from_csv(
         tmp_path / "trees", source(tmp_path / "csv", table, target, sample), metric
     )
-    assert [file.name for file in files] == ["task.toml", "description.md", "train.csv"]
+    assert [file.name for file in files] == [
+        "task.toml", "description.md", "train.csv", "key", "split.json"
+    ]  # fmt: skip
     task = TaskSpec.load(tmp_path / "trees")
     assert (task.id, task.title, task.grade.metric) == ("trees", "Trees", metric)
     assert task.submission.predicted == tuple(sample)

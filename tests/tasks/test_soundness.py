@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mle_gym.tasks import soundness
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, prepare
 from mle_gym.tasks.soundness import skill
-from mle_gym.tasks.splits import split_variant
+from mle_gym.tasks.splits import Split, split_variant
 from tests.tasks.conftest import MakeTask, fruit
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -65,15 +66,21 @@ def test_titanic_s_lifeboats_would_be_found() -> None:
     assert skill(raw["sex"], raw["survived"]) < 0.5
 
 
-def test_an_id_that_tells_the_target_is_found(make_task: MakeTask) -> None:
-    table = fruit(200).sort_values("ripe", ignore_index=True).assign(code=range(200))
-    changes = {
-        "data": {"id": "code"},
-        "submission": {"columns": {"id": None, "code": "int", "ripe": {"values": [0, 1]}}},
-    }
-    found = failed(made(make_task(changes, table=table)))
-    assert list(found) == ["ids and row order say nothing"]
-    assert "predicts the target" in found["ids and row order say nothing"]
+OWN_ID: dict[str, Any] = {
+    "data": {"id": "code", "keep_ids": True},
+    "submission": {"columns": {"id": None, "code": "int", "ripe": {"values": [0, 1]}}},
+}
+COMPUTABLE = "ids, order and known splits say nothing"
+
+
+@pytest.mark.parametrize("by", ["ripe", "day"], ids=["by label", "in the order of the source"])
+def test_an_id_that_tells_the_target_is_found(make_task: MakeTask, by: str) -> None:
+    table = fruit(200).sort_values(by, ignore_index=True).assign(code=range(200))
+    found = failed(made(make_task(OWN_ID, table=table)))
+    assert list(found) == [COMPUTABLE]
+    assert re.search("variant 0: .*the id tells (ripe|the place in the source)", found[COMPUTABLE])
+    dealt = {**OWN_ID, "data": {"id": "code"}}
+    assert failed(made(make_task(dealt, table=table))) == {}
 
 
 SORTED = """
@@ -84,7 +91,7 @@ def prepare(raw, public, private, rng):
     train.sort_values("ripe", kind="stable").to_csv(public / "train.csv", index=False)
 """
 LEAKS = {
-    "sorted rows": (SORTED, "ids and row order say nothing", "the place in train"),
+    "sorted rows": (SORTED, COMPUTABLE, "the place tells ripe in train"),
     "answers in a column": (
         """
 import pandas as pd
@@ -180,10 +187,10 @@ def test_a_variant_with_a_canonical_test_row_is_found(
     dataset = made(make_task())
     honest = split_variant
 
-    def careless(table: Any, data: Any, task_id: str, variant: int) -> Any:
-        train, test = honest(table, data, task_id, variant)
-        stranger = honest(table, data, task_id, 0)[1][:1]
-        return (np.concatenate([train, stranger]), test) if variant else (train, test)
+    def careless(table: Any, task: Any, variant: int) -> Split:
+        split, stranger = honest(table, task, variant), honest(table, task, 0).test[:1]
+        rows = np.concatenate([split.rows, stranger]) if variant else split.rows
+        return Split(rows, np.isin(rows, split.test))
 
     monkeypatch.setattr(soundness, "split_variant", careless)
     assert failed(dataset) == {
