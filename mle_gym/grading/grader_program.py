@@ -9,9 +9,11 @@ for the next: no changed global, no thread, no background process.
 from __future__ import annotations
 
 import ctypes
+import dis
 import json
 import numbers
 import os
+import resource
 import signal
 import sys
 import time
@@ -36,12 +38,13 @@ PR_SET_CHILD_SUBREAPER = 36
 class Grader:
     """The loaded code and the answers that it was given."""
 
-    def __init__(self, folder: Path, function: str) -> None:
+    def __init__(self, folder: Path, function: str, seconds: int) -> None:
         self.folder = folder
         self.file = folder / "task" / "grade.py"
         self.function = load(self.file, function)
         self.answers: dict[int, Any] = {}
         """Tables by number, newest last."""
+        self.seconds = seconds
 
     def prepare(self, job: dict[str, Any]) -> None:
         """Read the answers of a job, once for all jobs that name them."""
@@ -81,13 +84,18 @@ class Grader:
                 return {"refused": str(error.code), "message": message}
             if isinstance(error, (known.TaskError, known.DatasetError)):
                 return {"raised": type(error).__name__, "message": message}
+        if isinstance(error, ValueError) and self.says_so_itself(error):
+            return {"refused": "refused", "message": message}
+        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
+
+    def says_so_itself(self, error: BaseException) -> bool:
+        """Whether a ``raise`` of ``grade.py`` made the error, and not, say, its ``float("…")``."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
-        own = trace is not None and trace.tb_frame.f_code.co_filename == str(self.file)
-        if own and isinstance(error, ValueError):
-            return {"refused": "refused", "message": message}
-        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
+        if trace is None or trace.tb_frame.f_code.co_filename != str(self.file):
+            return False
+        return trace.tb_frame.f_code.co_code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def load(file: Path, name: str) -> Callable[..., object]:
@@ -123,7 +131,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     adopt_orphans()
     try:
-        grader = Grader(folder, request["function"])
+        grader = Grader(folder, request["function"], request["seconds"])
     except BaseException as error:
         pipes.answer(unloadable(error))
         return
@@ -194,6 +202,7 @@ def grade_and_leave(grader: Grader, job: dict[str, Any], outcome: Path) -> None:
     """In the fork: grade, write what came of it, end at once."""
     try:
         os.dup2(0, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (grader.seconds, grader.seconds + 1))
         outcome.write_text(json.dumps(grader.grade(job)), encoding="utf-8")
     finally:
         os._exit(0)

@@ -59,15 +59,21 @@ MOST_BYTES = 1 << 30
 """Of the task's folder and of the private one: they lie in the sandbox's memory."""
 LOAD_SECONDS = 300.0
 """For importing what ``grade.py`` imports, on a busy machine from a cold disk."""
+PATIENCE = 5
+"""Wall-clock seconds that a second of processor time may take: other work may keep it from a
+processor, and that is not the submission's fault."""
 LONGEST_REASON = 300
 """Characters of a ``grade.py``'s own message that are passed on."""
 
 _WAIT = """
-until IFS= read -r -t 1 line <&4; do
+line=
+until IFS= read -r -t 1 part <&4; do
+    line+=$part
     kill -0 "$(<server)" 2>/dev/null || { tail -c 1000 log; exit 70; }
 done
-printf '%s\\n' "$line"
+printf '%s\\n' "$line$part"
 """
+"""Read a line, which a second may cut into parts, and look each second whether anyone is there."""
 _START = f"""
 mkfifo ask answer && exec 3<>ask 4<>answer || exit 71
 python grader_program.py <&3 >&4 2>log 3<&- 4<&- &
@@ -245,7 +251,7 @@ class GraderSandbox:
         for attempt in (1, 2):
             try:
                 box = self._box or self._start()
-                run = box.execute(_ask(job(box)), timeout=self.code.seconds)
+                run = box.execute(_ask(job(box)), timeout=PATIENCE * self.code.seconds)
             except SandboxEnded as error:
                 self.close()
                 return _died(f"{error}", memory=error.killed_by == "memory")
@@ -270,8 +276,7 @@ class GraderSandbox:
                 return self._understood(reply)
         self.close()
         if run.killed_by == "timeout":
-            took = f"grading took over {self.code.seconds:g} s"
-            return Outcome(failure=SubmissionError("too_slow", took), detail=took)
+            return self._too_slow()
         return _died(_tail(run), memory=run.killed_by == "memory")
 
     def _understood(self, reply: dict[str, str]) -> Outcome:
@@ -287,9 +292,15 @@ class GraderSandbox:
             kind = TaskError if reply["raised"] == "TaskError" else DatasetError
             raise kind(message)
         kind_name = reply.get("failed", "")
+        if kind_name == "SIGXCPU":
+            return self._too_slow()
         note = f" ({kind_name})" if kind_name.isidentifier() else ""
         failure = SubmissionError("refused", f"the task's grader failed on this submission{note}")
         return Outcome(failure=failure, detail=message)
+
+    def _too_slow(self) -> Outcome:
+        took = f"grading took over {self.code.seconds:g} s"
+        return Outcome(failure=SubmissionError("too_slow", took), detail=took)
 
     def _number(self, box: Sandbox, answers: Table, rows: Values) -> int:
         """The number by which the process knows these answers, telling it if it doesn't."""
@@ -382,7 +393,8 @@ def _sources(code: GraderCode) -> Iterator[Path]:
 def _files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
     """What goes into the sandbox, by name there."""
     yield "grader_program.py", PROGRAM.read_bytes()
-    yield "request.json", json.dumps({"function": code.function}).encode()
+    request = {"function": code.function, "seconds": math.ceil(code.seconds)}
+    yield "request.json", json.dumps(request).encode()
     yield "own/mle_gym/__init__.py", b""
     yield "own/mle_gym/integrations/__init__.py", b""
     for name in OWN:

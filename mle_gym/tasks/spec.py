@@ -185,8 +185,8 @@ class GraderSpec(Table):
     """What the task's own ``grade.py`` runs in; nothing where a metric grades."""
 
     seconds: float = Field(default=60, gt=0)
-    """Wall clock of grading one submission. Most graders take milliseconds; one that needs more
-    than this for an ordinary submission says so here, and the others stop the hostile ones."""
+    """Processor time of grading one submission, and a fifth of the wall clock. Most graders take
+    milliseconds; one that needs more than this for an ordinary submission says so here."""
     memory_mb: int = Field(default=2048, gt=0)
     """Of the process that grades, the answers and its libraries included."""
     python: str = ""

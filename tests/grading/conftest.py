@@ -7,6 +7,8 @@ import pytest
 
 from mle_gym.tasks.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
+from tests.sandbox.conftest import isolating_backend  # noqa: F401
+from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 
 TASK = """
 id = "toy"
