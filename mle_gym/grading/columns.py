@@ -5,9 +5,10 @@
     them so; ``3.7``, ``True`` and ``False`` are not. What is written decides, not what a float
     makes of it: ``0.99999999999999999`` is no 1.
 ``float``
-    Decimal numbers that a 64-bit float can hold, rounded to the nearest.
+    Decimal numbers that a 64-bit float can hold, rounded to the nearest. Values outside the
+    declared bounds by a rounding error of 32-bit floats are clipped.
 ``probability``
-    Numbers from 0 to 1. Values outside by up to 1e-9 are rounding errors and are clipped.
+    Likewise, with the bounds 0 and 1.
 ``str``
     Any text, the empty one included. ``NA``, ``null`` and ``nan`` are words, leading zeros and
     spaces stay.
@@ -34,7 +35,7 @@ from mle_gym.grading.reader import listing, show
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column
 
-__all__ = ["LONGEST_VALUE", "PROBABILITY_SLACK", "Values", "check_values", "convert", "offence"]
+__all__ = ["FLOAT32_SLACK", "LONGEST_VALUE", "Values", "check_values", "convert", "offence"]
 
 Values = npt.NDArray[Any]
 """int64, float64, or objects that are all str."""
@@ -43,8 +44,11 @@ Where = Callable[[int], str]
 
 LONGEST_VALUE = 100_000
 """Characters of one value, text or not."""
-PROBABILITY_SLACK = 1e-9
-"""How far outside [0, 1] a probability may be by rounding."""
+FLOAT32_SLACK = 1e-6
+"""How far outside its bounds a float may be, as a share of the bound, or of 1 if that is more.
+
+Models compute in 32-bit floats, whose steps are 1.2e-7 near 1: a softmax ends a few of them above
+1, as 1.0000001. Such values are clipped, so nothing is gained by them."""
 SHOWN = 3
 """Examples in one message."""
 
@@ -78,7 +82,7 @@ def convert(name: str, column: Column, cells: Sequence[str], where: Where) -> Va
 
 
 def check_values(name: str, column: Column, values: Values, where: Where) -> Values:
-    """The values, probabilities clipped to [0, 1], if the column's declaration allows them.
+    """The values, floats clipped to their bounds, if the column's declaration allows them.
 
     Raises:
         SubmissionError: ``value_not_allowed`` or ``out_of_range``.
@@ -92,24 +96,30 @@ def check_values(name: str, column: Column, values: Values, where: Where) -> Val
     low, high = _bounds(column)
     outside = np.zeros(len(values), dtype=bool)
     if low is not None:
-        outside |= values < low
+        outside |= values < low - _slack(column, low)
     if high is not None:
-        outside |= values > high
+        outside |= values > high + _slack(column, high)
     if outside.any():
         wrong = np.flatnonzero(outside)
         raise offence("out_of_range", name, values, wrong, where, expected(column))
-    return np.clip(values, 0.0, 1.0) if column.type == "probability" else values
+    if column.type == "int" or (low is None and high is None):
+        return values
+    return np.clip(values, low, high)
 
 
 def _bounds(column: Column) -> tuple[float | None, float | None]:
     """The least and the greatest value allowed, whole for integers: floats round beyond 2**53."""
     low, high = column.min, column.max
     if column.type == "probability":
-        return -PROBABILITY_SLACK, 1 + PROBABILITY_SLACK
+        return 0.0, 1.0
     if column.type == "int":
         low = None if low is None else math.ceil(low)
         high = None if high is None else math.floor(high)
     return low, high
+
+
+def _slack(column: Column, bound: float) -> float:
+    return 0 if column.type == "int" else FLOAT32_SLACK * max(1.0, abs(bound))
 
 
 def expected(column: Column) -> str:

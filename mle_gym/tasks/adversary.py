@@ -10,7 +10,7 @@ from mle_gym.tasks.build import raw_table
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import DatasetOptions, has_variants, prepare
 from mle_gym.tasks.splits import split_variant
-from mle_gym.tasks.tables import read_csv
+from mle_gym.tasks.tables import meaning, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,7 @@ def _attack(dataset: Dataset, task: TaskSpec) -> tuple[str, str]:
         table = table.iloc[sorted(split.rows)].reset_index(drop=True)
     elif variant != 0:
         return attack(parts, None)
+    table = table.apply(meaning)
     labels = {name: classes(table[name]) for name in task.data.target}
     return attack(parts, Source(task, variant, table, labels))
 
@@ -84,9 +85,10 @@ def _parts(dataset: Dataset, task: TaskSpec) -> list[Part]:
     file = dataset.public / "train.csv"
     named = dict(zip(spec.data.target or (), task.data.target or (), strict=False))
     if file.is_file() and named:
-        train = read_csv(file)
+        train = read_csv(file, text=[key])
         parts.append(_part("train", train, key, named))
-    answers, targets = _as_one_class(read_csv(dataset.private / "answers.csv"), spec)
+    answers = read_csv(dataset.private / "answers.csv", text=[key])
+    answers, targets = _as_one_class(answers, spec)
     single = next(iter(task.data.target or ()), "the class")
     secrets = {name: named.get(name, single if len(targets) == 1 else name) for name in targets}
     if task.data.test_size is not None:

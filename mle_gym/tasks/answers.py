@@ -20,6 +20,7 @@ __all__ = [
     "USAGE",
     "check_answers",
     "class_columns",
+    "empty_is_a_value",
     "label_columns",
     "make_answers",
     "sample_submission",
@@ -82,6 +83,23 @@ def label_columns(task: TaskSpec, labels: list[str]) -> dict[str, str]:
             )
         columns[label] = names[0]
     return columns
+
+
+def empty_is_a_value(task: TaskSpec, target: str) -> bool:
+    """Whether an empty cell of a target is an answer, such as the mask of an image without object.
+
+    It is where the submission's column takes any text and the metric reads what the text says; a
+    class without a name is a missing value, unless it is declared.
+    """
+    from mle_gym.grading.metrics import METRICS
+
+    column = task.submission.columns.get(target)
+    if column is None or column.type != "str":
+        return False
+    if column.values is not None:
+        return "" in column.values
+    metric = METRICS.get(task.grade.metric)
+    return task.hook("grade") is not None or metric is None or metric.kind != "label"
 
 
 def check_answers(task: TaskSpec, answers: pd.DataFrame) -> None:

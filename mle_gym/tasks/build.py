@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.anonymize import anonymize
-from mle_gym.tasks.answers import check_answers, make_answers, sample_submission, with_usage
+from mle_gym.tasks.answers import (
+    check_answers,
+    empty_is_a_value,
+    make_answers,
+    sample_submission,
+    with_usage,
+)
 from mle_gym.tasks.competition import fill
 from mle_gym.tasks.describe import describe
 from mle_gym.tasks.examples import hide_inputs
@@ -21,7 +27,7 @@ from mle_gym.tasks.problems import did_you_mean
 from mle_gym.tasks.sources import load_raw
 from mle_gym.tasks.splits import nested_order, resplit, split_variant, strata
 from mle_gym.tasks.stored_split import StoredSplit, needs_stored_split
-from mle_gym.tasks.tables import canonical, read_csv, write_csv
+from mle_gym.tasks.tables import canonical, kind, meaning, read_csv, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,15 +119,22 @@ def clean(task: TaskSpec, table: pd.DataFrame) -> pd.DataFrame:
     _expect(task, "target", data.target or (), table)
     _expect(task, "strong", data.strong, table)
     for name in data.target or ():
-        missing = int(table[name].isna().sum())
-        if missing:
-            raise DatasetError(
-                f"{_where(task)}: data.target: expected a value in every row of {name!r}, "
-                f"found {missing} rows without"
-            )
-        if data.labels:
-            table = table.assign(**{name: _relabel(task, table[name])})
+        table = table.assign(**{name: _target(task, table[name])})
     return canonical(table)
+
+
+def _target(task: TaskSpec, column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column to predict; an empty cell is missing unless it is a label, or an answer itself."""
+    labels, name = task.data.labels, str(column.name)
+    if "" in labels or empty_is_a_value(task, name):
+        column = column.fillna("")
+    missing = int(column.isna().sum())
+    if missing:
+        raise DatasetError(
+            f"{_where(task)}: data.target: expected a value in every row of {name!r}, "
+            f"found {missing} rows without"
+        )
+    return _relabel(task, column) if labels else column
 
 
 def _where(task: TaskSpec) -> Path:
@@ -139,6 +152,8 @@ def _expect(task: TaskSpec, field: str, names: Any, table: pd.DataFrame) -> None
 def _relabel(task: TaskSpec, column: pd.Series[Any]) -> pd.Series[Any]:
     labels = task.data.labels
     unknown = sorted({str(value) for value in column} - labels.keys())
+    if unknown and kind(meaning(column)) != kind(column):
+        return _relabel(task, meaning(column))  # a label "1" is also meant by a cell of 1.0
     if unknown:
         raise DatasetError(
             f"{_where(task)}: data.labels: expected every value of the target, "

@@ -105,6 +105,9 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
         if folder.exists():  # damaged; a reader may be in it, so it goes in one step too
             folder.rename(temporary / "damaged")
         temporary.rename(folder)
+    except DatasetError as error:  # named as they will be called, not by where they are made
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise DatasetError(str(error).replace(f"{temporary}/", "")) from error.__cause__
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -32,7 +32,7 @@ __all__ = [
     "task_digest",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the same inputs would give other files than before."""
 LIBRARIES = ("numpy", "pandas", "scikit-learn")
 """Their versions may change random streams, CSV text, or the bundled data."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.tables import read_csv, write_csv
+from mle_gym.tasks.tables import read_cells, write_csv
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -36,8 +36,8 @@ def hide_inputs(task: TaskSpec, folder: Path) -> None:
     """
     public, hidden = folder / "public", folder / HIDDEN
     shutil.copytree(public, hidden, copy_function=os.link)
-    sample = read_csv(public / SAMPLE)
-    columns = list(read_csv(public / "test.csv").columns)
+    sample = read_cells(public / SAMPLE)
+    columns = list(read_cells(public / "test.csv").columns)
     for path in list(public.iterdir()):
         if path.name.split(".")[0] != "test" and path.name != SAMPLE:
             continue
@@ -45,7 +45,7 @@ def hide_inputs(task: TaskSpec, folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()  # a link: the other one stays
-    train = read_csv(public / "train.csv").head(MOST_EXAMPLES)
+    train = read_cells(public / "train.csv").head(MOST_EXAMPLES)
     unknown = [name for name in columns if name not in train.columns]
     if unknown:
         raise DatasetError(

@@ -6,19 +6,23 @@ the same proportion, and its submissions look like the sample.
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.errors import TaskError
+from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.metrics import Metric, get_metric
+from mle_gym.tasks.answers import USAGE
+from mle_gym.tasks.inferred_columns import class_names, column_for, id_type, params_for, relabelling
 from mle_gym.tasks.keys import KEY_FILE
 from mle_gym.tasks.scaffold import check_place
+from mle_gym.tasks.schema import Column
 from mle_gym.tasks.stored_split import SPLIT_FILE
-from mle_gym.tasks.tables import kind, read_csv
+from mle_gym.tasks.tables import read_cells
 from mle_gym.tasks.toml import dump
 
 if TYPE_CHECKING:
@@ -47,6 +51,8 @@ Predict {targets} of the rows of `test.csv` from what the rows of `train.csv` sh
 
 @dataclass(frozen=True)
 class _Tables:
+    """The three files, every cell as the text that it is."""
+
     folder: Path
     train: pd.DataFrame
     test: pd.DataFrame
@@ -59,7 +65,7 @@ class _Tables:
             raise TaskError(
                 f"{folder}: expected {TRAIN}, {TEST} and {SAMPLE}, found no {missing[0]}"
             )
-        return cls(folder, *(read_csv(folder / name) for name in (TRAIN, TEST, SAMPLE)))
+        return cls(folder, *(read_cells(folder / name) for name in (TRAIN, TEST, SAMPLE)))
 
     @property
     def id(self) -> str:
@@ -113,6 +119,9 @@ def task_from_csv(
         _write(made, tables, content, targets)
         made.chmod(0o755)
         made.rename(place)
+    except (TaskError, DatasetError) as error:
+        shutil.rmtree(made, ignore_errors=True)
+        raise type(error)(str(error).replace(str(made), str(place))) from None
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
@@ -143,22 +152,23 @@ def _content(
     tables: _Tables, metric: Metric, targets: list[str], params: dict[str, Any]
 ) -> dict[str, Any]:
     """The tables of task.toml; the scale of scores is measured later."""
-    train, by_class = tables.train, targets != tables.predicted
-    labels = {} if by_class else _labels(train, metric, targets)
-    columns: dict[str, Any] = {tables.id: _id_type(tables)}
-    for name in tables.predicted:
-        columns[name] = "probability" if by_class else _column(train[name], metric, labels)
-    submission: dict[str, Any] = {"columns": columns}
+    by_class, labels = targets != tables.predicted, _labels(tables, metric, targets)
+    columns: dict[str, Any] = dict.fromkeys(tables.predicted, "probability")
+    if not by_class:
+        columns = {name: column_for(tables.train[name], metric, labels) for name in columns}
+        params = params_for(metric, columns[tables.predicted[0]]) | params
+    _check_columns(metric, columns)
+    submission: dict[str, Any] = {"columns": {tables.id: _id_type(tables), **columns}}
     if by_class:
         submission["sum_to_one"] = tables.predicted
-    share = len(tables.test) / (len(train) + len(tables.test))
+    share = len(tables.test) / (len(tables.train) + len(tables.test))
     data = {
         "loader": "files",
         "ref": TRAIN,
         "id": tables.id,
         "target": targets,
         "test_size": round(min(max(share, SMALLEST), LARGEST), 2),
-        "stratify": _can_stratify(train, targets, metric),
+        "stratify": _can_stratify(tables.train, targets, metric),
     }
     return {
         "id": "",
@@ -171,40 +181,24 @@ def _content(
     }
 
 
+def _labels(tables: _Tables, metric: Metric, targets: list[str]) -> dict[str, Any]:
+    """New names for the values of the target."""
+    columns = [tables.train[name] for name in targets]
+    if targets != tables.predicted:
+        return dict(class_names(columns[0], tables.predicted))
+    return dict(relabelling(columns, metric))
+
+
+def _check_columns(metric: Metric, columns: Mapping[str, Any]) -> None:
+    try:
+        metric.check_columns([Column.model_validate(given).type for given in columns.values()])
+    except TaskError as error:
+        raise TaskError(f"{SAMPLE}: {error}") from None
+
+
 def _id_type(tables: _Tables) -> str:
     """Ids that train.csv lacks are numbered anew."""
-    if tables.id not in tables.train.columns:
-        return "int"
-    return "int" if kind(tables.train[tables.id]) == "integer" else "str"
-
-
-def _labels(train: pd.DataFrame, metric: Metric, targets: Sequence[str]) -> dict[str, int | str]:
-    """What to rename the target's values to: probabilities are of 1, and booleans are text."""
-    if len(targets) != 1 or metric.kind not in ("label", "probability"):
-        return {}
-    column = train[targets[0]]
-    values = sorted(map(str, column.dropna().unique()))
-    if metric.kind == "probability" and kind(column) in ("text", "boolean"):
-        if len(values) != 2:
-            found = f"{len(values)} values of {targets[0]!r}"
-            raise TaskError(f"{SAMPLE}: expected a column a class, found one column for {found}")
-        return {values[0]: 0, values[1]: 1}
-    return {value: value for value in values} if kind(column) == "boolean" else {}
-
-
-def _column(values: pd.Series[Any], metric: Metric, labels: Mapping[str, Any]) -> dict[str, Any]:
-    """The declaration of a predicted column; its sample is the best constant guess there is."""
-    if metric.kind == "probability":
-        return {"type": "probability"}
-    if metric.kind == "label":
-        known = values.map(str) if labels else values
-        return {"values": sorted(known.unique().tolist()), "sample": known.mode()[0]}
-    if metric.kind == "number":
-        if kind(values) not in ("integer", "number") or values.isna().any():
-            found = f"{kind(values)} values" if not values.isna().any() else "missing values"
-            raise TaskError(f"{TRAIN}: {values.name}: expected numbers in every row, found {found}")
-        return {"type": "float", "sample": round(float(values.astype(float).mean()), 6)}
-    return {"type": "str"}
+    return "int" if tables.id not in tables.train else id_type(tables.train[tables.id].tolist())
 
 
 def _can_stratify(train: pd.DataFrame, targets: list[str], metric: Metric) -> bool:
@@ -220,14 +214,15 @@ def _write(folder: Path, tables: _Tables, content: dict[str, Any], targets: list
     description = DESCRIPTION.format(targets=names, note=note)
     (folder / "description.md").write_text(description, encoding="utf-8")
     metric = get_metric(content["grade"]["metric"])
-    floor = _floor(folder, content, metric)
-    content["grade"] |= {"worst": _worst(metric, floor), "best": _finite(metric.best)}
+    floor, answers = _measure(folder, content, metric)
+    best = float(metric.best) if math.isfinite(metric.best) else answers
+    content["grade"] |= {"worst": _worst(metric, floor, best), "best": best}
     content["reference"] = {"floor": round(floor, 6)}
     (folder / "task.toml").write_text(dump(content), encoding="utf-8")
 
 
-def _floor(folder: Path, content: dict[str, Any], metric: Metric) -> float:
-    """The score of the sample submission, by a task whose scale doesn't matter."""
+def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[float, float]:
+    """The scores of the sample submission and the answers, by a task whose scale doesn't matter."""
     from mle_gym.grading.grader import Grader
     from mle_gym.tasks.dataset import prepare
     from mle_gym.tasks.fix import write_missing
@@ -239,19 +234,20 @@ def _floor(folder: Path, content: dict[str, Any], metric: Metric) -> float:
     task = TaskSpec.load(folder)
     write_missing(task)
     dataset = prepare(task)
-    grade = Grader(dataset).grade((dataset.public / SAMPLE).read_bytes())
-    if grade.score is None:
-        raise TaskError(f"{SAMPLE}: a constant guess can't be scored: {grade.error_message}")
-    return grade.score
+    grader = Grader(dataset)
+    floor = grader.grade((dataset.public / SAMPLE).read_bytes())
+    if floor.score is None:
+        raise TaskError(f"{SAMPLE}: a constant guess can't be scored: {floor.error_message}")
+    answers = read_cells(dataset.private / "answers.csv").drop(columns=USAGE)
+    best = grader.grade(answers.to_csv(index=False).encode())
+    if best.score is None:
+        raise TaskError(f"{TRAIN}: the answers can't be scored: {best.error_message}")
+    return floor.score, best.score
 
 
-def _worst(metric: Metric, floor: float) -> float:
+def _worst(metric: Metric, floor: float, best: float) -> float:
     """What a constant guess scores; of labels the metric's own, so that a score is a share."""
     if metric.kind == "label":
         return float(metric.worst)
     step = 1.0 if metric.higher_is_better else -1.0
-    return floor if floor != _finite(metric.best) else floor - step
-
-
-def _finite(best: float) -> float:
-    return float(best) if abs(best) != float("inf") else 1.0
+    return floor if floor != best else best - step

@@ -20,7 +20,7 @@ from mle_gym.paths import cache_folder
 from mle_gym.tasks.arff import parse_arff
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.keys import generator
-from mle_gym.tasks.tables import canonical, digest, read_csv
+from mle_gym.tasks.tables import canonical, digest, read_cells, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,8 @@ def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
     loaders = {"sklearn": _load_sklearn, "files": _load_file}
     table = _generate(task, variant) if loader == "generate" else loaders[loader](task)
     if task.data.digest and variant == 0:
-        _check_digest(task, table, f"{loader} {task.data.ref}".strip())
+        pinned = read_csv(task.folder / task.data.ref) if loader == "files" else table
+        _check_digest(task, pinned, f"{loader} {task.data.ref}".strip())
     return table
 
 
@@ -105,10 +106,11 @@ def _load_sklearn(task: TaskSpec) -> pd.DataFrame:
 
 
 def _load_file(task: TaskSpec) -> pd.DataFrame:
+    """Text throughout, so that what is split and written again are the cells as they stand."""
     path = task.folder / task.data.ref
     if not path.is_file():
         raise DatasetError(f"{task.id}: data.ref: expected a CSV file, found {path}")
-    return read_csv(path)
+    return read_cells(path)
 
 
 def _generate(task: TaskSpec, variant: int) -> pd.DataFrame:

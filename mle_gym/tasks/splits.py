@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.keys import generator
 from mle_gym.tasks.stored_split import StoredSplit
+from mle_gym.tasks.tables import meaning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,7 +206,7 @@ def _ranks(column: pd.Series[Any]) -> Rows:
     """Each value's rank among the distinct values."""
     import numpy as np
 
-    return np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.intp)
+    return np.unique(meaning(column).to_numpy(), return_inverse=True)[1].astype(np.intp)
 
 
 def _whole_groups(groups: Rows, size: int, rng: np.random.Generator) -> Rows:

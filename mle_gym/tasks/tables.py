@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import math
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,10 +17,23 @@ from mle_gym.errors import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["canonical", "count_rows", "digest", "exact_floats", "kind", "read_csv", "write_csv"]
+__all__ = [
+    "NUMERAL",
+    "canonical",
+    "count_rows",
+    "digest",
+    "exact_floats",
+    "is_integer",
+    "kind",
+    "meaning",
+    "read_cells",
+    "read_csv",
+    "write_csv",
+]
 
 EXACT_INTEGERS = 2**53
 """Floats below this hold integers exactly."""
+NUMERAL = re.compile(r" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
 
 
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +66,7 @@ def _column(column: pd.Series[Any]) -> pd.Series[Any]:
     if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
         return _numbers(values.astype("float64"), values)
     texts = [None if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)]
-    if isinstance(values.dtype, pd.CategoricalDtype) and all(map(_is_integer, texts)):
+    if isinstance(values.dtype, pd.CategoricalDtype) and all(map(is_integer, texts)):
         return pd.Series([int(text) for text in texts if text is not None], dtype="int64")
     return pd.Series(texts, dtype=object)
 
@@ -64,9 +80,34 @@ def _numbers(floats: pd.Series[Any], original: pd.Series[Any]) -> pd.Series[Any]
     return floats.astype("int64") if bool(whole.all()) and len(floats) else floats
 
 
-def _is_integer(text: str | None) -> bool:
-    digits = text.removeprefix("-") if text else ""
-    return digits.isascii() and digits.isdigit() and str(int(digits)) == digits and len(digits) < 19
+def is_integer(text: str | None) -> bool:
+    """Whether an integer of 64 bits is written so; ``007``, ``+7``, ``-0`` and ``7.0`` are not."""
+    if not text or len(text) > 19:
+        return False
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and str(int(text)) == text and len(digits) < 19
+
+
+def meaning(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers or booleans if every cell of a column of text is one, else the column as it is.
+
+    For order and arithmetic. What is written to a file is the text: ``007`` and ``7.50`` mean
+    numbers, but would come out as others.
+    """
+    import pandas as pd
+
+    if kind(column) != "text":
+        return column
+    cells = [None if cell is None or cell != cell else str(cell) for cell in column]
+    given = [cell for cell in cells if cell is not None]
+    if len(given) == len(cells) and all(map(is_integer, cells)):
+        return pd.Series(list(map(int, given)), dtype="int64", index=column.index)
+    if given and all(map(NUMERAL.fullmatch, given)):
+        floats = [math.nan if cell is None else float(cell) for cell in cells]
+        return _numbers(*[pd.Series(floats, dtype="float64", index=column.index)] * 2)
+    if len(given) == len(cells) and given and set(given) <= {"True", "False"}:
+        return column == "True"
+    return column
 
 
 def kind(column: pd.Series[Any]) -> str:
@@ -126,6 +167,37 @@ def _count_quoted(path: Path) -> int:
         return sum(1 for _ in csv.reader(file)) - 1
 
 
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a table in which every cell is the text that stands in the file; "" is missing.
+
+    Raises:
+        DatasetError: Not a CSV file in UTF-8, or two columns have the same name.
+    """
+    import pandas as pd
+
+    try:
+        content = path.read_bytes()
+        if b"\0" in content:
+            raise ValueError("a NUL byte")
+        # With the header as a row, pandas neither renames columns nor takes one for an index.
+        table = pd.read_csv(
+            io.BytesIO(content), header=None, dtype=str, keep_default_na=False, low_memory=False
+        )
+        return canonical(table[1:].mask(table[1:] == "").set_axis(table.iloc[0].tolist(), axis=1))
+    except OSError as error:
+        raise DatasetError(f"{path}: expected a readable file, found: {error.strerror}") from None
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise _no_csv(path, error) from None
+
+
+def _no_csv(path: Path, error: ValueError) -> DatasetError:
+    """In one line: pandas ends some of its messages with an empty one."""
+    found = " ".join(str(error).split())
+    return DatasetError(f"{path}: expected a CSV file in UTF-8, found: {found}")
+
+
 def read_csv(
     path: Path, text: Collection[str] = (), rows: int | None = None
 ) -> pd.DataFrame:  # fmt: skip
@@ -151,6 +223,6 @@ def read_csv(
             low_memory=False,
             nrows=rows,
         )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: expected a CSV file in UTF-8, found: {error}") from None
+    except ValueError as error:
+        raise _no_csv(path, error) from None
     return canonical(frame)

@@ -12,7 +12,7 @@ from mle_gym.tasks.spec import Column, SubmissionSpec
 
 LONGEST_VALUE = 100_000
 SUM_TOLERANCE = 1e-3
-ROUNDING = 1e-9
+ROUNDING = 1e-6
 
 Id = int | str
 
@@ -90,11 +90,13 @@ def value(cell: str, column: Column) -> int | float | str | None:
     found = whole(cell) if column.type == "int" else decimal(cell)
     if found is None or (column.values is not None and found not in column.values):
         return None
-    if column.type == "probability":
-        return min(max(found, 0.0), 1.0) if -ROUNDING <= found <= 1 + ROUNDING else None
-    if column.min is not None and found < column.min:
-        return None
-    return None if column.max is not None and found > column.max else found
+    low, high = (0.0, 1.0) if column.type == "probability" else (column.min, column.max)
+    slack = 0.0 if column.type == "int" else ROUNDING
+    if low is not None and found < low:
+        return low if found >= low - slack * max(1.0, abs(low)) and slack else None
+    if high is not None and found > high:
+        return high if found <= high + slack * max(1.0, abs(high)) and slack else None
+    return found
 
 
 def decimal(cell: str) -> float | None:
