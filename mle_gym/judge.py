@@ -119,7 +119,7 @@ class Judge:
             return open_grader(self._dataset, sandbox=self._sandbox)
         from mle_gym.grading.program import ProgramGrader
 
-        return ProgramGrader(self._dataset, self.runner)
+        return ProgramGrader(self._dataset, self.runner, self._sandbox)
 
     def _handed(self, request: Request) -> bytes | Files:
         if self.runner is None:

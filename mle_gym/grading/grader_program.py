@@ -31,20 +31,18 @@ LONGEST_LINE = 4000
 """Bytes of an answer: shorter ones are written to a pipe in one piece."""
 LONGEST_MESSAGE = 1000
 SWEEP_SECONDS = 5.0
-KEPT_TABLES = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
 class Grader:
     """The loaded code and the answers that it was given."""
 
-    def __init__(self, folder: Path, function: str, seconds: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+        self.folder, self.request = folder, request
         self.file = folder / "task" / "grade.py"
-        self.function = load(self.file, function)
+        self.function = load(self.file, request["function"])
         self.answers: dict[int, Any] = {}
         """Tables by number, newest last."""
-        self.seconds = seconds
 
     def prepare(self, job: dict[str, Any]) -> None:
         """Read the answers of a job, once for all jobs that name them."""
@@ -54,7 +52,7 @@ class Grader:
         file = self.folder / f"answers-{number}.json"
         self.answers[number] = read_table(file)
         file.unlink()
-        while len(self.answers) > KEPT_TABLES:
+        while len(self.answers) > self.request["tables"]:
             del self.answers[next(iter(self.answers))]
 
     def grade(self, job: dict[str, Any]) -> Reply:
@@ -131,7 +129,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     adopt_orphans()
     try:
-        grader = Grader(folder, request["function"], request["seconds"])
+        grader = Grader(folder, request)
     except BaseException as error:
         pipes.answer(unloadable(error))
         return
@@ -202,7 +200,8 @@ def grade_and_leave(grader: Grader, job: dict[str, Any], outcome: Path) -> None:
     """In the fork: grade, write what came of it, end at once."""
     try:
         os.dup2(0, 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (grader.seconds, grader.seconds + 1))
+        seconds = grader.request["seconds"]
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         outcome.write_text(json.dumps(grader.grade(job)), encoding="utf-8")
     finally:
         os._exit(0)

@@ -36,7 +36,6 @@ from mle_gym.errors import (
     TaskError,
 )
 from mle_gym.grading.columns import Values
-from mle_gym.grading.grader_program import KEPT_TABLES
 from mle_gym.paths import PACKAGE
 from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Sandbox, SandboxConfig
 
@@ -53,6 +52,8 @@ OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
 """Files of this package that ``grade.py`` may import; nothing else of it is there."""
 MOST_ALIVE = 4
 """Sandboxes of graders that are kept; each holds the libraries of a ``grade.py`` in memory."""
+TABLES = 4
+"""Answers that one process holds: the public and the private part, and given ones."""
 PIECE = 128 << 20
 """Bytes that go into a sandbox at a time."""
 MOST_BYTES = 1 << 30
@@ -310,7 +311,7 @@ class GraderSandbox:
         self._given += 1
         _put(box, f"answers-{self._given}.json", _table_bytes(answers, rows))
         self._answers[self._given] = answers, rows
-        if len(self._answers) > KEPT_TABLES:
+        if len(self._answers) > TABLES:
             del self._answers[next(iter(self._answers))]
         return self._given
 
@@ -393,7 +394,7 @@ def _sources(code: GraderCode) -> Iterator[Path]:
 def _files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
     """What goes into the sandbox, by name there."""
     yield "grader_program.py", PROGRAM.read_bytes()
-    request = {"function": code.function, "seconds": math.ceil(code.seconds)}
+    request = {"function": code.function, "seconds": math.ceil(code.seconds), "tables": TABLES}
     yield "request.json", json.dumps(request).encode()
     yield "own/mle_gym/__init__.py", b""
     yield "own/mle_gym/integrations/__init__.py", b""

@@ -30,14 +30,15 @@ class ProgramGrader:
     Args:
         dataset: What to grade against.
         runner: Runs the programs.
+        sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Every method raises :class:`~mle_gym.errors.SandboxError` when a sandbox fails.
     """
 
-    def __init__(self, dataset: Dataset, runner: ProgramRunner) -> None:
+    def __init__(self, dataset: Dataset, runner: ProgramRunner, sandbox: str = "auto") -> None:
         self._dataset = dataset
         self._runner = runner
-        self._grader = Grader(dataset)
+        self._grader = Grader(dataset, sandbox=sandbox)
         self._last: tuple[str, Validation] | None = None
 
     def validate(self, files: Files) -> Validation:

@@ -8,6 +8,8 @@ import pytest
 
 from mle_gym.errors import TaskError
 from mle_gym.grading import Grader
+from mle_gym.judge import Judge
+from mle_gym.sandbox.base import Request
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.spec import TaskSpec
 
@@ -86,6 +88,27 @@ def parse(answers):
     assert message in result.error_message
     assert "answers were" not in result.error_message
     assert toy.grade(PERFECT).score == 0.0
+
+
+def test_a_score_that_it_refuses_is_a_score_that_was_asked_for(
+    grader: Callable[[str], Grader],
+) -> None:
+    toy = grader("""
+def grade(submission, answers):
+    if submission["y"][0] == 4:
+        raise ValueError("no fours")
+    return 0.0
+""")
+    judge = Judge(toy._dataset, feedback="score", score_calls=2)
+    for content, exit_code, used in (
+        (b"id,y\n1,x\n", 1, 0),  # refused by its shape, which `validate` tells for nothing
+        (b"id,y\n1,4\n2,4\n3,7\n", 1, 1),
+        (PERFECT, 0, 2),
+        (PERFECT, 1, 2),
+    ):
+        reply = judge.answer(Request("score", "submission.csv", content))
+        assert (reply.exit_code, judge.score_calls_used) == (exit_code, used), reply.output
+    assert "no calls are left" in reply.output
 
 
 BROKEN = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import gymnasium
@@ -22,6 +21,7 @@ from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import prepare
 from mle_gym.tasks.validate import validate_task
 from tests.integrations.conftest import BOARD, add_competition, pretend, write
+from tests.sandbox.conftest import eventually
 
 PERFECT = b"id,y\n1,a\n2,b\n3,a\n4,a\n"
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2\n"
@@ -233,10 +233,35 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"took over 0\.5 s"):
         ForeignCode("mle-bench", tmp_path, str(program)).run([], seconds=0.5)
     sleeper = int(mark.read_text())
-    deadline = time.monotonic() + 10
-    while alive(sleeper) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(sleeper)
+    assert eventually(lambda: not alive(sleeper), 10)
+
+
+ABANDONED = """
+import sys
+from pathlib import Path
+from mle_gym.integrations.foreign import ForeignCode
+root, mark = sys.argv[1:]
+job = {"do": "prepare", "function": "sleepy:prepare", "raw": mark, "public": "", "private": ""}
+ForeignCode("mle-bench", Path(root)).run([job])
+"""
+SLEEPY = """
+import os, subprocess
+
+def prepare(raw, public, private):
+    sleeper = subprocess.Popen(["sleep", "61"])
+    raw.write_text(f"{os.getpid()} {sleeper.pid}")
+    sleeper.wait()
+"""
+
+
+def test_its_processes_end_with_a_killed_host(tmp_path: Path) -> None:
+    write(tmp_path / "sleepy.py", SLEEPY)
+    mark = tmp_path / "mark"
+    with subprocess.Popen([sys.executable, "-c", ABANDONED, str(tmp_path), str(mark)]) as host:
+        assert eventually(lambda: mark.is_file() and len(mark.read_text().split()) == 2, 60)
+        host.kill()
+    processes = [int(number) for number in mark.read_text().split()]
+    assert eventually(lambda: not any(map(alive, processes)), 20)
 
 
 def alive(process: int) -> bool:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from mle_gym.errors import TaskError, TrajectoryError
+from mle_gym.errors import SandboxCrashed, TaskError, TrajectoryError
+from mle_gym.grading import Grader
 from mle_gym.integrations.mle_bench.published import SPLITS, competitions, split
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.seeds import read_reports, summarize
-from mle_gym.integrations.mle_bench.submissions import find_competition
+from mle_gym.integrations.mle_bench.submissions import Batch, find_competition
 
 FIELDS = [
     "competition_id", "score", "gold_threshold", "silver_threshold", "bronze_threshold",
@@ -118,3 +119,19 @@ def test_reports_of_a_run_are_read_back(tmp_path: Path) -> None:
 def test_an_unknown_competition_says_how_to_get_it() -> None:
     with pytest.raises(TaskError, match="mle-gym import mle-bench PATH"):
         find_competition("no-such-competition")
+
+
+def test_a_grader_that_can_not_be_run_is_a_problem_and_no_invalid_submission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise SandboxCrashed("the launcher is gone")
+
+    monkeypatch.setattr(Grader, "grade", crash)
+    (tmp_path / "submission.csv").write_text("PassengerId,survived\n")
+    entry = {"competition_id": "titanic", "submission_path": str(tmp_path / "submission.csv")}
+    (tmp_path / "batch.jsonl").write_text(json.dumps(entry))
+    batch = Batch()
+    batch.grade_file(tmp_path / "batch.jsonl")
+    assert (batch.reports, len(batch.problems)) == ([], 1)
+    assert "the launcher is gone" in batch.problems[0].message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -71,6 +72,14 @@ def said(grader: Grader, content: bytes) -> str:
     except SubmissionError as error:
         score = f"{error.code} {error}"
     return f"{validation} {score}"
+
+
+@pytest.mark.parametrize("task", REAL)
+def test_validating_needs_no_answers(task: str, tmp_path: Path) -> None:
+    dataset = prepare(task)
+    judge, blind = Grader(dataset), Grader(replace(dataset, private=tmp_path / "nowhere"))
+    for content in hostile(dataset):
+        assert blind.validate(content) == judge.validate(content)
 
 
 @pytest.mark.parametrize("task", REAL)

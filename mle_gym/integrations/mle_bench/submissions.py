@@ -82,9 +82,10 @@ def grade_path(task: TaskSpec, grader: SubmissionGrader, path: Path) -> Grade:
     if not submission_exists(path):
         return grader.refuse(SubmissionError("missing_submission", f"{path}: no such CSV file"))
     try:
-        return grader.grade(read_regular(path, task.submission.max_bytes))
+        content = read_regular(path, task.submission.max_bytes)
     except (NotAFile, OSError):
         return grader.refuse(SubmissionError("unreadable", f"{path} can't be read"))
+    return grader.grade(content)
 
 
 def find_competition(name: str) -> TaskSpec:
