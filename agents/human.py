@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.panel import Panel
 
 from mle_gym.agents import LeaveEpisode
@@ -114,7 +115,7 @@ class HumanAgent:
 
     def _prompt(self, observation: Any) -> str:
         code, steps = int(observation["exit_code"]), int(observation["steps_left"])
-        minutes, seconds = divmod(int(observation["seconds_left"]), 60)
+        minutes, seconds = divmod(int(np.asarray(observation["seconds_left"]).item()), 60)
         failed = f"exit {code} | " if code else ""
         return f"[{failed}{steps} steps, {minutes}:{seconds:02} left] $ "
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["Budget"]
@@ -39,6 +41,16 @@ class Budget:
     def seconds_used(self) -> float:
         """Between 0 and ``time_limit``."""
         return self.time_limit - self.seconds_left
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the clock for as long as a block takes."""
+        used, began = self.seconds_used, time.monotonic()
+        self.started = began - used
+        try:
+            yield
+        finally:
+            self.started += time.monotonic() - began
 
     def take_step(self) -> None:
         """Count a step."""

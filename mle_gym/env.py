@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import threading
 from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from mle_gym.actions import RawAction, nearest
 from mle_gym.episode import Episode
+from mle_gym.errors import SandboxCrashed
+from mle_gym.outcome import Outcome, Record
 from mle_gym.rendering import Frame, Screen, describe
 from mle_gym.rewards import load_reward
 from mle_gym.settings import Settings
-from mle_gym.snapshot import Snapshot
-from mle_gym.spaces import ActionSpace, UnicodeText
-from mle_gym.tasks.brief import brief
+from mle_gym.snapshot import Snapshot, checked
+from mle_gym.spaces import ActionSpace, observation_space
+from mle_gym.step_limits import within_time_limit
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.tasks.variants import draw_variant
@@ -35,8 +37,8 @@ __all__ = ["MLEEnv", "Observation"]
 Observation = dict[str, Any]
 """``output``, ``exit_code``, ``steps_left`` and ``seconds_left``; see :class:`MLEEnv`."""
 
-_ROOM_FOR_NOTES = 200_000
-"""Characters beyond a command's output: the brief, notes on what was cut and how it ended."""
+_SWITCHING = threading.Lock()
+"""Held while an environment changes its episode, which any thread may do."""
 
 
 class MLEEnv(gymnasium.Env[Observation, RawAction]):
@@ -60,12 +62,12 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ## Observation Space
 
-    | key            | space                     | meaning                                         |
-    |----------------|---------------------------|-------------------------------------------------|
-    | `output`       | `UnicodeText`             | the task's brief, later what the action printed |
-    | `exit_code`    | `Discrete(256)`           | 0 for success, 124 after a timeout              |
-    | `steps_left`   | `Discrete(max_steps + 1)` | steps that may still be taken                   |
-    | `seconds_left` | `Box(0, time_limit, ())`  | wall-clock seconds, float64                     |
+    | key            | space                      | meaning                                        |
+    |----------------|----------------------------|------------------------------------------------|
+    | `output`       | `UnicodeText`              | the task's brief, later what an action printed |
+    | `exit_code`    | `Discrete(256)`            | 0 for success, 124 after a timeout             |
+    | `steps_left`   | `Discrete(max_steps + 1)`  | steps that may still be taken                  |
+    | `seconds_left` | `Box(0, time_limit, (1,))` | wall-clock seconds, float64                    |
 
     Long output keeps its head and its tail; a note between them says where all of it can be read.
     Escape sequences, control characters and invalid UTF-8 are made harmless and progress bars
@@ -89,7 +91,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Episode End
 
     Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
-    spent, and the submission file is graded as it lies there; or what the agent ran took so much
+    spent, or :meth:`finish` was called: everything in the sandbox is stopped at that moment, and
+    the submission file is graded as it lies there; or what the agent ran took so much
     memory that the kernel ended the whole sandbox, and with it any submission: the grade says that
     there was none; or there was a failure of the machinery: the reward is 0, there is no grade,
     ``info["failure"]`` says why, and ``info["reward_valid"]`` is False, by which trainers mask.
@@ -116,7 +119,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `variant`         | `0`          | an integer, `"train"`, `"heldout"` or a range: `"1-100"`  |
     | `sandbox`         | `"auto"`     | a backend: `"bubblewrap"`, `"docker"`, `"subprocess"`     |
     | `reward`          | `"score"`    | see Rewards                                               |
-    | `max_steps`       | the task's   | steps in an episode                                       |
+    | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it           |
     | `time_limit`      | the task's   | seconds in an episode, the agent's thinking included      |
     | `command_timeout` | what is left | seconds for one command                                   |
     | `feedback`        | `"validate"` | `"none"`, `"validate"` or `"score"`: what may be asked    |
@@ -185,11 +188,17 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             raise ValueError(f"no such render_mode: {render_mode!r}{nearest(render_mode, known)}")
         self.render_mode = render_mode
         self.action_space = ActionSpace()
-        self.observation_space = _observation_space(self.settings)
+        self.observation_space = observation_space(
+            max_steps=self.settings.max_steps,
+            time_limit=self.settings.time_limit,
+            output_bytes=self.settings.limits.output_bytes,
+        )
         self._screen = Screen(self.task.env_id)
         self._episode: Episode | None = None
-        self.played: Episode | None = None
-        """The episode that runs, or that ended last: its dataset, settings and judge."""
+        self._turns = 0
+        """Counts calls of ``reset`` and ``close``: others may come while a reset is under way."""
+        self.record: Record | None = None
+        """What the episode that runs, or that ended last, was made of and what came of it."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -207,24 +216,18 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             SnapshotError: The snapshot is of another task or other data, or its files are gone.
             DatasetError: The data can't be prepared; says how to get them.
             SandboxUnavailable: The sandbox can't run here; says what to install.
+            SandboxCrashed: Another thread closed or reset the environment meanwhile.
         """
         super().reset(seed=seed)
         bare = seed is None and options is None
-        settings = self._lasting if bare else self.settings.with_options(options)
-        lasting = settings
+        settings = lasting = self._lasting if bare else self.settings.with_options(options)
         snapshot = (options or {}).get("snapshot")
+        settings = within_time_limit(self, settings, snapshot)
         if snapshot is not None:
-            settings = _checked(snapshot).adapt(self.task, settings)
-        self._leave(self._episode)
-        dataset = self._prepare(settings)
+            settings = checked(snapshot).adapt(self.task, settings)
+        opening = self._begin(settings, snapshot)
         self._lasting = lasting
-        episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
-        self._episode = self.played = episode
-        self._screen.clear()
-        first = (snapshot.output, snapshot.exit_code) if snapshot else (_brief(dataset, settings),)
-        observation, info = episode.observe(*first), episode.facts()
-        self._show("", observation, info)
-        return observation, info
+        return opening
 
     def step(self, action: RawAction) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Perform an action in the sandbox.
@@ -233,11 +236,22 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ResetNeeded: No episode is running.
         """
         episode = self._running()
-        outcome = episode.step(action)
-        self._show(describe(action), outcome.observation, outcome.info)
-        if outcome.terminated or outcome.truncated:
-            self._leave(episode)
-        return outcome
+        return self._show(describe(action), episode, episode.step(action))
+
+    def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """End the episode now, as a truncation, and grade what lies there: an agent has stopped.
+
+        Raises:
+            ResetNeeded: No episode is running.
+        """
+        episode = self._running()
+        return self._show("", episode, episode.finish())
+
+    def interrupt(self) -> None:
+        """End the running command from another thread, as Ctrl-C does: its exit code is 130."""
+        episode = self._episode
+        if episode is not None:
+            episode.interrupt()
 
     def render(self) -> str | npt.NDArray[np.uint8] | None:
         """The terminal: text (``ansi``), a picture, (600, 1000, 3) (``rgb_array``), else None."""
@@ -246,10 +260,13 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._screen.picture() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
-        """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another."""
-        if self._episode is not None:
-            self._episode.close()
-            self._episode = None
+        """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another.
+
+        A step that another thread has under way ends at once, with the failure ``interrupted``.
+        """
+        _, episode = self._take()
+        if episode is not None:
+            episode.close()
 
     def snapshot(self) -> Snapshot:
         """This moment of the episode as a value: ``reset(options={"snapshot": …})`` continues it.
@@ -267,17 +284,37 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         Raises:
             As :meth:`snapshot` and :meth:`reset`.
         """
-        twin = copy.deepcopy(self, {id(each): each for each in (self.task, self.settings)})
-        with self.snapshot() as snapshot:
-            options = dataclasses.asdict(snapshot.options) | {"snapshot": snapshot}
-            twin.reset(options=options)
-        twin._lasting = self._lasting
+        episode = self._running()
+        with episode.snapshot() as snapshot:
+            twin = copy.deepcopy(self, {id(each): each for each in (self.task, self.settings)})
+            settings = dataclasses.replace(episode.settings, variant=snapshot.options.variant)
+            twin._begin(settings, snapshot)
         twin._screen = copy.deepcopy(self._screen)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running episode: a copy must be reset before its first step."""
-        return {**vars(self), "_episode": None, "played": None}
+        return {**vars(self), "_episode": None, "record": None}
+
+    def _begin(
+        self, settings: Settings, snapshot: Snapshot | None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode in the place of the one that runs."""
+        turn, old = self._take()
+        if old is not None:
+            old.discard()
+        dataset = self._prepare(settings)
+        episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
+        with _SWITCHING:
+            if turn == self._turns:
+                self._episode, self.record = episode, episode.record()
+        if self._episode is not episode:
+            episode.discard()
+            raise SandboxCrashed("it was closed or reset again meanwhile", kind="interrupted")
+        self._screen.clear()
+        observation, info = episode.opening()
+        self._draw("", observation, info)
+        return observation, info
 
     def _prepare(self, settings: Settings) -> Dataset:
         variant = draw_variant(settings.variant, self.np_random)
@@ -289,44 +326,27 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             raise ResetNeeded("no episode is running: call reset() before step()")
         return self._episode
 
-    def _leave(self, episode: Episode | None) -> None:
-        """End an episode, and don't wait until its sandbox is gone: the next one may begin."""
-        if episode is not None:
-            episode.discard()
-            if self._episode is episode:
-                self._episode = None
+    def _take(self) -> tuple[int, Episode | None]:
+        """Take the running episode away; the number tells later whether anybody else came."""
+        with _SWITCHING:
+            self._turns += 1
+            episode, self._episode = self._episode, None
+            return self._turns, episode
 
-    def _show(self, command: str, observation: Observation, info: dict[str, Any]) -> None:
-        """Put a step on the screen, or a reset, which has no command."""
+    def _show(self, command: str, episode: Episode, outcome: Outcome) -> Outcome:
+        """Put a step on the screen and, if it was the last, leave the episode."""
+        self.record = episode.record()
+        self._draw(command, outcome.observation, outcome.info)
+        if episode.over:
+            # Not waited for: the next episode may begin while the sandbox goes.
+            episode.discard()
+            with _SWITCHING:
+                if self._episode is episode:
+                    self._episode = None
+        return outcome
+
+    def _draw(self, command: str, observation: Observation, info: dict[str, Any]) -> None:
         if self.render_mode is not None:
             self._screen.show(Frame.of(command, observation, info))
         if self.render_mode == "human":
             self._screen.print_last()
-
-
-def _checked(snapshot: object) -> Snapshot:
-    if not isinstance(snapshot, Snapshot):
-        raise ValueError(f"options['snapshot'] must be what snapshot() gave, not {snapshot!r}")
-    return snapshot
-
-
-def _observation_space(settings: Settings) -> spaces.Dict:
-    return spaces.Dict(
-        {
-            "output": UnicodeText(settings.limits.output_bytes + _ROOM_FOR_NOTES),
-            "exit_code": spaces.Discrete(256),
-            "steps_left": spaces.Discrete(settings.max_steps + 1),
-            "seconds_left": spaces.Box(0.0, settings.time_limit, (), np.float64),
-        }
-    )
-
-
-def _brief(dataset: Dataset, settings: Settings) -> str:
-    return brief(
-        dataset,
-        feedback=settings.feedback,
-        max_steps=settings.max_steps,
-        time_limit=settings.time_limit,
-        limits=settings.limits,
-        score_calls=settings.score_calls,
-    )

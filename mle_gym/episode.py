@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 
-from mle_gym import sandbox
-from mle_gym.actions import (
-    EditFile,
-    ListFiles,
-    RawAction,
-    ReadFile,
-    Score,
-    Shell,
-    Submit,
-    Validate,
-    WriteFile,
-    parse_action,
-)
+from mle_gym.actions import RawAction
 from mle_gym.budget import Budget
+from mle_gym.commands import Commands
+from mle_gym.episode_start import make_judge, make_sandbox
 from mle_gym.errors import ActionError, SandboxEnded, SandboxError, SubmissionError
-from mle_gym.failures import Failure
-from mle_gym.judge import Judge
-from mle_gym.outcome import Info, Outcome
+from mle_gym.failures import KINDS, Failure
+from mle_gym.outcome import Info, Outcome, Record
 from mle_gym.rewards import Potential, Progress
-from mle_gym.sandbox.base import Execution, Mount, Reply, Request, SandboxConfig
-from mle_gym.sandbox.files import Files
+from mle_gym.sandbox.base import Execution
 from mle_gym.sandbox.store import current_store
 from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot
+from mle_gym.tasks.brief import brief
 from mle_gym.tasks.dataset import Dataset
-from mle_gym.tasks.sources import hidden_files
 from mle_gym.terminal import clean_text
-
-if TYPE_CHECKING:
-    from mle_gym.program import ProgramRunner
 
 __all__ = ["Episode"]
 
 _log = logging.getLogger(__name__)
+_SPENT = {"time": "the time is up", "steps": "no steps are left"}
 
 
 class Episode:
@@ -67,41 +56,70 @@ class Episode:
         potential: Potential,
         snapshot: Snapshot | None = None,
     ) -> None:
-        config = _config(dataset, settings)
-        self.judge = Judge(
-            dataset,
-            feedback=settings.feedback,
-            score_calls=settings.score_calls,
-            runner=_runner(dataset, settings, config),
-            sandbox=settings.sandbox,
-        )
+        self.settings = settings
+        self.dataset = dataset
+        self._judge = make_judge(dataset, settings)
+        self._potential = potential
+        self._progress = Progress()
+        self._paid = 0.0
         self._submitted = False
         self._truncated = False
         self._failure: Failure | None = None
         self._ending = ""
         """What to tell the agent about a spent budget; empty while there is some."""
-        self.settings = settings
-        self.dataset = dataset
-        self._filename = dataset.task.submission.filename
         self._last = "", 0
-        self._potential = potential
-        self._progress = Progress()
-        self._paid = 0.0
-        if snapshot is None:
-            self._sandbox = sandbox.create(settings.sandbox, config)
-            self.budget = Budget(settings.max_steps, settings.time_limit)
-        else:
-            snapshot.check_data(dataset)
-            self._sandbox = _continued(settings.sandbox, config, snapshot)
+        self._snapshot = snapshot
+        self._turn = threading.RLock()
+        """One thing at a time. Only :meth:`close` and :meth:`discard` don't wait for their turn."""
+        self._sandbox = make_sandbox(dataset, settings, snapshot)
+        self._filename = dataset.task.submission.filename
+        self._commands = Commands(
+            self._sandbox, self._judge, self._filename, settings.command_timeout
+        )
+        self.budget = Budget(settings.max_steps, settings.time_limit)
+        if snapshot is not None:
             self._take_over(snapshot)
+        self._sandbox.expire(self.budget.seconds_left)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._submitted or self._truncated or self._failure is not None
+
+    def opening(self) -> tuple[dict[str, Any], Info]:
+        """What ``reset`` returns: the brief, or what was last seen before the snapshot."""
+        if self._snapshot is None:
+            return self.observe(_brief(self.dataset, self.settings)), self.facts()
+        return self.observe(self._snapshot.output, self._snapshot.exit_code), self.facts()
 
     def step(self, action: RawAction) -> Outcome:
-        """Take one action. What goes wrong in the machinery is the outcome's failure."""
-        self.budget.take_step()
-        self.judge.validation = None
+        """Take one action. What goes wrong in the machinery is the outcome's failure.
+
+        Raises:
+            ResetNeeded: The episode is over.
+        """
+        with self._turn:
+            self._check_running()
+            self.budget.take_step()
+            return self._play(lambda: self._perform(action))
+
+    def finish(self) -> Outcome:
+        """End now, as if the budget were spent; raises as :meth:`step`."""
+        with self._turn:
+            self._check_running()
+            return self._play(self._finish)
+
+    def _check_running(self) -> None:
+        if self.over:
+            raise ResetNeeded("the episode is over: call reset() first")
+
+    def _play(self, act: Callable[[], Execution]) -> Outcome:
+        """Do something, and tell what came of it."""
+        self._judge.validation = None
         try:
-            execution = self._perform(action)
-            self._end_if_spent()
+            execution = act()
+            if self.budget.spent and not self.over:
+                self._end(_SPENT[self.budget.spent])
             reward = self._earn()
         except Exception as error:
             return self._fail(error)
@@ -112,46 +130,57 @@ class Episode:
 
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
-        self._failure = Failure.of(error, self.judge.stage)
+        self._failure = Failure.of(error, self._judge.stage)
         if self._failure.kind == "host_error":
             _log.error("a step failed", exc_info=error)  # perhaps a bug, which must not stay hidden
-        observation = self.observe(f"the episode failed: {self._failure.message}\n", 255)
+        # The message is for people: what a grader raised may quote answers.
+        why = KINDS[self._failure.kind].meaning
+        observation = self.observe(f"the episode failed ({self._failure.kind}): {why}\n", 255)
         return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
 
     def _perform(self, action: RawAction) -> Execution:
         """What an action did; a malformed one is an execution that says what is wrong."""
-        if self.budget.spent == "time":
-            return Execution(124, b"there was no time left for this action\n", timed_out=True)
-        try:
-            execution = self._dispatch(action)
-        except ActionError as error:
-            return Execution(2, f"malformed action: {error}\n".encode())
-        except SandboxEnded as error:
-            if self.judge.grade is None:
-                return self._end_exhausted(error)
+        if self._judge.handed_in is not None:  # in a step that was interrupted
             execution = Execution(0, b"")
-        except SandboxError:
-            if self.judge.grade is None:
-                raise
-            execution = Execution(0, b"")  # what was handed in before the sandbox died, counts
-        if self.judge.grade is not None:
+        elif self.budget.spent == "time":
+            return Execution(124, b"there was no time left for this action\n", timed_out=True)
+        else:
+            execution = self._try(action)
+        if self._judge.handed_in is not None:
+            self._judge.end(self._judge.handed_in)
             self._submitted = True
             self._progress = dataclasses.replace(self._progress, exists=True)
         return execution
 
-    def _end_if_spent(self) -> None:
-        """Grade what lies at the submission's path once the budget is spent."""
-        spent = self.budget.spent
-        if self._submitted or self._truncated or not spent:
-            return
+    def _try(self, action: RawAction) -> Execution:
         try:
-            content = self._fetch(self._filename)
+            execution = self._commands.perform(action, self.budget.seconds_left)
+        except ActionError as error:
+            return Execution(2, f"malformed action: {error}\n".encode())
+        except SandboxError as error:
+            if self._judge.handed_in is not None:
+                return Execution(0, b"")  # what was handed in before the sandbox died, counts
+            if isinstance(error, SandboxEnded):
+                return self._end_brought_down(error)
+            raise
+        if execution.exit_code == 0:
+            self._progress = dataclasses.replace(self._progress, ran=True)
+        return execution
+
+    def _finish(self) -> Execution:
+        self._end("it was finished")
+        return Execution(0, b"")
+
+    def _end(self, why: str) -> None:
+        """Stop everything at once, and grade what lies at the submission's path."""
+        try:
+            self._sandbox.expire(0)
+            content = self._commands.submission()
             found = f"{self._filename} was graded as it is"
         except (SubmissionError, SandboxEnded) as error:
             content, found = None, f"no submission was found ({error})"
         self._progress = dataclasses.replace(self._progress, exists=content is not None)
-        self.judge.grade_left(content)
-        why = {"time": "the time is up", "steps": "no steps are left"}[spent]
+        self._judge.end(content)
         self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
     def _earn(self) -> float:
@@ -169,7 +198,7 @@ class Episode:
             "output": output,
             "exit_code": exit_code,
             "steps_left": self.budget.steps_left,
-            "seconds_left": np.array(self.budget.seconds_left),
+            "seconds_left": np.array([self.budget.seconds_left]),
         }
 
     def facts(self, execution: Execution | None = None) -> Info:
@@ -180,49 +209,80 @@ class Episode:
             measured = dataclasses.asdict(execution)
             del measured["output"], measured["exit_code"]
             info["execution"] = measured
-        if self.judge.validation is not None:
-            info["validation"] = self.judge.validation.to_dict()
+        if self._judge.validation is not None:
+            info["validation"] = self._judge.validation.to_dict()
         if failure is not None:
             info["failure"] = failure.to_dict()
-        elif self.judge.grade is not None:
-            grade = self.judge.grade.to_dict()
+        elif self._judge.grade is not None:
+            grade = self._judge.grade.to_dict()
             # Vector environments collect ranks in an integer array, which None doesn't fit.
             info["grade"] = grade | {"rank": grade["rank"] or 0}
         return info
 
     def snapshot(self) -> Snapshot:
-        """This moment as a value. Taking it is not on the agent's time."""
-        used = self.budget.seconds_used
+        """This moment as a value. Taking it is not on the agent's time.
+
+        Raises:
+            ResetNeeded: The episode is over.
+            SnapshotError: The workspace holds too much, or there is no room for it.
+            SandboxError: The sandbox failed.
+        """
+        with self._turn:
+            self._check_running()
+            self._sandbox.expire(None)
+            with self.budget.stopped():
+                snapshot = self._take_snapshot()
+            self._sandbox.expire(self.budget.seconds_left)
+            return snapshot
+
+    def _take_snapshot(self) -> Snapshot:
         output, exit_code = self._last
-        snapshot = Snapshot(
+        return Snapshot(
             task=self.dataset.task.env_id,
             options=self.dataset.options,
             dataset=self.dataset.digest,
             steps_taken=self.budget.steps_taken,
-            seconds_used=used,
-            score_calls_used=self.judge.score_calls_used,
-            validate_calls_used=self.judge.validate_calls_used,
+            seconds_used=self.budget.seconds_used,
+            score_calls_used=self._judge.score_calls_used,
+            validate_calls_used=self._judge.validate_calls_used,
             progress=self._progress,
             output=output,
             exit_code=exit_code,
             folder=current_store().folder,
             name=self._sandbox.snapshot(),
         )
-        self.budget.started += self.budget.seconds_used - used
-        return snapshot
+
+    def record(self) -> Record:
+        """What the episode was made of, and what came of it so far."""
+        judge = self._judge
+        return Record(
+            dataset=self.dataset,
+            settings=self.settings,
+            validate_calls=judge.validate_calls_used,
+            score_calls=judge.score_calls_used,
+            predictions=judge.predictions,
+            program=judge.program,
+        )
+
+    def interrupt(self) -> None:
+        """End the running command, and a program that runs for a grade. From any thread."""
+        self._judge.cancel()
+        self._sandbox.interrupt()
 
     def close(self) -> None:
-        """Free everything. Idempotent."""
+        """Free everything; a step that runs in another thread ends at once. Idempotent."""
+        self._judge.cancel()
         self._sandbox.close()
 
     def discard(self) -> None:
         """The same without waiting: the next episode can begin."""
+        self._judge.cancel()
         self._sandbox.discard()
 
-    def _end_exhausted(self, error: SandboxEnded) -> Execution:
+    def _end_brought_down(self, error: SandboxEnded) -> Execution:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
         self._progress = dataclasses.replace(self._progress, exists=False)
-        self.judge.grade_left(None)
+        self._judge.end(None)
         self._truncated = True
         why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
         self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
@@ -236,108 +296,34 @@ class Episode:
             snapshot.steps_taken,
             time.monotonic() - snapshot.seconds_used,
         )
-        self.judge.score_calls_used = snapshot.score_calls_used
-        self.judge.validate_calls_used = snapshot.validate_calls_used
+        self._judge.score_calls_used = snapshot.score_calls_used
+        self._judge.validate_calls_used = snapshot.validate_calls_used
         self._progress = snapshot.progress
         self._paid = self._potential(snapshot.progress)
 
-    def _dispatch(self, raw: RawAction) -> Execution:
-        box = self._sandbox
-        match parse_action(raw):
-            case Shell(command, timeout):
-                return self._shell(command, timeout)
-            case WriteFile(path, content):
-                return box.write_file(path, content.encode())
-            case EditFile(path, old, new):
-                return box.edit_file(path, old.encode(), new.encode())
-            case ReadFile(path, start, lines):
-                return box.read_file(path, start=start, lines=lines)
-            case ListFiles(path):
-                return box.list_files(path)
-            case Validate() | Score() | Submit() as call:
-                return self._ask(call)
-
-    def _shell(self, command: str, timeout: float | None) -> Execution:
-        limits = (timeout, self.settings.command_timeout, self.budget.seconds_left)
-        seconds = min(limit for limit in limits if limit is not None)
-        execution = self._sandbox.execute(command, timeout=seconds, on_request=self.judge.answer)
-        if execution.exit_code == 0:
-            self._progress = dataclasses.replace(self._progress, ran=True)
-        return execution
-
-    def _ask(self, call: Validate | Score | Submit) -> Execution:
-        """What the commands of the same names do, as a tool call."""
-        path = call.path or self._filename
-        try:
-            handed = self._fetch(path)
-        except SubmissionError as error:
-            reply = Reply(1, f"{call.tool}: {error}\n")
-        else:
-            file = isinstance(handed, bytes)
-            request = (handed, None) if file else (b"", handed)
-            reply = self.judge.answer(Request(call.tool, path, *request))
-        return Execution(reply.exit_code, reply.output.encode())
-
-    def _fetch(self, path: str) -> bytes | Files:
-        fetch = self._sandbox.fetch if self.judge.runner is None else self._sandbox.fetch_files
-        return fetch(path, max_bytes=self.judge.max_bytes)
-
     def _look(self) -> Progress:
         """The progress now. The submission is looked at only where the reward depends on it."""
-        grade = self.judge.grade
+        grade = self._judge.grade
         if grade is not None:
             return dataclasses.replace(self._progress, valid=grade.valid, grade=grade)
         if self.settings.reward != "milestones":
             return self._progress
         try:
-            content = self._fetch(self._filename)
+            content = self._commands.submission()
         except SubmissionError:
             return Progress(self._progress.ran)
         except SandboxEnded as error:
-            self._end_exhausted(error)
+            self._end_brought_down(error)
             return self._look()
-        return Progress(self._progress.ran, True, self.judge.validate(content).valid)
+        return Progress(self._progress.ran, True, self._judge.validate(content).valid)
 
 
-def _continued(backend: str, config: SandboxConfig, snapshot: Snapshot) -> sandbox.Sandbox:
-    """A sandbox with a snapshot's files and shell."""
-    lease = snapshot.lease()
-    try:
-        config = dataclasses.replace(config, layers=lease.layers, layers_bytes=lease.info.bytes)
-        box = sandbox.create(backend, config)
-        try:
-            box.restore(lease)
-        except BaseException:
-            box.close()
-            raise
-        return box
-    finally:
-        lease.release()
-
-
-def _runner(dataset: Dataset, settings: Settings, config: SandboxConfig) -> ProgramRunner | None:
-    """What runs submitted programs, if the task asks for some."""
-    if dataset.task.submission.code is None:
-        return None
-    from mle_gym.program import ProgramRunner
-
-    return ProgramRunner(dataset, settings.sandbox, config)
-
-
-def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
-    """The sandbox that a dataset and its settings ask for."""
-    filename = dataset.task.submission.filename
-    usual = filename == "submission.csv"  # what `submit` takes without being told
-    return SandboxConfig(
+def _brief(dataset: Dataset, settings: Settings) -> str:
+    return brief(
+        dataset,
+        feedback=settings.feedback,
+        max_steps=settings.max_steps,
+        time_limit=settings.time_limit,
         limits=settings.limits,
-        mounts=(Mount(dataset.public, "data"),),
-        hidden=hidden_files(dataset.task),
-        python=settings.sandbox_python,
-        packages=settings.packages,
-        environment=() if usual else (("MLE_GYM_SUBMISSION", filename),),
-        network=settings.network,
-        gpus=settings.gpus,
-        runtime=settings.runtime,
-        warm=settings.warm,
-        preload=settings.preload,
+        score_calls=settings.score_calls,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mle_gym.errors import SubmissionError
+from mle_gym.errors import DatasetError, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.results import Grade, Validation
 from mle_gym.sandbox.base import Reply, Request
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mle_gym.tasks.dataset import Dataset
 
 __all__ = ["Assessor", "Judge"]
+
+_log = logging.getLogger(__name__)
 
 _OVER = Reply(1, "the episode is over\n", end_command=True)
 
@@ -62,6 +65,8 @@ class Judge:
         self.score_calls_used = 0
         self.validate_calls_used = 0
         """How often a submission's format was told: ``validate``, and ``score`` of a bad one."""
+        self.handed_in: bytes | Files | None = None
+        """What ``submit`` was given, to be graded when its command is over."""
         self.grade: Grade | None = None
         """Set once, when the episode ends."""
         self.predictions: bytes | None = None
@@ -90,8 +95,11 @@ class Judge:
         return spec.max_bytes if spec.code is None else spec.code.max_bytes
 
     def answer(self, request: Request) -> Reply:
-        """Serve one call, whether a command inside the sandbox or a tool call made it."""
-        if self.grade is not None:
+        """Serve one call, whether a command inside the sandbox or a tool call made it.
+
+        What is submitted is only taken: :meth:`end` grades it, outside of any command.
+        """
+        if self.handed_in is not None:
             return _OVER
         if request.folder is not None and self.runner is None:
             return _refuse(request, f"{request.path}: is a folder")
@@ -100,11 +108,31 @@ class Judge:
             size = f"{held:,} bytes; at most {self.max_bytes:,} are allowed"
             return _refuse(request, f"{request.path} has {size}")
         answer = {"validate": self._validate, "score": self._score, "submit": self._submit}
-        return answer[request.tool](request)
+        try:
+            return answer[request.tool](request)
+        except (TaskError, DatasetError, SandboxError, OSError, MemoryError) as error:
+            return self._unanswered(request, error)
 
-    def grade_left(self, content: bytes | Files | None) -> None:
-        """Grade what lies at the submission's path when the budget is spent; None for nothing."""
-        self._end(content)
+    def end(self, handed: bytes | Files | None) -> None:
+        """Give the grade; of None, if nothing was handed in.
+
+        Raises:
+            TaskError: The task's grader is broken.
+            DatasetError: The data that the agent worked with were deleted meanwhile.
+            SandboxError: What is handed in has to be run, and nothing could be run.
+        """
+        self.stage = "grade"
+        self._dataset.check()
+        self.grade = self._assessor.grade(handed)
+        if handed is None or isinstance(handed, bytes):
+            self.predictions = handed
+        elif self.runner is not None:
+            self.program, self.predictions = handed, self.runner.predictions
+
+    def cancel(self) -> None:
+        """End a program that runs for a grade. From any thread."""
+        if self.runner is not None:
+            self.runner.cancel()
 
     def validate(self, content: bytes | Files) -> Validation:
         """The verdict on a submission's format, for the environment itself."""
@@ -161,19 +189,18 @@ class Judge:
             left = ""
         return Reply(1, f"{request.path} can't be scored: {error}{left}\n")
 
-    def _submit(self, request: Request) -> Reply:
-        self._end(self._handed(request))
-        return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
+    def _unanswered(self, request: Request, error: Exception) -> Reply:
+        """The answer where the grader failed. What it raised may quote answers, so it is logged."""
+        _log.error("%s of %s failed", request.tool, self._dataset.task.id, exc_info=error)
+        if request.tool == "score":
+            self.score_calls_used += 1
+        else:
+            self.validate_calls_used += 1
+        return _refuse(request, "the grader failed, which is not the submission's fault")
 
-    def _end(self, handed: bytes | Files | None) -> None:
-        """Give the grade, unless the data that the agent worked with were deleted meanwhile."""
-        self.stage = "grade"
-        self._dataset.check()
-        self.grade = self._assessor.grade(handed)
-        if handed is None or isinstance(handed, bytes):
-            self.predictions = handed
-        elif self.runner is not None:
-            self.program, self.predictions = handed, self.runner.predictions
+    def _submit(self, request: Request) -> Reply:
+        self.handed_in = self._handed(request)
+        return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
 
 
 def _refuse(request: Request, reason: str) -> Reply:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["Info", "Outcome"]
+if TYPE_CHECKING:
+    from mle_gym.sandbox.files import Files
+    from mle_gym.settings import Settings
+    from mle_gym.tasks.dataset import Dataset
+
+__all__ = ["Info", "Outcome", "Record"]
 
 
 class Info(dict[str, Any]):
@@ -27,3 +33,18 @@ class Outcome(NamedTuple):
     terminated: bool
     truncated: bool
     info: Info
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an episode was made of and what came of it, for its trajectory."""
+
+    dataset: Dataset
+    settings: Settings
+    validate_calls: int
+    """How often the agent was told about a submission's format."""
+    score_calls: int
+    predictions: bytes | None
+    """What was graded; None before the end, or if there was nothing."""
+    program: Files | None
+    """What made them, where programs are handed in."""

@@ -13,7 +13,7 @@ import shlex
 from pathlib import Path
 
 from mle_gym import sandbox
-from mle_gym.errors import SubmissionError
+from mle_gym.errors import SandboxEnded, SubmissionError
 from mle_gym.sandbox.base import Mount, Sandbox, SandboxConfig
 from mle_gym.sandbox.files import Files
 from mle_gym.tasks.dataset import Dataset
@@ -22,7 +22,14 @@ from mle_gym.terminal import clean
 
 __all__ = ["FAILURES", "ProgramRunner"]
 
-FAILURES = ("program_missing", "program_files", "program_failed", "program_timeout", "no_output")
+FAILURES = (
+    "program_missing",
+    "program_files",
+    "program_failed",
+    "program_exhausted",
+    "program_timeout",
+    "no_output",
+)
 """Codes of the errors that a program ends with before there is anything to grade."""
 
 _TAIL = 1_000
@@ -45,6 +52,7 @@ class ProgramRunner:
         self.code: CodeSpec = code
         self.predictions: bytes | None = None
         """What the last program predicted for the hidden rows; None if it came to nothing."""
+        self._box: Sandbox | None = None
         self._dataset = dataset
         self._backend = backend
         self._config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
@@ -68,30 +76,41 @@ class ProgramRunner:
         self.predictions = self._run(files, self._dataset.inputs)
         return self.predictions
 
+    def cancel(self) -> None:
+        """End the program that runs; who waits for it gets a SandboxError. From any thread."""
+        if self._box is not None:
+            self._box.close()
+
     def _run(self, files: Files, data: Path) -> bytes:
         entry = self._entry(files)
         config = dataclasses.replace(self._config, mounts=(Mount(data, "data"),))
         with sandbox.create(self._backend, config) as box:
-            _write(box, files)
-            run = box.execute(f"python {shlex.quote(entry)}", timeout=self.code.seconds)
-            if run.killed_by == "timeout":
-                raise SubmissionError(
-                    "program_timeout",
-                    f"{entry} ran longer than {self.code.seconds:g} s{_tail(run.output)}",
-                )
-            if run.exit_code != 0:
-                raise SubmissionError(
-                    "program_failed",
-                    f"{entry} ended with exit code {run.exit_code}{_tail(run.output)}",
-                )
+            self._box = box
             try:
-                return box.fetch(
-                    self.code.output, max_bytes=self._dataset.task.submission.max_bytes
-                )
-            except SubmissionError as error:
-                found = str(error).strip()
-                message = f"{entry} left no predictions: {found}{_tail(run.output)}"
-                raise SubmissionError("no_output", message) from None
+                return self._predictions(box, files, entry)
+            except SandboxEnded as error:
+                message = f"{entry} brought down the sandbox that it was run in: {error}"
+                raise SubmissionError("program_exhausted", message) from None
+
+    def _predictions(self, box: Sandbox, files: Files, entry: str) -> bytes:
+        _write(box, files)
+        run = box.execute(f"python {shlex.quote(entry)}", timeout=self.code.seconds)
+        if run.killed_by == "timeout":
+            raise SubmissionError(
+                "program_timeout",
+                f"{entry} ran longer than {self.code.seconds:g} s{_tail(run.output)}",
+            )
+        if run.exit_code != 0:
+            raise SubmissionError(
+                "program_failed",
+                f"{entry} ended with exit code {run.exit_code}{_tail(run.output)}",
+            )
+        try:
+            return box.fetch(self.code.output, max_bytes=self._dataset.task.submission.max_bytes)
+        except SubmissionError as error:
+            found = str(error).strip()
+            message = f"{entry} left no predictions: {found}{_tail(run.output)}"
+            raise SubmissionError("no_output", message) from None
 
     def _entry(self, files: Files) -> str:
         """The file to run."""

@@ -57,14 +57,13 @@ def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
     told about submissions before.
     """
     ours = _unwrapped(env)
-    if ours is None or ours.played is None:
+    if ours is None or ours.record is None:
         return {"validate_calls": None, "score_calls": None, "submission": None, "program": None}
-    judge = ours.played.judge
-    program = judge.program
+    predictions, program = ours.record.predictions, ours.record.program
     return {
-        "validate_calls": judge.validate_calls_used,
-        "score_calls": judge.score_calls_used,
-        "submission": None if judge.predictions is None else pack_submission(judge.predictions),
+        "validate_calls": ours.record.validate_calls,
+        "score_calls": ours.record.score_calls,
+        "submission": None if predictions is None else pack_submission(predictions),
         "program": None if program is None else pack_submission(pack_files(program)),
     }
 
@@ -121,18 +120,18 @@ def versions() -> dict[str, str]:
 
 def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
     ours = _unwrapped(env)
-    if ours is None or ours.played is None:
+    if ours is None or ours.record is None:
         return {"digest": None, "task_digest": None, "backend": None, "settings": None}
     from mle_gym.sandbox import get_backend
     from mle_gym.tasks.dataset import task_digest
 
-    played = ours.played
-    settings = dataclasses.asdict(played.settings)
+    record = ours.record
+    settings = dataclasses.asdict(record.settings)
     python = settings["sandbox_python"]
     return {
-        "digest": played.dataset.digest,
+        "digest": record.dataset.digest,
         "task_digest": task_digest(ours.task),
-        "backend": get_backend(played.settings.sandbox).name,
+        "backend": get_backend(record.settings.sandbox).name,
         "settings": settings | {"sandbox_python": None if python is None else str(python)},
     }
 

@@ -57,7 +57,7 @@ class Frame:
     @classmethod
     def of(cls, command: str, observation: Mapping[str, Any], info: Mapping[str, Any]) -> Frame:
         """The frame of what ``reset`` or ``step`` returned."""
-        minutes, seconds = divmod(int(observation["seconds_left"]), 60)
+        minutes, seconds = divmod(int(np.asarray(observation["seconds_left"]).item()), 60)
         status = f"{observation['steps_left']} steps and {minutes}:{seconds:02} left"
         grade = info.get("grade")
         if grade is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Snapshot"]
+__all__ = ["Snapshot", "checked"]
 
 
 @dataclass(frozen=True)
@@ -120,3 +120,14 @@ class Snapshot:
         """Pickled, a snapshot outlives this process."""
         open_store(self.folder).keep(self.name)
         return dict(vars(self))
+
+
+def checked(snapshot: object) -> Snapshot:
+    """What ``reset(options={"snapshot": …})`` was given.
+
+    Raises:
+        ValueError: It is not a snapshot.
+    """
+    if not isinstance(snapshot, Snapshot):
+        raise ValueError(f"options['snapshot'] must be what snapshot() gave, not {snapshot!r}")
+    return snapshot

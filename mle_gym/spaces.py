@@ -11,12 +11,16 @@ import copy
 from typing import Any
 
 import numpy as np
-from gymnasium import Space
+from gymnasium import Space, spaces
+from gymnasium.wrappers.utils import create_zero_array
 
 from mle_gym.actions import RawAction, parse_action
 from mle_gym.errors import ActionError
 
-__all__ = ["ActionSpace", "UnicodeText"]
+__all__ = ["ActionSpace", "UnicodeText", "observation_space"]
+
+_ROOM_FOR_NOTES = 200_000
+"""Characters beyond a command's output: the brief, notes on what was cut and how it ended."""
 
 _WORDS = ("accuracy", "baseline", "epoch", "naïve", "loss", "模型", "ok", "train.csv", "✓", "0.78")
 
@@ -129,6 +133,26 @@ class ActionSpace(Space[RawAction]):
     def __repr__(self) -> str:
         """``ActionSpace()``."""
         return "ActionSpace()"
+
+
+def observation_space(*, max_steps: int, time_limit: float, output_bytes: int) -> spaces.Dict:
+    """What an environment with these limits shows."""
+    return spaces.Dict(
+        {
+            "output": UnicodeText(output_bytes + _ROOM_FOR_NOTES),
+            "exit_code": spaces.Discrete(256),
+            "steps_left": spaces.Discrete(max_steps + 1),
+            "seconds_left": spaces.Box(0.0, time_limit, (1,), np.float64),
+        }
+    )
+
+
+def _no_text(space: Space[Any]) -> str:
+    """What wrappers that look back show from before the beginning."""
+    return ""
+
+
+create_zero_array.register(UnicodeText, _no_text)
 
 
 def _refuse_masks(space: Space[Any], mask: object, probability: object) -> None:

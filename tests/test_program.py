@@ -53,8 +53,8 @@ def step(env: MLEEnv, action: Any) -> Step:
 
 def hidden_rows(env: MLEEnv) -> list[str]:
     """The rows that only submitted programs see, without their ids."""
-    assert env.played is not None
-    dataset = env.played.dataset
+    assert env.record is not None
+    dataset = env.record.dataset
     rows = [
         line.partition(",")[2]
         for line in (dataset.inputs / "test.csv").read_text().splitlines()[1:]
@@ -141,8 +141,8 @@ def test_a_program_that_fails_is_told_why_by_validate_and_by_the_grade(
 
 def test_a_program_that_takes_too_long_is_killed(make: MakeEnv) -> None:
     env = make()
-    assert env.played is not None
-    runner = env.played.judge.runner
+    assert env._episode is not None
+    runner = env._episode._judge.runner
     assert runner is not None
     runner.code = runner.code.model_copy(update={"seconds": 1.0})
     write(env, "import time; time.sleep(600)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +19,6 @@ __all__ = [
     "Mount",
     "Reply",
     "Request",
-    "RequestHandler",
     "Sandbox",
     "SandboxConfig",
 ]
@@ -164,11 +162,11 @@ class Reply:
     """Kill the rest of the command: the episode is over."""
 
 
-RequestHandler = Callable[[Request], Reply]
-
-
 class Sandbox(Protocol):
-    """The isolated box in which one episode's commands run. Not thread-safe.
+    """The isolated box in which one episode's commands run.
+
+    One thread at a time may use it, but any thread may :meth:`interrupt`, :meth:`close` or
+    :meth:`discard` it: what another one has under way there ends at once.
 
     Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone: a
     :class:`~mle_gym.errors.SandboxEnded` where what ran inside brought it down. Nothing else that
@@ -179,10 +177,26 @@ class Sandbox(Protocol):
     workspace: str
     """Absolute path of the workspace as commands see it."""
 
-    def execute(
-        self, command: str | bytes, *, timeout: float, on_request: RequestHandler | None = None
-    ) -> Execution:
-        """Run a shell script; state (directory, exported variables) carries over."""
+    def execute(self, command: str | bytes, *, timeout: float) -> Execution:
+        """Run a shell script; state (directory, exported variables) carries over.
+
+        Its calls of ``validate``, ``score`` and ``submit`` are told that nobody answers here.
+        """
+
+    def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
+        """Run a shell script until it ends, or makes a call that :meth:`answer` has to answer."""
+
+    def answer(self, reply: Reply) -> Execution | Request:
+        """Answer the call and go on until the script ends or makes the next one."""
+
+    def cancel(self) -> None:
+        """End a script whose call will not be answered; without one, do nothing."""
+
+    def interrupt(self) -> None:
+        """End the running script as Ctrl-C does: its exit code is 130. From any thread."""
+
+    def expire(self, seconds: float | None) -> None:
+        """In so many seconds end everything that runs inside, for good; None takes it back."""
 
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file, creating parent folders."""

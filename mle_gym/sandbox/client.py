@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import posixpath
 import py_compile
 import shlex
 import struct
-import threading
 import time
 from collections.abc import Callable
 from importlib.util import cache_from_source
@@ -17,17 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mle_gym.errors import SandboxCrashed, SubmissionError
-from mle_gym.sandbox.base import (
-    Execution,
-    Reply,
-    Request,
-    RequestHandler,
-    SandboxConfig,
-)
+from mle_gym.errors import SubmissionError
+from mle_gym.sandbox.base import Execution, Reply, Request, SandboxConfig
+from mle_gym.sandbox.exchange import Exchange
 from mle_gym.sandbox.files import Files, unpack_files
 from mle_gym.sandbox.stream import Stream
-from mle_gym.sandbox.verdict import Evidence, host_is_busy, judge
+from mle_gym.sandbox.verdict import Evidence
 
 if TYPE_CHECKING:
     from mle_gym.sandbox.store import Lease
@@ -38,17 +31,10 @@ RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
 """The program that a backend makes available inside, as a folder named ``runner``."""
 
 _WORD = 0xFFFFFFFF
-_HEADER = struct.Struct(">II")
-_MAX_HEADER = 1 << 20
-_MAX_PAYLOAD = 1 << 28
 _START_SECONDS = 60.0
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
 """How long past a command's timeout the runner may take to clean up before it counts as silent."""
-_BUSY_SECONDS = 240.0
-"""How much longer an answer may take on a busy host."""
-_LOOK_SECONDS = 5.0
-"""How often a late answer's host is looked at."""
 
 
 def runner_command(python: str, parent: str) -> list[str]:
@@ -116,13 +102,9 @@ class RunnerSandbox:
         """
         self.backend = backend
         self.workspace = workspace
-        self._stream = stream
-        self._evidence = evidence
-        self._used = False
-        """Whether anything that an agent asked for has run: before, nothing is its doing."""
-        self._buffer = bytearray()
-        self._closed = False
-        self._lock = threading.Lock()
+        self._exchange = Exchange(backend, stream, evidence)
+        self._patience = 0.0
+        """Seconds that the host will still wait for the running command."""
         self._mounts = [mount.target for mount in config.mounts]
         self._disk_bytes = config.limits.disk_mb << 20
         self._base: Lease | None = None
@@ -145,21 +127,51 @@ class RunnerSandbox:
             "zygote": zygote,
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
-        self._used = True
+        self._exchange.used = True
 
-    def execute(
-        self, command: str | bytes, *, timeout: float, on_request: RequestHandler | None = None
-    ) -> Execution:
+    def execute(self, command: str | bytes, *, timeout: float) -> Execution:
         """Run a shell script; see :meth:`Sandbox.execute`."""
+        event = self.begin(command, timeout=timeout)
+        while isinstance(event, Request):
+            event = self.answer(Reply(1, f"{event.tool} is not available here\n"))
+        return event
+
+    def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
+        """Start a shell script; see :meth:`Sandbox.begin`."""
         script = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
-        header, output = self._call(
-            "execute",
-            {"timeout": timeout},
-            script,
-            seconds=timeout + _GRACE_SECONDS,
-            on_request=on_request,
-        )
-        return _execution(header, output)
+        self.cancel()
+        self._patience = timeout + _GRACE_SECONDS
+        return self._go_on("execute", {"timeout": timeout}, script)
+
+    def answer(self, reply: Reply) -> Execution | Request:
+        """Answer its call; see :meth:`Sandbox.answer`."""
+        options = {"exit_code": reply.exit_code, "end": reply.end_command}
+        return self._go_on("reply", options, reply.output.encode("utf-8", "replace"))
+
+    def _go_on(
+        self, operation: str, options: dict[str, Any], payload: bytes
+    ) -> Execution | Request:
+        """Wait for a command's next call or its end. What the host needs is not on its time."""
+        started = time.monotonic()
+        header, content = self._exchange.ask(operation, options, payload, seconds=self._patience)
+        self._patience = max(_GRACE_SECONDS, self._patience - (time.monotonic() - started))
+        if header["op"] == "request":
+            return self._request(header, content)
+        return _execution(header, content)
+
+    def cancel(self) -> None:
+        """End a command whose call will not be answered; see :meth:`Sandbox.cancel`."""
+        while self._exchange.running and not self._exchange.closed:
+            self._exchange.interrupt()
+            self._exchange.listen(seconds=_GRACE_SECONDS)
+
+    def interrupt(self) -> None:
+        """End the running command; see :meth:`Sandbox.interrupt`."""
+        self._exchange.interrupt()
+
+    def expire(self, seconds: float | None) -> None:
+        """End everything inside at that time; see :meth:`Sandbox.expire`."""
+        self._call("expire", {"seconds": seconds}, seconds=_FILE_SECONDS)
 
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file; see :meth:`Sandbox.write_file`."""
@@ -184,7 +196,7 @@ class RunnerSandbox:
         if header.get("exit_code") != 0:
             raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
         if len(content) > max_bytes:
-            raise self._crash("it sent more than was asked for")
+            raise self._exchange.end("it sent more than was asked for")
         return content
 
     def fetch_files(self, path: str, *, max_bytes: int) -> Files:
@@ -220,14 +232,12 @@ class RunnerSandbox:
 
     def close(self) -> None:
         """End every process inside; idempotent."""
-        self._closed = True
-        self._stream.close()
+        self._exchange.close()
         self._release()
 
     def discard(self) -> None:
         """The same without waiting; see :meth:`Sandbox.discard`."""
-        self._closed = True
-        self._stream.discard()
+        self._exchange.discard()
         self._release()
 
     def _release(self) -> None:
@@ -258,61 +268,22 @@ class RunnerSandbox:
         return _execution(header, output)
 
     def _call(
-        self,
-        operation: str,
-        options: dict[str, Any],
-        payload: bytes = b"",
-        *,
-        seconds: float,
-        on_request: RequestHandler | None = None,
+        self, operation: str, options: dict[str, Any], payload: bytes = b"", *, seconds: float
     ) -> tuple[dict[str, Any], bytes]:
-        """One operation and its answer, serving the requests that arrive meanwhile."""
-        if self._closed:
-            raise SandboxCrashed("the sandbox is closed")
-        deadline = time.monotonic() + seconds
-        with self._lock:
-            try:
-                self._send({"op": operation, **options}, payload, deadline)
-                while True:
-                    header, content = self._receive(deadline)
-                    if header["op"] == "done":
-                        return header, content
-                    deadline += self._serve(header, content, on_request, deadline)
-            except SandboxCrashed:
-                raise
-            except TimeoutError:
-                waited = time.monotonic() - deadline + seconds
-                reason = f"no answer to {operation!r} within {waited:.0f} s"
-                raise self._crash(reason, silent=True) from None
-            except OSError as error:
-                raise self._crash(f"{operation!r} failed: {error}", ended=True) from None
-            except BaseException:
-                # Interrupted in the middle of an exchange: the stream is out of step for good.
-                self.close()
-                raise
+        """One operation and its answer."""
+        self.cancel()
+        header, content = self._exchange.ask(operation, options, payload, seconds=seconds)
+        if header["op"] != "done":
+            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
+        return header, content
 
-    def _serve(
-        self,
-        header: dict[str, Any],
-        content: bytes,
-        on_request: RequestHandler | None,
-        deadline: float,
-    ) -> float:
-        """Answer a request; returns the seconds it took, which the command isn't charged for."""
-        started = time.monotonic()
+    def _request(self, header: dict[str, Any], content: bytes) -> Request:
+        """The call that a frame holds."""
         tool, path = header.get("tool"), header.get("path")
         if tool not in ("validate", "score", "submit") or not isinstance(path, str):
-            raise self._crash(f"it sent an unknown frame {str(header)[:200]}")
-        if on_request is None:
-            reply = Reply(1, f"{tool} is not available here\n")
-        else:
-            folder = self._folder(header, content)
-            content = b"" if folder is not None else content
-            reply = on_request(Request(tool, path, content, folder))
-        answer = {"op": "reply", "exit_code": reply.exit_code, "end": reply.end_command}
-        deadline += time.monotonic() - started + 60
-        self._send(answer, reply.output.encode("utf-8", "replace"), deadline)
-        return time.monotonic() - started
+            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
+        folder = self._folder(header, content)
+        return Request(tool, path, b"" if folder is not None else content, folder)
 
     def _folder(self, header: dict[str, Any], content: bytes) -> Files | None:
         """The files of a folder; None if the frame holds a file's content."""
@@ -321,55 +292,7 @@ class RunnerSandbox:
         try:
             return unpack_files(content)
         except ValueError as error:
-            raise self._crash(f"it sent a broken folder: {error}") from None
-
-    def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
-        text = json.dumps(header).encode()
-        # What was sent in part can't be sent again, so the wait is chosen ahead.
-        deadline += _BUSY_SECONDS if host_is_busy() else 0.0
-        self._stream.send(_HEADER.pack(len(text), len(payload)) + text + payload, deadline)
-
-    def _receive(self, deadline: float) -> tuple[dict[str, Any], bytes]:
-        header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
-        if header_size > _MAX_HEADER or payload_size > _MAX_PAYLOAD:
-            raise self._crash("it sent a frame that is too large")
-        try:
-            header = json.loads(self._exactly(header_size, deadline))
-        except (ValueError, RecursionError):
-            raise self._crash("it sent a frame that is not JSON") from None
-        if not isinstance(header, dict) or header.get("op") not in ("done", "request"):
-            raise self._crash(f"it sent an unknown frame {str(header)[:200]}")
-        return header, self._exactly(payload_size, deadline)
-
-    def _exactly(self, size: int, deadline: float) -> bytes:
-        while len(self._buffer) < size:
-            data = self._some(deadline)
-            if not data:
-                raise self._crash("it ended unexpectedly", ended=True)
-            self._buffer += data
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
-
-    def _some(self, deadline: float) -> bytes:
-        """The next bytes. A busy host has them late: that is no reason to give the sandbox up."""
-        last = deadline + _BUSY_SECONDS
-        while True:
-            try:
-                return self._stream.receive(deadline)
-            except TimeoutError:
-                now = time.monotonic()
-                if now >= last or not host_is_busy() or self._evidence(False).hopeless:
-                    raise
-                deadline = min(last, now + _LOOK_SECONDS)
-
-    def _crash(self, reason: str, *, silent: bool = False, ended: bool = False) -> SandboxCrashed:
-        """End the sandbox; the error to raise says whose doing that was."""
-        evidence = self._evidence(ended)
-        self.close()
-        note = f" ({evidence.note})" if evidence.note else ""
-        what = f"the {self.backend} sandbox died: {reason}{note}"
-        return judge(what, evidence, silent=silent, used=self._used)
+            raise self._exchange.end(f"it sent a broken folder: {error}") from None
 
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:

@@ -100,6 +100,10 @@ class AttachedStream:
                 data = self._socket.recv(_CHUNK)
             except ConnectionResetError:
                 return b""
+            except TimeoutError:  # perhaps that of a thread that sent an interrupt
+                if time.monotonic() >= deadline:
+                    raise
+                continue
             if not data:
                 return b""
             output = self._pieces.feed(data)

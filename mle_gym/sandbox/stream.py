@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -52,16 +53,22 @@ class SocketStream:
 
     def receive(self, deadline: float) -> bytes:
         """Some bytes; see :meth:`Stream.receive`."""
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            return self._socket.recv(_CHUNK)
-        except ConnectionResetError:
-            return b""
+        while True:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                return self._socket.recv(_CHUNK)
+            except ConnectionResetError:
+                return b""
+            except TimeoutError:  # perhaps that of a thread that sent an interrupt
+                if time.monotonic() >= deadline:
+                    raise
 
     def close(self) -> None:
         """Hang up and end the runner. Idempotent."""
         if self._open:
             self._open = False
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for data
             self._socket.close()
             self._end()
 

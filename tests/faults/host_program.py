@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 
 import mle_gym
-from mle_gym.sandbox import client, docker_client, launcher_client
+from mle_gym.sandbox import client, docker_client, exchange, launcher_client
 
 
 class Host:
@@ -69,7 +69,7 @@ def main() -> None:
     for module, name, value in (
         (client, "_GRACE_SECONDS", options["patience"]),
         (client, "_START_SECONDS", options["patience"]),
-        (client, "_BUSY_SECONDS", options["patience"]),
+        (exchange, "_BUSY_SECONDS", options["patience"]),
         (client, "_FILE_SECONDS", options["patience"]),
         (launcher_client, "_ANSWER_SECONDS", options["patience"]),
         (docker_client, "_DAEMON_SECONDS", options["patience"]),

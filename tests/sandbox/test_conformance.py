@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
-from mle_gym.sandbox import Limits, Mount, Reply, Request, Sandbox
+from mle_gym.sandbox import Execution, Limits, Mount, Reply, Request, Sandbox
 
 from .conftest import MakeSandbox, eventually, processes_with, sleepers
 
@@ -291,6 +292,14 @@ def test_a_mount_is_readable_and_the_host_folder_stays_as_it_is(
 # ---------------------------------------------------------------------- submit, validate and score
 
 
+def answered(sandbox: Sandbox, command: str, on_request: Callable[[Request], Reply]) -> Execution:
+    """Run a command and have its calls answered."""
+    event = sandbox.begin(command, timeout=30)
+    while isinstance(event, Request):
+        event = sandbox.answer(on_request(event))
+    return event
+
+
 def test_submit_hands_over_the_bytes_and_may_end_the_command(sandbox: Sandbox) -> None:
     requests: list[Request] = []
 
@@ -299,7 +308,7 @@ def test_submit_hands_over_the_bytes_and_may_end_the_command(sandbox: Sandbox) -
         return Reply(0, f"{request.tool} heard\n", end_command=request.tool == "submit")
 
     command = "printf a,b > s.csv; validate s.csv && score s.csv; submit s.csv; echo unreachable"
-    execution = sandbox.execute(command, timeout=30, on_request=on_request)
+    execution = answered(sandbox, command, on_request)
     assert [(r.tool, r.content) for r in requests] == [
         ("validate", b"a,b"),
         ("score", b"a,b"),
@@ -315,7 +324,7 @@ def test_submit_says_why_a_file_cannot_be_taken(sandbox: Sandbox) -> None:
         raise AssertionError("nothing should reach the host")
 
     command = "submit; echo $?; mkfifo p; submit p; echo $?; submit a b; echo $?"
-    execution = sandbox.execute(command, timeout=30, on_request=on_request)
+    execution = answered(sandbox, command, on_request)
     lines = execution.output.decode().splitlines()
     assert "submission.csv: no such file" in lines[0]
     assert lines[1:] == [
@@ -328,22 +337,23 @@ def test_submit_says_why_a_file_cannot_be_taken(sandbox: Sandbox) -> None:
 
 
 def test_a_rejected_call_lets_the_command_go_on(sandbox: Sandbox) -> None:
-    execution = sandbox.execute(
-        "echo 1 > submission.csv; submit; echo status $?",
-        timeout=30,
-        on_request=lambda request: Reply(1, "not valid\n"),
-    )
+    command = "echo 1 > submission.csv; submit; echo status $?"
+    execution = answered(sandbox, command, lambda request: Reply(1, "not valid\n"))
     assert execution.output == b"not valid\nstatus 1\n"
 
 
-def test_an_error_of_the_host_in_a_call_closes_the_sandbox(sandbox: Sandbox) -> None:
-    def on_request(request: Request) -> Reply:
-        raise ZeroDivisionError
+@pytest.mark.parametrize("end", ["cancel", "go on"])
+def test_a_call_that_nobody_answers_ends_with_its_command(sandbox: Sandbox, end: str) -> None:
+    event = sandbox.begin("echo 1 > s.csv; sleep 77 & submit s.csv; touch after", timeout=30)
+    assert isinstance(event, Request)
+    if end == "cancel":
+        sandbox.cancel()
+    assert sandbox.execute("ls", timeout=9).output.split() == [b"s.csv"]
 
-    with pytest.raises(ZeroDivisionError):
-        sandbox.execute("echo 1 > submission.csv; submit", timeout=30, on_request=on_request)
-    with pytest.raises(SandboxCrashed):
-        sandbox.execute("true", timeout=5)
+
+def test_where_nobody_answers_calls_say_so(sandbox: Sandbox) -> None:
+    execution = sandbox.execute("touch s.csv; validate s.csv; echo $?", timeout=9)
+    assert execution.output == b"validate is not available here\n1\n"
 
 
 # ------------------------------------------------------------------------------------- life cycle

@@ -123,10 +123,10 @@ def test_a_busy_host_is_waited_for_and_a_quiet_one_is_not(
 ) -> None:
     pressure(tmp_path, 90, 0)
     sandbox = sandbox_that_says(b"")
-    sandbox._stream = _Late()
+    sandbox._exchange._stream = _Late()
     assert sandbox.execute("true", timeout=0).output == b"late\n"
     pressure(tmp_path, 0, 0)
-    sandbox._stream = _Late()
+    sandbox._exchange._stream = _Late()
     with pytest.raises(SandboxEnded, match="no answer to 'execute'"):
         sandbox.execute("true", timeout=0)
 
@@ -134,7 +134,8 @@ def test_a_busy_host_is_waited_for_and_a_quiet_one_is_not(
 def test_nobody_waits_for_what_will_never_answer(quiet: None, tmp_path: Path) -> None:
     pressure(tmp_path, 90, 0)
     sandbox = sandbox_that_says(b"")
-    sandbox._stream, sandbox._evidence = _Late(), lambda ended: Evidence(supervised=False)
+    exchange = sandbox._exchange
+    exchange._stream, exchange._evidence = _Late(), lambda ended: Evidence(supervised=False)
     with pytest.raises(SandboxCrashed, match="is gone or does not answer"):
         sandbox.execute("true", timeout=0)
 

@@ -88,6 +88,12 @@ class Calls:
         if descriptor in self._callers:
             self._answer(descriptor, exit_code, text)
 
+    def drop(self) -> None:
+        """The host will not answer the call that it has."""
+        descriptor, self._asked = self._asked, None
+        if descriptor in self._callers:
+            self._dismiss(descriptor)
+
     def forget(self) -> None:
         """The command ended: who waits for an answer will not get one."""
         self._waiting.clear()

@@ -8,6 +8,7 @@ import select
 import time
 
 from .calls import TOOLS, Calls
+from .command import Command
 from .files import FileActions
 from .frames import receive_frame, send_frame
 from .lean import signal
@@ -36,36 +37,17 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0
 """Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
+LONGEST_DEATH = 1.0
+"""Seconds that may pass until killed processes are gone."""
+EXPIRED_LOOKS = 0.2
+"""Seconds between looks for processes once everything here has expired."""
+LONGEST_SLEEP = 1e6
+"""Seconds: what ``poll`` takes has 31 bits."""
 WATCH_EVERY = 0.1
 """Seconds between looks at memory while a command runs."""
 MAKING_ROOM = 3.0
 """Seconds that leftovers may take to die when there is no process left for a command."""
 KEPT_OUTPUTS = 4
-
-
-class Command:
-    """A running shell and what is known of it."""
-
-    def __init__(self, pid: int, pipe: int, output: Output, timeout: float) -> None:
-        self.pid, self.output, self.timeout = pid, output, timeout
-        self.pipe: int | None = pipe
-        self.started = time.monotonic()
-        self.deadline = self.started + timeout
-        self.older: frozenset[int] = frozenset()
-        """Processes that earlier commands left running on purpose: a timeout spares them."""
-        self.peak_memory = 0
-        self.killed_by = ""
-        self.kill_at: float | None = None
-        self.last_words = b""
-        """The answer to the call that ended the command: its caller dies before it can print."""
-
-    def exit_code(self, status: int) -> int:
-        """The code for the host; 128 + signal as shells count."""
-        if self.killed_by == "timeout":
-            return 124
-        if self.killed_by == "end":
-            return 0
-        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
 class Runner:
@@ -76,6 +58,8 @@ class Runner:
         self._warm = WarmPython(line) if line is not None else None
         self._command: Command | None = None
         self._commands_run = 0
+        self._expires: float | None = None
+        """When everything that the agent started is ended, for good."""
         self._orphan_pipes: set[int] = set()
         """Pipes that background processes still hold; what they write is dropped."""
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -168,24 +152,37 @@ class Runner:
                 self._drain(descriptor)
         self._reap()
         self._watch()
+        self._keep_expired()
         self._ask_host()
         return True
 
     def _patience(self) -> float | None:
         """Milliseconds that the loop may sleep."""
-        if not self._command:
-            return None
-        due = self._command.kill_at or self._command.deadline
-        return max(0.0, min(WATCH_EVERY, due - time.monotonic())) * 1000 + 1
+        now, waits = time.monotonic(), []
+        if self._command:
+            waits += [WATCH_EVERY, (self._command.kill_at or self._command.deadline) - now]
+        if self._expires is not None:
+            waits.append(self._expires - now if now < self._expires else EXPIRED_LOOKS)
+        return max(0.0, min(*waits, LONGEST_SLEEP)) * 1000 + 1 if waits else None
 
     def _handle(self, header: Header, payload: bytes) -> None:
+        self._keep_expired()
         operation = header.pop("op")
         if operation == "execute":
             self._start(payload, header["timeout"])
+        elif operation == "interrupt":
+            self._calls.drop()
+            if self._command:
+                self._interrupt(self._command, "interrupt")
+        elif operation == "expire":
+            seconds = header["seconds"]
+            self._expires = None if seconds is None else time.monotonic() + seconds
+            self._keep_expired()
+            self._done({})
         elif operation == "reply":
             if header["end"] and self._command:
                 self._command.killed_by, self._command.older = "end", frozenset()
-                self._command.last_words = payload
+                self._command.answer = payload
                 self._kill_command()
             self._calls.pass_on(header["exit_code"], payload.decode("utf-8", "replace"))
         else:
@@ -293,13 +290,29 @@ class Runner:
             if now >= command.kill_at:
                 self._kill_command()
         elif now >= command.deadline:
-            command.killed_by, command.kill_at = "timeout", now + INTERRUPT_GRACE
-            try:
-                os.killpg(command.pid, signal.SIGINT)
-            except OSError:
-                self._kill_command()
+            self._interrupt(command, "timeout")
         elif now - command.started > WATCH_EVERY / 2:
             self._watch_memory(command)
+
+    def _interrupt(self, command: Command, why: str) -> None:
+        """Ask a command to end; it is killed if it does not."""
+        command.killed_by, command.kill_at = why, time.monotonic() + INTERRUPT_GRACE
+        try:
+            os.killpg(command.pid, signal.SIGINT)
+        except OSError:
+            self._kill_command()
+
+    def _keep_expired(self) -> None:
+        """Once the time is up nothing lives: no command, nothing in the background, no newcomer."""
+        if self._expires is None or time.monotonic() < self._expires:
+            return
+        if self._command:
+            self._command.killed_by, self._command.older = "timeout", frozenset()
+        last = time.monotonic() + LONGEST_DEATH
+        while descendants(process_table()) and time.monotonic() < last:
+            kill_descendants()
+            time.sleep(0.001)  # a write that is under way still ends
+            self._reap()
 
     def _watch_memory(self, command: Command) -> None:
         limit = self._options["memory_mb"] << 20
@@ -331,27 +344,10 @@ class Runner:
         seconds, peak = self._warm.used() if self._warm else (0.0, 0)
         output, left_out = command.output.finish()
         self._drop_old_output()
-        answer = {
-            "exit_code": command.exit_code(status),
-            "duration": time.monotonic() - command.started,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime + seconds,
-            "peak_memory_mb": max(command.peak_memory / 2**20, max(usage.ru_maxrss, peak) / 1024),
-            "timed_out": command.killed_by == "timeout",
-            "killed_by": command.killed_by if command.killed_by != "end" else "",
-            "truncated_bytes": left_out,
-        }
-        self._done(answer, output + self._obituary(command))
+        answer = command.report(status, usage, seconds, peak) | {"truncated_bytes": left_out}
+        self._done(answer, output + command.last_words(self._options["memory_mb"]))
         if self._warm:
             self._warm.rest()
-
-    def _obituary(self, command: Command) -> bytes:
-        """What the agent should know about a command that a limit ended."""
-        if command.killed_by == "timeout":
-            return f"\n[killed: the command ran longer than {command.timeout:g} s]\n".encode()
-        if command.killed_by == "memory":
-            limit = self._options["memory_mb"]
-            return f"\n[killed: the sandbox used more than {limit} MB of memory]\n".encode()
-        return command.last_words
 
     def _drop_old_output(self) -> None:
         run, old = self._options["run"], self._commands_run - KEPT_OUTPUTS

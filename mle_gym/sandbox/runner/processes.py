@@ -54,13 +54,13 @@ def _without_those_apart(table: Table) -> Table:
 
 
 def descendants(table: Table, spared: Collection[int] = ()) -> list[int]:
-    """Pids below this process, leaving out the spared and what is below them."""
+    """Pids below this process, parents first, without the spared and what is below them."""
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in table.items():
         children.setdefault(parent, []).append(pid)
     found, queue = [], list(children.get(os.getpid(), ()))
     while queue:
-        pid = queue.pop()
+        pid = queue.pop(0)
         if pid not in spared:
             found.append(pid)
             queue.extend(children.get(pid, ()))
@@ -110,17 +110,20 @@ def has_own_users() -> bool:
 
 
 def kill_descendants(spared: Collection[int] = ()) -> None:
-    """Kill everything below this process but the spared, until no new ones appear."""
+    """Kill everything below this process but the spared, until no new ones appear.
+
+    Parents go first: a shell whose child was killed would go on with its script.
+    """
     alone = os.getpid() == 1 and not spared
     killed: set[int] = set()
     for _ in range(ROUNDS if not alone else ROUNDS_ALONE if APART else 0):
-        alive = set(descendants(process_table(), spared))
-        fresh = alive - killed if alone else alive
+        alive = descendants(process_table(), spared)
+        fresh = [pid for pid in alive if pid not in killed] if alone else alive
         if not fresh:
             return
         if alone and len(fresh) > MANY:
             break
-        killed |= fresh
+        killed.update(fresh)
         for pid in fresh:
             try:
                 os.kill(pid, signal.SIGKILL)

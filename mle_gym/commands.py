@@ -1,0 +1,100 @@
+"""Performs actions in a sandbox, and has the calls that they make answered."""
+
+from __future__ import annotations
+
+import contextlib
+
+from mle_gym.actions import (
+    EditFile,
+    ListFiles,
+    RawAction,
+    ReadFile,
+    Score,
+    Shell,
+    Submit,
+    Validate,
+    WriteFile,
+    parse_action,
+)
+from mle_gym.errors import SandboxError, SubmissionError
+from mle_gym.judge import Judge
+from mle_gym.sandbox.base import Execution, Reply, Request, Sandbox
+from mle_gym.sandbox.files import Files
+
+__all__ = ["Commands"]
+
+
+class Commands:
+    """What an agent's actions do.
+
+    Args:
+        box: Where they are performed.
+        judge: Answers ``validate``, ``score`` and ``submit``, while no sandbox waits for anything
+            else: what goes wrong in an answer is never mistaken for a fault of the sandbox.
+        filename: What these calls are about unless they say otherwise.
+        timeout: The most seconds for a shell script, if there is a limit.
+    """
+
+    def __init__(self, box: Sandbox, judge: Judge, filename: str, timeout: float | None) -> None:
+        self._box, self._judge = box, judge
+        self._filename, self._timeout = filename, timeout
+
+    def perform(self, raw: RawAction, seconds_left: float) -> Execution:
+        """Do what an action says.
+
+        Raises:
+            ActionError: It is malformed.
+            SandboxError: The sandbox is gone.
+        """
+        box = self._box
+        match parse_action(raw):
+            case Shell(command, timeout):
+                limits = (timeout, self._timeout, seconds_left)
+                return self._run(command, min(each for each in limits if each is not None))
+            case WriteFile(path, content):
+                return box.write_file(path, content.encode())
+            case EditFile(path, old, new):
+                return box.edit_file(path, old.encode(), new.encode())
+            case ReadFile(path, start, lines):
+                return box.read_file(path, start=start, lines=lines)
+            case ListFiles(path):
+                return box.list_files(path)
+            case Validate() | Score() | Submit() as call:
+                return self._ask(call)
+
+    def submission(self) -> bytes | Files:
+        """What lies at the submission's path.
+
+        Raises:
+            SubmissionError: Nothing that can be taken out.
+            SandboxError: The sandbox is gone.
+        """
+        return self._fetch(self._filename)
+
+    def _run(self, script: str, seconds: float) -> Execution:
+        try:
+            event = self._box.begin(script, timeout=seconds)
+            while isinstance(event, Request):
+                event = self._box.answer(self._judge.answer(event))
+            return event
+        except BaseException:  # a Ctrl-C while an answer was sought, for instance
+            with contextlib.suppress(SandboxError):
+                self._box.cancel()
+            raise
+
+    def _ask(self, call: Validate | Score | Submit) -> Execution:
+        """What the commands of the same names do, as a tool call."""
+        path = call.path or self._filename
+        try:
+            handed = self._fetch(path)
+        except SubmissionError as error:
+            reply = Reply(1, f"{call.tool}: {error}\n")
+        else:
+            file = isinstance(handed, bytes)
+            request = (handed, None) if file else (b"", handed)
+            reply = self._judge.answer(Request(call.tool, path, *request))
+        return Execution(reply.exit_code, reply.output.encode())
+
+    def _fetch(self, path: str) -> bytes | Files:
+        fetch = self._box.fetch if self._judge.runner is None else self._box.fetch_files
+        return fetch(path, max_bytes=self._judge.max_bytes)

@@ -1,0 +1,185 @@
+"""What the host and a runner say to each other: one frame there, one frame back.
+
+A frame is two big-endian 32-bit lengths, then a JSON header and a payload of these lengths.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.interrupts import held_back
+from mle_gym.sandbox.stream import Stream
+from mle_gym.sandbox.verdict import Evidence, host_is_busy, judge
+
+__all__ = ["Exchange", "Frame"]
+
+Frame = tuple[dict[str, Any], bytes]
+
+_HEADER = struct.Struct(">II")
+_MAX_HEADER = 1 << 20
+_MAX_PAYLOAD = 1 << 28
+_INTERRUPT_SECONDS = 5.0
+_BUSY_SECONDS = 240.0
+"""How much longer an answer may take on a busy host."""
+_LOOK_SECONDS = 5.0
+"""How often a late answer's host is looked at."""
+
+
+class Exchange:
+    """Keeps host and runner in step. Everything received is checked: it is hostile.
+
+    One thread at a time asks; any thread may :meth:`interrupt`, :meth:`close` or :meth:`discard`,
+    and the one that waits for an answer then has it soon, or gets an error.
+
+    Args:
+        backend: Name of the backend, for messages.
+        stream: Connected to the runner.
+        evidence: What the backend sees of the sandbox from outside.
+    """
+
+    def __init__(self, backend: str, stream: Stream, evidence: Callable[[bool], Evidence]) -> None:
+        self.closed = False
+        self.used = False
+        """Whether anything that an agent asked for has run: before, nothing is its doing."""
+        self.running = False
+        """Whether a command has begun, and its end was not heard of yet."""
+        self._backend, self._stream, self._evidence = backend, stream, evidence
+        self._buffer = bytearray()
+        self._sending = threading.Lock()
+        self._interrupted = False
+
+    def ask(
+        self, operation: str, options: dict[str, Any], payload: bytes = b"", *, seconds: float
+    ) -> Frame:
+        """Send a frame and return the next one that comes.
+
+        Raises:
+            SandboxCrashed: The sandbox is closed, is gone, or sent nonsense.
+        """
+        self._interrupted = False
+        self.running = self.running or operation == "execute"
+        deadline = time.monotonic() + seconds
+        return self._turn(
+            lambda: self._send({"op": operation, **options}, payload, deadline), operation, seconds
+        )
+
+    def listen(self, *, seconds: float) -> Frame:
+        """Return the next frame that comes without having sent any; raises as :meth:`ask`."""
+        return self._turn(lambda: None, "interrupt", seconds)
+
+    def interrupt(self) -> None:
+        """Have the running command ended, if there is one: the next frame will be its end.
+
+        Signal handlers and other threads come here, so it waits for nothing: where a frame is being
+        sent, its sender sends this one next.
+        """
+        self._interrupted = True
+        if self._sending.acquire(blocking=False):
+            try:
+                deadline = time.monotonic() + _INTERRUPT_SECONDS
+                with contextlib.suppress(OSError):  # who waits for the end will find out
+                    self._stream.send(_packed({"op": "interrupt"}, b""), deadline)
+            finally:
+                self._sending.release()
+
+    def close(self) -> None:
+        """End the sandbox. Idempotent."""
+        self.closed = True
+        self._stream.close()
+
+    def discard(self) -> None:
+        """The same without waiting."""
+        self.closed = True
+        self._stream.discard()
+
+    def end(self, reason: str, *, silent: bool = False, ended: bool = False) -> SandboxCrashed:
+        """End a sandbox that is broken; the error to raise says whose doing that was."""
+        if self.closed:
+            return _closed("the sandbox was closed meanwhile")
+        evidence = self._evidence(ended)
+        self.close()
+        note = f" ({evidence.note})" if evidence.note else ""
+        what = f"the {self._backend} sandbox died: {reason}{note}"
+        return judge(what, evidence, silent=silent, used=self.used)
+
+    def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Frame:
+        if self.closed:
+            raise _closed("the sandbox is closed")
+        started = time.monotonic()
+        with held_back(self.interrupt):
+            try:
+                send()
+                frame = self._receive(started + seconds)
+                self.running = self.running and frame[0]["op"] != "done"
+                return frame
+            except SandboxCrashed:
+                raise
+            except TimeoutError:
+                waited = time.monotonic() - started
+                reason = f"no answer to {operation!r} within {waited:.0f} s"
+                raise self.end(reason, silent=True) from None
+            except OSError as error:
+                raise self.end(f"{operation!r} failed: {error}", ended=True) from None
+            except BaseException:
+                # Interrupted in the middle of a frame: the stream is out of step for good.
+                self.close()
+                raise
+
+    def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
+        # What was sent in part can't be sent again, so the wait is chosen ahead.
+        deadline += _BUSY_SECONDS if host_is_busy() else 0.0
+        with self._sending:
+            self._stream.send(_packed(header, payload), deadline)
+        if self._interrupted:
+            self.interrupt()
+
+    def _receive(self, deadline: float) -> Frame:
+        header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
+        if header_size > _MAX_HEADER or payload_size > _MAX_PAYLOAD:
+            raise self.end("it sent a frame that is too large")
+        try:
+            header = json.loads(self._exactly(header_size, deadline))
+        except (ValueError, RecursionError):
+            raise self.end("it sent a frame that is not JSON") from None
+        if not isinstance(header, dict) or header.get("op") not in ("done", "request"):
+            raise self.end(f"it sent an unknown frame {str(header)[:200]}")
+        return header, self._exactly(payload_size, deadline)
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        while len(self._buffer) < size:
+            data = self._some(deadline)
+            if not data:
+                raise self.end("it ended unexpectedly", ended=True)
+            self._buffer += data
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _some(self, deadline: float) -> bytes:
+        """The next bytes. A busy host has them late: that is no reason to give the sandbox up."""
+        last = deadline + _BUSY_SECONDS
+        while True:
+            try:
+                return self._stream.receive(deadline)
+            except TimeoutError:
+                now = time.monotonic()
+                if now >= last or not host_is_busy() or self._evidence(False).hopeless:
+                    raise
+                deadline = min(last, now + _LOOK_SECONDS)
+
+
+def _packed(header: dict[str, Any], payload: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return _HEADER.pack(len(text), len(payload)) + text + payload
+
+
+def _closed(message: str) -> SandboxCrashed:
+    """The host ended it on purpose, perhaps from another thread."""
+    return SandboxCrashed(message, kind="interrupted")

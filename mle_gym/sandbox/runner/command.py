@@ -1,0 +1,61 @@
+"""A command that runs, and what the host and the agent are told when it is over."""
+
+from __future__ import annotations
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import resource
+
+    from .frames import Header
+    from .output import Output
+
+
+class Command:
+    """A running shell and what is known of it."""
+
+    def __init__(self, pid: int, pipe: int, output: Output, timeout: float) -> None:
+        self.pid, self.output, self.timeout = pid, output, timeout
+        self.pipe: int | None = pipe
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout
+        self.older: frozenset[int] = frozenset()
+        """Processes that earlier commands left running on purpose: a timeout spares them."""
+        self.peak_memory = 0
+        self.killed_by = ""
+        """``timeout``, ``memory``, ``interrupt`` (the host's) or ``end`` (of the episode)."""
+        self.kill_at: float | None = None
+        self.answer = b""
+        """To the call that ended the command: its caller dies before it can print that."""
+
+    def exit_code(self, status: int) -> int:
+        """The code for the host; 128 + signal as shells count."""
+        codes = {"timeout": 124, "interrupt": 130, "end": 0}
+        if self.killed_by in codes:
+            return codes[self.killed_by]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+    def report(
+        self, status: int, usage: resource.struct_rusage, warm_seconds: float, warm_peak: int
+    ) -> Header:
+        """How it ended and what it took, with what its warm programs took."""
+        return {
+            "exit_code": self.exit_code(status),
+            "duration": time.monotonic() - self.started,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime + warm_seconds,
+            "peak_memory_mb": max(self.peak_memory / 2**20, max(usage.ru_maxrss, warm_peak) / 1024),
+            "timed_out": self.killed_by == "timeout",
+            "killed_by": self.killed_by if self.killed_by in ("timeout", "memory") else "",
+        }
+
+    def last_words(self, memory_mb: int) -> bytes:
+        """What the agent should know about a command that did not end by itself."""
+        if self.killed_by == "timeout":
+            return f"\n[killed: the command ran longer than {self.timeout:g} s]\n".encode()
+        if self.killed_by == "memory":
+            return f"\n[killed: the sandbox used more than {memory_mb} MB of memory]\n".encode()
+        if self.killed_by == "interrupt":
+            return b"\n[interrupted]\n"
+        return self.answer
