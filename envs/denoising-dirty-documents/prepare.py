@@ -42,7 +42,7 @@ def pixels(path: Path) -> pd.DataFrame:
     return pd.DataFrame({"id": names, "value": grey.ravel() / 255})
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     """The folders are plain already, and a pixel's id begins with the name of its page."""
     return """\
 `train/` holds pictures, and `train_cleaned/` what should become of them, under the same names;

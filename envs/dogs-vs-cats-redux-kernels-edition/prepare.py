@@ -41,7 +41,7 @@ def numbered(pictures: list[Path]) -> Iterator[tuple[str, Path]]:
         yield f"{kind}.{next(numbers[kind])}.jpg", path
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     """A table of what the names of pictures tell."""
     names = []
     for path in sorted((public / "train").iterdir()):

@@ -86,11 +86,11 @@ def place_media(raw: Path, public: Path, names: list[str]) -> None:
         place(supplemental / name, public / "supplemental_data" / name)
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     """Tables of recordings and species, and the sounds under numbers drawn anew."""
     essential = public / "essential_data"
     files = read_table(essential / "rec_id2filename.txt").set_index("rec_id")["filename"]
-    drawn = np.random.default_rng(0).permutation(len(files))
+    drawn = rng.permutation(len(files))
     sounds = {number: f"sounds/s{new}.wav" for number, new in zip(files.index, drawn, strict=True)}
     for number in sorted(sounds, key=sounds.__getitem__):
         place(essential / "src_wavs" / f"{files[number]}.wav", public / sounds[number])

@@ -61,7 +61,7 @@ def clean(public: Path) -> None:
         new.rename(path)
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     """The JPEG files alone: DICOM and TFRecord files name what they show inside."""
     for name in ("tfrecords", "train", "test"):
         shutil.rmtree(public / name)

@@ -14,5 +14,5 @@ def prepare(
     prepare_language("ru", raw, public, private, resplit)
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     return plain_language("ru", public)

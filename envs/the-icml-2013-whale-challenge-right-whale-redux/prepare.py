@@ -38,7 +38,7 @@ def day_of(clip: Path) -> str:
     return clip.name.split("_")[0]
 
 
-def plain(public: Path) -> str:
+def plain(public: Path, rng: np.random.Generator) -> str:
     """A table of what the names of clips tell, but for the time."""
     (public / "test2").rename(public / "test")
     clips = sorted((public / "train2").rename(public / "train").iterdir())

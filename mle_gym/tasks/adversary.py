@@ -38,20 +38,20 @@ def computable(dataset: Dataset) -> tuple[str, str]:
         return attack(_parts(dataset, task), None, least=WEAK)
     numbers = VARIANTS if has_variants(task) else ()
     hidden = (False,) if task.hook("grade") else (False, True)
-    tried = ""
+    table, tried = raw_table(task, 0) if task.data.real else None, ""
     for variant in dict.fromkeys((dataset.options.variant, 0, *numbers)):
         for obfuscate in hidden:
             options = DatasetOptions(variant, obfuscate=obfuscate)
-            told, tried = _attack(prepare(task, options), task)
+            source = table if task.data.real else raw_table(task, variant)
+            told, tried = _attack(prepare(task, options), task, source)
             if told:
                 return f"variant {variant}{', obfuscated' * obfuscate}: {told}", tried
     return "", f"{tried} in each of {len(hidden) * (len(numbers) + 1)} datasets"
 
 
-def _attack(dataset: Dataset, task: TaskSpec) -> tuple[str, str]:
+def _attack(dataset: Dataset, task: TaskSpec, table: pd.DataFrame | None) -> tuple[str, str]:
     """Attack one dataset with what its source table says."""
-    variant = dataset.options.variant
-    table, parts = raw_table(task, variant), _parts(dataset, task)
+    variant, parts = dataset.options.variant, _parts(dataset, task)
     if table is None or not task.data.target:
         return attack(parts, None)
     if task.data.test_size is not None:

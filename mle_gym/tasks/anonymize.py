@@ -32,14 +32,15 @@ def anonymize(task: TaskSpec, variant: int, public: Path, private: Path) -> str:
 
     Archives are unpacked, lists in JSON become tables, tables are called ``train.csv`` and
     ``test.csv``; copies, papers and files that no row is about go. Where that takes knowing the
-    competition, ``plain(public)`` of its ``prepare.py`` does it. Ids, which may be places in
+    competition, ``plain(public, rng)`` of its ``prepare.py`` does it. Ids, which may be places in
     Kaggle's own files, are drawn anew: in every table, and in the names of files and folders that
     are called after them.
     """
     _unpack(public)
     code = task.folder / "prepare.py"
     plain = find_hook(code, "plain") if code.is_file() else None
-    told: str = call_hook(code, plain, public) if plain else ""
+    rng = generator(task, variant, "plain")
+    told: str = call_hook(code, plain, public, rng) if plain else ""
     _plain_tables(task, public)
     files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
     tables = {file: _read(file) for file in files}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Classes = NDArray[np.intp]
     Numbers = NDArray[Any]
 
-__all__ = ["Part", "Source", "attack", "classes", "mistakes_avoided"]
+__all__ = ["Part", "Source", "attack", "classes"]
 
 CHANCE = 1e-6
 """How often an honest task may fail by chance, all guesses together."""
@@ -73,17 +73,15 @@ def attack(parts: list[Part], source: Source | None, least: float = 0.0) -> tupl
     """The first guess that is no chance, in words (empty if there is none), and what was tried.
 
     Args:
-        parts: The files; rows of the first ones are guessed from each other's labels too.
+        parts: Training rows, where their labels are known, and then the test rows.
         source: None where the adversary can know no source table.
         least: The fraction of a constant guess's mistakes that a guess has to avoid to count.
     """
-    secrets = [(part, secret) for part in parts for secret in part.secrets]
-    guesses = [(*each, guess) for each in secrets for guess in _by_clues(*each)]
-    guesses += [(*each, guess) for each in secrets for guess in _by_source(*each, parts, source)]
+    guesses = _guesses(parts, source)
     tried = []
     for part, secret, guess in guesses:
         truth = part.secrets[secret][guess.rows]
-        weak = least and mistakes_avoided(guess.classes, truth) < least
+        weak = least and _mistakes_avoided(guess.classes, truth) < least
         chance = 1.0 if weak else _chance(guess.classes, truth)
         tried.append((chance, f"{guess.by} tells {secret} in {part.name}"))
     found = (
@@ -92,6 +90,21 @@ def attack(parts: list[Part], source: Source | None, least: float = 0.0) -> tupl
         if chance * len(tried) < CHANCE
     )
     return next(found, ""), f"{len(tried)} guesses"
+
+
+def _guesses(parts: list[Part], source: Source | None) -> list[tuple[Part, str, _Guess]]:
+    """Every guess at every secret; those by clues first, since they say more about the cause."""
+    secrets = [(part, secret) for part in parts for secret in part.secrets]
+    guesses = [(*each, guess) for each in secrets for guess in _by_clues(*each)]
+    if source is None:
+        return guesses
+    splits = list(_known_splits(source, len(parts[-1].ids)))
+    for part, secret in secrets:
+        if secret in source.labels:
+            asked, labels = part is parts[-1], source.labels[secret]
+            known = [(by, test if asked else train) for by, (train, test) in splits]
+            guesses += [(part, secret, guess) for guess in _by_source(part, labels, known)]
+    return guesses
 
 
 def classes(column: pd.Series[Any]) -> Classes:
@@ -105,7 +118,7 @@ def classes(column: pd.Series[Any]) -> Classes:
     return _bins(ranks, 4) if ranks.max(initial=0) >= MOST_CLASSES else ranks.astype(np.intp)
 
 
-def mistakes_avoided(guess: Classes, truth: Classes) -> float:
+def _mistakes_avoided(guess: Classes, truth: Classes) -> float:
     """The share of a constant guess's mistakes that knowing ``guess`` avoids: 1 for all."""
     table = _crossed(guess, truth)
     mistakes = table.sum() - table.sum(axis=0).max()
@@ -176,23 +189,19 @@ def _clues(ids: list[str]) -> dict[str, Numbers]:
 
 
 def _by_source(
-    part: Part, secret: str, parts: list[Part], source: Source | None
-) -> Iterator[_Guess]:
+    part: Part, labels: Classes, splits: list[tuple[str, Classes]]
+) -> Iterator[_Guess]:  # fmt: skip
     """By the labels of the rows that a known split of the source table would put there."""
     import numpy as np
 
-    if source is None or secret not in source.labels:
-        return
-    at = parts.index(part)
     everyone, by_id = np.arange(len(part.ids)), np.argsort(_clues(part.ids)["the id"])
-    for name, split in _known_splits(source, len(parts[-1].ids)):
-        if len(split[at]) != len(everyone):
+    for name, split in splits:
+        if len(split) != len(everyone):
             continue
-        for rows in (split[at], np.sort(split[at])):
-            guess = source.labels[secret][rows]
-            yield _Guess(name, everyone, guess)
+        for rows in (split, np.sort(split)):
+            yield _Guess(name, everyone, labels[rows])
             if not np.array_equal(by_id, everyone):
-                yield _Guess(name, by_id, guess)
+                yield _Guess(name, by_id, labels[rows])
 
 
 def _known_splits(source: Source, size: int) -> Iterator[tuple[str, tuple[Classes, Classes]]]:
@@ -210,10 +219,25 @@ def _known_splits(source: Source, size: int) -> Iterator[tuple[str, tuple[Classe
             for order in _shuffles(rows, seed):
                 yield by, (order[:-size], order[-size:])
                 yield by, (order[size:], order[:size])
+            for labels in source.labels.values():
+                yield by, _stratified(rows, size, seed, labels)
         rng = np.random.default_rng(seed)
         test = choose_test_rows(source.table, task.data, size, rng)
         train = np.setdiff1d(rows, test)
         yield by, (rng.permutation(train), rng.permutation(test))
+
+
+def _stratified(
+    rows: Classes, size: int, seed: int, labels: Classes
+) -> tuple[Classes, Classes]:  # fmt: skip
+    """By scikit-learn; in the source's order where it can't."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        train, test = train_test_split(rows, test_size=size, random_state=seed, stratify=labels)
+    except ValueError:  # a class of one row, or more classes than test rows
+        return rows[:-size], rows[-size:]
+    return train, test
 
 
 def _shuffles(rows: Classes, seed: int) -> Iterator[Classes]:

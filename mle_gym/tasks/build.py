@@ -70,7 +70,7 @@ def build(
     if options.obfuscate:
         kaggle = task.data.loader == "kaggle"
         told = anonymize(task, options.variant, public, private) if kaggle else ""
-        effective = obfuscate(task, public, private, told)
+        effective = obfuscate(task, options.variant, public, private, told)
     if task.submission.code is not None:
         hide_inputs(task, folder)
     identity = {"task": task.id, "variant": options.variant, "effective": effective}

@@ -1,21 +1,24 @@
 """Replaces names that a model may have memorised by codes: columns, labels, words, the title.
 
-Numbers stay as they are, so what can be learned from the data stays the same. Codes depend on the
-dataset alone and are equal in train, test, sample submission and answers.
+Numbers stay as they are, so what can be learned from the data stays the same. Codes are equal in
+train, test, sample submission and answers. Which name gets which code comes from the task's key,
+and columns are in the order of their codes: the order of a known table would tell the names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.tasks.answers import USAGE, class_columns, label_columns
+from mle_gym.tasks.keys import generator
 from mle_gym.tasks.tables import write_csv
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from mle_gym.tasks.spec import TaskSpec
@@ -39,16 +42,24 @@ codes, the same ones in every file. {kept} are as they were."""
 class _Codes:
     """Every replacement made so far."""
 
+    rng: np.random.Generator
     columns: dict[str, str] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     """New column name to its labels' codes."""
     words: dict[str, str] = field(default_factory=dict)
 
+    def shuffled(self, names: Iterable[str]) -> list[str]:
+        """The names in an order that tells nothing."""
+        known = list(names)
+        return [known[at] for at in self.rng.permutation(len(known))]
+
     def word(self, match: re.Match[str]) -> str:
         return self.words.setdefault(match[0], f"w{len(self.words) + 1:04}")
 
 
-def obfuscate(task: TaskSpec, public: Path, private: Path, told: str = "") -> dict[str, Any]:
+def obfuscate(
+    task: TaskSpec, variant: int, public: Path, private: Path, told: str = ""
+) -> dict[str, Any]:  # fmt: skip
     """Rewrite a dataset's tables in place; returns what changes in the task.
 
     Columns become ``f01``, …, the id ``id``, the target ``target``, labels ``c01``, … and words of
@@ -56,15 +67,19 @@ def obfuscate(task: TaskSpec, public: Path, private: Path, told: str = "") -> di
 
     Args:
         task: Whose dataset it is.
+        variant: Which one.
         public: What the agent sees.
         private: The answers.
         told: What the brief says of the files, beside what is to be predicted.
     """
     files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
     tables = {file: _read_text(file) for file in files}
-    codes = _Codes(columns=_column_codes(task, tables))
+    codes = _Codes(generator(task, variant, "obfuscate"))
+    codes.columns = _column_codes(task, tables, codes)
     for file in files:
-        tables[file] = tables[file].rename(columns=codes.columns)
+        renamed = tables[file].rename(columns=codes.columns)
+        order = sorted((str(name) for name in renamed.columns), key=_place)
+        tables[file] = renamed[order]
     for name, replace in _value_codes(task, public, tables, codes).items():
         for table in tables.values():
             if name in table.columns:
@@ -84,22 +99,31 @@ def _read_text(file: Path) -> pd.DataFrame:
     return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
-def _column_codes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> dict[str, str]:
+def _place(column: str) -> tuple[int, str]:
+    """Where a column stands: the id, features, what is to be predicted, the usage."""
+    first = {"i": 0, "f": 1, "U": 3}
+    return first.get(column[0], 2), column
+
+
+def _column_codes(
+    task: TaskSpec, tables: dict[Path, pd.DataFrame], codes: _Codes
+) -> dict[str, str]:  # fmt: skip
     targets = task.data.target or task.submission.predicted
-    codes = {task.submission.id: "id", USAGE: USAGE}
+    coded = {task.submission.id: "id", USAGE: USAGE}
     classes = _column_of_classes(task, tables)
     if classes:
-        codes[classes] = "target"
+        coded[classes] = "target"
     if classes or class_columns(task):
-        codes |= {name: f"c{at:02}" for at, name in enumerate(task.submission.predicted, start=1)}
-    for at, name in enumerate(targets, start=1):
-        codes.setdefault(name, "target" if len(targets) == 1 else f"target{at}")
+        predicted = codes.shuffled(task.submission.predicted)
+        coded |= {name: f"c{at:02}" for at, name in enumerate(predicted, start=1)}
+    for at, name in enumerate(codes.shuffled(targets), start=1):
+        coded.setdefault(name, "target" if len(targets) == 1 else f"target{at}")
     train_first = sorted(tables, key=lambda file: file.name != "train.csv")
     features = dict.fromkeys(
-        str(n) for file in train_first for n in tables[file].columns if n not in codes
+        str(n) for file in train_first for n in tables[file].columns if n not in coded
     )
-    width = max(2, len(str(len(features))))
-    return codes | {name: f"f{at:0{width}}" for at, name in enumerate(features, start=1)}
+    width, shuffled = max(2, len(str(len(features)))), codes.shuffled(features)
+    return coded | {name: f"f{at:0{width}}" for at, name in enumerate(shuffled, start=1)}
 
 
 def _column_of_classes(task: TaskSpec, tables: dict[Path, pd.DataFrame]) -> str | None:
@@ -168,7 +192,8 @@ def _label_codes(task: TaskSpec, name: str, labels: list[str], codes: _Codes) ->
         if new == name and original in task.submission.columns
         for value in task.submission.columns[original].values or ()
     ]
-    return {label: f"c{at:02}" for at, label in enumerate(dict.fromkeys(declared + labels), 1)}
+    shuffled = codes.shuffled(dict.fromkeys(declared + labels))
+    return {label: f"c{at:02}" for at, label in enumerate(shuffled, 1)}
 
 
 def _are_files(values: list[str], public: Path) -> bool:
@@ -198,9 +223,10 @@ def _changes(task: TaskSpec, codes: _Codes) -> dict[str, Any]:
     }
     rename = codes.columns.__getitem__
     submission["id"] = rename(submission["id"])
-    submission["sum_to_one"] = [rename(name) for name in submission["sum_to_one"]]
+    submission["sum_to_one"] = sorted(rename(name) for name in submission["sum_to_one"])
+    columns = {rename(name): column for name, column in submission["columns"].items()}
     submission["columns"] = {
-        rename(name): _column(column, labels) for name, column in submission["columns"].items()
+        name: _column(columns[name], labels) for name in sorted(columns, key=_place)
     }
     targets = [rename(name) for name in task.data.target or task.submission.predicted]
     data = task.data.model_dump(mode="json") | {
@@ -221,7 +247,7 @@ def _column(column: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
     """A text column of the submission with codes for its values; any other as it is."""
     if column["type"] != "str":
         return column
-    values = [labels.get(value, value) for value in column["values"] or ()]
+    values = sorted(labels.get(value, value) for value in column["values"] or ())
     sample = labels.get(column["sample"], column["sample"])
     return {**column, "values": values or None, "sample": sample}
 

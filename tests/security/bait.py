@@ -19,7 +19,9 @@ import pytest
 import mle_gym
 from mle_gym.paths import PACKAGE, cache_folder
 from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.keys import KEY_FILE, SECRET
 from mle_gym.tasks.sources import hidden_files
+from mle_gym.tasks.stored_split import SPLIT_FILE
 
 TASK = "zoo"
 
@@ -45,6 +47,7 @@ class Bait:
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bait-")))
         self.secret = self.folder / "secret.csv"
         self.secret.write_text(f"id,label\n1,{self.word}\n")
+        self._set_secret()
         half = len(self.word) // 2
         self.variables = {
             "WORD_A": self.word[:half],
@@ -67,6 +70,8 @@ class Bait:
             "CACHE": str(cache_folder()),
             "RAW": str(packages / hidden_files(task)[0]),
             "SOLUTION": str(task.folder / "solution.py"),
+            "KEY": str(task.folder / KEY_FILE),
+            "SPLIT": str(task.folder / SPLIT_FILE),
         }
 
     def _home(self) -> dict[str, str]:
@@ -91,6 +96,12 @@ class Bait:
             self._stack.enter_context(item)
         assert victim.stdout.readline() == b"ready\n"
         return {"VICTIM": str(victim.pid)}
+
+    def _set_secret(self) -> None:
+        """The word is the secret of variants too: a variable of whoever starts the sandboxes."""
+        patch = pytest.MonkeyPatch()
+        patch.setenv(SECRET, self.word)
+        self._stack.callback(patch.undo)
 
     def _servers(self) -> dict[str, str]:
         abstract = f"bait-{uuid.uuid4().hex}"

@@ -28,6 +28,9 @@ ATTACKS = [
     shell("the grader's code", 'head -c1 "$PACKAGE/grading/grader.py" && pwned'),
     shell("importing the grader", "cd /; python -c 'import mle_gym.grading.grader' && pwned"),
     shell("the task's solution", 'head -c1 "$SOLUTION" && pwned'),
+    shell("the task's key", 'head -c1 "$KEY" && pwned'),
+    shell("the task's split", 'head -c1 "$SPLIT" && pwned'),
+    shell("the secret of variants", "env | seen", "bare"),
     shell("raw data in scikit-learn", 'find "$RAW" -type f -size +0 | grep -q . && pwned'),
     shell(
         "devices",

@@ -26,6 +26,20 @@ def read(dataset: Dataset, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / name)
 
 
+def code_of(hidden: Dataset, name: str) -> str:
+    """The column that has the same numbers, or a code for each of the same texts."""
+    plain = read(prepare(load_task(hidden.task.folder), PLAIN), "train.csv")[name]
+    coded = read(hidden, "train.csv").drop(columns=["id", "target"])
+
+    def same(column: pd.Series[Any]) -> bool:
+        if pd.api.types.is_numeric_dtype(plain) or pd.api.types.is_numeric_dtype(column):
+            return column.equals(plain)
+        return pd.factorize(column)[0].tolist() == pd.factorize(plain)[0].tolist()
+
+    (code,) = (column for column in coded if same(coded[column]))
+    return str(code)
+
+
 def colour_task(make_task: MakeTask, **changes: Any) -> Path:
     values = {"values": ["red", "green", "yellow"], "sample": "green"}
     return make_task(
@@ -42,14 +56,27 @@ def test_names_are_codes_and_numbers_stay(make_task: MakeTask) -> None:
     plain, hidden = pair(make_task())
     train, coded = read(plain, "train.csv"), read(hidden, "train.csv")
     assert list(coded) == ["id", "f01", "f02", "f03", "f04", "f05", "target"]
-    assert coded["f01"].equals(train["weight"])
+    assert coded[code_of(hidden, "weight")].equals(train["weight"])
     assert coded["target"].equals(train["ripe"])
-    assert set(coded["f02"]) == {"c01", "c02", "c03"}
-    assert pd.crosstab(train["colour"], coded["f02"]).gt(0).sum().tolist() == [1, 1, 1]
+    colours = coded[code_of(hidden, "colour")]
+    assert set(colours) == {"c01", "c02", "c03"}
+    assert pd.crosstab(train["colour"], colours).gt(0).sum().tolist() == [1, 1, 1]
     assert hidden.task.title == "Tabular classification"
     assert hidden.task.description != plain.task.description
     assert (hidden.public / "description.md").read_text().strip() == hidden.task.description
     assert hidden.task.id == "fruit"
+
+
+def test_codes_come_from_the_key_and_columns_are_in_their_order(make_task: MakeTask) -> None:
+    folder, seen = make_task(), set()
+    for variant in range(8):
+        hidden = prepare(load_task(folder), DatasetOptions(variant, obfuscate=True))
+        coded = read(hidden, "train.csv")
+        features = coded.columns.drop(["id", "target"])
+        assert list(features) == sorted(features)
+        kinds = tuple(str(coded[name].dtype) + str(coded[name].nunique()) for name in features)
+        seen.add(kinds)
+    assert len(seen) > 4
 
 
 def test_words_of_longer_texts_are_replaced_one_by_one(make_task: MakeTask) -> None:
@@ -57,7 +84,8 @@ def test_words_of_longer_texts_are_replaced_one_by_one(make_task: MakeTask) -> N
     for file in ("train.csv", "test.csv"):
         text = (hidden.public / file).read_text()
         assert not re.search("fruit|orchard|red|green|yellow|weight|ripe", text, re.I)
-    names, coded = read(plain, "train.csv")["name"], read(hidden, "train.csv")["f03"]
+    names = read(plain, "train.csv")["name"]
+    coded = read(hidden, "train.csv")[code_of(hidden, "name")]
     assert names.nunique() == coded.nunique()
     assert coded.str.fullmatch(r"w\d{4} w\d{4}\. w\d{4} w\d{4} w\d{4} w\d{4}").all()
     orchard = names.str.split().str[-1]
@@ -71,10 +99,11 @@ def test_the_same_codes_in_every_file(make_task: MakeTask) -> None:
         for name in ("train.csv", "answers.csv", "sample_submission.csv")
         for dataset in (plain, hidden)
     ]
-    codes = set(zip(pd.concat(rows[::2]), pd.concat(rows[1::2]), strict=True))
-    assert codes == {("red", "c01"), ("green", "c02"), ("yellow", "c03")}
+    codes = dict(zip(pd.concat(rows[::2]), pd.concat(rows[1::2]), strict=True))
+    assert sorted(codes) == ["green", "red", "yellow"]
+    assert sorted(codes.values()) == ["c01", "c02", "c03"]
     column = hidden.task.submission.columns["target"]
-    assert (column.values, column.sample) == (("c01", "c02", "c03"), "c02")
+    assert (column.values, column.sample) == (("c01", "c02", "c03"), codes["green"])
     assert hidden.task.submission.id == hidden.task.data.id == "id"
 
 
@@ -108,9 +137,11 @@ def test_classes_share_their_code_with_their_probability(make_task: MakeTask) ->
     )
     assert list(hidden.task.submission.columns) == ["id", "c01", "c02", "c03"]
     assert hidden.task.submission.sum_to_one == ("c01", "c02", "c03")
-    codes = dict(zip(classes, ["c01", "c02", "c03"], strict=True))
-    train = read(plain, "train.csv")["colour"]
-    assert read(hidden, "train.csv")["target"].equals(train.map(codes))
+    train, coded = read(plain, "train.csv")["colour"], read(hidden, "train.csv")["target"]
+    codes = dict(zip(train, coded, strict=True))
+    assert sorted(codes) == classes
+    assert sorted(codes.values()) == ["c01", "c02", "c03"]
+    assert coded.equals(train.map(codes))
     for name, code in codes.items():
         assert read(hidden, "answers.csv")[code].equals(read(plain, "answers.csv")[name])
 
@@ -123,8 +154,10 @@ def test_names_in_metric_parameters_are_replaced(make_task: MakeTask) -> None:
         "submission": {"columns": {"ripe": None, "state": {"values": names}}},
         "grade": {"metric": "f1", "params": {"positive": "ripe"}},
     }
-    _, hidden = pair(make_task(changes))
-    assert hidden.task.grade.params == {"positive": "c02"}
+    plain, hidden = pair(make_task(changes))
+    states = read(plain, "train.csv")["state"]
+    coded = read(hidden, "train.csv")["target"]
+    assert set(coded[states == "ripe"]) == {hidden.task.grade.params["positive"]}
     answers = read(hidden, "answers.csv").drop(columns="Usage")
     assert Grader(hidden).grade(answers.to_csv(index=False).encode()).score == 1.0
 
