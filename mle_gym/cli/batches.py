@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, new_table, out, warn
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mle_gym.integrations.mle_bench.submissions import Batch
 
 __all__ = ["add_to"]
 
@@ -21,7 +24,7 @@ JSONL_EXAMPLES = """\b
 
 A line is {"competition_id": "spooky-author-identification", "submission_path": "a/submission.csv"}.
 
-[dim]Exit code 1: a line could not be graded; the others were.[/dim]"""
+[dim]Exit code 1: a line could not be graded, or runs are missing; all others were.[/dim]"""
 
 AGGREGATE_EXAMPLES = """\b
 [bold]Example[/bold]
@@ -56,24 +59,42 @@ def grade_jsonl(
 ) -> None:
     """Grade many submissions of many competitions; write MLE-bench's report."""
     from mle_gym.integrations.mle_bench.report import aggregate_report
+    from mle_gym.integrations.mle_bench.report_file import ReportFile
     from mle_gym.integrations.mle_bench.submissions import Batch
 
-    batch = Batch(parity=parity)
+    wanted = None if split is None else _competitions(split, seeds)
     for file in files:
-        with err().status(f"grading {file}"):
-            batch.grade_file(file)
-    for problem in batch.problems:
-        warn(f"{problem.file}, line {problem.line}: not graded: {problem.message}")
+        if not file.is_file():
+            raise Unusable(f"{file}: expected a file of submissions, found none")
+    kept = None if output_dir is None else ReportFile.claim(output_dir)
+    batch = Batch(parity=parity) if kept is None else Batch(parity=parity, keep=kept.add)
+    code = _grade(batch, files)
     report = aggregate_report(batch.reports)
-    if output_dir is not None:
-        err().print(f"wrote {_write(report, output_dir)}", soft_wrap=True)
-    summary = None if split is None else _summary(batch.reports, split, seeds, pad)
+    summary = None if wanted is None else _summary(batch.reports, wanted, seeds, pad)
     if as_json:
         emit({**report, "problems": [vars(p) for p in batch.problems], "summary": summary})
     else:
         _show_report(report)
-        _show_summary(summary)
-    raise typer.Exit(ExitCode.NOT_OK if batch.problems else ExitCode.OK)
+    for problem in batch.problems:
+        warn(f"{problem.file}, line {problem.line}: not graded: {problem.message}")
+    if summary is not None:
+        incomplete = _show_summary(summary, as_json)
+        code = code or incomplete
+    if kept is not None:
+        kept.finish(report)
+        err().print(f"wrote {kept.path}", soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _grade(batch: Batch, files: list[Path]) -> ExitCode:
+    """Grade all files; after Ctrl-C, what was graded till then is reported."""
+    try:
+        for file in files:
+            with err().status(f"grading {file}"):
+                batch.grade_file(file)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.NOT_OK if batch.problems else ExitCode.OK
 
 
 def aggregate(
@@ -86,31 +107,28 @@ def aggregate(
     """Average reports over seeds: medals, with standard error and 95% interval."""
     from mle_gym.integrations.mle_bench.seeds import read_reports
 
-    summary = _summary(read_reports(reports), split, seeds, pad)
+    wanted = _competitions(split, seeds)
+    summary = _summary(read_reports(reports), wanted, seeds, pad)
     if as_json:
         emit(summary)
-    else:
-        _show_summary(summary)
+    raise typer.Exit(_show_summary(summary, as_json))
 
 
-def _summary(reports: list[dict[str, Any]], split: str, seeds: int, pad: bool) -> dict[str, Any]:
+def _competitions(split: str, seeds: int) -> list[str]:
+    """The competitions of a split; called before anything is graded."""
     from mle_gym.integrations.mle_bench.published import split as competitions
-    from mle_gym.integrations.mle_bench.seeds import summarize
 
     if seeds != -1 and seeds < 1:
         raise Unusable(f"--seeds: expected 1 or more, or -1 for all, found {seeds}")
-    try:
-        return summarize(reports, competitions(split), seeds=seeds, pad=pad)
-    except ValueError as error:
-        raise Unusable(f"--split {split}: {error}") from None
+    return competitions(split)
 
 
-def _write(report: dict[str, Any], folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    name = time.strftime("%Y-%m-%dT%H-%M-%S-GMT", time.gmtime())
-    path = folder / f"{name}_grading_report.json"
-    path.write_text(json.dumps(report, indent=2, allow_nan=False), encoding="utf-8")
-    return path
+def _summary(
+    reports: list[dict[str, Any]], competitions: list[str], seeds: int, pad: bool
+) -> dict[str, Any]:
+    from mle_gym.integrations.mle_bench.seeds import summarize_what_is_there
+
+    return summarize_what_is_there(reports, competitions, seeds=seeds, pad=pad)
 
 
 def _show_report(report: dict[str, Any]) -> None:
@@ -125,9 +143,16 @@ def _show_report(report: dict[str, Any]) -> None:
     out().print(f"{runs} submissions, {valid} valid, {report['total_medals']} medals")
 
 
-def _show_summary(summary: dict[str, Any] | None) -> None:
-    if summary is None:
-        return
+def _show_summary(summary: dict[str, Any], as_json: bool) -> ExitCode:
+    """Print the averages, unless they went out as JSON, and what they lack; NOT_OK if they do."""
+    if not as_json:
+        out().print(_averages(summary))
+    if summary["caveat"]:
+        warn(f"not a complete set: {summary['caveat']}")
+    return ExitCode.NOT_OK if summary["caveat"] else ExitCode.OK
+
+
+def _averages(summary: dict[str, Any]) -> Table:
     seeds, each = summary["num_seeds_averaged"], summary["num_competitions_per_seed"]
     title = f"{seeds} seed{'s'[: seeds != 1]} of {each} competitions, in percent"
     table = new_table("", "mean", "± s.e.", "95% interval", title=title)
@@ -135,4 +160,4 @@ def _show_summary(summary: dict[str, Any] | None) -> None:
         words = name.removesuffix("_percentage").replace("_", " ")
         interval = f"{value['ci_lower']:.1f} to {value['ci_upper']:.1f}"
         table.add_row(words, f"{value['mean']:.1f}", f"{value['standard_error']:.1f}", interval)
-    out().print(table)
+    return table

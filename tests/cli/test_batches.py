@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mle_gym.integrations.mle_bench.report import Report
+from mle_gym.integrations.mle_bench.report_file import ReportFile
+from mle_gym.integrations.mle_bench.submissions import Batch
 from mle_gym.tasks.catalog import register_tasks
 from mle_gym.tasks.dataset import prepare
 from mle_gym.tasks.spec import TaskSpec
@@ -88,19 +91,104 @@ def test_seeds_of_a_split_are_averaged(command: Command, batch: Path) -> None:
     ("words", "message"),
     [
         (["--split", "nowhere"], "expected low, medium, high"),
-        (["--split", "low"], "no complete seed"),
-        (["--split", "split.txt", "--seeds", "2"], "expected 2 seeds, found 1"),
         (["--split", "split.txt", "--seeds", "0"], "--seeds: expected 1 or more"),
+        (["nowhere.jsonl"], "nowhere.jsonl: expected a file of submissions, found none"),
+        (["--output-dir", "one.jsonl"], "one.jsonl"),
     ],
 )
-def test_what_can_not_be_averaged_is_said(
-    command: Command, batch: Path, words: list[str], message: str
+def test_a_wrong_command_line_is_said_before_anything_is_graded(
+    command: Command, batch: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Batch, "grade_file", None)
     Path("split.txt").write_text("coins\n")
     Path("one.jsonl").write_text(line(batch / "sample.csv"))
     result = command("grade-jsonl", "one.jsonl", *words)
     assert result.code == 2
     assert message in result.err
+
+
+@pytest.mark.parametrize(
+    ("split", "words", "missing", "mean", "caveat"),
+    [
+        ("coins\ndice\n", [], {"coins": 0, "dice": 2}, 25.0, "of dice: they count as failed"),
+        ("coins\n", ["--seeds", "3"], {"coins": 0}, 50.0, "3 seeds were asked for and 2 can be"),
+        ("dice\n", [], {"dice": 1}, None, "runs are missing of dice"),
+        ("coins\ndice\n", ["--pad-missing"], {"coins": 0, "dice": 2}, 25.0, ""),
+    ],
+)
+def test_grades_of_an_incomplete_set_are_shown_with_what_it_lacks(
+    command: Command,
+    batch: Path,
+    split: str,
+    words: list[str],
+    missing: dict[str, int],
+    mean: float | None,
+    caveat: str,
+) -> None:
+    Path("split.txt").write_text(split)
+    Path("two.jsonl").write_text(f"{line(batch / 'perfect.csv')}\n{line(batch / 'sample.csv')}")
+    arguments = ("grade-jsonl", "two.jsonl", "--split", "split.txt", *words)
+    result = command(*arguments, "--output-dir", "reports")
+    assert result.code == (1 if caveat else 0)
+    assert caveat in result.err
+    assert "2 submissions, 2 valid, 1 medals" in result.out
+    (written,) = Path("reports").iterdir()
+    found = command(*arguments, "--json").json
+    assert json.loads(written.read_text())["total_runs"] == found["total_runs"] == 2
+    assert found["summary"]["missing"] == {name: lack for name, lack in missing.items() if lack}
+    medals = found["summary"]["metrics"].get("any_medal_percentage", {"mean": None})
+    assert medals["mean"] == mean
+
+
+def test_a_run_that_left_no_submission_counts_as_one_without(command: Command, batch: Path) -> None:
+    empty = json.dumps({"competition_id": "coins", "submission_path": None, "logs_path": "a.log"})
+    Path("runs.jsonl").write_text(f"\ufeff{empty}\n{line(batch / 'perfect.csv')}\n")
+    result = command("grade-jsonl", "runs.jsonl", "--json")
+    assert result.code == 0
+    assert (result.json["total_runs"], result.json["total_runs_with_submissions"]) == (2, 1)
+    assert result.json["competition_reports"][0]["submission_path"] == "None"  # MLE-bench's word
+
+
+def test_ctrl_c_keeps_what_was_graded(
+    command: Command, batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("three.jsonl").write_text("\n".join([line(batch / "perfect.csv")] * 3))
+    graded = Batch._grade_line
+
+    def interrupted(self: Batch, text: str) -> Report:
+        if len(self.reports) == 2:
+            raise KeyboardInterrupt
+        return graded(self, text)
+
+    monkeypatch.setattr(Batch, "_grade_line", interrupted)
+    result = command("grade-jsonl", "three.jsonl", "--json", "--output-dir", "reports")
+    assert result.code == 130
+    assert result.json["total_runs"] == 2
+    assert "three.jsonl, line 3: not graded: interrupted here" in result.err
+    (written,) = Path("reports").glob("*_grading_report.json")
+    assert json.loads(written.read_text())["total_medals"] == 2
+
+
+def test_what_was_graded_before_a_crash_can_be_averaged(
+    command: Command, batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("split.txt").write_text("coins\n")
+    Path("two.jsonl").write_text("\n".join([line(batch / "perfect.csv")] * 2))
+    monkeypatch.setattr(ReportFile, "finish", None)  # as if killed just before
+    assert command("grade-jsonl", "two.jsonl", "--output-dir", "reports").code == 70
+    (left,) = Path("reports").iterdir()
+    again = command("aggregate", left, "--split", "split.txt", "--json")
+    assert (again.code, again.json["num_seeds_averaged"]) == (0, 2)
+
+
+def test_reports_of_one_second_have_names_of_their_own(
+    command: Command, batch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.gmtime", lambda: (2026, 1, 2, 3, 4, 5, 4, 2, 0))
+    Path("one.jsonl").write_text(line(batch / "perfect.csv"))
+    for _ in range(3):
+        assert command("grade-jsonl", "one.jsonl", "--output-dir", "reports").code == 0
+    assert len(list(Path("reports").glob("2026-01-02T03-04-05-GMT*_grading_report.json"))) == 3
 
 
 def test_one_grade_in_the_format_of_mle_bench(command: Command, batch: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mle_gym.files import read_regular
 from mle_gym.integrations.mle_bench.report import Report
 from mle_gym.serialization import Decoder
 
-__all__ = ["FLAGS", "read_reports", "summarize"]
+__all__ = ["FLAGS", "read_reports", "summarize", "summarize_what_is_there"]
 
 FLAGS = {
     "submission_exists_percentage": "submission_exists",
@@ -76,8 +76,43 @@ def summarize(
     }
 
 
+def summarize_what_is_there(
+    reports: Sequence[Report], competitions: Sequence[str], *, seeds: int = -1, pad: bool = False
+) -> dict[str, Any]:
+    """As :func:`summarize`, with a caveat in the place of an error.
+
+    Returns:
+        Also ``missing``, how many runs each competition lacks to as many as the one with the most,
+        and ``caveat``, in words what the figures leave out or count as failed; empty if nothing.
+    """
+    runs = Counter(report["competition_id"] for report in reports)
+    counts = {name: runs[name] for name in competitions}
+    most, complete = max(counts.values(), default=0), min(counts.values(), default=0)
+    missing = {name: max(most, 1) - found for name, found in counts.items() if found < max(most, 1)}
+    caveats = _caveats(missing, complete, pad)
+    there = complete if complete and not pad else most
+    if seeds > there:
+        caveats.append(f"{seeds} seeds were asked for and {there} can be averaged")
+    found: dict[str, Any] = {"num_seeds_averaged": 0, "num_competitions_per_seed": len(counts)}
+    if most:
+        chosen, padded = min(seeds, there), pad or not complete
+        found = summarize(reports, competitions, seeds=chosen, pad=padded)
+    return {"metrics": {}, **found, "missing": missing, "caveat": "; ".join(caveats)}
+
+
+def _caveats(missing: dict[str, int], complete: int, pad: bool) -> list[str]:
+    if not missing or pad:
+        return []
+    names = sorted(missing, key=lambda name: -missing[name])
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+    rest = f"only the {complete} complete seeds are averaged"
+    return [f"runs are missing of {shown}: {rest if complete else 'they count as failed'}"]
+
+
 def read_reports(paths: Sequence[Path]) -> list[Report]:
     """The reports of one competition each in aggregate reports, ours or MLE-bench's.
+
+    A file ``.jsonl`` is what grading left that was killed: a report a line.
 
     Raises:
         TrajectoryError: A file is no such report; names it.
@@ -87,6 +122,8 @@ def read_reports(paths: Sequence[Path]) -> list[Report]:
     for path in sorted(paths):
         try:
             content = read_regular(path, MOST_BYTES)
+            if path.suffix == ".jsonl":
+                content = b'{"competition_reports": [%s]}' % b",".join(content.splitlines())
             reports = Decoder(MOST_BYTES).loads(content)[0]["competition_reports"]
             if not all(map(_is_report, reports)):
                 raise TypeError

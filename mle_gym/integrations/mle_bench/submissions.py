@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,8 @@ class Batch:
     reports: list[Report] = field(default_factory=list)
     """Of every line that was graded, in order."""
     problems: list[Problem] = field(default_factory=list)
+    keep: Callable[[Report], None] = lambda report: None
+    """Called with each report as soon as there is one."""
     _graders: dict[str, tuple[TaskSpec, SubmissionGrader]] = field(default_factory=dict)
 
     def grade_file(self, path: Path) -> None:
@@ -53,16 +55,23 @@ class Batch:
         """
         for number, text in _lines(path):
             try:
-                self.reports.append(self._grade_line(text))
+                report = self._grade_line(text)
             except (MleGymError, OSError) as error:
                 self.problems.append(Problem(str(path), number, str(error)))
-            except Exception as error:  # a bug of ours or of a grader must not cost the others
+            except (Exception, SystemExit) as error:  # of a grader; it must not cost the others
                 message = f"unexpected {type(error).__name__}: {error}"
                 self.problems.append(Problem(str(path), number, message))
+            except KeyboardInterrupt:
+                self.problems.append(Problem(str(path), number, "interrupted here"))
+                raise
+            else:
+                self.reports.append(report)
+                self.keep(report)
 
     def _grade_line(self, text: str) -> Report:
         entry = _parse(text)
-        competition, path = entry["competition_id"], Path(entry["submission_path"])
+        # As in MLE-bench, a run that left nothing has null here, which is no file's name.
+        competition, path = entry["competition_id"], Path(str(entry["submission_path"]))
         if competition not in self._graders:
             self._graders[competition] = self._grader(competition)
         task, grader = self._graders[competition]
@@ -107,7 +116,8 @@ def find_competition(name: str) -> TaskSpec:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    for number, line in enumerate(content.splitlines(), start=1):
         text = line.decode(errors="replace").strip()
         if text and not text.startswith(COMMENTS):
             yield number, text
@@ -118,7 +128,8 @@ def _parse(text: str) -> dict[str, Any]:
         entry = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TaskError(f"expected a JSON object, found: {error}") from None
-    for name in ("competition_id", "submission_path"):
-        if not isinstance(entry, dict) or not isinstance(entry.get(name), str):
-            raise TaskError(f"expected an object with a text {name!r}, found {text[:80]}")
+    if not isinstance(entry, dict) or not isinstance(entry.get("competition_id"), str):
+        raise TaskError(f"expected an object with a text 'competition_id', found {text[:80]}")
+    if not isinstance(entry.get("submission_path", 0), str | None):
+        raise TaskError(f"expected a text or null as 'submission_path', found {text[:80]}")
     return dict(entry)
