@@ -38,6 +38,8 @@ from mle_gym.errors import (
 from mle_gym.grading.columns import Values
 from mle_gym.paths import PACKAGE
 from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Sandbox, SandboxConfig
+from mle_gym.tasks.keys import KEY_FILE
+from mle_gym.tasks.stored_split import SPLIT_FILE
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -50,6 +52,8 @@ Table = Mapping[str, Values]
 PROGRAM = Path(__file__).with_name("grader_program.py")
 OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
 """Files of this package that ``grade.py`` may import; nothing else of it is there."""
+LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
+"""Files of a task's folder that no grader needs, and that the answers follow from."""
 MOST_ALIVE = 4
 """Sandboxes of graders that are kept; each holds the libraries of a ``grade.py`` in memory."""
 TABLES = 4
@@ -98,8 +102,8 @@ class GraderCode:
     folders: tuple[str, ...]
     max_bytes: int
     """Of a submission."""
-    left_out: str
-    """What of the task's folder is not for the grader: the raw data."""
+    raw: str
+    """The file or folder of raw data in the task's folder, which the grader doesn't see."""
     private: Path | None
     """The folder that ``grade_file`` reads the answers from."""
     backend: str
@@ -127,7 +131,7 @@ class GraderCode:
             python=own.python,
             folders=own.folders,
             max_bytes=task.submission.max_bytes,
-            left_out=task.data.ref if files else "",
+            raw=task.data.ref if files else "",
             private=private,
             backend=backend,
         )
@@ -381,11 +385,11 @@ def _config(code: GraderCode, backend: Backend) -> SandboxConfig:
 
 def _sources(code: GraderCode) -> Iterator[Path]:
     """The files of the task's folder that the grader sees, and the private ones."""
-    left_out = code.folder / code.left_out if code.left_out else None
+    left_out = {code.folder / name for name in (*LEFT_OUT, code.raw) if name}
     for path in sorted(code.folder.rglob("*")):
         parts = path.relative_to(code.folder).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if path.is_file() and not hidden and left_out not in (path, *path.parents):
+        if path.is_file() and not hidden and left_out.isdisjoint((path, *path.parents)):
             yield path
     if code.private is not None:
         yield from (path for path in sorted(code.private.rglob("*")) if path.is_file())
