@@ -5,6 +5,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     MleGymError                 Exception
     ├── TaskError               ValueError      a task folder is broken or unknown
     ├── DatasetError            RuntimeError    no data; says how to get them
+    │   └── CacheError                          others may write the cache
     ├── SandboxError            RuntimeError    the machinery failed
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
@@ -25,6 +26,7 @@ from mle_gym.terminal import clean_text
 __all__ = [
     "ActionError",
     "AgentError",
+    "CacheError",
     "DatasetError",
     "MleGymError",
     "SandboxCrashed",
@@ -48,6 +50,10 @@ class TaskError(MleGymError, ValueError):
 
 class DatasetError(MleGymError, RuntimeError):
     """A dataset can't be prepared; the message says how to get the data."""
+
+
+class CacheError(DatasetError):
+    """Others may write the cache, and so decide what is run and graded; says how to mend that."""
 
 
 class SandboxError(MleGymError, RuntimeError):

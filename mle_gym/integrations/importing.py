@@ -17,6 +17,7 @@ from typing import Any
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import Board
 from mle_gym.integrations.imported import ImportedCompetition
+from mle_gym.ownership import make_private
 from mle_gym.paths import user_tasks
 from mle_gym.tasks.keys import KEY_FILE, write_key
 from mle_gym.tasks.toml import dump
@@ -92,8 +93,7 @@ def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
     """
     from mle_gym.tasks.catalog import register_tasks
 
-    home = user_tasks()
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_private(user_tasks().absolute())
     drafts, final = list(drafts), home / group
     made = Path(tempfile.mkdtemp(prefix=f".{group}-", dir=home))
     try:

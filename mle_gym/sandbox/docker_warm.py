@@ -14,7 +14,7 @@ from typing import Any
 
 from docker.types import Mount
 
-from mle_gym.paths import cache_folder
+from mle_gym.ownership import check_owner, own_cache
 from mle_gym.sandbox.base import SandboxConfig
 from mle_gym.sandbox.client import RUNNER_FOLDER
 from mle_gym.sandbox.warm import ZYGOTE_FOLDER, programs, zygote_plan
@@ -98,9 +98,10 @@ def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
 
     The programs are copied, so that nothing that happens to the cache reaches a container.
     """
-    parent = cache_folder().resolve() / "programs"
+    parent = own_cache("programs")
     target = parent / f"container-{_key(python, tuple(program.name for program in made))}"
     if target.is_dir():
+        check_owner(target)
         return target
     place = Path(tempfile.mkdtemp(dir=parent))
     try:

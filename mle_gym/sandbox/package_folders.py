@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.paths import cache_folder
+from mle_gym.ownership import checked_cache, own_cache
 from mle_gym.sandbox.packages import Distribution, ShownPackages
 from mle_gym.sandbox.python import PythonInstallation
 
@@ -36,7 +36,7 @@ def package_folders(python: PythonInstallation, shown: ShownPackages) -> dict[Pa
         SandboxUnavailable: The cache can't be written; names the path and what to do.
     """
     sites = python.site_packages
-    folder = _whole(cache_folder().resolve() / "packages", sites, shown)
+    folder = _whole(sites, shown)
     return {site: folder / str(number) for number, site in enumerate(sites)}
 
 
@@ -77,15 +77,15 @@ def _is_whole(folder: Path) -> bool:
     return ours and _known(folder, status.st_ino)
 
 
-def _whole(parent: Path, sites: tuple[Path, ...], shown: ShownPackages) -> Path:
+def _whole(sites: tuple[Path, ...], shown: ShownPackages) -> Path:
     from filelock import FileLock
 
     key = hashlib.sha256(f"{shown.digest} {[str(site) for site in sites]}".encode())
-    folder = parent / key.hexdigest()[:32]
+    folder = checked_cache("packages") / key.hexdigest()[:32]
     if _is_whole(folder):
         return folder
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        own_cache("packages")
         with FileLock(f"{folder}.lock"):
             if not _is_whole(folder):
                 _make(folder, sites, shown)

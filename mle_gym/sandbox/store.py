@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import SandboxError, SnapshotError
+from mle_gym.ownership import make_private
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.workspace import MOST_LAYERS, Change, Entry, Listing, write_layer
 
@@ -123,7 +124,7 @@ class Store:
         self._made: list[str] = []
         self._leases: set[Lease] = set()
         self._pid = os.getpid()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         for own in (".owners", ".mount"):
             (folder / own).mkdir(exist_ok=True)
         self._owner = uuid.uuid4().hex

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mle_gym.errors import CacheError
+from mle_gym.ownership import check_owner, checked_cache, make_private, own_cache
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.environment import THREAD_VARIABLES
 from mle_gym.sandbox.python import PythonInstallation
@@ -95,11 +97,14 @@ def obstacle(version: tuple[int, ...]) -> str:
     if not OLDEST <= version <= NEWEST:
         found, *bounds = (f"{major}.{minor}" for major, minor in (version, OLDEST, NEWEST))
         return f"Python {found} is not one of those that were tried, {' to '.join(bounds)}"
-    if programs() is not None:
-        return ""
+    try:
+        if programs() is not None:
+            return ""
+    except CacheError as error:
+        return str(error)
     folder = cache_folder().resolve() / "programs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        own_cache("programs")
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         return f"no program can be kept in {folder}: {error.strerror}"
@@ -149,7 +154,7 @@ def _names(executable: Path) -> tuple[str, ...]:
 
 def programs() -> tuple[Path, ...] | None:
     """The shim, the zygote's library and the keeper, compiled once; None without a compiler."""
-    folder = cache_folder().resolve() / "programs"
+    folder = checked_cache("programs")
     made = _compiled(folder)
     if made and not all(program.exists() for program in made):  # the cache was deleted
         _compiled.cache_clear()
@@ -175,11 +180,12 @@ def _compile(
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
     target = folder / f"{Path(sources[0]).stem}-{digest}"
     if target.exists():
+        check_owner(target)
         return target
     if compiler is None:
         return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         with tempfile.TemporaryDirectory(dir=folder) as place:
             made = Path(place) / "program"
             command = [compiler, "-Os", *options, "-o", str(made)]

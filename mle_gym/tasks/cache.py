@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.ownership import check_owner, make_private
 
 __all__ = ["FULL_DISK", "make", "read"]
 
@@ -32,15 +33,22 @@ _examined: dict[Path, int] = {}
 def read(folder: Path) -> Manifest | None:
     """The manifest of a finished folder; None if there is none or files are missing or damaged.
 
+    The first time a process asks, the folder is refused if anybody else could have made it.
+
     Sizes are compared: of each file at the top of the public and private folders, and, the first
     time a process asks, of what the folders below hold in all; asking again stays cheap with
     hundreds of thousands of images.
+
+    Raises:
+        CacheError: It is somebody else's, or others may write it.
     """
     file = folder / MANIFEST
     try:
         status = file.stat()
         manifest = _parse(file, status.st_mtime_ns, status.st_size)
         known = _examined.get(folder) == status.st_mtime_ns
+        if not known:
+            _check_owners(folder)
         for name, size in manifest["files"].items():
             if (folder / name).stat().st_size != size:
                 return None
@@ -74,7 +82,7 @@ def make(
     from filelock import FileLock
 
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_private(folder.parent)
         with FileLock(_lock_file(folder)):
             present = read(folder)
             if present is not None and not replace:
@@ -112,6 +120,20 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     shutil.rmtree(folder / "damaged", ignore_errors=True)
+
+
+def _check_owners(folder: Path) -> None:
+    """Whose the folders are, and the private files; the public ones may be links to data of others.
+
+    Raises:
+        CacheError: Somebody else's, or others may write them.
+    """
+    check_owner(folder)
+    check_owner(folder / MANIFEST)
+    for top, folders, names in os.walk(folder):
+        private = PRIVATE in Path(top).relative_to(folder).parts[:1]
+        for name in [*folders, *(names if private else ())]:
+            check_owner(Path(top, name))
 
 
 def _listing(folder: Path) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.errors import TaskError
+from mle_gym.errors import CacheError, TaskError
+from mle_gym.ownership import check_owner, check_private
 from mle_gym.paths import bundled, user_tasks
 
 if TYPE_CHECKING:
@@ -130,10 +131,20 @@ def _searched_folders() -> list[Path]:
 
 def _imported_folders() -> list[Path]:
     """What ``mle-gym import`` made: a folder of task folders for each benchmark."""
+    home = user_tasks().absolute()
+    if not home.is_dir():
+        return []
     try:
-        return sorted(path for path in user_tasks().absolute().iterdir() if path.name[0] != ".")
+        check_private(home)
+        found = sorted(path for path in home.iterdir() if path.name[0] != ".")
+        for path in found:
+            check_owner(path)
     except OSError:
         return []
+    except CacheError as error:
+        warnings.warn(f"imported tasks are left out: {error}", stacklevel=4)
+        return []
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.errors import DatasetError
+from mle_gym.errors import CacheError, DatasetError
+from mle_gym.ownership import checked_cache
 from mle_gym.paths import cache_folder
 from mle_gym.tasks import cache
 from mle_gym.tasks.catalog import load_task
@@ -123,7 +124,7 @@ def prepare(
     spec = load_task(task) if isinstance(task, str) else task
     _check_options(spec, options)
     digest = _digest(spec, options)
-    folder = cache_folder().absolute() / "datasets" / digest[:32]
+    folder = checked_cache("datasets") / digest[:32]
     manifest = cache.read(folder)
     if manifest is None or source is not None:
         from mle_gym.tasks.build import build
@@ -144,8 +145,10 @@ def task_digest(spec: TaskSpec) -> str:
 
 def is_prepared(spec: TaskSpec) -> bool:
     """Whether the canonical dataset of a task is in the cache."""
-    folder = cache_folder().absolute() / "datasets" / _digest(spec, CANONICAL)[:32]
-    return cache.read(folder) is not None
+    try:
+        return cache.read(checked_cache("datasets") / _digest(spec, CANONICAL)[:32]) is not None
+    except CacheError:  # which whoever prepares it is told
+        return False
 
 
 def clear_cache() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.ownership import make_private
 from mle_gym.tasks.archives import check_space, size
 from mle_gym.tasks.raw import ARCHIVE, LEADERBOARD, RECORD, download_folder
 
@@ -54,7 +55,7 @@ def download(competition: str, progress: Progress | None = None) -> Path:
 
     folder = download_folder(competition)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         with FileLock(str(folder.with_name(f"{competition}.lock"))):
             if not (folder / RECORD).is_file():
                 with _explained(competition), _client(competition) as client:

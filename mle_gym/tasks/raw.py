@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import platformdirs
 
 from mle_gym.errors import DatasetError
-from mle_gym.paths import cache_folder
+from mle_gym.ownership import check_owner, checked_cache
 from mle_gym.tasks.archives import is_archive, list_members, pattern_regex, stem, unpack
 
 if TYPE_CHECKING:
@@ -84,8 +84,16 @@ def find_sources(task: TaskSpec, given: Path | None = None) -> list[Source]:
 
 
 def download_folder(competition: str) -> Path:
-    """Where we keep what we downloaded of a competition."""
-    return cache_folder().absolute() / "kaggle" / competition
+    """Where we keep what we downloaded of a competition.
+
+    Raises:
+        CacheError: It is somebody else's, or others may write it.
+    """
+    folder = checked_cache("kaggle") / competition
+    if folder.is_dir():
+        for path in (folder, *folder.iterdir()):
+            check_owner(path)
+    return folder
 
 
 def leaderboard_file(competition: str) -> Path | None:

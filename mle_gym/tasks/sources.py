@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 
 from mle_gym.errors import DatasetError
+from mle_gym.ownership import own_cache
 from mle_gym.paths import cache_folder
 from mle_gym.tasks.arff import parse_arff
 from mle_gym.tasks.hooks import load_hook
@@ -202,7 +203,7 @@ def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
             warnings.simplefilter("ignore")  # retries; "inactive" data are what the digest pins
             bunch = fetch_openml(
                 data_id=int(ref), as_frame=True, parser="liac-arff",
-                data_home=str(cache_folder() / "openml"),
+                data_home=str(own_cache("openml")),
             )  # fmt: skip
     except HTTPError as error:
         reason = f"{error.code} {error.reason}"
