@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["NotAFile", "open_regular", "read_regular"]
+__all__ = ["NotAFile", "open_regular", "read_regular", "read_whole"]
 
 
 class NotAFile(OSError):
@@ -28,6 +28,18 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     """
     with open_regular(path) as file:
         return file.read(-1 if most is None else most + 1)
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """The bytes of a regular file of a bounded size; raises as :func:`read_regular`.
+
+    Raises:
+        OSError: Also for a larger one.
+    """
+    content = read_regular(path, most)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+    return content
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from mle_gym.paths import below
 from mle_gym.tasks.files import read_table, write_table, zip_files
 from mle_gym.tasks.splits import Resplit
 
@@ -17,4 +18,4 @@ def prepare(
     write_table(train, public / "train.csv")
     write_table(test, private / "answers.csv")
     for name, part in (("train.zip", train), ("test.zip", test)):
-        zip_files(public / name, ((image, raw / "train" / image) for image in part["id"]))
+        zip_files(public / name, ((image, below(raw / "train", image)) for image in part["id"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,27 +223,22 @@ def _rollout(
     key: bytes | None,
     progress: Progress | None,
 ) -> Trajectory:
-    """One episode; an interruption says what was kept."""
+    """One episode; whatever ends it early, one line says what was kept."""
     from mle_gym.rollout import rollout
 
     on_step = progress.show if progress else None
     try:
         return rollout(environment, agent, seed=seed, path=path, key=key, on_step=on_step)
-    except KeyboardInterrupt:
+    except BaseException:
         if path.is_file():
             err().print(f"the steps so far are in {path}", markup=False, soft_wrap=True)
         raise
 
 
 def _new_path(task: str, agent: str) -> Path:
-    """A file in ``runs/`` that is not there yet."""
-    stem = f"{task}-{agent}-{time.strftime('%Y%m%d-%H%M%S')}"
-    path = Path("runs", f"{stem}.jsonl")
-    number = 2
-    while path.exists():
-        path = Path("runs", f"{stem}-{number}.jsonl")
-        number += 1
-    return path
+    """A file in ``runs/`` that no other process chooses, not even in the same second."""
+    when = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs", f"{task}-{agent}-{when}-{secrets.token_hex(4)}.jsonl")
 
 
 def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:

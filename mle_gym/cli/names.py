@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,9 @@ TaskName = Annotated[
 ]
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
 
+KAGGLE = re.compile(r"(?i)(?:https?://)?(?:www\.)?kaggle\.com/(?:c|competitions)/([\w-]+)")
+"""The address of a competition, which people copy from their browser."""
+
 KeyFile = Annotated[
     Path | None,
     typer.Option(
@@ -32,6 +36,7 @@ KeyFile = Annotated[
 def find_task(name: str) -> TaskSpec:
     """The task that a user means: a name of the catalog, else a folder with a ``task.toml``.
 
+    The address of a competition on Kaggle means the task of that name.
     A folder is registered, so that agents and Gymnasium find it too.
 
     Raises:
@@ -39,6 +44,8 @@ def find_task(name: str) -> TaskSpec:
     """
     from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
 
+    address = KAGGLE.match(name)
+    name = address[1].lower() if address else name
     folder = Path(name)
     if name not in task_folders() and (folder / "task.toml").is_file():
         register_tasks(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from mle_gym.console import CleanConsole, drop
 from mle_gym.errors import DatasetError, MleGymError, SandboxError
+from mle_gym.paths import PACKAGE
 
 __all__ = [
     "AsJson",
@@ -42,6 +44,23 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
 ]
 """The option that every command with a result has."""
+
+
+ADVICE = {
+    "ENOSPC": "make room there, or write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
+    "EDQUOT": "make room below your quota, or write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
+    "EROFS": "write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
+    "EACCES": "`ls -ld` shows whose it is; take access there, or name another place",
+    "EPERM": "`ls -ld` shows whose it is; take access there, or name another place",
+    "EISDIR": "a file is expected: name one in it",
+    "ENOTDIR": "a folder is expected on the way there, and a file lies in its place",
+    "EMFILE": "raise the limit (`ulimit -n`), or run fewer environments at the same time",
+    "ENFILE": "the whole machine has too many files open; run fewer environments",
+    "ENAMETOOLONG": "name a shorter path",
+    "ELOOP": "links there lead to one another",
+    "EFBIG": "a file of a size that fits is expected",
+}
+"""What to do about an error of the operating system, by its name."""
 
 
 class Unusable(MleGymError, ValueError):
@@ -124,8 +143,12 @@ def explain(error: BaseException) -> ExitCode:
     if isinstance(error, OSError) and not isinstance(error, MleGymError):
         message = _os_message(error)
     err().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
-    if code == ExitCode.BUG and not debugging.get():
-        err().print("This was not expected. MLE_GYM_DEBUG=1 shows where it happened.", style="dim")
+    if code == ExitCode.BUG:
+        if origin := _origin(error):
+            err().print(origin, soft_wrap=True)
+        if not debugging.get():
+            words = "This was not expected. MLE_GYM_DEBUG=1 shows where it happened."
+            err().print(words, style="dim")
     return code
 
 
@@ -142,4 +165,19 @@ def _code(error: BaseException) -> ExitCode:
 
 def _os_message(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    advice = ADVICE.get(errno.errorcode.get(error.errno or 0, ""), "")
+    return f"{where}{error.strerror or error}{'; ' if advice else ''}{advice}"
+
+
+def _origin(error: BaseException) -> str:
+    """Where an exception was raised in code that is not ours: an agent's file, a task's."""
+    ours = (str(PACKAGE), sys.prefix, sys.base_prefix, "<")
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(ours) or "_bundled" in frame.filename
+    ]
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f"raised in {last.filename}, line {last.lineno}, in {last.name}: {last.line}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mle_gym.files import read_whole
 from mle_gym.grading.leaderboard import Thresholds, medal_thresholds
 
 __all__ = ["Board", "read_board"]
@@ -16,6 +17,8 @@ POINTER = b"version https://git-lfs.github.com/spec/"
 PAGES = frozenset({20, 50, 100, 200})
 """Rows that Kaggle's API gives at once: a board of just so many is taken for a first page."""
 DECIMALS = 5
+MOST_BYTES = 16 * 2**20
+"""Of a board; the largest of Kaggle's have a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,11 @@ def read_board(file: Path, published: Thresholds | None) -> Board:
             is better than the published median lacks its lower part.
     """
     try:
-        content = file.read_bytes()
-    except OSError:
+        content = read_whole(file, MOST_BYTES)
+    except FileNotFoundError:
         return Board("missing")
+    except OSError:
+        return Board("unreadable")
     if content.startswith(POINTER):
         return Board("pointer")
     try:

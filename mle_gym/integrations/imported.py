@@ -18,6 +18,7 @@ from typing import Any
 
 from mle_gym.errors import DatasetError
 from mle_gym.integrations.foreign import ForeignCode, Job, Result
+from mle_gym.paths import below
 
 __all__ = ["ImportedCompetition"]
 
@@ -71,7 +72,7 @@ class ImportedCompetition:
         target = public / SAMPLE
         if target.exists():
             return
-        source = public.parent / self.sample
+        source = below(public.parent, self.sample)
         for candidate in (source, private / source.name, public / source.name):
             if candidate.is_file():
                 shutil.copyfile(candidate, target)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mle_gym.files import read_whole
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import Board
 from mle_gym.integrations.imported import ImportedCompetition
@@ -23,6 +24,9 @@ from mle_gym.tasks.keys import KEY_FILE, write_key
 from mle_gym.tasks.toml import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
+
+MOST_CODE_BYTES = 2**20
+"""Of a Python file of a checkout."""
 
 PREPARE = '''\
 """Made by `mle-gym import {benchmark}`: runs that benchmark's own function. Don't edit."""
@@ -119,7 +123,7 @@ def code_digest(files: Iterable[Path]) -> str:
     """Of the contents of Python files, in the order of their names."""
     total = hashlib.sha256()
     for file in sorted(files):
-        total.update(f"{file.name}\n".encode() + file.read_bytes())
+        total.update(f"{file.name}\n".encode() + read_whole(file, MOST_CODE_BYTES))
     return total.hexdigest()[:16]
 
 

@@ -7,16 +7,20 @@ import re
 from pathlib import Path
 
 from mle_gym.errors import TaskError
+from mle_gym.files import read_whole
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import read_board
 from mle_gym.integrations.imported import ImportedCompetition
 from mle_gym.integrations.importing import Draft, Imported, code_digest, write_tasks
+from mle_gym.paths import below
 
 __all__ = ["import_mle_dojo"]
 
 GROUP = "mle-dojo"
 PREFIX = "dojo-"
 PACKAGE = Path("mledojo", "competitions")
+MOST_BYTES = 2**20
+"""Of a program or a description."""
 
 
 def import_mle_dojo(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
@@ -66,8 +70,9 @@ def _draft(root: Path, metric: Path, python: str) -> Draft:
         python=python,
         digest=code_digest(metric.parent.glob("*.py")),
     )
-    description = folder / "info" / "description.txt"
-    text = description.read_bytes().decode(errors="replace") if description.is_file() else ""
+    description = below(folder, "info/description.txt", TaskError)
+    there = description.is_file()
+    text = read_whole(description, MOST_BYTES).decode(errors="replace") if there else ""
     return Draft(
         task_id=PREFIX + re.sub("[^a-z0-9]+", "-", folder.name.lower()).strip("-"),
         title=folder.name,
@@ -86,8 +91,8 @@ def _draft(root: Path, metric: Path, python: str) -> Draft:
 def _functions(file: Path, ending: str) -> list[str]:
     """Functions and classes of a file, by the end of their names; a stub has none."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        tree = ast.parse(read_whole(file, MOST_BYTES))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     kinds = (ast.FunctionDef, ast.ClassDef)
     return [n.name for n in tree.body if isinstance(n, kinds) and n.name.endswith(ending)]

@@ -115,7 +115,7 @@ def _build(folder: Path, build: Callable[[Path], Manifest]) -> None:
         temporary.rename(folder)
     except DatasetError as error:  # named as they will be called, not by where they are made
         shutil.rmtree(temporary, ignore_errors=True)
-        raise DatasetError(str(error).replace(f"{temporary}/", "")) from error.__cause__
+        raise type(error)(str(error).replace(f"{temporary}/", "")) from error.__cause__
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

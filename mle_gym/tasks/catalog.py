@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import CacheError, TaskError
+from mle_gym.files import read_whole
 from mle_gym.ownership import check_owner, check_private
 from mle_gym.paths import bundled, user_tasks
 
@@ -32,6 +33,9 @@ GROUP = "mle_gym.tasks"
 
 FIRST_TABLE = re.compile(r"^\[", re.MULTILINE)
 FIRST_LINES = re.compile(rb'id = "([a-z0-9]+(?:-[a-z0-9]+)*)"\r?\nversion = (0|[1-9]\d{0,8})\r?\n')
+
+MOST_BYTES = 2**20
+"""Of a task.toml; those of competitions have a few thousand."""
 
 _registered: dict[str, Path] = {}
 """Tasks that :func:`register_tasks` added, by id."""
@@ -197,7 +201,7 @@ def _tasks_below(place: Path) -> list[Path]:
     if _is_task(place):
         return [place]
     try:
-        return sorted(file.parent for file in place.glob("*/task.toml"))
+        return sorted(path for path in place.iterdir() if os.path.lexists(path / "task.toml"))
     except OSError:
         return []
 
@@ -213,7 +217,7 @@ def _identify(folder: Path) -> tuple[str, int]:
 
 @lru_cache(maxsize=4096)
 def _read_identity(file: Path, _mtime_ns: int) -> tuple[str, int]:
-    text = file.read_bytes()
+    text = read_whole(file, MOST_BYTES)
     plain = FIRST_LINES.match(text)
     if plain:  # as every task of ours begins; a parser would take longer than all the rest
         return plain[1].decode(), int(plain[2])

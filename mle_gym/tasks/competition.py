@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.paths import refuse_links
 from mle_gym.tasks.answers import MLE_BENCH
 from mle_gym.tasks.files import place, read_table, write_table
 from mle_gym.tasks.hooks import call_hook, find_hook
@@ -75,6 +76,8 @@ def fill(
 
 
 def _use(task: TaskSpec, source: Source, folder: Path) -> dict[str, Any]:
+    if source.path.is_dir():
+        refuse_links(source.path)
     if source.kind == "raw":
         return gather(source.path.absolute(), task.data.files, folder / "raw")
     _adopt(task, source.path, folder / "public", folder / "private")

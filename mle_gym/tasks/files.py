@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.paths import plain_name
 from mle_gym.tasks.tables import exact_floats
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def place(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     real = Path(os.path.realpath(source))
     try:
+        if not stat.S_ISREG(real.stat().st_mode):
+            raise DatasetError(f"{source}: expected a regular file")
         if source.name == target.name and real.stat().st_mode & 0o004:
             try:
                 target.hardlink_to(real)
@@ -72,9 +76,9 @@ def place(source: Path, target: Path) -> None:
 
 
 def place_all(names: Mapping[str, str], source: Path, target: Path) -> None:
-    """:func:`place` files of one folder in another: old name to new one."""
+    """:func:`place` files of one folder in another: old name to new one, both out of data."""
     for old, new in names.items():
-        place(source / old, target / new)
+        place(source / plain_name(old), target / plain_name(new))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -95,10 +99,11 @@ def zip_files(target: Path, members: Iterable[tuple[str, Path]]) -> None:
     Stored, not deflated: images and audio don't get smaller.
 
     Raises:
-        DatasetError: A file is missing.
+        DatasetError: A file is missing, or a name leads out of the archive.
     """
     with zipfile.ZipFile(target, "w") as archive:
         for name, path in members:
+            plain_name(name)
             try:
                 with path.open("rb") as source, zip_member(archive, name) as member:
                     shutil.copyfileobj(source, member, 1 << 20)

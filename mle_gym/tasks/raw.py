@@ -44,6 +44,8 @@ ARCHIVE = "data.zip"
 """A downloaded competition, in :func:`download_folder`."""
 RECORD = "download.json"
 """Beside it: its size, its SHA-256, and when and from where it came."""
+DEEPEST = 3
+"""Archives within archives that are looked into; Kaggle's are within one other."""
 LEADERBOARD = "leaderboard.csv"
 """Beside it: the final scores of all teams, in a column ``score``."""
 NESTED = ".archives"
@@ -212,7 +214,7 @@ def _unpack(source: Path, pattern: str, folder: Path, used: dict[str, Any]) -> b
     else:
         archives = {path: "" for path in source.iterdir() if path.is_file()}
     for archive in _by_affinity(archives, pattern):
-        if _unpack_from(archive, "", pattern, folder):
+        if _unpack_from(archive, "", pattern, folder, DEEPEST):
             used.setdefault(archive.name, _fingerprint(archive))
             return True
     return False
@@ -229,7 +231,7 @@ def _by_affinity(archives: dict[Path, str], pattern: str) -> list[Path]:
     return sorted((path for path in archives if is_archive(path.name)), key=distance)
 
 
-def _unpack_from(archive: Path, place: str, pattern: str, folder: Path) -> bool:
+def _unpack_from(archive: Path, place: str, pattern: str, folder: Path, depth: int) -> bool:
     """Look in an archive, then in the archives in it; ``place`` is its folder in the raw data."""
     names = [member.name for member in list_members(archive)]
     regex, own = pattern_regex(pattern), stem(archive.name)
@@ -238,14 +240,14 @@ def _unpack_from(archive: Path, place: str, pattern: str, folder: Path) -> bool:
         if chosen:
             unpack(archive, chosen, folder)
             return True
-    inner = {Path(name): name for name in names if is_archive(name)}
+    inner = {Path(name): name for name in names if depth and is_archive(name)}
     for path in _by_affinity(inner, pattern):
         target = f"{NESTED}/{hashlib.sha256(str(archive).encode()).hexdigest()[:8]}/{inner[path]}"
         if not (folder / target).exists():
             unpack(archive, {inner[path]: target}, folder)
         parent = path.parent.as_posix()
         nested = place if parent == "." else f"{place}{parent}/"
-        if _unpack_from(folder / target, nested, pattern, folder):
+        if _unpack_from(folder / target, nested, pattern, folder, depth - 1):
             return True
     return False
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, PlainValidator, ValidationError, field_validator, model_validator
 
 from mle_gym.errors import TaskError
+from mle_gym.files import read_whole
 from mle_gym.tasks.consistency import check_task
 from mle_gym.tasks.problems import FieldProblem, problem_lines
 from mle_gym.tasks.schema import Column, Names, PlainValue, SubmissionSpec, Table
@@ -37,6 +38,8 @@ Kind = Literal[
     "other",
 ]
 FILE = "task.toml"
+MOST_BYTES = 2**20
+"""Of a task.toml, and of a description."""
 
 
 class DataSpec(Table):
@@ -266,7 +269,7 @@ class TaskSpec(Table):
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        content = file.read_bytes()
+        content = read_whole(file, MOST_BYTES)
     except OSError as error:
         raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
     try:
@@ -278,7 +281,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _read_text(folder: Path) -> str:
     file = folder / "description.md"
     try:
-        text = file.read_bytes().decode().strip()
+        text = read_whole(file, MOST_BYTES).decode().strip()
     except OSError as error:
         raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
     except UnicodeDecodeError as error:

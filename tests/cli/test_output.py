@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
+from mle_gym.cli.episodes import _new_path
+from mle_gym.cli.output import ADVICE, ExitCode, explain
 from mle_gym.console import CleanConsole
 from tests.cli.conftest import Command
 
@@ -78,3 +81,51 @@ def test_an_encoding_without_our_signs_is_no_error() -> None:
         assert (out + errors).isascii()
         if "--json" in words:
             assert json.loads(out)["id"] == "titanic"
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_an_error_of_the_system_says_what_to_do(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = getattr(errno, name)
+    code = explain(OSError(number, os.strerror(number), "/some/file"))
+    assert code in (ExitCode.ENVIRONMENT, ExitCode.USAGE)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == f"error: /some/file: {os.strerror(number)}; {ADVICE[name]}"
+
+
+def test_two_runs_in_one_second_have_files_of_their_own() -> None:
+    assert len({_new_path("zoo", "solution") for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.kaggle.com/c/spooky-author-identification",
+        "https://www.kaggle.com/competitions/spooky-author-identification/overview?x=1#y",
+        "kaggle.com/competitions/Spooky-Author-Identification",
+    ],
+)
+def test_the_address_of_a_competition_is_its_name(command: Command, address: str) -> None:
+    assert command("show", address, "--json").json["id"] == "spooky-author-identification"
+    unknown = command("show", "https://www.kaggle.com/c/no-such-one")
+    assert (unknown.code, "unknown task 'no-such-one'" in unknown.err) == (2, True)
+
+
+def test_an_agents_exception_is_shown_with_its_own_line_and_the_trajectory(
+    command: Command, coins: Path
+) -> None:
+    program = """
+class Agent:
+    def reset(self, observation, info): self.steps = 0
+    def act(self, observation, info):
+        self.steps += 1
+        return "true" if self.steps < 2 else {}["missing"]
+"""
+    Path("mine.py").write_text(program)
+    result = command("run", coins, "--agent", "mine.py")
+    assert result.code == 70
+    assert "KeyError: 'missing'" in result.err
+    assert "mine.py, line 6, in act: return" in result.err
+    (kept,) = Path("runs").glob("*.jsonl")
+    assert f"the steps so far are in {kept}" in result.err

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TaskError
+from mle_gym.files import read_whole
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import read_board
 from mle_gym.integrations.imported import ImportedCompetition
 from mle_gym.integrations.importing import Draft, Imported, code_digest, write_tasks
 from mle_gym.integrations.mle_bench.published import Published, competitions
 from mle_gym.integrations.mle_bench.submissions import PREFIX
+from mle_gym.paths import below, plain_name
 
 __all__ = ["import_mle_bench"]
 
 GROUP = "mle-bench"
 PACKAGE = Path("mlebench", "competitions")
+MOST_BYTES = 2**20
+"""Of a configuration or a description."""
 
 
 def import_mle_bench(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
@@ -61,7 +65,7 @@ def _draft(root: Path, file: Path, python: str) -> Draft:
     known = competitions().get(name)
     board = read_board(file.with_name("leaderboard.csv"), known.thresholds if known else None)
     whole = board.state == "whole"
-    description = root / str(_field(config, "description", file))
+    description = below(root, _field(config, "description", file), TaskError)
     competition = ImportedCompetition(
         benchmark=GROUP,
         root=str(root),
@@ -99,10 +103,17 @@ def _read(file: Path) -> dict[str, Any]:
         raise TaskError(
             "reading MLE-bench's config.yaml needs PyYAML: pip install 'mle-gym[mle-bench]'"
         ) from None
+    content = read_whole(file, MOST_BYTES)
     try:
-        config = yaml.safe_load(file.read_bytes())
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
+            raise TaskError(
+                f"{file}: expected YAML without aliases, which can multiply without end"
+            )
+        config = yaml.safe_load(content)
     except yaml.YAMLError as error:
         raise TaskError(f"{file}: expected YAML, found: {str(error).splitlines()[0]}") from None
+    except (RecursionError, ValueError) as error:
+        raise TaskError(f"{file}: expected a configuration, found: {error}") from None
     if not isinstance(config, dict):
         raise TaskError(f"{file}: expected a table, found {type(config).__name__}")
     return config
@@ -123,11 +134,11 @@ def _field(table: dict[str, Any], name: str, file: Path) -> Any:
 
 def _below_prepared(path: str) -> str:
     """``<id>/prepared/private/test.csv`` without what is the same for all."""
-    return str(path).partition("/prepared/")[2] or str(path)
+    return plain_name(str(path).partition("/prepared/")[2] or path, TaskError)
 
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode(errors="replace").strip()
+        return read_whole(file, MOST_BYTES).decode(errors="replace").strip()
     except OSError:
         return ""
