@@ -23,7 +23,7 @@ from mle_gym.episode import Episode
 from mle_gym.errors import SandboxCrashed
 from mle_gym.outcome import Outcome, Record
 from mle_gym.rendering import Frame, Screen, describe
-from mle_gym.rewards import load_reward
+from mle_gym.rewards import NEED_NO_CEILING, load_reward
 from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot, checked
 from mle_gym.spaces import ActionSpace, observation_space
@@ -78,6 +78,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Rewards
 
     0 until the episode ends, then by ``reward``: ``"score"`` (the normalized score, 0 to 1),
+    ``"anchored"`` (0 for the sample submission's score, 1 for the reference solution's),
     ``"percentile"``, ``"medal"``, or the import path of a callable that takes a grade.
     ``"milestones"`` pays on the way. :mod:`mle_gym.rewards` has the tables.
 
@@ -106,6 +107,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `reward_valid` | `bool` | always: False exactly when there is a failure              |
     | `failure`      | `dict` | else None: a :class:`~mle_gym.failures.Failure`, as a dict |
     | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
+    | `reward_parts` | `dict` | steps: the reward by part, floats that sum to it           |
     | `validation`   | `dict` | a submission was validated or scored: valid, code, message |
     | `grade`        | `dict` | the episode ended with a grade: `Grade.to_dict()`          |
 
@@ -205,6 +207,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Prepare the dataset if needed, start a fresh sandbox, and return the task's brief.
 
+        A reward that needs the variant's ceiling has it measured here, once for each variant.
+
         Args:
             seed: Seeds ``np_random``, from which variants are drawn.
             options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode; ``snapshot`` to
@@ -215,6 +219,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ValueError: An unknown option, or a value that can't be.
             SnapshotError: The snapshot is of another task or other data, or its files are gone.
             DatasetError: The data can't be prepared; says how to get them.
+            TaskError: The task's reference solution fails, so that there is no ceiling.
             SandboxUnavailable: The sandbox can't run here; says what to install.
             SandboxCrashed: Another thread closed or reset the environment meanwhile.
         """
@@ -319,7 +324,12 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     def _prepare(self, settings: Settings) -> Dataset:
         variant = draw_variant(settings.variant, self.np_random)
         options = DatasetOptions(variant, settings.train_rows, settings.obfuscate)
-        return prepare(self.task, options)
+        dataset = prepare(self.task, options)
+        if settings.reward not in NEED_NO_CEILING:
+            from mle_gym.references import measure_ceiling  # only these need a grader at a reset
+
+            measure_ceiling(dataset, settings.sandbox)
+        return dataset
 
     def _running(self) -> Episode:
         if self._episode is None:

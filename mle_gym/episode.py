@@ -61,7 +61,9 @@ class Episode:
         self._judge = make_judge(dataset, settings)
         self._potential = potential
         self._progress = Progress()
-        self._paid = 0.0
+        self._paid = potential(self._progress)
+        self._reward_parts = dict.fromkeys(self._paid, 0.0)
+        """What the last step paid, by part."""
         self._submitted = False
         self._truncated = False
         self._failure: Failure | None = None
@@ -116,6 +118,7 @@ class Episode:
     def _play(self, act: Callable[[], Execution]) -> Outcome:
         """Do something, and tell what came of it."""
         self._judge.validation = None
+        self._reward_parts = dict.fromkeys(self._paid, 0.0)
         try:
             execution = act()
             if self.budget.spent and not self.over:
@@ -130,6 +133,7 @@ class Episode:
 
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
+        self._reward_parts = dict.fromkeys(self._paid, 0.0)
         self._failure = Failure.of(error, self._judge.stage)
         if self._failure.kind == "host_error":
             _log.error("a step failed", exc_info=error)  # perhaps a bug, which must not stay hidden
@@ -149,7 +153,6 @@ class Episode:
         if self._judge.handed_in is not None:
             self._judge.end(self._judge.handed_in)
             self._submitted = True
-            self._progress = dataclasses.replace(self._progress, exists=True)
         return execution
 
     def _try(self, action: RawAction) -> Execution:
@@ -163,8 +166,6 @@ class Episode:
             if isinstance(error, SandboxEnded):
                 return self._end_brought_down(error)
             raise
-        if execution.exit_code == 0:
-            self._progress = dataclasses.replace(self._progress, ran=True)
         return execution
 
     def _finish(self) -> Execution:
@@ -179,7 +180,6 @@ class Episode:
             found = f"{self._filename} was graded as it is"
         except (SubmissionError, SandboxEnded) as error:
             content, found = None, f"no submission was found ({error})"
-        self._progress = dataclasses.replace(self._progress, exists=content is not None)
         self._judge.end(content)
         self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
@@ -187,8 +187,9 @@ class Episode:
         """What the step that just ended pays: by how much the potential rose."""
         self._progress = self._look()
         due = self._potential(self._progress)
-        earned, self._paid = due - self._paid, due
-        return earned
+        self._reward_parts = {name: value - self._paid[name] for name, value in due.items()}
+        self._paid = due
+        return sum(self._reward_parts.values())
 
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
         """The observation of this moment. Its text is cleaned here, wherever it came from."""
@@ -209,6 +210,7 @@ class Episode:
             measured = dataclasses.asdict(execution)
             del measured["output"], measured["exit_code"]
             info["execution"] = measured
+            info["reward_parts"] = dict(self._reward_parts)
         if self._judge.validation is not None:
             info["validation"] = self._judge.validation.to_dict()
         if failure is not None:
@@ -281,7 +283,6 @@ class Episode:
 
     def _end_brought_down(self, error: SandboxEnded) -> Execution:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
-        self._progress = dataclasses.replace(self._progress, exists=False)
         self._judge.end(None)
         self._truncated = True
         why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
@@ -303,19 +304,18 @@ class Episode:
 
     def _look(self) -> Progress:
         """The progress now. The submission is looked at only where the reward depends on it."""
-        grade = self._judge.grade
-        if grade is not None:
-            return dataclasses.replace(self._progress, valid=grade.valid, grade=grade)
+        if self._judge.grade is not None:
+            return Progress(grade=self._judge.grade)
         if self.settings.reward != "milestones":
-            return self._progress
+            return Progress()
         try:
             content = self._commands.submission()
         except SubmissionError:
-            return Progress(self._progress.ran)
+            return Progress()
         except SandboxEnded as error:
             self._end_brought_down(error)
             return self._look()
-        return Progress(self._progress.ran, True, self._judge.validate(content).valid)
+        return Progress(promising=self._judge.promising(content))
 
 
 def _brief(dataset: Dataset, settings: Settings) -> str:

@@ -53,6 +53,7 @@ def make_judge(dataset: Dataset, settings: Settings) -> Judge:
         score_calls=settings.score_calls,
         runner=runner,
         sandbox=settings.sandbox,
+        score_ci=settings.reward == "milestones",
     )
 
 

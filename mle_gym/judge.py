@@ -30,6 +30,9 @@ class Assessor(Protocol):
     def validate(self, submission: Any, /) -> Validation:
         """Whether it can be graded."""
 
+    def promising(self, submission: Any, /) -> bool:
+        """Whether it is valid and neither the sample nor a constant."""
+
     def public_score(self, submission: Any, /) -> float:
         """The score on the public part, for feedback.
 
@@ -51,6 +54,7 @@ class Judge:
         runner: Runs what is handed in, where that is a program.
         sandbox: The episode's own kind of sandbox. A ``grade.py`` runs in one of that kind where no
             isolating one can be had.
+        score_ci: Whether the grade tells how much of the score is luck.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Judge:
         score_calls: int,
         runner: ProgramRunner | None = None,
         sandbox: str = "auto",
+        score_ci: bool = False,
     ) -> None:
         self.score_calls_used = 0
         self.validate_calls_used = 0
@@ -82,6 +87,7 @@ class Judge:
         self._feedback = feedback
         self.runner = runner
         self._sandbox = sandbox
+        self._score_ci = score_ci
 
     @property
     def score_calls_left(self) -> int:
@@ -134,9 +140,9 @@ class Judge:
         if self.runner is not None:
             self.runner.cancel()
 
-    def validate(self, content: bytes | Files) -> Validation:
-        """The verdict on a submission's format, for the environment itself."""
-        return self._assessor.validate(content)
+    def promising(self, content: bytes | Files) -> bool:
+        """Whether a submission could know something, for the environment itself."""
+        return self._assessor.promising(content)
 
     @cached_property
     def _assessor(self) -> Assessor:
@@ -144,10 +150,12 @@ class Judge:
         from mle_gym.grading.grader import open_grader
 
         if self.runner is None:
-            return open_grader(self._dataset, sandbox=self._sandbox)
+            return open_grader(self._dataset, score_ci=self._score_ci, sandbox=self._sandbox)
         from mle_gym.grading.program import ProgramGrader
 
-        return ProgramGrader(self._dataset, self.runner, self._sandbox)
+        return ProgramGrader(
+            self._dataset, self.runner, score_ci=self._score_ci, sandbox=self._sandbox
+        )
 
     def _handed(self, request: Request) -> bytes | Files:
         if self.runner is None:

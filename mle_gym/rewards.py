@@ -6,25 +6,30 @@ of an episode always sum to the potential of how it ended, and shaping can't be 
 | name           | potential                                                                     |
 |----------------|-------------------------------------------------------------------------------|
 | ``score``      | the normalized score (0 to 1) of the grade; 0 until there is one              |
+| ``anchored``   | the anchored score (0 to 1): 0 for what the sample submission scores, 1 for   |
+|                | what the reference solution scores, or a competition's gold medal             |
+| ``milestones`` | the anchored score and a tenth for having learned anything; see below         |
 | ``percentile`` | the fraction of the leaderboard that the grade beats                          |
 | ``medal``      | 1 for gold, 0.75 for silver, 0.5 for bronze, 0.25 above the median, else 0    |
-| ``milestones`` | see below                                                                     |
 | ``pkg.mod:fn`` | ``fn(grade)``; the callable gets a :class:`~mle_gym.grading.grader.Grade`     |
 
-``milestones`` pays verifiable partial credit on the way, each row including the ones above:
+``milestones`` pays a part of what is to come on the way:
 
-| reached                                                  | potential |
-|----------------------------------------------------------|-----------|
-| a command ended with exit code 0                         | 0.05      |
-| a file lies at the submission's path                     | 0.10      |
-| it is a valid submission                                 | 0.20      |
-| graded: beats the sample submission                      | 0.40      |
-| graded: above the median                                 | 0.55      |
-| graded: bronze, silver, gold                             | 0.70, 0.85, 1.00 |
+| reached                                                              | potential            |
+|----------------------------------------------------------------------|----------------------|
+| nothing; or a submission that isn't valid, the sample, or a constant | 0                    |
+| a valid submission whose predictions differ from row to row          | 0.1, lent            |
+| graded: no better than the sample by more than the score's own noise | 0                    |
+| graded: better than that                                             | 0.1 + 0.9 x anchored |
 
-On tasks without medals a valid submission that beats the sample pays 0.4 + 0.6 x the normalized
-score. The last rows need the hidden answers, so they are paid at the end of the episode only. A
-submission that is deleted or broken again takes its credit with it.
+Whether predictions are worth anything takes the hidden answers, so the tenth is only lent until
+the grade is there: random or constant predictions hand it back. The noise is the 95% interval of
+the score over resampled test rows, where the metric has one (:mod:`mle_gym.grading.bootstrap`).
+A submission that is deleted or broken again takes its credit with it.
+
+The step's reward comes in parts, which ``info["reward_parts"]`` names: ``submission`` (the tenth)
+and ``anchored`` with ``milestones``, else one part of the reward's own name (``custom`` for a
+callable).
 """
 
 from __future__ import annotations
@@ -40,28 +45,28 @@ if TYPE_CHECKING:
     from mle_gym.grading.grader import Grade
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["REWARDS", "Potential", "Progress", "check_reward", "load_reward"]
+__all__ = ["NEED_NO_CEILING", "REWARDS", "Potential", "Progress", "check_reward", "load_reward"]
 
 
 @dataclass(frozen=True)
 class Progress:
     """What an episode has shown so far."""
 
-    ran: bool = False
-    """A shell command ended with exit code 0."""
-    exists: bool = False
-    """A file lies at the submission's path. Only looked after where the reward depends on it."""
-    valid: bool = False
-    """That file is a valid submission."""
+    promising: bool = False
+    """A valid submission lies at the submission's path, neither the sample nor a constant. Only
+    looked after where the reward depends on it."""
     grade: Grade | None = None
     """The grade that ended the episode."""
 
 
-Potential = Callable[[Progress], float]
-"""Maps progress to what the episode has paid so far."""
+Potential = Callable[[Progress], dict[str, float]]
+"""Maps progress to what the episode has paid so far, by part. The parts are always the same."""
+
+NEED_NO_CEILING = frozenset({"score", "percentile", "medal"})
+"""Rewards that are paid without knowing the best that can be had on a variant."""
 
 _MEDALS = {"gold": 1.0, "silver": 0.75, "bronze": 0.5}
-_MILESTONE_MEDALS = {"gold": 1.0, "silver": 0.85, "bronze": 0.7}
+_LENT = 0.1
 
 
 def check_reward(name: str, task: TaskSpec) -> None:
@@ -111,12 +116,12 @@ def load_reward(name: str) -> Potential:
         raise ValueError(f"reward {name!r} can't be imported: {error}") from error
     if not callable(function):
         raise ValueError(f"reward {name!r} is {type(function).__name__}, not a callable")
-    return _at_the_end(function)
+    return _at_the_end("custom", function)
 
 
-def _at_the_end(value: Callable[[Grade], float]) -> Potential:
-    """A potential that is 0 until the grade is there."""
-    return lambda progress: 0.0 if progress.grade is None else float(value(progress.grade))
+def _at_the_end(name: str, value: Callable[[Grade], float]) -> Potential:
+    """A potential of one part that is 0 until the grade is there."""
+    return lambda progress: {name: 0.0 if progress.grade is None else float(value(progress.grade))}
 
 
 def _medal(grade: Grade) -> float:
@@ -124,32 +129,20 @@ def _medal(grade: Grade) -> float:
     return _MEDALS.get(grade.medal, above_median)
 
 
-def _milestones(progress: Progress) -> float:
-    if progress.grade is not None and progress.grade.valid:
-        return _graded_milestones(progress.grade)
-    if progress.valid:
-        return 0.2
-    if progress.exists:
-        return 0.1
-    return 0.05 if progress.ran else 0.0
-
-
-def _graded_milestones(grade: Grade) -> float:
-    beats_floor = grade.normalized > 0 if grade.beats_floor is None else grade.beats_floor
-    if grade.medal in _MILESTONE_MEDALS:
-        return _MILESTONE_MEDALS[grade.medal]
-    if grade.beats_median:
-        return 0.55
-    if not beats_floor:
-        return 0.2
-    has_medals = "gold" in grade.thresholds
-    return 0.4 if has_medals else 0.4 + 0.6 * grade.normalized
+def _milestones(progress: Progress) -> dict[str, float]:
+    grade = progress.grade
+    if grade is None:
+        return {"submission": _LENT if progress.promising else 0.0, "anchored": 0.0}
+    if not grade.beats_luck:
+        return {"submission": 0.0, "anchored": 0.0}
+    return {"submission": _LENT, "anchored": (1 - _LENT) * (grade.anchored or 0.0)}
 
 
 REWARDS: Mapping[str, Potential] = {
-    "score": _at_the_end(lambda grade: grade.normalized),
-    "percentile": _at_the_end(lambda grade: grade.percentile or 0.0),
-    "medal": _at_the_end(_medal),
+    "score": _at_the_end("score", lambda grade: grade.normalized),
+    "anchored": _at_the_end("anchored", lambda grade: grade.anchored or 0.0),
     "milestones": _milestones,
+    "percentile": _at_the_end("percentile", lambda grade: grade.percentile or 0.0),
+    "medal": _at_the_end("medal", _medal),
 }
 """The rewards that have a name."""

@@ -386,7 +386,10 @@ def test_an_obfuscated_task_plays_like_any_other(make: MakeEnv) -> None:
 def test_a_sandbox_that_dies_truncates_without_a_grade_and_reset_recovers(make: MakeEnv) -> None:
     env = make(reward="milestones")
     env.reset(seed=0)
-    assert env.step("true")[1] > 0
+    assert (
+        env.step("awk -F, 'NR>1{$2=NR%2}1' OFS=, data/sample_submission.csv > submission.csv")[1]
+        > 0
+    )
     assert env._episode is not None
     env._episode._sandbox.close()
     observation, reward, terminated, truncated, info = env.step("echo lost")

@@ -24,8 +24,25 @@ GRADE = Grade(
     thresholds={"gold": 0.9, "silver": 0.8, "bronze": 0.75, "median": 0.6},
     beats_median=False,
     beats_floor=True,
+    anchored=0.4,
+    floor=0.6,
+    ceiling=0.85,
 )
-INVALID = replace(GRADE, valid=False, score=None, normalized=0.0, percentile=None, beats_floor=None)
+INVALID = replace(
+    GRADE,
+    valid=False,
+    score=None,
+    normalized=0.0,
+    percentile=None,
+    beats_floor=False,
+    anchored=0.0,
+    floor=None,
+    ceiling=None,
+)
+
+
+def paid_for(reward: str, progress: Progress) -> float:
+    return sum(load_reward(reward)(progress).values())
 
 
 def medal(name: str) -> Grade:
@@ -45,37 +62,48 @@ def medal(name: str) -> Grade:
         ("medal", medal(""), 0.25),
         ("medal", GRADE, 0.0),
         ("medal", INVALID, 0.0),
-        ("milestones", medal("gold"), 1.0),
-        ("milestones", medal("silver"), 0.85),
-        ("milestones", medal("bronze"), 0.7),
-        ("milestones", medal(""), 0.55),
-        ("milestones", GRADE, 0.4),
-        ("milestones", replace(GRADE, beats_floor=False), 0.2),
+        ("anchored", GRADE, 0.4),
+        ("anchored", INVALID, 0.0),
+        ("anchored", replace(GRADE, anchored=None), 0.0),
+        ("milestones", GRADE, 0.1 + 0.9 * 0.4),
+        ("milestones", medal("gold"), 0.1 + 0.9 * 0.4),
+        ("milestones", replace(GRADE, score_ci=(0.65, 0.75)), 0.1 + 0.9 * 0.4),
+        ("milestones", replace(GRADE, score_ci=(0.59, 0.75)), 0.0),
+        ("milestones", replace(GRADE, beats_floor=False, anchored=0.0), 0.0),
         ("milestones", INVALID, 0.0),
-        ("milestones", replace(GRADE, thresholds={}, beats_median=None), 0.4 + 0.6 * 0.7),
-        ("milestones", replace(GRADE, beats_floor=None, normalized=0.0), 0.2),
     ],
 )
 def test_a_grade_pays_what_the_table_says(reward: str, grade: Grade, paid: float) -> None:
-    assert load_reward(reward)(Progress(grade=grade)) == pytest.approx(paid)
+    assert paid_for(reward, Progress(grade=grade)) == pytest.approx(paid)
 
 
-@pytest.mark.parametrize("reward", ["score", "percentile", "medal"])
+def test_noise_is_looked_at_on_the_side_of_the_floor() -> None:
+    loss = replace(GRADE, higher_is_better=False, score=0.5, floor=0.6, ceiling=0.1, anchored=0.2)
+    assert paid_for("milestones", Progress(grade=replace(loss, score_ci=(0.4, 0.59)))) > 0.1
+    assert paid_for("milestones", Progress(grade=replace(loss, score_ci=(0.4, 0.61)))) == 0
+
+
+@pytest.mark.parametrize("reward", ["score", "anchored", "percentile", "medal"])
 def test_nothing_is_paid_before_the_grade(reward: str) -> None:
-    assert load_reward(reward)(Progress(ran=True, exists=True, valid=True)) == 0
+    assert paid_for(reward, Progress(promising=True)) == 0
 
 
-def test_milestones_pay_on_the_way() -> None:
-    potential = load_reward("milestones")
-    ladder = [
-        Progress(),
-        Progress(ran=True),
-        Progress(ran=True, exists=True),
-        Progress(ran=True, exists=True, valid=True),
-        Progress(ran=True, exists=True, valid=True, grade=GRADE),
-    ]
-    assert [potential(progress) for progress in ladder] == [0.0, 0.05, 0.1, 0.2, 0.4]
-    assert potential(Progress(ran=True, exists=True, grade=INVALID)) == 0.1
+def test_milestones_lend_until_the_grade() -> None:
+    assert paid_for("milestones", Progress()) == 0
+    assert paid_for("milestones", Progress(promising=True)) == 0.1
+    assert paid_for("milestones", Progress(promising=True, grade=INVALID)) == 0
+
+
+@pytest.mark.parametrize("reward", sorted(REWARDS))
+def test_the_parts_of_a_reward_are_always_the_same(reward: str) -> None:
+    potential = load_reward(reward)
+    parts = potential(Progress()).keys()
+    assert parts
+    assert (
+        potential(Progress(grade=GRADE)).keys()
+        == potential(Progress(grade=INVALID)).keys()
+        == parts
+    )
 
 
 @pytest.fixture
@@ -89,9 +117,8 @@ def own_reward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_an_import_path_gets_the_grade(own_reward: str) -> None:
-    potential = load_reward(own_reward)
-    assert potential(Progress(ran=True)) == 0.0
-    assert potential(Progress(grade=replace(GRADE, rows=418))) == 418.0
+    assert paid_for(own_reward, Progress()) == 0.0
+    assert paid_for(own_reward, Progress(grade=replace(GRADE, rows=418))) == 418.0
 
 
 @pytest.mark.parametrize(
@@ -115,6 +142,10 @@ def test_every_named_reward_fits_titanic(name: str) -> None:
 # ---- in an episode
 
 
+ALTERNATE = "awk -F, 'NR > 1 {$2 = NR % 2} 1' OFS=, data/sample_submission.csv > submission.csv"
+"""A valid submission that knows nothing, though it differs from row to row."""
+
+
 @pytest.fixture
 def play() -> Iterator[Callable[..., list[float]]]:
     made: list[MLEEnv] = []
@@ -123,42 +154,38 @@ def play() -> Iterator[Callable[..., list[float]]]:
         env = MLEEnv("titanic", **arguments)
         made.append(env)
         env.reset(seed=0)
-        return [env.step(action)[1] for action in actions]
+        steps = [env.step(action) for action in actions]
+        for _, reward, *_, info in steps:
+            assert sum(info["reward_parts"].values()) == pytest.approx(reward)
+        return [step[1] for step in steps]
 
     yield rewards_of
     for env in made:
         env.close()
 
 
-def test_milestones_of_an_episode_sum_to_how_it_ended(
-    play: Callable[..., list[float]],
-) -> None:
+def test_milestones_of_an_episode_sum_to_how_it_ended(play: Callable[..., list[float]]) -> None:
     rewards = play(
-        "false",
+        "",
         "true",
+        "touch submission.csv",
         "echo nonsense > submission.csv",
         "cp data/sample_submission.csv submission.csv",
+        "sed -i 's/,0/,1/' submission.csv",
+        ALTERNATE,
         "rm submission.csv",
-        "cp data/sample_submission.csv submission.csv",
+        ALTERNATE,
         "echo idle",
         "sed -i 2d submission.csv",
         "submit",
         reward="milestones",
     )
-    assert rewards == pytest.approx([0.0, 0.05, 0.05, 0.1, -0.15, 0.15, 0.0, -0.1, 0.0])
-    assert sum(rewards) == pytest.approx(0.1)
+    assert rewards == pytest.approx([0, 0, 0, 0, 0, 0, 0.1, -0.1, 0.1, 0, -0.1, 0])
 
 
-def test_deleting_the_submission_at_the_end_pays_no_more_than_having_run(
-    play: Callable[..., list[float]],
-) -> None:
-    rewards = play(
-        "cp data/sample_submission.csv submission.csv",
-        "rm submission.csv",
-        reward="milestones",
-        max_steps=2,
-    )
-    assert sum(rewards) == pytest.approx(0.05)
+def test_what_knows_nothing_hands_back_what_was_lent(play: Callable[..., list[float]]) -> None:
+    assert play(ALTERNATE, "submit", reward="milestones") == pytest.approx([0.1, -0.1])
+    assert play(ALTERNATE, "true", reward="milestones", max_steps=2) == pytest.approx([0.1, -0.1])
 
 
 def test_a_callable_of_one_s_own_decides(play: Callable[..., list[float]], own_reward: str) -> None:

@@ -91,16 +91,17 @@ def test_score_calls_go_on(make: MakeEnv) -> None:
 def test_milestones_are_paid_once(make: MakeEnv) -> None:
     env = make(reward="milestones")
     env.reset()
-    assert env.step("true")[1] == pytest.approx(0.05)
-    assert env.step(SAMPLE)[1] == pytest.approx(0.15)
+    alternate = "awk -F, 'NR > 1 {$2 = NR % 2} 1' OFS=, data/sample_submission.csv"
+    assert env.step(f"{alternate} > submission.csv")[1] == pytest.approx(0.1)
     with env.snapshot() as snapshot:
         env.reset(options={"snapshot": snapshot})
         assert env.step("true")[1] == 0
-        assert env.step("rm submission.csv")[1] == pytest.approx(-0.15)
+        assert env.step("rm submission.csv")[1] == pytest.approx(-0.1)
         env.reset(options={"snapshot": snapshot})
         _, reward, terminated, _, info = env.step("submit")
         assert terminated
-        assert reward == pytest.approx(0.2 if info["grade"]["beats_floor"] else 0.0)
+        assert not info["grade"]["beats_floor"]
+        assert reward == pytest.approx(-0.1)
 
 
 def test_it_pickles_and_serves_other_processes_in_parallel(make: MakeEnv, tmp_path: Path) -> None:

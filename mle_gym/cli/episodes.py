@@ -32,7 +32,8 @@ EpisodeVariant = Annotated[
 ]
 SandboxName = Annotated[str, typer.Option(help="auto, bubblewrap, docker or subprocess.")]
 RewardName = Annotated[
-    str, typer.Option(help="score, percentile, medal, milestones or package.module:function.")
+    str,
+    typer.Option(help="score, anchored, milestones, percentile, medal or package.module:function."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seeds what the environment draws.")]
 EnvironmentArguments = Annotated[

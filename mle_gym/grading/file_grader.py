@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.grading.anchors import SAMPLE, Anchors
 from mle_gym.grading.file_shape import FileShape, load_shape
 from mle_gym.grading.grader_sandbox import GraderCode, grader_sandbox, not_finite
 from mle_gym.grading.marks import Marker
@@ -48,7 +49,13 @@ class FileGrader:
         code = GraderCode.of(dataset.task, "grade_file", sandbox, dataset.private)
         self._code = grader_sandbox(code)
         self._parity, higher = parity, dataset.task.grade.higher_is_better
-        self._marker = Marker.load(dataset, higher, "parity" if parity else "strict")
+        kind = "parity" if parity else "strict"
+        self._marker = Marker.load(dataset, higher, self._score, kind)
+
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without running a program."""
+        return self._marker.anchors
 
     def grade(self, content: bytes | None) -> Grade:
         """Grade a submission; None stands for no submission at all.
@@ -62,10 +69,7 @@ class FileGrader:
         try:
             if content is None:
                 raise SubmissionError("missing_submission", "there is no submission")
-            self._shape.check_cost(content, self._spec.max_bytes)
-            score = self._code.score_file(content, self._spec.filename, self._sample)
-            if not (math.isfinite(score) or self._parity):
-                raise not_finite(score)
+            score = self._score(content)
         except SubmissionError as error:
             return self._marker.refuse(error, sha256)
         return self._marker.mark(score, sha256, 0)
@@ -82,6 +86,10 @@ class FileGrader:
             return Validation(False, error.code, error.message)
         return Validation(True)
 
+    def promising(self, content: bytes) -> bool:
+        """Whether it is valid and not the sample; only the task's grader could know more."""
+        return content != self._sample() and self.validate(content).valid
+
     def public_score(self, content: bytes) -> float:
         """There is none.
 
@@ -90,13 +98,20 @@ class FileGrader:
         """
         raise SubmissionError("no_public_part", "this dataset has no public part to score on")
 
+    def _score(self, content: bytes) -> float:
+        self._shape.check_cost(content, self._spec.max_bytes)
+        score = self._code.score_file(content, self._spec.filename, self._sample)
+        if not (math.isfinite(score) or self._parity):
+            raise not_finite(score)
+        return score
+
     @cached_property
     def _shape(self) -> FileShape:
         return load_shape(self._sample_file)
 
     @property
     def _sample_file(self) -> Path:
-        return self._dataset.public / "sample_submission.csv"
+        return self._dataset.public / SAMPLE
 
     def _sample(self) -> bytes:
         """What tells a broken ``grade.py`` from a submission that it can't grade."""

@@ -7,8 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.files import NotAFile, read_regular
+from mle_gym.grading.anchors import SAMPLE, Anchors
 from mle_gym.grading.answers import Answers, load_answers, load_ids, parse_answers
 from mle_gym.grading.columns import Values
 from mle_gym.grading.file_grader import FileGrader
@@ -58,7 +61,12 @@ class Grader:
         self._given = answers
         self._score_ci = score_ci
         self._scorer = load_scorer(self._task, sandbox)
-        self._marker = Marker.load(dataset, self._scorer.higher_is_better)
+        self._marker = Marker.load(dataset, self._scorer.higher_is_better, self._private_score)
+
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without running a program."""
+        return self._marker.anchors
 
     def grade(self, content: bytes | None) -> Grade:
         """Grade a submission; None stands for no submission at all.
@@ -93,6 +101,21 @@ class Grader:
             return Validation(False, error.code, error.message)
         return Validation(True)
 
+    def promising(self, content: bytes) -> bool:
+        """Whether it is valid and could know something: neither the sample nor a constant.
+
+        Like :meth:`validate` it looks at the submission and the sample: no answer has a part in it.
+        """
+        try:
+            submission = self._parse(content, self._sample_ids)
+        except SubmissionError:
+            return False
+        predicted = [submission[name] for name in self._task.submission.predicted]
+        if all((column == column[0]).all() for column in predicted):
+            return False
+        sample = self._sample
+        return sample is None or not all(map(_equal, predicted, sample))
+
     def public_score(self, content: bytes) -> float:
         """The score on the public part, for feedback.
 
@@ -116,10 +139,20 @@ class Grader:
 
     @cached_property
     def _sample_ids(self) -> pd.Index:
-        sample = self._dataset.inputs / "sample_submission.csv"
+        sample = self._dataset.inputs / SAMPLE
         if self._given is not None or not sample.is_file():  # of answers alone, made by hand
             return self._answers.ids
         return load_ids(sample, self._task.submission)
+
+    @cached_property
+    def _sample(self) -> list[Values] | None:
+        """The sample submission's predictions; None where it has none for these rows."""
+        try:
+            content = (self._dataset.inputs / SAMPLE).read_bytes()
+            sample = self._parse(content, self._sample_ids)
+        except (OSError, SubmissionError):
+            return None
+        return [sample[name] for name in self._task.submission.predicted]
 
     def _parse(self, content: bytes, ids: pd.Index) -> Table:
         submission = parse_values(content, self._task.submission, ids)
@@ -128,6 +161,9 @@ class Grader:
 
     def _score(self, submission: Table, rows: Values) -> float:
         return self._scorer.score(submission, self._answers.values, rows)
+
+    def _private_score(self, content: bytes) -> float:
+        return self._score(self._parse(content, self._answers.ids), self._answers.private)
 
     def _interval(self, submission: Table) -> tuple[float, float] | None:
         return self._scorer.interval(submission, self._answers.values, self._answers.private)
@@ -139,6 +175,13 @@ class Grader:
             return self._score(submission, rows) if len(rows) else None
         except SubmissionError:
             return None
+
+
+def _equal(one: Values, other: Values) -> bool:
+    """Whether two columns say the same, however their numbers were written."""
+    if one.dtype.kind in "if" and other.dtype.kind in "if":
+        return bool(np.allclose(one, other, rtol=1e-5, atol=1e-9))
+    return bool((one == other).all())
 
 
 def grade(

@@ -17,6 +17,7 @@ __all__ = [
     "Medal",
     "Thresholds",
     "above_median",
+    "better",
     "load_leaderboard",
     "medal",
     "medal_positions",
@@ -31,6 +32,10 @@ Medal = Literal["gold", "silver", "bronze", ""]
 DECIMALS = 5
 """A score is rounded to these before it is compared, as leaderboards show it and MLE-bench ranks
 it: the last bits of a float differ between machines and must not decide over a medal."""
+RESOLUTION, RELATIVE_RESOLUTION = 5e-6, 1e-6
+"""Scores that differ by less are equal beside a floor or a ceiling: half of the fifth decimal, or
+a millionth of scores with many digits before the point. What is left may come from how a number
+was written (0.333333 for a third), and its last bits from the processor."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,15 @@ def shown(score: float) -> float:
     return round(score, DECIMALS)
 
 
+def better(score: float, other: float, higher_is_better: bool) -> bool:
+    """Whether a measured score is better than another measured one by more than their resolution.
+
+    What compares with a floor or a ceiling asks this. Medals and ranks go by what a board shows.
+    """
+    gain = score - other if higher_is_better else other - score
+    return gain > max(RESOLUTION, RELATIVE_RESOLUTION * max(abs(score), abs(other)))
+
+
 def medal(score: float, thresholds: Thresholds, higher_is_better: bool) -> Medal:
     """The best medal that a score earns; a threshold itself is enough.
 
@@ -119,7 +133,7 @@ def percentile(score: float, scores: Sequence[float], higher_is_better: bool) ->
     """The fraction of teams that a score beats, 0 to 1; teams with the same score don't count."""
     if not scores:
         raise ValueError("expected a leaderboard of at least one team, found none")
-    return sum(_better(score, other, higher_is_better) for other in scores) / len(scores)
+    return sum(better(score, other, higher_is_better) for other in scores) / len(scores)
 
 
 def load_leaderboard(path: Path) -> tuple[float, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.grading.anchors import Anchors, find_anchors
 from mle_gym.grading.leaderboard import (
     Thresholds,
     above_median,
+    better,
     load_leaderboard,
     medal,
     medal_thresholds,
@@ -38,21 +41,35 @@ class Marker:
     board: tuple[float, ...]
     """The leaderboard's scores; empty if the task has none."""
     thresholds: Thresholds
-    grader: str = "strict"
+    score: Callable[[bytes], float]
+    """Scores the content of a submission, as for a grade."""
+    grader: str
     """How scores are found: ``"strict"`` or ``"parity"``."""
 
     @classmethod
-    def load(cls, dataset: Dataset, higher_is_better: bool, grader: str = "strict") -> Marker:
+    def load(
+        cls,
+        dataset: Dataset,
+        higher_is_better: bool,
+        score: Callable[[bytes], float],
+        grader: str = "strict",
+    ) -> Marker:
         """With the task's leaderboard or thresholds.
 
         Raises:
             TaskError: The leaderboard can't be read.
         """
-        return cls(dataset, higher_is_better, *_standards(dataset.task), grader)
+        return cls(dataset, higher_is_better, *_standards(dataset.task), score, grader)
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without running a program."""
+        return find_anchors(self.dataset, self.grader, self.score, self.thresholds.gold)
 
     def mark(self, score: float, sha256: str, rows: int, **more: Any) -> Grade:
         """The grade of a valid submission; ``more`` are further fields of the grade."""
-        higher, floor = self.higher_is_better, self._floor
+        higher, anchors = self.higher_is_better, self.anchors
+        beats_floor = None if anchors.floor is None else better(score, anchors.floor, higher)
         return self._grade(
             sha256=sha256,
             valid=True,
@@ -63,7 +80,10 @@ class Marker:
             percentile=percentile(score, self.board, higher) if self.board else None,
             medal=medal(score, self.thresholds, higher),
             beats_median=above_median(score, self.thresholds, higher),
-            beats_floor=None if floor is None else (score > floor if higher else score < floor),
+            beats_floor=beats_floor,
+            anchored=0.0 if beats_floor is False else anchors.place(score),
+            floor=anchors.floor,
+            ceiling=anchors.ceiling,
             **more,
         )
 
@@ -75,13 +95,9 @@ class Marker:
             error_code=error.code,
             error_message=error.message,
             beats_median=None if self.thresholds.median is None else False,
-            beats_floor=None if self._floor is None else False,
+            beats_floor=False if self.dataset.digest else None,
+            anchored=0.0 if self.dataset.digest else None,
         )
-
-    @property
-    def _floor(self) -> float | None:
-        reference = self.dataset.task.reference
-        return None if reference is None else reference.floor
 
     def _normalized(self, score: float) -> float:
         worst, best = self.dataset.task.grade.worst, self.dataset.task.grade.best

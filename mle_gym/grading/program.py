@@ -30,26 +30,37 @@ class ProgramGrader:
     Args:
         dataset: What to grade against.
         runner: Runs the programs.
+        score_ci: As :class:`~mle_gym.grading.grader.Grader` has it.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Every method raises :class:`~mle_gym.errors.SandboxError` when a sandbox fails.
     """
 
-    def __init__(self, dataset: Dataset, runner: ProgramRunner, sandbox: str = "auto") -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        runner: ProgramRunner,
+        *,
+        score_ci: bool = False,
+        sandbox: str = "auto",
+    ) -> None:
         self._dataset = dataset
         self._runner = runner
-        self._grader = Grader(dataset, sandbox=sandbox)
-        self._last: tuple[str, Validation] | None = None
+        self._grader = Grader(dataset, score_ci=score_ci, sandbox=sandbox)
+        self._last: tuple[str, bytes | Validation] | None = None
 
     def validate(self, files: Files) -> Validation:
         """Whether the program predicts the examples in a sandbox of its own.
 
         The same program is run only once in a row.
         """
-        digest = hashlib.sha256(pack_files(files)).hexdigest()
-        if self._last is None or self._last[0] != digest:
-            self._last = digest, self._try(files)
-        return self._last[1]
+        found = self._try(files)
+        return found if isinstance(found, Validation) else self._examples.validate(found)
+
+    def promising(self, files: Files) -> bool:
+        """Whether its predictions for the examples are valid and differ from row to row."""
+        found = self._try(files)
+        return not isinstance(found, Validation) and self._examples.promising(found)
 
     def public_score(self, files: Files) -> float:
         """The score of its predictions on the public part of the hidden rows.
@@ -74,12 +85,16 @@ class ProgramGrader:
             return self._grader.refuse(error)
         return self._grader.grade(predictions)
 
-    def _try(self, files: Files) -> Validation:
-        try:
-            predictions = self._runner.on_examples(files)
-        except SubmissionError as error:
-            return Validation(False, error.code, error.message)
-        return self._examples.validate(predictions)
+    def _try(self, files: Files) -> bytes | Validation:
+        """The program's predictions for the examples, or why there are none."""
+        digest = hashlib.sha256(pack_files(files)).hexdigest()
+        if self._last is None or self._last[0] != digest:
+            try:
+                found: bytes | Validation = self._runner.on_examples(files)
+            except SubmissionError as error:
+                found = Validation(False, error.code, error.message)
+            self._last = digest, found
+        return self._last[1]
 
     @cached_property
     def _examples(self) -> Grader:

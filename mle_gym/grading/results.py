@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from mle_gym.errors import MleGymError
-from mle_gym.grading.leaderboard import Medal
+from mle_gym.grading.leaderboard import Medal, better
 
 if TYPE_CHECKING:
     from mle_gym.errors import SubmissionError
 
 __all__ = ["Grade", "SubmissionGrader", "Validation"]
 
-LATER = frozenset({"grader", "score_ci"})
+LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling"})
 """Fields that grades of older versions don't have."""
 
 
@@ -63,7 +63,16 @@ class Grade:
     beats_median: bool | None = None
     """None if the task has no median."""
     beats_floor: bool | None = None
-    """Whether it beats the sample submission's score; None if the task doesn't say that one."""
+    """Whether it scores better than the dataset's own sample submission; None if answers were
+    handed in, to which there is no sample."""
+    anchored: float | None = None
+    """The score from 0 (the floor, or worse) to 1 (the ceiling, or better); 0 if not valid, None
+    while the ceiling isn't known."""
+    floor: float | None = None
+    """What the dataset's own sample submission scores; None if answers were handed in."""
+    ceiling: float | None = None
+    """The best that can honestly be had on this variant: the reference solution's score, or a
+    competition's gold threshold. None until it is measured, which a reward may ask for."""
     rows: int = 0
     """Rows of the submission, public and private; 0 if not valid."""
     sha256: str = ""
@@ -76,6 +85,19 @@ class Grade:
     """``"strict"``, or ``"parity"`` for grading as MLE-bench grades."""
     score_ci: tuple[float, float] | None = None
     """A 95% interval of the score over resampled test rows; None unless asked for."""
+
+    @property
+    def beats_luck(self) -> bool:
+        """Whether it beats the floor by more than the luck of the draw, as far as that is known.
+
+        All of ``score_ci`` must be better than the floor; without one, the score.
+        """
+        if not self.beats_floor or self.floor is None:
+            return False
+        if self.score_ci is None:
+            return True
+        least = self.score_ci[0 if self.higher_is_better else 1]
+        return better(least, self.floor, self.higher_is_better)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, safe for JSON: no NaN, no infinity."""

@@ -15,6 +15,7 @@ from mle_gym.errors import CacheError, DatasetError
 from mle_gym.ownership import checked_cache
 from mle_gym.paths import cache_folder
 from mle_gym.tasks import cache
+from mle_gym.tasks.anchors import Anchors, read_anchors
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.examples import HIDDEN
 from mle_gym.tasks.hooks import load_hook, splits_again
@@ -90,6 +91,11 @@ class Dataset:
         if found is None:
             raise DatasetError(f"{self.public.parent}: damaged; prepare this dataset again")
         return found
+
+    @property
+    def anchors(self) -> Anchors:
+        """Floor and ceiling of its scores, as far as they have been measured."""
+        return read_anchors(self.public.parent)
 
     def check(self) -> None:
         """Make sure that the files are still there; raises as :attr:`manifest`."""

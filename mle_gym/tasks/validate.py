@@ -6,19 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.errors import DatasetError, MleGymError, SubmissionError, TaskError
-from mle_gym.sandbox.base import Limits, Mount, SandboxConfig
+from mle_gym.errors import DatasetError, MleGymError, TaskError
+from mle_gym.references import PROGRAMS, score_program
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import prepare
 from mle_gym.tasks.fix import write_missing
 from mle_gym.tasks.soundness import CHECKS, Check
-from mle_gym.tasks.sources import hidden_files
 from mle_gym.tasks.tables import read_csv
 
 if TYPE_CHECKING:
     from mle_gym.grading.grader import Grade
-    from mle_gym.sandbox.base import Sandbox
     from mle_gym.tasks.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
@@ -28,7 +26,6 @@ EXACT = 1e-4
 """Tolerance of scores that nothing random goes into, as rounded in ``task.toml``."""
 MEASURED = 0.02
 """Tolerance of what programs score, as a fraction of ``best - worst``: library versions differ."""
-PROGRAMS = ("baseline", "solution")
 
 
 def validate_task(
@@ -115,7 +112,7 @@ def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
     for program in PROGRAMS:
         name = f"{program}.py scores what [reference] says"
         try:
-            scores[program] = _run(dataset, program, sandbox)
+            scores[program] = score_program(dataset, program, sandbox)
         except MleGymError as error:
             checks.append(Check(name, False, str(error)))
             continue
@@ -139,49 +136,6 @@ def _ladder(task: TaskSpec, floor: Grade, scores: dict[str, float]) -> Check:
     direction = "higher" if sign > 0 else "lower"
     detail = f"{', '.join(f'{step:.4f}' for step in steps)} ({direction} is better)"
     return Check(name, passed, detail)
-
-
-def _run(dataset: Dataset, program: str, backend: str) -> float:
-    """The score of a program that runs as an agent's would.
-
-    Raises:
-        SandboxError: No sandbox.
-        SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
-    """
-    from mle_gym.sandbox import create
-
-    task = dataset.task
-    file = task.folder / f"{program}.py"
-    if not file.is_file():
-        raise SubmissionError("no_program", f"{file}: expected a program, found none")
-    limits = task.limits
-    config = SandboxConfig(
-        limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),
-        mounts=(Mount(dataset.public, "data"),),
-        hidden=hidden_files(task),
-    )
-    with create(backend, config) as box:
-        box.write_file(file.name, file.read_bytes())
-        run = box.execute(f"python {file.name}", timeout=limits.seconds)
-        if run.exit_code != 0:
-            tail = run.output.decode(errors="replace")[-500:]
-            raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
-        content = _predictions(dataset, backend, config, box)
-    grade = _grade(dataset, content)
-    if grade.score is None:
-        raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
-    return grade.score
-
-
-def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:
-    """What a reference program left, or what the program that it left predicts."""
-    spec = dataset.task.submission
-    if spec.code is None:
-        return box.fetch(spec.filename, max_bytes=spec.max_bytes)
-    from mle_gym.program import ProgramRunner
-
-    files = box.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
-    return ProgramRunner(dataset, backend, config).on_hidden_inputs(files)
 
 
 def _grade(dataset: Dataset, content: bytes) -> Grade:

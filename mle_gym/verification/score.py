@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import MleGymError, TaskError
+from mle_gym.grading.results import LATER
 from mle_gym.program import FAILURES
 from mle_gym.provenance import unpack_submission, versions
-from mle_gym.rewards import REWARDS, Progress, load_reward
+from mle_gym.references import measure_ceiling
+from mle_gym.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
+from mle_gym.tasks.anchors import Anchors
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.verification.fields import of_a_task
 from mle_gym.verification.findings import Finding
@@ -26,6 +30,8 @@ MOST_UNPACKED = 16 * 2**20
 """Bytes of a submission to a task that isn't known here; every other task says how many."""
 TOLERANCE = 1e-9
 """Relative. The last digits of a sum depend on the processor."""
+CEILING_TOLERANCE = 0.02
+"""Of the way from floor to ceiling: a reference solution depends on the libraries' versions."""
 _MADE_BY = frozenset({"dataset", "versions"})
 """Fields of a grade that say what made it; they are compared apart."""
 
@@ -66,7 +72,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         if not isinstance(spec, TaskSpec):
             raise spec
         dataset = _prepare(spec, header)
-        again = _grade(dataset, content)
+        again = _grade(dataset, content, recorded, header["settings"].get("reward", "score"))
     except MleGymError as error:
         yield Finding("score", "undecided", f"it can't be graded here: {error}")
         return
@@ -126,10 +132,30 @@ def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
     return prepare(spec, options)
 
 
-def _grade(dataset: Dataset, content: bytes | None) -> Grade:
+def _grade(
+    dataset: Dataset, content: bytes | None, recorded: Mapping[str, Any], reward: str
+) -> Grade:
+    """The grade of today, against the record's ceiling if that is about what is measured here."""
     from mle_gym.grading.grader import open_grader
 
-    return open_grader(dataset).grade(content)
+    if reward in REWARDS and reward not in NEED_NO_CEILING:
+        measure_ceiling(dataset)
+    grade = open_grader(dataset, score_ci=recorded.get("score_ci") is not None).grade(content)
+    return _under(grade, recorded.get("ceiling"))
+
+
+def _under(grade: Grade, ceiling: Any) -> Grade:
+    """The grade as it is under the ceiling of a record, which another machine measured."""
+    if grade.score is None or not grade.beats_floor or grade.floor is None:
+        return grade if ceiling is not None else dataclasses.replace(grade, ceiling=None)
+    if ceiling is None:
+        return dataclasses.replace(grade, ceiling=None, anchored=None)
+    if grade.ceiling is None or type(ceiling) not in (int, float):
+        return grade
+    if abs(ceiling - grade.ceiling) > CEILING_TOLERANCE * abs(grade.ceiling - grade.floor):
+        return grade
+    anchored = Anchors(grade.floor, ceiling).place(grade.score)
+    return dataclasses.replace(grade, ceiling=ceiling, anchored=anchored)
 
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
@@ -158,7 +184,9 @@ def _compare_grade(recorded: Mapping[str, Any], again: Grade, changes: list[str]
     wrong = [
         f"grade.{name}: expected {expected.get(name)!r}, found {recorded.get(name)!r}"
         for name in dict.fromkeys((*expected, *recorded))
-        if name not in _MADE_BY and not _same(expected.get(name), recorded.get(name))
+        if (name in recorded or name not in LATER)
+        and name not in _MADE_BY
+        and not _same(expected.get(name), recorded.get(name))
     ]
     score = "not valid" if again.score is None else f"{again.score:.6g}"
     since = f" ({'; '.join(changes)})" if changes else ""
@@ -187,11 +215,11 @@ def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
     name = header["settings"]["reward"]
     if name not in REWARDS:
         return Finding("reward", "undecided", f"{name!r} would run code of the file's choice")
-    if name == "milestones" and (grade is None or not grade.valid):
-        return Finding("reward", "undecided", "partial credit depends on files that are gone")
+    if name == "milestones" and grade is None:
+        return Finding("reward", "undecided", "what was lent depends on files that are gone")
     if name == "milestones" and (header["options"] or {}).get("snapshot") is not None:
         return Finding("reward", "undecided", "the episode continued one that was paid before")
-    expected = load_reward(name)(Progress(grade=grade))
+    expected = sum(load_reward(name)(Progress(grade=grade)).values())
     found = trajectory.episode_return
     if math.isclose(expected, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
         return Finding("reward", "passed", f"{name}: {found:.6g}")

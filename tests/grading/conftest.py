@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from mle_gym.tasks.answers import sample_submission
 from mle_gym.tasks.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 from tests.sandbox.conftest import isolating_backend  # noqa: F401
@@ -73,12 +76,18 @@ def make_task(tmp_path: Path) -> Callable[..., TaskSpec]:
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> Callable[[TaskSpec, str], Dataset]:
-    """A prepared dataset with these answers."""
+    """A prepared dataset with these answers, and the sample submission that fits them."""
 
     def make(task: TaskSpec, answers: str) -> Dataset:
-        private = tmp_path / "private"
+        public, private = tmp_path / "public", tmp_path / "private"
+        (tmp_path / "anchors.json").unlink(missing_ok=True)
+        public.mkdir(exist_ok=True)
         private.mkdir(exist_ok=True)
         (private / "answers.csv").write_text(answers)
-        return Dataset(task, DatasetOptions(), tmp_path / "public", private, "d1gest")
+        table = pd.read_csv(io.StringIO(answers)) if answers else pd.DataFrame()
+        if task.submission.id in table.columns:
+            sample = sample_submission(task, table)
+            sample.to_csv(public / "sample_submission.csv", index=False)
+        return Dataset(task, DatasetOptions(), public, private, "d1gest")
 
     return make

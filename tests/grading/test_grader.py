@@ -31,12 +31,11 @@ MIXED = b"id,y\n1,1\n2,1\n3,1\n4,1\n5,0\n6,1\n"
 """Right in 1 of 2 public and 3 of 4 private rows."""
 
 MEDALS = "[medals]\ngold = 0.9\nsilver = 0.75\nbronze = 0.75\nmedian = 0.75"
-REFERENCE = "[reference]\nfloor = 0.5\nbaseline = 0.6\nsolution = 0.9"
 
 
 @pytest.fixture
 def toy(make_task: MakeTask, make_dataset: MakeDataset) -> Grader:
-    return Grader(make_dataset(make_task(tables=f"{MEDALS}\n{REFERENCE}"), ANSWERS))
+    return Grader(make_dataset(make_task(tables=MEDALS), ANSWERS))
 
 
 def test_the_result_is_the_score_on_the_private_part(toy: Grader) -> None:
@@ -82,7 +81,7 @@ def test_without_standards_nothing_is_claimed(
 ) -> None:
     result = Grader(make_dataset(make_task(), ANSWERS)).grade(PERFECT)
     assert (result.medal, result.thresholds) == ("", {})
-    assert result.beats_median is result.beats_floor is result.percentile is None
+    assert result.beats_median is result.percentile is None
 
 
 def test_medals_from_a_leaderboard(make_task: MakeTask, make_dataset: MakeDataset) -> None:
@@ -100,7 +99,9 @@ def test_equalling_a_team_of_our_own_board_is_enough(
     """Its scores are floats to the last bit, and one of a third is rounded down."""
     board = "score\n0.3333333333333333\n0.1\n"
     task = make_task(tables='[medals]\nleaderboard = "leaderboard.csv"', leaderboard=board)
-    marker = Marker.load(make_dataset(task, ANSWERS), higher_is_better=True)
+    marker = Marker.load(
+        make_dataset(task, ANSWERS), higher_is_better=True, score=lambda content: 0.0
+    )
     assert marker.mark(1 / 3, "", 3).medal == "gold"
 
 
@@ -114,8 +115,7 @@ def test_losses_are_normalized_and_clipped(
     normalized: float,
     beats: bool,
 ) -> None:
-    reference = "[reference]\nfloor = 9.0\nbaseline = 5.0\nsolution = 1.0"
-    task = make_task('id = "int", y = "float"', "rmse", 10.0, 0.0, tables=reference)
+    task = make_task('id = "int", y = { type = "float", sample = 9.0 }', "rmse", 10.0, 0.0)
     grader = Grader(make_dataset(task, "id,y,Usage\n1,0,Private\n2,0,Public\n"))
     result = grader.grade(f"id,y\n1,{prediction}\n2,0\n".encode())
     assert (result.score, result.normalized) == (prediction, normalized)

@@ -60,7 +60,9 @@ class ParityGrader:
             raise DatasetError(f"{dataset.task.id}: parity: not for an obfuscated dataset")
         self._path = _answers_file(dataset) if answers is None else answers
         self._dataset = dataset
-        self._marker = Marker.load(dataset, dataset.task.grade.higher_is_better, "parity")
+        self._marker = Marker.load(
+            dataset, dataset.task.grade.higher_is_better, self._score, "parity"
+        )
 
     def grade(self, content: bytes | None) -> Grade:
         """Grade a submission; None stands for no submission at all.
