@@ -41,7 +41,13 @@ __all__ = [
 
 
 class MleGymError(Exception):
-    """Base of everything that mle_gym raises on purpose."""
+    """Base of everything that mle_gym raises on purpose.
+
+    Messages quote names and contents of files, so they are cleaned wherever they are shown.
+    """
+
+    def __str__(self) -> str:
+        return clean_text(super().__str__())
 
 
 class TaskError(MleGymError, ValueError):

@@ -20,6 +20,7 @@ import gymnasium as gym
 from mle_gym.agents import Agent, LeaveEpisode
 from mle_gym.errors import TrajectoryError
 from mle_gym.provenance import provenance, result
+from mle_gym.redaction import redactor
 from mle_gym.serialization import from_json, to_json
 from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter, read_lines
 from mle_gym.trust import beyond_caps, remake, risks
@@ -38,6 +39,7 @@ def rollout(
     options: dict[str, Any] | None = None,
     path: str | Path | None = None,
     key: bytes | None = None,
+    redact: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> Trajectory:
     """Play one episode and record it.
@@ -54,6 +56,8 @@ def rollout(
         path: A new JSONL file, written as the episode goes, each step on disk before the next one
             begins: a killed run loses at most the step in flight.
         key: Signs the file: makes its hash chain an HMAC-SHA256 with this key of 16 bytes or more.
+        redact: Write placeholders for what tells about this machine and its user, such as paths and
+            names (:mod:`mle_gym.redaction`). What is returned has them as they are.
         on_step: Called after each step, to show progress.
 
     Raises:
@@ -63,7 +67,8 @@ def rollout(
     if key is not None and path is None:
         raise ValueError("a key signs a file: give a path too")
     with contextlib.ExitStack() as stack:
-        writer = TrajectoryWriter(path, key=key) if path else None
+        change = redactor() if redact else None
+        writer = TrajectoryWriter(path, key=key, redact=change) if path else None
         if writer:
             stack.enter_context(contextlib.closing(writer))
         observation, info = env.reset(seed=seed, options=options)
@@ -129,7 +134,8 @@ def replay(
         if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
             options = {**(options or {}), "variant": header["variant"]}
         again = rollout(env, _Recorded(recorded), seed=header["seed"], options=options)
-    return replace(again, differences=tuple(_episode_differences(recorded, again)))
+    seen = _redacted(again) if recorded.header.get("redacted") else again
+    return replace(again, differences=tuple(_episode_differences(recorded, seen)))
 
 
 class _Recorded:
@@ -240,6 +246,17 @@ def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
             "pass broken=True (`mle-gym replay --broken`) to play it all the same"
         )
     return recorded
+
+
+def _redacted(again: Trajectory) -> Trajectory:
+    """What a redacted record of it would hold."""
+    change = redactor()
+    header = {name: from_json(change(to_json(value))) for name, value in again.header.items()}
+    steps = tuple(
+        Step(**{name: from_json(change(to_json(value))) for name, value in vars(step).items()})
+        for step in again.steps
+    )
+    return replace(again, header=header, steps=steps)
 
 
 def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:

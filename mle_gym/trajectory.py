@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 from mle_gym.chain import Chain, canonical
 from mle_gym.errors import TrajectoryError
 from mle_gym.files import open_regular
+from mle_gym.redaction import Redact
 from mle_gym.serialization import Decoder, to_json
 
 __all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
@@ -142,6 +143,7 @@ class TrajectoryWriter:
     Args:
         path: The new file.
         key: Makes the hash chain an HMAC, which nobody can make anew without the key.
+        redact: Applied to all that is written (:mod:`mle_gym.redaction`).
 
     Raises:
         FileExistsError: there is a file at ``path``.
@@ -149,8 +151,11 @@ class TrajectoryWriter:
         ValueError: the key is too short.
     """
 
-    def __init__(self, path: str | Path, *, key: bytes | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, key: bytes | None = None, redact: Redact | None = None
+    ) -> None:
         self.path = Path(path)
+        self._redact = redact
         self._chain = Chain(key)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -167,7 +172,9 @@ class TrajectoryWriter:
 
     def header(self, values: Mapping[str, Any]) -> None:
         """Write the first line."""
-        self._line({"kind": "header", "format": FORMAT, "chain": self._chain.name, **values})
+        first = {"kind": "header", "format": FORMAT, "chain": self._chain.name}
+        redacted = {} if self._redact is None else {"redacted": True}
+        self._line({**values, **first, **redacted})
 
     def step(self, step: Step) -> None:
         """Write one step."""
@@ -188,6 +195,8 @@ class TrajectoryWriter:
 
     def _line(self, values: Mapping[str, Any]) -> None:
         line = {key: to_json(value) for key, value in values.items()}
+        if self._redact is not None:
+            line = {key: self._redact(value) for key, value in line.items()}
         line["hash"] = self._chain.add(line)
         try:
             self._file.write(json.dumps(line, allow_nan=False).encode("ascii") + b"\n")

@@ -7,6 +7,7 @@ import inspect
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,13 @@ EnvironmentArguments = Annotated[
 ]
 OutFile = Annotated[
     Path | None, typer.Option("--out", help="Trajectory file; by default a new one in runs/.")
+]
+
+Redacted = Annotated[
+    bool,
+    typer.Option(
+        "--redact", help="Record placeholders for what tells about this machine and its user."
+    ),
 ]
 
 RUN_EXAMPLES = """\b
@@ -94,6 +102,7 @@ def run(
     ] = None,
     out_file: OutFile = None,
     key_file: KeyFile = None,
+    redact: Redacted = False,
     as_json: AsJson = False,
 ) -> None:
     """Let an agent play one episode of a task; print its grade and where it was recorded."""
@@ -103,13 +112,13 @@ def run(
     player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
     name = Path(agent.partition(":")[0]).stem
     spec = find_task(task)
-    path = out_file or _new_path(spec.id, name)
+    record = _Record(out_file or _new_path(spec.id, name), key, redact)
     arguments = _arguments(variant, sandbox, reward, env)
     display = contextlib.nullcontext() if agent == "human" else Progress(err())
     with _environment(spec, arguments) as environment, display as progress:
         err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
-        trajectory = _rollout(environment, player, seed, path, key, progress)
-    _finish(trajectory, path, as_json)
+        trajectory = _rollout(environment, player, record, seed, progress)
+    _finish(trajectory, record.path, as_json)
 
 
 def play(
@@ -121,18 +130,19 @@ def play(
     env: EnvironmentArguments = None,
     out_file: OutFile = None,
     key_file: KeyFile = None,
+    redact: Redacted = False,
 ) -> None:
     """Play a task yourself, at a prompt in its sandbox."""
     from mle_gym.agents import load_agent
 
     spec, key = find_task(task), read_key(key_file)
-    path = out_file or _new_path(spec.id, "human")
+    record = _Record(out_file or _new_path(spec.id, "human"), key, redact)
     with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
-        trajectory = _rollout(environment, load_agent("human"), seed, path, key, None)
+        trajectory = _rollout(environment, load_agent("human"), record, seed, None)
     last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
     if last:
         out().print(last, markup=False)
-    _finish(trajectory, path, as_json=False)
+    _finish(trajectory, record.path, as_json=False)
 
 
 def replay(
@@ -216,12 +226,20 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
         environment.close()
 
 
+@dataclass(frozen=True)
+class _Record:
+    """How an episode is recorded; see :func:`mle_gym.rollout.rollout`."""
+
+    path: Path
+    key: bytes | None
+    redact: bool
+
+
 def _rollout(
     environment: Any,
     agent: Any,
+    record: _Record,
     seed: int | None,
-    path: Path,
-    key: bytes | None,
     progress: Progress | None,
 ) -> Trajectory:
     """One episode; whatever ends it early, one line says what was kept."""
@@ -229,10 +247,10 @@ def _rollout(
 
     on_step = progress.show if progress else None
     try:
-        return rollout(environment, agent, seed=seed, path=path, key=key, on_step=on_step)
+        return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
     except BaseException:
-        if path.is_file():
-            err().print(f"the steps so far are in {path}", markup=False, soft_wrap=True)
+        if record.path.is_file():
+            err().print(f"the steps so far are in {record.path}", markup=False, soft_wrap=True)
         raise
 
 

@@ -1,0 +1,83 @@
+"""Takes out of a record what it tells about the machine and the person that it was made by.
+
+Programs print where Python lies, error messages name folders, and the header holds the arguments of
+the environment. A redacted record has placeholders for these, its own hash chain, and a field
+``redacted`` that says so. Placeholders are plain words, which mean nothing to a shell: the record's
+actions can be played again.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mle_gym.paths import PACKAGE, cache_folder, checkout, user_tasks
+
+__all__ = ["Redact", "redactor"]
+
+Redact = Callable[[Any], Any]
+
+SHORTEST_PATH, SHORTEST_NAME = 5, 3
+"""Characters of what is replaced; a shorter path (``/``, ``/opt``) tells nothing."""
+EVERYWHERE = frozenset({"root", "user", "localhost", "runner", "ubuntu", "jovyan"})
+"""Names of users and machines that tell nothing."""
+_PRIVATE = re.compile(
+    r"(?<![\w/.~>-])/(?:home|Users|root|mnt|media|scratch|srv|nfs)/[^\s'\":,;()<>]+"
+)
+"""Paths where people keep their files, whoever names them."""
+
+
+def redactor() -> Redact:
+    """A function from JSON to the same without what tells about this machine."""
+    words = dict(sorted([*_folders(), *_names()], key=lambda pair: -len(pair[0])))
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in words))
+
+    def redact(value: Any) -> Any:
+        if isinstance(value, str):
+            return _PRIVATE.sub("/redacted/path", pattern.sub(lambda found: words[found[0]], value))
+        if isinstance(value, list):
+            return [redact(item) for item in value]
+        if isinstance(value, dict):
+            return {redact(key): redact(item) for key, item in value.items() if _kept(key, item)}
+        return value
+
+    return redact
+
+
+def _kept(key: str, value: Any) -> bool:
+    """A task's folder is left out: its id stands beside it, and is what a replay looks up."""
+    return key != "task" or not (isinstance(value, str) and value.startswith("/"))
+
+
+def _folders() -> Iterator[tuple[str, str]]:
+    """Folders of this machine, as they are written and as they really are, and their words."""
+    folders = {
+        "/redacted/python": (Path(sys.prefix), Path(sys.base_prefix)),
+        "/redacted/mle-gym": (checkout() or PACKAGE,),
+        "/redacted/cache": (cache_folder(),),
+        "/redacted/tasks": (user_tasks(),),
+        "/redacted/folder": (Path.cwd(),),
+        "/redacted/home": (Path.home(),),
+    }
+    for word, paths in folders.items():
+        for path in paths:
+            for text in {str(path.absolute()), str(path.resolve())}:
+                if len(text) >= SHORTEST_PATH:
+                    yield text, word
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    """The names of this machine and of its user."""
+    yield platform.platform(), f"{platform.system()}-{platform.machine()}"
+    names = {platform.node(): "redacted-host", platform.node().partition(".")[0]: "redacted-host"}
+    with suppress(KeyError, OSError):  # an account without a name
+        names[getpass.getuser()] = "redacted-user"
+    for name, word in names.items():
+        if len(name) >= SHORTEST_NAME and name.lower() not in EVERYWHERE:
+            yield name, word
