@@ -10,7 +10,7 @@ from mle_gym.sandbox.base import Mount, Sandbox, SandboxConfig
 from mle_gym.settings import Settings
 from mle_gym.snapshot import Snapshot
 from mle_gym.tasks.dataset import Dataset
-from mle_gym.tasks.sources import hidden_files
+from mle_gym.tasks.rows import files_with_rows
 
 __all__ = ["make_judge", "make_sandbox"]
 
@@ -61,10 +61,9 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
     """The sandbox that a dataset and its settings ask for."""
     filename = dataset.task.submission.filename
     usual = filename == "submission.csv"  # what `submit` takes without being told
-    return SandboxConfig(
+    config = SandboxConfig(
         limits=settings.limits,
         mounts=(Mount(dataset.public, "data"),),
-        hidden=hidden_files(dataset.task),
         python=settings.sandbox_python,
         packages=settings.packages,
         environment=() if usual else (("MLE_GYM_SUBMISSION", filename),),
@@ -74,3 +73,5 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         warm=settings.warm,
         preload=settings.preload,
     )
+    hidden = files_with_rows(dataset.task, settings.sandbox, config)
+    return dataclasses.replace(config, hidden=hidden)

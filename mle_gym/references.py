@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import SubmissionError, TaskError
@@ -11,7 +12,7 @@ from mle_gym.sandbox.base import Limits, Mount, SandboxConfig
 from mle_gym.tasks.anchors import Anchors, measuring, read_anchors, record_anchors
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import DatasetOptions, prepare
-from mle_gym.tasks.sources import hidden_files
+from mle_gym.tasks.rows import files_with_rows
 
 if TYPE_CHECKING:
     from mle_gym.sandbox.base import Sandbox
@@ -85,8 +86,8 @@ def score_program(dataset: Dataset, program: str, sandbox: str) -> float:
     config = SandboxConfig(
         limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),
         mounts=(Mount(dataset.public, "data"),),
-        hidden=hidden_files(task),
     )
+    config = replace(config, hidden=files_with_rows(task, sandbox, config))
     with create(sandbox, config) as box:
         box.write_file(file.name, file.read_bytes())
         run = box.execute(f"python {file.name}", timeout=limits.seconds)

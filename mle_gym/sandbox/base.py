@@ -21,6 +21,7 @@ __all__ = [
     "Request",
     "Sandbox",
     "SandboxConfig",
+    "Shown",
 ]
 
 
@@ -259,6 +260,16 @@ class Sandbox(Protocol):
         """Close."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What sandboxes show of Python's packages."""
+
+    digest: str = ""
+    """Another one whenever something else is shown; empty where nothing is hidden."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """Names and versions of distributions."""
+
+
 class Backend(Protocol):
     """Makes sandboxes of one kind."""
 
@@ -273,3 +284,6 @@ class Backend(Protocol):
 
     def create(self, config: SandboxConfig) -> Sandbox:
         """Start a sandbox."""
+
+    def shown(self, config: SandboxConfig) -> Shown:
+        """What such a sandbox would show."""

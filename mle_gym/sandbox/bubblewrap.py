@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox.base import Limits, SandboxConfig
+from mle_gym.sandbox.base import Limits, SandboxConfig, Shown
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.launcher_client import current_launcher
@@ -109,6 +109,17 @@ class BubblewrapBackend:
             evidence=box.evidence,
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
+
+    def shown(self, config: SandboxConfig) -> Shown:
+        """What is shown of the interpreter's packages.
+
+        Raises:
+            SandboxUnavailable: It can't be run, or lacks one that was added.
+        """
+        python = describe_python(config.python)
+        shown = shown_packages(python, config.packages)
+        digest = f"bubblewrap {python.executable} {shown.digest}"
+        return Shown(digest, tuple(shown.versions.items()))
 
     def controllers(self) -> list[str]:
         """The control groups' controllers that enforce limits here."""

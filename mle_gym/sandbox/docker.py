@@ -13,7 +13,7 @@ import docker
 from docker.errors import APIError, ContainerError, DockerException, ImageNotFound
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox.base import SandboxConfig
+from mle_gym.sandbox.base import SandboxConfig, Shown
 from mle_gym.sandbox.client import RunnerSandbox, runner_command
 from mle_gym.sandbox.docker_client import connect, first_line, unreachable
 from mle_gym.sandbox.docker_container import (
@@ -47,6 +47,16 @@ class DockerBackend:
             SandboxUnavailable: No daemon answers, or the image is not there; says what to do.
         """
         _image(connect(), SandboxConfig())
+
+    def shown(self, config: SandboxConfig) -> Shown:
+        """What the image holds.
+
+        Raises:
+            SandboxUnavailable: No daemon, or no image.
+        """
+        image = _image(connect(), replace(config, hidden=()))
+        _check_packages(config.packages, image.packages)
+        return Shown(f"docker {image.id} {image.python}", image.packages)
 
     def create(self, config: SandboxConfig) -> RunnerSandbox:
         """Start a sandbox, or take a container that was started ahead.

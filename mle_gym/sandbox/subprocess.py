@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from mle_gym.sandbox.base import SandboxConfig
+from mle_gym.sandbox.base import SandboxConfig, Shown
 from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.environment import command_environment
 from mle_gym.sandbox.python import describe_python
@@ -29,6 +29,10 @@ class SubprocessBackend:
 
     def check(self) -> None:
         """Always available."""
+
+    def shown(self, config: SandboxConfig) -> Shown:
+        """Nothing is hidden."""
+        return Shown()
 
     def create(self, config: SandboxConfig) -> RunnerSandbox:
         """Start a runner in a temporary folder with copies of the mounts, so nothing is shared."""

@@ -28,45 +28,11 @@ if TYPE_CHECKING:
 
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["hidden_files", "is_bundled", "load_raw"]
+__all__ = ["is_bundled", "load_raw"]
 
-BUNDLED = "sklearn/datasets/data"
 OPENML = "sklearn/datasets/tests/data/openml"
-IRIS_ELSEWHERE = (
-    "scipy/io/arff/tests/data/iris.arff",
-    "plotly/package_data/datasets/iris.csv.gz",
-    "vega_datasets/_data/iris.json",
-)
-"""The one data set that other packages carry as well."""
-SKLEARN_FILES = {
-    "breast_cancer": (f"{BUNDLED}/breast_cancer.csv",),
-    "diabetes": (f"{BUNDLED}/diabetes_data_raw.csv.gz", f"{BUNDLED}/diabetes_target.csv.gz"),
-    "digits": (f"{BUNDLED}/digits.csv.gz",),
-    "iris": (f"{BUNDLED}/iris.csv", f"{OPENML}/id_61", *IRIS_ELSEWHERE),
-    "linnerud": (f"{BUNDLED}/linnerud_exercise.csv", f"{BUNDLED}/linnerud_physiological.csv"),
-    "wine": (f"{BUNDLED}/wine_data.csv",),
-}
-"""Below ``site-packages``: every place that holds the rows, in scikit-learn's wheel above all."""
-SAME_DATA = {
-    "1": (f"{OPENML}/id_2",),
-    "2": (f"{OPENML}/id_1",),
-    "61": (f"{BUNDLED}/iris.csv", *IRIS_ELSEWHERE),
-    "1119": (f"{OPENML}/id_1590",),
-    "1590": (f"{OPENML}/id_1119",),
-}
-"""OpenML id to the other places in the wheel with rows of the same data."""
-
-
-def hidden_files(task: TaskSpec) -> tuple[str, ...]:
-    """What to mask in this task's sandboxes, relative to ``site-packages``.
-
-    An agent that could read these files would find the test rows with their answers.
-    """
-    if task.data.loader == "sklearn":
-        return SKLEARN_FILES.get(task.data.ref, ())
-    if task.data.loader == "openml":
-        return (f"{OPENML}/id_{task.data.ref}", *SAME_DATA.get(task.data.ref, ()))
-    return ()
+SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+"""The tables that come with scikit-learn, by the names of their loaders."""
 
 
 def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
@@ -92,8 +58,8 @@ def _load_sklearn(task: TaskSpec) -> pd.DataFrame:
     from sklearn import datasets
 
     ref = task.data.ref
-    if ref not in SKLEARN_FILES:
-        known = ", ".join(sorted(SKLEARN_FILES))
+    if ref not in SKLEARN:
+        known = ", ".join(SKLEARN)
         raise DatasetError(f"{task.id}: data.ref: expected one of {known}, found {ref!r}")
     options: dict[str, Any] = {"scaled": False} if ref == "diabetes" else {}
     try:

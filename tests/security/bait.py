@@ -20,10 +20,29 @@ import mle_gym
 from mle_gym.paths import PACKAGE, cache_folder
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.keys import KEY_FILE, SECRET
-from mle_gym.tasks.sources import hidden_files
 from mle_gym.tasks.stored_split import SPLIT_FILE
 
 TASK = "zoo"
+
+OPENML = "sklearn/datasets/tests/data/openml"
+RAW_DATA = {
+    "breast-cancer": ["sklearn/datasets/data/breast_cancer.csv"],
+    "chess-endgame": [f"{OPENML}/id_3/data-v1-dl-3.arff.gz"],
+    "cpu-performance": [f"{OPENML}/id_561/data-v1-dl-52739.arff.gz"],
+    "diabetes": [f"sklearn/datasets/data/diabetes_{n}.csv.gz" for n in ("data_raw", "target")],
+    "digits": ["sklearn/datasets/data/digits.csv.gz"],
+    "glass": [f"{OPENML}/id_40675/data-v1-dl-4965250.arff.gz"],
+    "iris-pipeline": [
+        "sklearn/datasets/data/iris.csv",
+        f"{OPENML}/id_61/data-v1-dl-61.arff.gz",
+        "scipy/io/arff/tests/data/iris.arff",
+    ],
+    "penguins": [f"{OPENML}/id_42585/data-v1-dl-21854866.arff.gz"],
+    "titanic": [f"{OPENML}/id_40945/data-v1-dl-16826755.arff.gz"],
+    "wine": ["sklearn/datasets/data/wine_data.csv"],
+    "zoo": [f"{OPENML}/id_62/data-v1-dl-52352.arff.gz"],
+}
+"""Where the usual packages carry the raw data of tasks, below ``site-packages``."""
 
 _VICTIM = """
 import mmap, sys
@@ -68,7 +87,7 @@ class Bait:
         return {
             "ANSWERS": str(dataset.private / "answers.csv"),
             "CACHE": str(cache_folder()),
-            "RAW": str(packages / hidden_files(task)[0]),
+            "RAW": str(packages / RAW_DATA[TASK][0]),
             "SOLUTION": str(task.folder / "solution.py"),
             "KEY": str(task.folder / KEY_FILE),
             "SPLIT": str(task.folder / SPLIT_FILE),

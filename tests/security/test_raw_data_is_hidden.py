@@ -1,22 +1,40 @@
-"""scikit-learn's wheel carries the raw data, labels included, of the tasks built on it."""
+"""Packages carry the raw data, labels included, of tasks: a search finds them, and masks hide them.
+
+scikit-learn's wheel has those of every task that is built on it, SciPy's tests have iris, and what
+a user adds may have anything in any format.
+"""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import json
+import lzma
+import random
 import sysconfig
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
+import pandas as pd
 import pytest
 
 import mle_gym
 from mle_gym.sandbox import SandboxConfig, get_backend
-from mle_gym.sandbox.python import describe_python
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.sources import hidden_files
+from mle_gym.tasks.rows import files_with_rows
+from mle_gym.tasks.sources import load_raw
+from tests.sandbox.conftest import start
+from tests.sandbox.installation import Installation
+from tests.security.bait import RAW_DATA
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
-TASKS = sorted(name for name in task_folders() if hidden_files(load_task(name)))
+TASKS = sorted(
+    name for name in task_folders() if load_task(name).data.loader in ("sklearn", "openml")
+)
 
 SEARCH = """
 import gzip, os, sys
@@ -44,8 +62,6 @@ for root in sys.argv[1:]:
 
 def rows_of(path: Path) -> list[bytes]:
     """Some lines that only this data has: long ones from the middle of the file."""
-    if path.is_dir():
-        return [row for file in sorted(path.glob("data-*.gz")) for row in rows_of(file)]
     content = path.read_bytes()
     lines = (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
     long_ones = [line.strip() for line in lines[len(lines) // 3 :] if len(line) > 15]
@@ -53,23 +69,33 @@ def rows_of(path: Path) -> list[bytes]:
 
 
 def needles(task: str) -> bytes:
-    files = [SITE_PACKAGES / name for name in hidden_files(load_task(task))]
-    rows = [row for file in files if file.exists() for row in rows_of(file)]
+    rows = [row for file in RAW_DATA[task] for row in rows_of(SITE_PACKAGES / file)]
     assert rows, f"{task}: no raw rows to look for"
     return b"\n".join(rows) + b"\n"
 
 
 @pytest.mark.bubblewrap
-def test_whatever_in_a_sandbox_has_raw_rows_is_on_some_tasks_list() -> None:
-    """Without the masks the search succeeds, and finds nothing that we forgot to mask."""
+@pytest.mark.parametrize("task", TASKS)
+def test_the_search_finds_every_place_that_is_known_by_itself(task: str) -> None:
+    found = files_with_rows(load_task(task), "bubblewrap", SandboxConfig())
+    known = {str(SITE_PACKAGES / file) for file in RAW_DATA[task]}
+    assert known <= set(found)
+    others = {Path(file).name for file in set(found) - known}
+    assert not [name for name in others if task.partition("-")[0] not in name], "masked in vain"
+
+
+@pytest.mark.bubblewrap
+def test_whatever_in_a_sandbox_has_raw_rows_is_found() -> None:
+    """Without the masks a plain search for lines succeeds, and finds nothing that is not masked."""
     with get_backend("bubblewrap").create(SandboxConfig()) as sandbox:
         sandbox.write_file("needles.txt", b"".join(needles(task) for task in TASKS))
         sandbox.write_file("search.py", SEARCH.encode())
-        places = " ".join(map(str, describe_python(None).site_packages))
-        found = sandbox.execute(f"python search.py {places}", timeout=300).output.decode().split()
-    listed = {str(SITE_PACKAGES / name) for task in TASKS for name in hidden_files(load_task(task))}
-    assert len(found) >= len(TASKS) - 1
-    assert [file for file in found if not listed & {file, str(Path(file).parent)}] == []
+        command = f"python search.py {SITE_PACKAGES}"
+        seen = sandbox.execute(command, timeout=300).output.decode().split()
+    config = SandboxConfig()
+    masked = {file for t in TASKS for file in files_with_rows(load_task(t), "bubblewrap", config)}
+    assert len(seen) >= len(TASKS)
+    assert set(seen) <= masked
 
 
 @pytest.mark.bubblewrap
@@ -79,9 +105,132 @@ def test_a_tasks_own_raw_data_cannot_be_read_in_its_environment(task: str) -> No
     env = gym.make(load_task(task).env_id, sandbox="bubblewrap")
     env.reset(seed=0)
     env.step({"tool": "write_file", "path": "needles.txt", "content": needles(task).decode()})
-    files = [SITE_PACKAGES / name for name in hidden_files(load_task(task))]
-    places = " ".join(str(file) for file in files if file.exists())
+    places = " ".join(str(SITE_PACKAGES / file) for file in RAW_DATA[task])
     search = f"grep -rlaF -f needles.txt {SITE_PACKAGES}/sklearn"
-    observation, *_ = env.step(f"cat $(find {places} -type f) /dev/null | wc -c; {search}")
+    observation, *_ = env.step(f"cat {places} | wc -c; {search}")
     env.close()
     assert observation["output"] == "0\n", observation["output"]
+
+
+# ------------------------------------------------------------------------------ added by the user
+
+WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "plain.csv": lambda t: t.to_csv(index=False).encode(),
+    "shuffled.csv.gz": lambda t: gzip.compress(_shuffled(t).to_csv(index=False).encode()),
+    "rounded.tsv": lambda t: t.to_csv(sep="\t", float_format="%.7e").encode(),
+    "commas.csv": lambda t: t.to_csv(sep=";", decimal=",", index=False).encode(),
+    "some_columns.csv.bz2": lambda t: bz2.compress(t.iloc[:, 2:].to_csv(index=False).encode()),
+    "some_rows.csv.xz": lambda t: lzma.compress(_shuffled(t).head(80).to_csv().encode()),
+    "records.json": lambda t: t.to_json(orient="records", indent=1).encode(),
+    "columns.json": lambda t: json.dumps(_shuffled(t).to_dict("list")).encode(),
+    "indexed.json": lambda t: t.to_json().encode(),
+    "table.arff": lambda t: b"@relation x\n@data\n" + t.to_csv(index=False, header=False).encode(),
+    "rows.py": lambda t: f"rows = {t.values.tolist()!r}\n".encode(),
+    "tall.py": lambda t: b"x = [\n" + ",\n".join(map(str, t.to_numpy().T.flat)).encode() + b"]",
+    "text.py": lambda t: f'TEXT = """{t.to_csv(index=False)}"""\n'.encode(),
+    "packed.zip": lambda t: _zip("inner/table.data", t.to_csv(index=False).encode()),
+    "array.npy": lambda t: _saved(np.save, t.to_numpy()),
+    "arrays.npz": lambda t: _saved(np.savez_compressed, np.asfortranarray(t.to_numpy("f4"))),
+}
+"""Ways in which a package may carry a table of numbers."""
+
+
+def _shuffled(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sample(frac=1, random_state=1).sample(frac=1, axis=1, random_state=1)
+
+
+def _zip(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def _saved(save: Callable[[io.BytesIO, np.ndarray], None], values: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    save(stream, values)
+    return stream.getvalue()
+
+
+def _decoys() -> Iterator[tuple[str, bytes]]:
+    """Tables of the same shape and size of numbers, which are nobody's rows."""
+    rng = random.Random(3)
+    wine, iris = (load_raw(load_task(name)) for name in ("wine", "iris-pipeline"))
+    alone = wine.apply(lambda column: column.sample(frac=1, random_state=rng.randrange(99)).values)
+    yield "columns_apart.csv", alone.to_csv(index=False).encode()
+    lines = (",".join(f"{rng.uniform(0, 8):.1f}" for _ in iris.columns) for _ in range(150))
+    yield "like_iris.csv", "\n".join(lines).encode()
+    yield "bits.csv", "\n".join(f"{n % 2},{n % 3},1,0,0,1,1,0,{n % 2}" for n in range(900)).encode()
+    yield "counts.txt", "\n".join(" ".join(map(str, range(n, n + 9))) for n in range(900)).encode()
+    yield "code.py", b"def f(x):\n    return [x, 1, 2, 3]\n"
+
+
+CARRIED = ("wine", "iris-pipeline", "breast-cancer", "titanic", "diabetes", "zoo")
+
+
+@pytest.fixture(scope="module")
+def carrier(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Installation:
+    """An installation with one distribution that carries tables of three tasks in many formats."""
+    made = Installation(tmp_path_factory.mktemp("carrier") / "host")
+    files = {f"decoys/{name}": content for name, content in _decoys()}
+    for task in ("wine", "iris-pipeline", "breast-cancer"):
+        table = load_raw(load_task(task))
+        files |= {f"{task}/{name}": way(table) for name, way in WAYS.items()}
+    titanic = load_raw(load_task("titanic"))
+    known = titanic[["survived", "sex", "age", "fare", "pclass"]].head(891)
+    files["titanic/numbers.csv"] = known.to_csv(index=False).encode()
+    files["titanic/names.txt"] = "\n".join(titanic["name"]).encode()
+    zoo = load_raw(load_task("zoo")).replace({True: 1, False: 0, "true": 1, "false": 0})
+    diabetes = load_raw(load_task("diabetes"))
+    files["diabetes/answers.txt"] = "\n".join(map(str, diabetes["target"])).encode()
+    files["zoo/zoo.tab"] = zoo.to_csv(sep="\t", index=False).encode()
+    made.install("carrier", {f"carrier/{name}": content for name, content in files.items()})
+    cached = made.site / "carrier" / "wine" / "__pycache__" / "rows.cpython-0.pyc"
+    cached.parent.mkdir()
+    cached.write_bytes(b"compiled")
+    return made
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.parametrize("task", CARRIED)
+def test_rows_in_what_a_user_adds_are_found_in_every_format(
+    carrier: Installation, task: str
+) -> None:
+    config = SandboxConfig(python=carrier.python, packages=("carrier",))
+    found = files_with_rows(load_task(task), "bubblewrap", config)
+    carried = {str(path) for path in (carrier.site / "carrier" / task).glob("*.*")}
+    assert {file for file in found if file.startswith(str(carrier.site))} == carried
+
+
+@pytest.mark.bubblewrap
+def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> None:
+    arguments = {"sandbox_python": str(carrier.python), "packages": ["carrier"]}
+    env = gym.make("mle/wine-v0", sandbox="bubblewrap", **arguments)
+    env.reset(seed=0)
+    count = "find {} -type f -size +0 | wc -l"
+    folder = carrier.site / "carrier"
+    commands = "; ".join(count.format(folder / name) for name in ("wine", "decoys", "titanic"))
+    observation, *_ = env.step(commands)
+    env.close()
+    assert observation["output"].split() == ["0", str(len(dict(_decoys()))), "2"]
+
+
+@pytest.mark.bubblewrap
+def test_without_the_masks_it_would(carrier: Installation) -> None:
+    config = SandboxConfig(python=carrier.python, packages=("carrier",))
+    with start("bubblewrap", config) as sandbox:
+        command = f"find {carrier.site}/carrier/wine -name '*.*' -size +0 | wc -l"
+        assert int(sandbox.execute(command, timeout=20).output) == len(WAYS)
+
+
+@pytest.mark.docker
+def test_an_images_copies_are_found_too(docker_host: str) -> None:
+    for task in ("wine", "iris-pipeline"):
+        found = files_with_rows(load_task(task), "docker", SandboxConfig())
+        names = {Path(file).name for file in RAW_DATA[task]}
+        assert names <= {Path(file).name for file in found}
+
+
+def test_every_task_has_a_known_place() -> None:
+    assert sorted(RAW_DATA) == TASKS
+    assert all((SITE_PACKAGES / file).is_file() for files in RAW_DATA.values() for file in files)
