@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError
 
-__all__ = ["check_bytes", "listing", "read_header", "read_table", "show"]
+__all__ = ["check_bytes", "listing", "read_header", "read_rows", "read_table", "show"]
 
 MOST_COMMAS = 2_000_000
 """Commas of one row, those inside quotes included; bounds what one row can cost."""
@@ -99,9 +99,18 @@ def read_header(content: bytes) -> list[str]:
     Raises:
         SubmissionError: ``empty_file``, ``too_many_columns``, ``bad_quotes``, ``value_too_long``.
     """
-    for record in _records(content):
+    for record in read_rows(content):
         return record
     raise SubmissionError("empty_file", "the file is empty, expected a header and rows")
+
+
+def read_rows(content: bytes) -> Iterator[list[str]]:
+    """The rows that are not blank, header included, each as it is asked for.
+
+    Raises:
+        SubmissionError: As :func:`read_header`.
+    """
+    return _records(content)
 
 
 def read_table(
