@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -273,11 +274,27 @@ def load_grader(
 
 def _given_answers(answers: str | Path | pd.DataFrame, spec: TaskSpec) -> Answers:
     if isinstance(answers, (str, Path)):
-        return load_answers(Path(answers), spec.submission)
+        return _answers_in(Path(answers), spec)
     try:
         return parse_answers(_table_bytes(answers), spec.submission, "the given answers")
     except SubmissionError as error:
         raise DatasetError(f"the given answers: {error}") from None
+
+
+def _answers_in(file: Path, spec: TaskSpec) -> Answers:
+    """Answers in our shape, or those that MLE-bench keeps of a competition."""
+    from mle_gym.tasks.competition import bench_answers
+
+    try:
+        return load_answers(file, spec.submission)
+    except DatasetError as error:
+        theirs = None
+        if spec.data.loader == "kaggle" and file.is_file():
+            with suppress(DatasetError):  # what is wrong with it has been said
+                theirs = bench_answers(spec, file)
+        if theirs is None:
+            raise error from None
+        return parse_answers(_table_bytes(theirs[0]), spec.submission, str(file))
 
 
 def _content(submission: bytes | str | Path | pd.DataFrame, max_bytes: int) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["ANSWER_FILES", "fill"]
+__all__ = ["ANSWER_FILES", "bench_answers", "fill"]
 
 ANSWER_FILES = ("answers.csv", "gold_submission.csv", "test.csv")
 """Where MLE-bench keeps a competition's answers, in its ``private`` folder; the first that has the
@@ -116,20 +116,35 @@ def _adopt_whole(task: TaskSpec, prepared: Path, public: Path, private: Path) ->
         call_hook(task.folder / "prepare.py", adopt, public, private)
 
 
-def _bench_answers(task: TaskSpec, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """MLE-bench's answers: as ``answers()`` of prepare.py changes them, and as they are."""
+def bench_answers(
+    task: TaskSpec, file: Path
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:  # fmt: skip
+    """Answers of MLE-bench's: as ``answers()`` of prepare.py changes them, and as they are.
+
+    None if the file lacks a column of the submission. MLE-bench keeps more of them, rows that are
+    never scored, and one id several times.
+
+    Raises:
+        DatasetError: Not a CSV file, or prepare.py failed on it.
+    """
     columns = task.submission.columns
+    texts = [column for column in columns if columns[column].type == "str"]
+    table = read_table(file, dtype=dict.fromkeys(texts, str))
+    if not set(columns) <= set(table.columns):
+        return None
+    convert = find_hook(task.folder / "prepare.py", "answers")
+    if convert is None:
+        return table[list(columns)], table
+    return call_hook(task.folder / "prepare.py", convert, table), table
+
+
+def _bench_answers(task: TaskSpec, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The first of the files that hold answers which has the submission's columns."""
     for name in ANSWER_FILES:
-        if not (folder / name).is_file():
-            continue
-        texts = [column for column in columns if columns[column].type == "str"]
-        table = read_table(folder / name, dtype=dict.fromkeys(texts, str))
-        if set(columns) <= set(table.columns):
-            convert = find_hook(task.folder / "prepare.py", "answers")
-            if convert is None:
-                return table[list(columns)], table
-            return call_hook(task.folder / "prepare.py", convert, table), table
+        found = bench_answers(task, folder / name) if (folder / name).is_file() else None
+        if found is not None:
+            return found
+    columns = ", ".join(list(task.submission.columns)[:6])
     raise DatasetError(
-        f"{folder}: expected answers with the columns {', '.join(list(columns)[:6])} in one of "
-        f"{', '.join(ANSWER_FILES)}"
+        f"{folder}: expected answers with the columns {columns} in one of {', '.join(ANSWER_FILES)}"
     )

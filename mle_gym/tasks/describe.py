@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.tasks.tables import count_rows, kind, read_csv
+from mle_gym.tasks.tables import codes, count_rows, kind, read_cells, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +60,9 @@ def _csv_files(public: Path) -> list[Path]:
 
 def _table_in(file: Path) -> dict[str, Any]:
     """A table's rows and columns; of a very large one the columns as its first rows have them."""
-    if file.stat().st_size <= LARGE:
-        return _table(read_csv(file))
-    head = _table(read_csv(file, rows=SAMPLED))
-    return {**head, "rows": count_rows(file), "sampled": head["rows"]}
+    rows = None if file.stat().st_size <= LARGE else SAMPLED
+    head = _table(read_csv(file, text=codes(read_cells(file, rows)), rows=rows))
+    return head if rows is None else {**head, "rows": count_rows(file), "sampled": head["rows"]}
 
 
 def _table(table: pd.DataFrame) -> dict[str, Any]:

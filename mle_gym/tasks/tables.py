@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NUMERAL",
     "canonical",
+    "codes",
     "count_rows",
     "digest",
     "exact_floats",
@@ -33,6 +34,7 @@ __all__ = [
 
 EXACT_INTEGERS = 2**53
 """Floats below this hold integers exactly."""
+CODE = re.compile(r"[+-]?0\d+$", re.ASCII)
 NUMERAL = re.compile(r" *[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
 
 
@@ -167,8 +169,21 @@ def _count_quoted(path: Path) -> int:
         return sum(1 for _ in csv.reader(file)) - 1
 
 
-def read_cells(path: Path) -> pd.DataFrame:
+def codes(cells: pd.DataFrame) -> list[str]:
+    """The columns whose digits are names, of a table of text: ``00034`` is no quantity."""
+    return [
+        str(name)
+        for name in cells.columns
+        if any(cell is not None and CODE.match(str(cell)) for cell in cells[name])
+    ]
+
+
+def read_cells(path: Path, rows: int | None = None) -> pd.DataFrame:
     """Read a table in which every cell is the text that stands in the file; "" is missing.
+
+    Args:
+        path: The file.
+        rows: Read only so many.
 
     Raises:
         DatasetError: Not a CSV file in UTF-8, or two columns have the same name.
@@ -181,7 +196,12 @@ def read_cells(path: Path) -> pd.DataFrame:
             raise ValueError("a NUL byte")
         # With the header as a row, pandas neither renames columns nor takes one for an index.
         table = pd.read_csv(
-            io.BytesIO(content), header=None, dtype=str, keep_default_na=False, low_memory=False
+            io.BytesIO(content),
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            low_memory=False,
+            nrows=None if rows is None else rows + 1,
         )
         return canonical(table[1:].mask(table[1:] == "").set_axis(table.iloc[0].tolist(), axis=1))
     except OSError as error:

@@ -173,7 +173,7 @@ def test_ids_and_features_are_handed_out_as_they_stand(
     assert mle_gym.grade(dataset.task, perfect(dataset)).score == 1.0
 
 
-@pytest.mark.parametrize("options", [{}, {"variant": 2}, {"obfuscate": True}, {"train_rows": 20}])
+@pytest.mark.parametrize("options", [{}, {"variant": 2}, {"train_rows": 20}])
 def test_a_split_by_time_sorts_numbers_as_numbers(
     make_task: MakeTask, options: dict[str, Any]
 ) -> None:
@@ -207,6 +207,15 @@ def test_a_file_that_is_no_table_is_named_in_one_line(
         prepare(TaskSpec.load(folder))
     assert str(caught.value).startswith(f"{folder / 'data.csv'}: ")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_codes_are_text_in_the_brief_too(make_task: MakeTask) -> None:
+    rows = [[f"{at:03}", str(at), f"{at}.50", str(at % 2)] for at in range(60)]
+    folder = make_task({"submission": {"columns": {"id": "str", "ripe": {"values": [0, 1]}}}})
+    write(folder / "data.csv", [["id", "age", "weight", "ripe"], *rows])
+    described = prepare(TaskSpec.load(keyed(folder))).manifest["tables"]["test.csv"]["columns"]
+    kinds = {column["name"]: column["kind"] for column in described}
+    assert kinds == {"id": "text", "age": "integer", "weight": "number"}
 
 
 HOOK = """
