@@ -65,7 +65,7 @@ def _path(text: str, default: Any = dataclasses.MISSING) -> Any:
 
 @dataclass(frozen=True)
 class Shell:
-    """Run a bash script. The working directory and exported variables carry over to the next."""
+    """Run a bash script. Its working directory, variables and functions carry over to the next."""
 
     tool: ClassVar[str] = "shell"
     command: str = _field("The script.", nul=False)

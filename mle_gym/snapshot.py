@@ -28,7 +28,7 @@ __all__ = ["Snapshot", "checked"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Files, working directory, exported variables, budget and progress of an episode.
+    """Files, working directory, variables, functions, budget and progress of an episode.
 
     Not in it: processes that run in the background (they are stopped while it is taken, and go on),
     what lies outside of the workspace (``/tmp``), named pipes and sockets, hard links between files

@@ -179,7 +179,7 @@ class Sandbox(Protocol):
     """Absolute path of the workspace as commands see it."""
 
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
-        """Run a shell script; state (directory, exported variables) carries over.
+        """Run a shell script; its directory, variables and functions carry over.
 
         Its calls of ``validate``, ``score`` and ``submit`` are told that nobody answers here.
         """

@@ -127,7 +127,6 @@ class RunnerSandbox:
             "zygote": zygote,
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
-        self._exchange.used = True
 
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
         """Run a shell script; see :meth:`Sandbox.execute`."""

@@ -25,6 +25,8 @@ Frame = tuple[dict[str, Any], bytes]
 _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
+_PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
+"""Operations that precede all that an agent asks for."""
 _INTERRUPT_SECONDS = 5.0
 _BUSY_SECONDS = 240.0
 """How much longer an answer may take on a busy host."""
@@ -46,11 +48,11 @@ class Exchange:
 
     def __init__(self, backend: str, stream: Stream, evidence: Callable[[bool], Evidence]) -> None:
         self.closed = False
-        self.used = False
-        """Whether anything that an agent asked for has run: before, nothing is its doing."""
         self.running = False
         """Whether a command has begun, and its end was not heard of yet."""
         self._backend, self._stream, self._evidence = backend, stream, evidence
+        self._used = False
+        """Whether anything that an agent asked for has run: before, nothing is its doing."""
         self._buffer = bytearray()
         self._sending = threading.Lock()
         self._interrupted = False
@@ -65,6 +67,7 @@ class Exchange:
         """
         self._interrupted = False
         self.running = self.running or operation == "execute"
+        self._used = self._used or operation not in _PREPARING
         deadline = time.monotonic() + seconds
         return self._turn(
             lambda: self._send({"op": operation, **options}, payload, deadline), operation, seconds
@@ -107,7 +110,7 @@ class Exchange:
         self.close()
         note = f" ({evidence.note})" if evidence.note else ""
         what = f"the {self._backend} sandbox died: {reason}{note}"
-        return judge(what, evidence, silent=silent, used=self.used)
+        return judge(what, evidence, silent=silent, used=self._used)
 
     def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Frame:
         if self.closed:

@@ -25,6 +25,11 @@ _TRIES = (
     "runs the program in a sandbox of its own on the example rows, and says whether it leads to "
     "valid predictions, and if not, why. Gives no score; as often as you like."
 )
+_CARRIES_OVER = (
+    "Each command runs in a new `bash`. The folder, variables and functions carry over from one to "
+    "the next, and so does a virtual environment; options such as `set -e`, aliases and traps do "
+    "not. Processes in the background go on."
+)
 _FAILS = " A program that fails on the hidden rows costs one too, and you are not told why."
 
 
@@ -247,6 +252,7 @@ def _commands(task: TaskSpec, feedback: str, score_calls: int) -> str:
     lines.append(
         f"- `submit {file}`: hands the {handed} in for grading and ends the episode. Final."
     )
+    lines += ["", _CARRIES_OVER]
     return "\n".join(lines)
 
 

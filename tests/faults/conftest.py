@@ -121,7 +121,7 @@ def _role(process: psutil.Process) -> str:
             return "bwrap" if parent is not None and "launcher" in str(parent.cmdline()) else ""
         if command[-2:-1] and "zygote" in " ".join(command):
             return "zygote"
-        if "runner.main" in " ".join(command):
+        if parent is not None and parent.name() == "bwrap":
             return "runner"
         return "launcher" if "launcher" in " ".join(command) else ""
     except psutil.Error:

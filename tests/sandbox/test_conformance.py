@@ -63,7 +63,7 @@ def test_an_unknown_command_exits_with_127(sandbox: Sandbox) -> None:
 
 def test_directory_and_exported_variables_carry_over(sandbox: Sandbox) -> None:
     run(sandbox, "mkdir -p a/b && cd a/b && export WORD='two  words\n$x' UNSET_ME=1 && local_one=1")
-    assert run(sandbox, 'pwd; echo "$WORD"; echo "[$local_one]"') == (
+    assert run(sandbox, 'pwd; echo "$WORD"; bash -c \'echo "[$local_one]"\'') == (
         0,
         f"{sandbox.workspace}/a/b\ntwo  words\n$x\n[]\n",
     )
@@ -85,6 +85,50 @@ def test_a_deleted_directory_falls_back_to_the_workspace(sandbox: Sandbox) -> No
 def test_a_broken_saved_state_does_not_wedge_the_next_command(sandbox: Sandbox) -> None:
     run(sandbox, "trap 'exit 9' EXIT; cd /tmp; exit 0")
     assert run(sandbox, "echo alive")[1] == "alive\n"
+
+
+def test_a_virtual_environment_is_left_as_it_was_entered(sandbox: Sandbox) -> None:
+    before = run(sandbox, "which python")
+    assert run(sandbox, "python -m venv --without-pip v && . v/bin/activate")[0] == 0
+    assert run(sandbox, "which python") == (0, f"{sandbox.workspace}/v/bin/python\n")
+    assert run(sandbox, "deactivate; which python") == before
+    assert run(sandbox, "which python; deactivate")[0] == 127
+
+
+def test_variables_and_functions_carry_over(sandbox: Sandbox) -> None:
+    run(
+        sandbox,
+        "x='a  b'; list=(1 '2 3'); declare -A map=([k]=v); f() { echo \"f $x\"; }; export -f f",
+    )
+    assert run(sandbox, 'f; echo "${list[1]} ${map[k]}"; bash -c f') == (0, "f a  b\n2 3 v\nf \n")
+    run(sandbox, "unset x list; unset -f f")
+    assert run(sandbox, "echo ${x-none} ${map[k]}; type f")[1].startswith("none v\n")
+    run(sandbox, "read -r word <<< 'by a builtin'; big=$(head -c 2000000 /dev/zero | tr '\\0' x)")
+    assert run(sandbox, "echo ${#big}; export A=1") == (0, "0\n")
+    assert run(sandbox, "echo $A") == (0, "1\n")
+
+
+def test_options_and_counters_do_not_carry_over(sandbox: Sandbox) -> None:
+    run(sandbox, "set -eu; shopt -s nullglob; IFS=,; RANDOM=1; kept=1; umask 077")
+    exit_code, output = run(sandbox, "false; echo $- $IFS $unset *.none $kept")
+    assert (exit_code, output) == (0, "hBc *.none 1\n")
+
+
+def test_a_function_named_like_a_builtin_does_not_wedge_the_next_command(sandbox: Sandbox) -> None:
+    names = ("eval", "set", "trap", "printf", "declare", "unset", "builtin", "echo")
+    run(sandbox, "; ".join(f"{name}() {{ false; }}" for name in names) + "; kept=1")
+    assert run(sandbox, "echo alive $kept $#") == (0, "alive 1 0\n")
+
+
+def test_looking_for_a_program_does_not_find_the_shell_or_the_runner(sandbox: Sandbox) -> None:
+    name = f"train_{uuid.uuid4().hex}.py"
+    assert run(sandbox, f"pkill -f {name}; echo $?") == (0, "1\n")
+    run(sandbox, f"echo 'import time; time.sleep(60)' > {name}")
+    found = f"python {name} & sleep 1; pgrep -fc {name}; pkill -f {name}; wait $!; echo $?"
+    assert run(sandbox, found) == (0, "1\n143\n")
+    if sandbox.backend != "subprocess":
+        _, listed = run(sandbox, "ps -eo args | grep -v '^ps\\|^grep'")
+        assert [line.strip() for line in listed.split("\n")[:2]] == ["COMMAND", "init"]
 
 
 def test_commands_of_ten_megabytes_run(sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -41,8 +42,30 @@ for _ in range(200):
     silent.append(connection)
 """
 
+ODD_SIGNALS = r"""
+import fcntl, os, signal, struct, time
+reader, writer = os.pipe()
+for target in (1, -1, 0):
+    for number in (signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM, 34, 64):
+        try:  # what the kernel itself sends, in our name
+            fcntl.fcntl(reader, fcntl.F_SETOWN, target)
+            fcntl.fcntl(reader, 10, number)
+            fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+            os.write(writer, b"x")
+        except OSError:
+            pass
+        try:
+            os.pidfd_open(1) and signal.pidfd_send_signal(os.pidfd_open(1), number)
+        except OSError:
+            pass
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    os.kill(1, signal.SIGCHLD)
+"""
+
 DISTURBANCES = {
     "signals to the first process": "for s in $(seq 1 31); do kill -$s 1; done; kill -64 1",
+    "signals by other ways": f"python3 -I -S - <<'END'\n{ODD_SIGNALS}\nEND",
     "SIGKILL to all": "kill -9 -1",
     "SIGSTOP to all": "kill -STOP 1; kill -STOP -1",
     "signals to the runner by group": "kill -9 0",
@@ -88,7 +111,7 @@ class Ring:
         self.sandbox = self._start()
 
     def fresh(self) -> Sandbox:
-        if self.sandbox._closed:  # type: ignore[attr-defined]
+        if self.sandbox._exchange.closed:  # type: ignore[attr-defined]
             self.sandbox = self._start()
         return self.sandbox
 
@@ -148,13 +171,29 @@ def test_leftovers_that_take_every_process_make_room_for_a_command(ring: Ring) -
 
 
 def test_busy_processes_do_not_delay_a_submission(ring: Ring) -> None:
-    """They have no more of the processor than the limit says, and the runner is among them."""
+    """They have no more of the processor than the limit says, and the runner comes first."""
     with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
-        sandbox.execute("echo 1,2 > s.csv", timeout=10)
+        sandbox.execute(
+            "echo 1,2 > s.csv; mkdir many; cd many; seq 30000 | xargs touch", timeout=60
+        )
         spin = "for i in $(seq 40); do (while :; do :; done) >/dev/null 2>&1 & done"
         for _ in range(2):
             sandbox.execute(spin, timeout=20)
         assert sandbox.fetch("s.csv", max_bytes=100) == b"1,2\n"
+        listed = sandbox.list_files("many").output
+        assert listed.endswith(b"[there are more entries than these 10000]\n")
+
+
+def test_the_first_process_comes_first_and_nothing_inherits_that(ring: Ring) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("takes root")
+    command = (
+        "ps -o ni= 1; nice; python -c 'import os; print(os.nice(0))'; nice -n -1 true; ulimit -e"
+    )
+    with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
+        first, *others = sandbox.execute(command, timeout=60).output.decode().split("\n")
+    assert first.strip() == "-20"
+    assert others == ["0", "0", "nice: cannot set niceness: Permission denied", "0", ""]
 
 
 FORGE = """
@@ -182,7 +221,7 @@ def test_the_runner_cannot_be_made_to_write_into_its_own_stream(
             assert written.exit_code == 1
         execution = sandbox.execute("echo alive", timeout=10)
         assert execution.exit_code == 0
-        assert execution.output.endswith(b"\nalive\n")  # after bash's complaints
+        assert execution.output == b"alive\n"
 
 
 def test_the_runner_does_not_change_itself_for_the_agent(ring: Ring) -> None:

@@ -14,6 +14,8 @@ from .mounts import die_with
 from .stacking import mount_stack
 
 STOP_SECONDS = 1.0
+FIRST = -20
+"""The nice value of what answers however busy others are; for root to give."""
 KILLED = 128 + signal.SIGKILL
 
 
@@ -129,6 +131,8 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
+        with contextlib.suppress(OSError):  # the runner keeps it from all that it starts
+            os.setpriority(os.PRIO_PROCESS, 0, FIRST)
         os.setsid()
         if launch.stack:
             mount_stack(**launch.stack, uid=launch.uid)

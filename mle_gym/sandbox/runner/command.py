@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .frames import Header
     from .output import Output
 
+FIRST_LOOK = 0.05
+"""Seconds until a command's memory is looked at."""
+
 
 class Command:
     """A running shell and what is known of it."""
@@ -23,6 +26,8 @@ class Command:
         self.deadline = self.started + timeout
         self.older: frozenset[int] = frozenset()
         """Processes that earlier commands left running on purpose: a timeout spares them."""
+        self.look_at = self.started + FIRST_LOOK
+        """When to look at its memory again."""
         self.peak_memory = 0
         self.killed_by = ""
         """``timeout``, ``memory``, ``interrupt`` (the host's) or ``end`` (of the episode)."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 26
 """Bytes of the largest file that is read or edited as text."""
+MOST_LISTED = 10_000
+"""Entries of a folder that is listed; its output shows some hundreds."""
 MOST_FILES = 1_000
 """In a folder that is taken out."""
 MOST_ENTRIES = 10_000
@@ -83,16 +85,20 @@ class FileActions:
 
     def list_files(self, options: dict[str, Any], _payload: bytes) -> Answer:
         """A folder's entries with their sizes, sorted by name."""
-        rows = []
+        rows: list[tuple[bytes, bytes]] = []
+        note = b""
         with os.scandir(self._locate(options["path"])) as entries:
             for entry in entries:
+                if len(rows) == MOST_LISTED:
+                    note = b"[there are more entries than these %d]\n" % MOST_LISTED
+                    break
                 name = os.fsencode(entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     rows.append((name, b"%12s  %s/\n" % (b"-", name)))
                 else:
                     size = entry.stat(follow_symlinks=False).st_size
                     rows.append((name, b"%12d  %s\n" % (size, name)))
-        return self._show(b"".join(row for _, row in sorted(rows)) or b"(empty)\n")
+        return self._show(b"".join(row for _, row in sorted(rows)) + note or b"(empty)\n")
 
     def fetch(self, options: dict[str, Any], _payload: bytes) -> Answer:
         """A whole regular file, for the host."""

@@ -48,6 +48,8 @@ WATCH_EVERY = 0.1
 MAKING_ROOM = 3.0
 """Seconds that leftovers may take to die when there is no process left for a command."""
 KEPT_OUTPUTS = 4
+MOST_ORPHAN_PIPES = 200
+"""An agent can have one held for each command that it ever ran."""
 
 
 class Runner:
@@ -60,7 +62,7 @@ class Runner:
         self._commands_run = 0
         self._expires: float | None = None
         """When everything that the agent started is ended, for good."""
-        self._orphan_pipes: set[int] = set()
+        self._orphan_pipes: list[int] = []
         """Pipes that background processes still hold; what they write is dropped."""
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
@@ -261,9 +263,10 @@ class Runner:
                 command.output.add(data)
             if not data:
                 os.close(descriptor)
-                self._orphan_pipes.discard(descriptor)
                 if command and current:
                     command.pipe = None
+                else:
+                    self._orphan_pipes.remove(descriptor)
                 return
 
     def _reap(self) -> None:
@@ -291,7 +294,9 @@ class Runner:
                 self._kill_command()
         elif now >= command.deadline:
             self._interrupt(command, "timeout")
-        elif now - command.started > WATCH_EVERY / 2:
+        elif now >= command.look_at:
+            # Not more often: an agent's signals, and every child's end, wake this process.
+            command.look_at = now + WATCH_EVERY * 0.9
             self._watch_memory(command)
 
     def _interrupt(self, command: Command, why: str) -> None:
@@ -337,7 +342,7 @@ class Runner:
         if command.pipe is not None:
             self._drain(command.pipe)
         if command.pipe is not None:
-            self._orphan_pipes.add(command.pipe)
+            self._keep_open(command.pipe)
         self._command = None
         self._calls.forget()
         self._shell.take_over()
@@ -348,6 +353,12 @@ class Runner:
         self._done(answer, output + command.last_words(self._options["memory_mb"]))
         if self._warm:
             self._warm.rest()
+
+    def _keep_open(self, pipe: int) -> None:
+        """Background processes may go on writing; of many, the oldest can't any more."""
+        self._orphan_pipes.append(pipe)
+        if len(self._orphan_pipes) > MOST_ORPHAN_PIPES:
+            os.close(self._orphan_pipes.pop(0))
 
     def _drop_old_output(self) -> None:
         run, old = self._options["run"], self._commands_run - KEPT_OUTPUTS

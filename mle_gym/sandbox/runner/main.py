@@ -17,7 +17,7 @@ def serve(folder: str = "", line: str = "") -> None:
         line: Descriptor that leads to warm Python, if there is any.
     """
     from .loop import Runner
-    from .processes import harden, kill_descendants
+    from .processes import harden, keep_precedence, kill_descendants, take_name
 
     if line:
         os.set_inheritable(int(line), False)
@@ -28,7 +28,9 @@ def serve(folder: str = "", line: str = "") -> None:
     os.close(null)
     kept = {source, sink} | ({int(line)} if line else set())
     close_all_but(kept)
+    take_name(b"init")
     harden()
+    keep_precedence()
     # The agent may signal even PID 1 where that has handlers; the host ends it by SIGKILL.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

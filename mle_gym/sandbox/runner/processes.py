@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 
 from .lean import prctl, signal
@@ -21,6 +22,9 @@ LONGEST_LOOK = 0.3
 """Seconds."""
 MANY = 12
 """Processes that may be a fork bomb, which takes the processor as well: no time to be choosy."""
+
+_ARGUMENTS_START = 45
+"""Where the addresses of the command line are in ``/proc/self/stat``, behind the name."""
 
 APART: set[int] = set()
 """Zygotes: they and their keepers, which are their children, belong to no command. Programs are the
@@ -117,6 +121,7 @@ def kill_descendants(spared: Collection[int] = ()) -> None:
     alone = os.getpid() == 1 and not spared
     killed: set[int] = set()
     for _ in range(ROUNDS if not alone else ROUNDS_ALONE if APART else 0):
+        # Parents first: a shell whose program was killed would go on with its next line.
         alive = descendants(process_table(), spared)
         fresh = [pid for pid in alive if pid not in killed] if alone else alive
         if not fresh:
@@ -202,3 +207,31 @@ def harden() -> None:
     """Become undumpable (nobody may trace or read this process) and adopt orphans."""
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def take_name(name: bytes) -> None:
+    """Have tools that list processes show this name, and not how this process was started.
+
+    An agent's ``pkill -f`` or ``pgrep -f`` would find its own words there. A process whose memory
+    can't be written this way keeps its old name. Must precede :func:`harden`.
+    """
+    try:
+        with open("/proc/self/comm", "wb") as file:
+            file.write(name)
+        with open("/proc/self/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        start, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_START + 1])
+        with open("/proc/self/mem", "r+b", buffering=0) as file:
+            file.seek(start)
+            file.write(name.ljust(end - start, b"\0")[: end - start])
+    except (OSError, IndexError, ValueError):
+        pass
+
+
+def keep_precedence() -> None:
+    """Let no child inherit the precedence that this process was given, if it was.
+
+    With it, this process answers however many of the agent's processes are busy.
+    """
+    os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+    resource.setrlimit(resource.RLIMIT_NICE, (0, 0))

@@ -1,4 +1,4 @@
-"""A fresh bash for each command; directory and exported variables are data that carry over."""
+"""A fresh bash for each command; directory, variables and functions are data that carry over."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 from .files import take_file
 from .lean import signal
 from .output import replace_file
+from .state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 LONGEST_ARGUMENT = 100_000
-"""Linux refuses a single argument of 128 KiB or more, so longer scripts go by file."""
+"""Linux refuses a single variable of 128 KiB or more, so longer scripts go by file."""
 
 DEFAULT_SIGNALS = (
     signal.SIGPIPE,
@@ -28,13 +29,16 @@ _WITHIN = {b"_", b".", b"-"} | {byte for n in range(256) if (byte := bytes([n]))
 _BEFORE = _WITHIN | {b"/"}
 """Bytes next to a path that make it part of another one."""
 
+_COMMAND = b'$__ "$___"'
+"""What bash runs: ``eval`` and all that it is given are in variables. Tools that look for processes
+by their command lines find no word of a script there, and none of ours."""
+
 _START = """\
+set -- "$____"; unset -v __ ___ ____; \
 echo 500 2>/dev/null >/proc/self/oom_score_adj; \
-[ -f "{run}/environment" ] && . "{run}/environment"; \
-trap '{{ printf "%s\\0" "$PWD"; declare -px; printf "\\0"; }} 2>/dev/null >"{run}/state"' EXIT; \
-{body}"""
-"""One line, so that bash counts the agent's lines from 1. The saved state is what ``declare``
-prints: bash quotes it and bash reads it back, nothing here parses it."""
+[ -f "{run}/environment" ] && . "{run}/environment" 2>/dev/null; \
+trap '{{ {save}}} 2>/dev/null >"{run}/state"' EXIT; {body}"""
+"""One line, so that bash counts the agent's lines from 1."""
 
 
 class Shell:
@@ -44,15 +48,20 @@ class Shell:
         self._bash, self._workspace, self._run = bash, workspace, run
         self._environment = environment
         self._directory = workspace
+        self._saves_all = False
+        """Whether there are plain variables or functions that carry over."""
 
     def start(self, script: bytes, output: int) -> int:
         """Start bash on a script, with its output going to the descriptor; returns its pid."""
         self._enter_directory()
-        saved = os.path.exists(f"{self._run}/environment")
+        variables: dict[bytes, bytes] = self._plumbing(script)
+        if not os.path.exists(f"{self._run}/environment"):
+            first = self._environment.items()
+            variables |= {os.fsencode(name): os.fsencode(value) for name, value in first}
         return os.posix_spawn(
             self._bash,
-            self._arguments(script),
-            {} if saved else self._environment,
+            [b"bash", b"-c", _COMMAND],
+            variables,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, output, 1),
@@ -66,10 +75,10 @@ class Shell:
         """Adopt the state of the shell that just ended; a shell that left none changes nothing."""
         path = f"{self._run}/state"
         try:
-            directory, environment, end = take_file(path, 1 << 24)[1].split(b"\0", 2)
-            if environment and not end:
-                with replace_file(f"{self._run}/environment") as file:
-                    file.write(environment)
+            content = take_file(path, LARGEST_STATE)[1]
+            directory, exported, everything, end = content.split(b"\0", 3)
+            if exported and not end:
+                self._keep(to_carry(exported, everything))
                 self._directory = os.fsdecode(directory)
         except (OSError, ValueError):
             pass
@@ -85,7 +94,7 @@ class Shell:
         placeholders, which can't be in a variable because they hold NUL.
         """
         text, untouched = b"", []
-        reason, content = take_file(f"{self._run}/environment", 1 << 24)
+        reason, content = take_file(f"{self._run}/environment", LARGEST_STATE)
         if not reason:
             lines = content.split(b"\n")
             for name, value in self._environment.items():
@@ -115,8 +124,13 @@ class Shell:
             for name in state["untouched"]:
                 if name in self._environment:
                     text += b"\n" + _declaration(name, self._environment[name])
-            with replace_file(f"{self._run}/environment") as file:
-                file.write(text)
+            self._keep(text)
+
+    def _keep(self, environment: bytes) -> None:
+        """What the next command starts from."""
+        with replace_file(f"{self._run}/environment") as file:
+            file.write(environment)
+        self._saves_all = has_rest(environment)
 
     def _folders(self) -> list[tuple[bytes, bytes]]:
         """What differs between backends, each with its placeholder; the longest first."""
@@ -137,15 +151,17 @@ class Shell:
                 continue
         os.chdir("/")
 
-    def _arguments(self, script: bytes) -> list[bytes]:
-        body, arguments = b'eval "$1"', [script]
+    def _plumbing(self, script: bytes) -> dict[bytes, bytes]:
+        """The variables that make :data:`_COMMAND` run a script."""
+        body, argument = 'eval "set --; $1"', script
         if len(script) > LONGEST_ARGUMENT:
             path = f"{self._run}/command"
             with replace_file(path) as file:
                 file.write(script)
-            body, arguments = f'. "{path}"'.encode(), []
-        text = _START.format(run=self._run, body="").encode() + body
-        return [b"bash", b"--noprofile", b"--norc", b"-c", text, b"bash", *arguments]
+            body, argument = f'set --; . "{path}"', b""
+        save = SAVE_ALL if self._saves_all or can_make_state(script) else SAVE_EXPORTED
+        start = _START.format(run=self._run, save=save, body=body)
+        return {b"__": b"eval", b"___": start.encode(), b"____": argument}
 
 
 def _declaration(name: str, value: str) -> bytes:

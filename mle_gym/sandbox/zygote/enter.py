@@ -82,6 +82,7 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
         check(libc.setns(descriptor, 0))
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (place.processes, place.processes))
     drop_privileges()
     if system_calls:

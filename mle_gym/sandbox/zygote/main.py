@@ -101,6 +101,8 @@ class Zygote:
         place = Place(
             order["uid"], tuple(order["groups"]), order["processes"], order.get("inside", False)
         )
+        if place.inside:
+            self._life.take_name()
         box = Box(order["id"], place, socket.socket(fileno=listener), namespaces, usage)
         box.listener.listen(MOST_KEEPERS)
         box.listener.setblocking(False)

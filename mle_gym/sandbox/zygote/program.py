@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
@@ -99,7 +100,7 @@ class Template:
         """
         places = list(sys.path)
         self._take_on(own, command)
-        self._show_command_line(own)
+        self.show_command_line(own.arguments, own.variables)
         self._prepare(own, command)
         self._restore_signals(own)
         gc.collect()
@@ -124,7 +125,7 @@ class Template:
             os.dup2(descriptor, number)
         os.closerange(3, 1 << 20)
         self._take_on(request, command)
-        self._show_command_line(request)
+        self.show_command_line(request.arguments, request.variables)
         program = self._prepare(request, command)
         self._restore_signals(request)
         self._play(ctypes.byref(program))
@@ -170,11 +171,11 @@ class Template:
             if wanted != 1:
                 pool.set_num_threads(wanted)
 
-    def _show_command_line(self, request: Request) -> None:
-        """Have /proc, and so ``ps`` and ``pkill -f``, show the program and not the zygote."""
-        libc.prctl(PR_SET_NAME, os.path.basename(request.arguments[0]), 0, 0, 0)
-        arguments = b"".join(word + b"\0" for word in request.arguments)
-        variables = b"".join(word + b"\0" for word in request.variables)
+    def show_command_line(self, words: Sequence[bytes], assignments: Sequence[bytes] = ()) -> None:
+        """Have /proc, and so ``ps`` and ``pkill -f``, show these words and not the zygote's."""
+        libc.prctl(PR_SET_NAME, os.path.basename(words[0]), 0, 0, 0)
+        arguments = b"".join(word + b"\0" for word in words)
+        variables = b"".join(word + b"\0" for word in assignments)
         text = ctypes.create_string_buffer(arguments + variables)
         start = ctypes.addressof(text)
         middle, end = start + len(arguments), start + len(arguments) + len(variables)

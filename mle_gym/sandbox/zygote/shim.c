@@ -227,6 +227,13 @@ static void accompany(int fd, int signals, uint64_t ignored)
     }
 }
 
+/* The program's own process has the command line: who looks for it finds one, not two. */
+static void forget_arguments(int argc, char **argv)
+{
+    if (argc > 1)
+        memset(argv[1], 0, argv[argc - 1] + strlen(argv[argc - 1]) - argv[1]);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t ignored = 0;
@@ -240,5 +247,6 @@ int main(int argc, char **argv)
         become_real(argv);
     for (int standard = 0; standard < 3; standard++)
         close(standard); /* who waits for the end of our output waits for the program's alone */
+    forget_arguments(argc, argv);
     accompany(fd, signalfd(-1, &all, SFD_CLOEXEC), ignored);
 }

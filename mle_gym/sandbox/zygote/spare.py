@@ -43,6 +43,12 @@ class Life:
         self._umask = os.umask(0)
         os.umask(self._umask)
         self._open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._is_seen = False
+
+    def take_name(self) -> None:
+        """Where agents see zygotes, no word of a program's command line finds one."""
+        self._is_seen = True
+        self._template.show_command_line([b"zygote"])
 
     def live(self, line: socket.socket) -> None:
         """In the child."""
@@ -50,6 +56,8 @@ class Life:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         _close_all_but((line.fileno(), self._keeper))
         self._rehearse()
+        if self._is_seen:
+            self.take_name()
         order, descriptors, _, _ = socket.recv_fds(line, MESSAGE, 3)
         if len(descriptors) != 3:
             return  # the zygote is gone
