@@ -15,10 +15,11 @@ from mle_gym.tasks.dataset import DatasetOptions, prepare
 from mle_gym.tasks.rows import files_with_rows
 
 if TYPE_CHECKING:
+    from mle_gym.grading.results import Grade
     from mle_gym.sandbox.base import Sandbox
     from mle_gym.tasks.dataset import Dataset
 
-__all__ = ["PROGRAMS", "measure_ceiling", "score_program"]
+__all__ = ["PROGRAMS", "grade_program", "measure_ceiling"]
 
 PROGRAMS = ("baseline", "solution")
 
@@ -56,7 +57,7 @@ def _solution(dataset: Dataset, sandbox: str) -> float | None:
     if dataset.options != plain:
         return measure_ceiling(prepare(load_task(dataset.task.folder), plain), sandbox).ceiling
     try:
-        return score_program(dataset, "solution", sandbox)
+        return grade_program(dataset, "solution", sandbox).score
     except SubmissionError as error:
         raise TaskError(
             f"{dataset.task.folder / 'solution.py'}: the ceiling of variant {plain.variant}: "
@@ -64,13 +65,14 @@ def _solution(dataset: Dataset, sandbox: str) -> float | None:
         ) from error
 
 
-def score_program(dataset: Dataset, program: str, sandbox: str) -> float:
-    """The score of a program that runs as an agent's would.
+def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: bool = False) -> Grade:
+    """The grade of a program that runs as an agent's would; it has a score.
 
     Args:
         dataset: What it gets and is graded against.
         program: One of :data:`PROGRAMS`.
         sandbox: Name of the sandbox backend.
+        score_ci: Whether the grade tells how much of the score is luck.
 
     Raises:
         SandboxError: No sandbox.
@@ -95,10 +97,10 @@ def score_program(dataset: Dataset, program: str, sandbox: str) -> float:
             tail = run.output.decode(errors="replace")[-500:]
             raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
         content = _predictions(dataset, sandbox, config, box)
-    grade = open_grader(dataset, sandbox=sandbox).grade(content)
+    grade = open_grader(dataset, sandbox=sandbox, score_ci=score_ci).grade(content)
     if grade.score is None:
         raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
-    return grade.score
+    return grade
 
 
 def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:

@@ -86,7 +86,7 @@ def check_reward(name: str, task: TaskSpec) -> None:
     medals = task.medals
     if name == "percentile" and not medals.leaderboard and not _downloaded_board(task):
         raise ValueError(f"reward 'percentile': task {task.id!r} has no leaderboard")
-    if name == "medal" and not (medals.leaderboard or medals.thresholds):
+    if name == "medal" and not medals.awarded:
         raise ValueError(f"reward 'medal': task {task.id!r} has no medals")
 
 

@@ -135,8 +135,22 @@ def test_an_import_path_to_nothing_says_so(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REWARDS))
-def test_every_named_reward_fits_titanic(name: str) -> None:
-    check_reward(name, load_task("titanic"))
+def test_every_named_reward_fits_a_task_with_medals(name: str) -> None:
+    check_reward(name, load_task("digits"))
+
+
+@pytest.mark.parametrize("task", ["titanic", "diabetes", "wine", "cpu-performance"])
+def test_a_leaderboard_for_ranks_alone_has_no_medals(task: str) -> None:
+    check_reward("percentile", load_task(task))
+    with pytest.raises(ValueError, match=f"task '{task}' has no medals"):
+        check_reward("medal", load_task(task))
+
+
+@pytest.mark.parametrize("task", ["penguins", "zoo", "breast-cancer", "glass"])
+def test_where_most_models_score_the_same_there_is_nothing_to_rank(task: str) -> None:
+    for reward in ("percentile", "medal"):
+        with pytest.raises(ValueError, match=f"task '{task}' has no"):
+            check_reward(reward, load_task(task))
 
 
 # ---- in an episode

@@ -148,11 +148,15 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
         "normalized": Text(_number(grade["normalized"])),
         "public score": Text(_number(grade["public_score"])),
     }
+    if grade.get("anchored") is not None:
+        ends = f"{_number(grade['floor'])} is 0, {_number(grade['ceiling'])} is 1"
+        rows["anchored"] = Text(f"{_number(grade['anchored'])} ({ends})")
     if grade.get("score_ci") is not None:
         low, high = map(_number, grade["score_ci"])
         rows["95% interval"] = Text(f"{low} to {high}, over resampled test rows")
     if grade["percentile"] is not None:
-        rows["leaderboard"] = Text(f"better than {grade['percentile']:.0%}")
+        board = grade.get("board") or "the leaderboard"
+        rows["leaderboard"] = Text(f"better than {grade['percentile']:.0%} of {board}")
     if grade["thresholds"]:
         shown = [f"{name} {_number(value)}" for name, value in grade["thresholds"].items()]
         rows["thresholds"] = Text(", ".join(shown))

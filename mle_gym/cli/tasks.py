@@ -250,8 +250,7 @@ def _facts(task: TaskSpec) -> Table:
         "limits": f"{limits.steps} steps, {limits.seconds:g} s, {limits.memory_mb} MiB, "
         f"{limits.cpus:g} CPU, {limits.disk_mb} MiB of disk",
         "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
-        or task.medals.leaderboard
-        or "none",
+        or ("by the ranks of its reference models" if task.medals.awarded else "none"),
         "reference": ", ".join(_references(task)) or "not measured",
         "data": availability(task).reason,
         "folder": str(task.folder),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.grading.anchors import Anchors, find_anchors
@@ -78,6 +79,7 @@ class Marker:
             normalized=self._normalized(score),
             rank=rank(score, self.board, higher) if self.board else None,
             percentile=percentile(score, self.board, higher) if self.board else None,
+            board=self._board_name,
             medal=medal(score, self.thresholds, higher),
             beats_median=above_median(score, self.thresholds, higher),
             beats_floor=beats_floor,
@@ -98,6 +100,11 @@ class Marker:
             beats_floor=False if self.dataset.digest else None,
             anchored=0.0 if self.dataset.digest else None,
         )
+
+    @property
+    def _board_name(self) -> str:
+        who = "teams" if self.dataset.task.data.loader == "kaggle" else "reference models"
+        return f"{len(self.board):,} {who}" if self.board else ""
 
     def _normalized(self, score: float) -> float:
         worst, best = self.dataset.task.grade.worst, self.dataset.task.grade.best
@@ -131,6 +138,8 @@ def _standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
         # Kaggle rounded its boards itself. Ours hold floats to the last bit, which the same model
         # need not reach on another machine.
         board = board if on_kaggle else tuple(map(shown, board))
+        if not medals.award:
+            return board, Thresholds(median=median(board))
         return board, medal_thresholds(board, task.grade.higher_is_better)
     return (), Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Grade", "SubmissionGrader", "Validation"]
 
-LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling"})
+LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling", "board"})
 """Fields that grades of older versions don't have."""
 
 
@@ -57,6 +57,9 @@ class Grade:
     """The place it would take on the leaderboard, from 1; None without leaderboard or score."""
     percentile: float | None = None
     """The fraction of the leaderboard it beats, 0 to 1."""
+    board: str = ""
+    """Who is on that leaderboard: ``"110 reference models"``, or a competition's ``"870 teams"``;
+    empty without one."""
     medal: Medal = ""
     thresholds: dict[str, float] = field(default_factory=dict)
     """``gold``, ``silver``, ``bronze`` and ``median``, as far as the task has them."""

@@ -155,7 +155,10 @@ class MedalSpec(Table):
     bronze: float | None = None
     median: float | None = None
     leaderboard: str | None = None
-    """A CSV in the task folder with a column ``score``."""
+    """A CSV in the task folder with a column ``score``: of reference models, a row each."""
+    award: bool = True
+    """False keeps a leaderboard for ranks alone, where its medals would lie closer together than
+    the luck of the draw."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -164,7 +167,14 @@ class MedalSpec(Table):
             raise FieldProblem("leaderboard", "either thresholds or a leaderboard", given)
         if given and len(given) < 3:
             raise FieldProblem("gold", "gold, silver and bronze together", given)
+        if not self.award and not self.leaderboard:
+            raise FieldProblem("award", "false only with a leaderboard", self.award)
         return self
+
+    @property
+    def awarded(self) -> bool:
+        """Whether there are medals to earn."""
+        return self.gold is not None or (self.leaderboard is not None and self.award)
 
     @property
     def thresholds(self) -> dict[str, float]:

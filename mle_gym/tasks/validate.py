@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, MleGymError, TaskError
-from mle_gym.references import PROGRAMS, score_program
+from mle_gym.references import PROGRAMS, grade_program
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.dataset import prepare
 from mle_gym.tasks.fix import write_missing
+from mle_gym.tasks.medals import medals_are_earned, medals_are_not_luck
 from mle_gym.tasks.soundness import CHECKS, Check
 from mle_gym.tasks.tables import read_csv
 
@@ -60,7 +61,7 @@ def validate_task(
         if task.submission.kind == "file":  # nothing more can be known of its answers
             found = floor.error_message or f"it scores {floor.score:g}"
             return [loaded, prepared, Check("the sample submission is valid", floor.valid, found)]
-        graded = [_answers(dataset), _sample(task, floor)]
+        graded = [_answers(dataset), _sample(task, floor), medals_are_earned(task, floor)]
     except MleGymError as error:
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
     checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in CHECKS)]
@@ -109,20 +110,23 @@ def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
     tolerance = MEASURED * abs(task.grade.best - task.grade.worst)
     checks: list[Check] = []
     scores: dict[str, float] = {}
+    grades: list[Grade] = []
     for program in PROGRAMS:
         name = f"{program}.py scores what [reference] says"
         try:
-            scores[program] = score_program(dataset, program, sandbox)
+            grade = grade_program(dataset, program, sandbox, score_ci=True)
         except MleGymError as error:
             checks.append(Check(name, False, str(error)))
             continue
+        grades.append(grade)
+        scores[program] = grade.score or 0.0
         declared = getattr(task.reference, program, None)
         if declared is None:
             detail = f"no {program} in [reference] of task.toml; it scores {scores[program]:.4f}"
             checks.append(Check(name, False, detail))
             continue
         checks.append(Check(name, *_compare(scores[program], declared, tolerance)))
-    return [*checks, _ladder(task, floor, scores)]
+    return [*checks, _ladder(task, floor, scores), medals_are_not_luck(task, floor, grades)]
 
 
 def _ladder(task: TaskSpec, floor: Grade, scores: dict[str, float]) -> Check:

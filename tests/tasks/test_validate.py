@@ -46,7 +46,7 @@ def test_a_sound_task_passes_once_its_references_are_right(make_task: MakeTask) 
     assert [words[-1] for words in details.values()] == ["0.0001", "0.02", "0.02"]
     checks = validate_task(make_task({"reference": measured}), sandbox="subprocess")
     assert [check for check in checks if not check.passed] == []
-    assert len(checks) == 13
+    assert len(checks) == 15
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
