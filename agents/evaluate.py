@@ -27,6 +27,7 @@ from mle_gym.console import CleanConsole
 from mle_gym.errors import MleGymError
 from mle_gym.rollout import rollout
 from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.variants import parse_variant
 from mle_gym.trajectory import Trajectory
 
 console = CleanConsole()
@@ -38,7 +39,7 @@ class Episode:
 
     task: str
     agent: str
-    variant: int
+    variant: int | str
     seed: int
     out: Path
 
@@ -90,8 +91,9 @@ def parser() -> argparse.ArgumentParser:
         help="one episode each: the seed of the reset, and of an agent that takes one; default: 0",
     )  # fmt: skip
     parser.add_argument(
-        "--variant", type=int, default=0,
-        help="0, the default, is the canonical one, which results are reported on",
+        "--variant", type=parse_variant, default=0,
+        help="a number, or heldout, train, 1-100: each seed draws one; default: 0, the canonical "
+        "one, which results are reported on",
     )  # fmt: skip
     parser.add_argument("--sandbox", default="auto", help="backend; default: auto")
     parser.add_argument(

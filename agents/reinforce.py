@@ -53,7 +53,7 @@ class Args:
     max_steps: int = 8
     """Commands in an episode; three choices and the training are needed."""
     variants: int = 8
-    """Training episodes use variants 1 to this."""
+    """Training episodes use variants 1 to this, so that a few datasets are prepared."""
     learning_rate: float = 0.2
     """Of Adam."""
     entropy: float = 0.2
@@ -131,23 +131,6 @@ MENU = [
 LABELS = [*itertools.chain.from_iterable(CHOICES.values()), "train and submit"]
 
 
-class Variants(gym.Wrapper[Any, Any, Any, Any]):
-    """Draws each episode's variant from 1 to a bound, so that a few datasets are prepared."""
-
-    def __init__(self, env: gym.Env[Any, Any], bound: int) -> None:
-        super().__init__(env)
-        self._bound = bound
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Reset to the next variant; a seed starts the sequence anew."""
-        if seed is not None:
-            self.np_random = np.random.default_rng(seed)
-        variant = int(self.np_random.integers(1, self._bound + 1))
-        return self.env.reset(seed=seed, options={**(options or {}), "variant": variant})
-
-
 @dataclass
 class Episode:
     """What one episode showed, what was done, and what it earned."""
@@ -218,11 +201,10 @@ def make_envs(args: Args, task: str, *, training: bool) -> gym.vector.VectorEnv[
         lambda env: CommandMenu(env, MENU),
         lambda env: TextFeatures(env, args.features),
     ]
-    if training:
-        wrappers.append(lambda env: Variants(env, args.variants))
     return gym.make_vec(
         task if "/" in task else f"mle/{task}-v0",
         num_envs=args.num_envs,
+        variant=f"1-{args.variants}" if training else 0,
         max_steps=args.max_steps,
         sandbox=args.sandbox,
         autoreset_mode="same_step",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 
 from mle_gym.sandbox.files import pack_files
+from mle_gym.tasks.keys import SECRET, secret_fingerprint
 
 if TYPE_CHECKING:
     from mle_gym.env import MLEEnv
@@ -108,14 +109,14 @@ def unpack_submission(packed: Mapping[str, Any], most: int) -> bytes:
 
 
 def versions() -> dict[str, str]:
-    """Python's and the libraries' versions in this process."""
+    """What datasets made in this process depend on: Python, the libraries, the secret's digest."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
     for library in _LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
             found[library] = version(library)
-    return found
+    return found | {SECRET: secret_fingerprint()[:16] or "none"}
 
 
 def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mle_gym.cli.names import KeyFile, TaskName, assignments, find_task, read_ke
 from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.cli.progress import Progress
 from mle_gym.errors import MleGymError
-from mle_gym.tasks.variants import check_variant
+from mle_gym.tasks.variants import parse_variant
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -193,9 +193,8 @@ def replay(
 
 def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -> dict[str, Any]:
     """Arguments for ``gymnasium.make``."""
-    number = variant.removeprefix("-").isdecimal()
     try:
-        chosen = check_variant(int(variant) if number else variant)
+        chosen = parse_variant(variant)
     except ValueError as error:
         raise Unusable(f"--variant: {error}") from None
     named = {"variant": chosen, "sandbox": sandbox, "reward": reward}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["check_variant", "draw_variant"]
+__all__ = ["check_variant", "draw_variant", "parse_variant"]
 
 TRAIN, HELD_OUT = (1, 2**63 - 1), (-(2**63), -1)
 """First and last number of both ranges."""
@@ -35,6 +35,16 @@ def check_variant(value: Any) -> int | str:
     if isinstance(value, bool) or not hasattr(value, "__index__"):  # numpy's integers have it
         raise ValueError(f"variant must be {EXPECTED}, not {value!r}")
     return operator.index(value)
+
+
+def parse_variant(text: str) -> int | str:
+    """What is written on a command line.
+
+    Raises:
+        ValueError: It is no variant.
+    """
+    number = text.removeprefix("-").isdecimal()
+    return check_variant(int(text) if number else text)
 
 
 def draw_variant(variant: int | str, rng: np.random.Generator) -> int:

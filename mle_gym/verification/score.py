@@ -15,6 +15,7 @@ from mle_gym.provenance import unpack_submission, versions
 from mle_gym.references import measure_ceiling
 from mle_gym.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
 from mle_gym.tasks.anchors import Anchors
+from mle_gym.tasks.keys import SECRET
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.verification.fields import of_a_task
 from mle_gym.verification.findings import Finding
@@ -166,6 +167,8 @@ def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
         yield "the task's files have changed"
     now = versions()
     for name, version in header["versions"].items():
+        if name == SECRET and header["variant"] == 0:
+            continue  # the canonical dataset is the same with any
         if name != "python" and now.get(name) != version:
             yield f"{name} was {version} and is {now.get(name, 'missing')}"
 

@@ -194,6 +194,20 @@ def test_other_versions_leave_a_different_score_undecided(forge: Forge) -> None:
     assert "scikit-learn was 0.1 and is " in detail
 
 
+def test_a_variant_made_with_another_secret_is_undecided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "zoo.jsonl"
+    monkeypatch.setenv("MLE_GYM_SECRET", "the secret of one laboratory")
+    play(record, variant=2, actions=("submit data/sample_submission.csv",))
+    assert "the secret of" not in record.read_text()
+    assert verify_trajectory(record).verdict == "confirmed"
+    monkeypatch.setenv("MLE_GYM_SECRET", "the secret of another laboratory")
+    other = verify_trajectory(record)
+    assert other.verdict == "undecided"
+    assert "MLE_GYM_SECRET was " in str(other)
+
+
 def test_other_versions_don_t_matter_where_the_score_is_the_same(forge: Forge) -> None:
     def older(lines: Lines) -> None:
         lines[0]["versions"]["pandas"] = "0.1"
