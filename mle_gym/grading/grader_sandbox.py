@@ -159,6 +159,11 @@ class Outcome:
         """Whether there is a score that counts."""
         return self.score is not None and math.isfinite(self.score)
 
+    @property
+    def slow(self) -> bool:
+        """Whether time ran out."""
+        return self.failure is not None and self.failure.code == "too_slow"
+
     def told(self) -> str:
         """What happened, for the task's author."""
         if self.score is not None:
@@ -252,26 +257,34 @@ class GraderSandbox:
     # ------------------------------------------------------------------------------- one call
 
     def _call(self, job: Callable[[Sandbox], dict[str, Any]]) -> Outcome:
-        """Have one submission graded; a sandbox that was lost since the last one is replaced."""
-        for attempt in (1, 2):
+        """Have one submission graded.
+
+        A process that graded others before it died may have died of them, and a sandbox may have
+        been lost since: both are replaced and asked again.
+        """
+        for last in (False, True):
+            fresh = self._box is None
             try:
-                box = self._box or self._start()
-                run = box.execute(_ask(job(box)), timeout=PATIENCE * self.code.seconds)
+                outcome = self._attempt(job)
             except SandboxEnded as error:
-                self.close()
-                return _died(f"{error}", memory=error.killed_by == "memory")
+                outcome = _died(f"{error}", memory=error.killed_by == "memory")
             except SandboxCrashed as error:
-                self.close()
-                if attempt == 2:
-                    raise SandboxCrashed(
-                        f"{self.code.name}: its sandbox failed: {error}", kind="grader_unavailable"
-                    ) from error
-            except BaseException:  # interrupted, perhaps in the middle of an exchange
-                self.close()
-                raise
-            else:
-                return self._outcome(run)
-        raise AssertionError("unreachable")
+                if last:
+                    message = f"{self.code.name}: its sandbox failed: {error}"
+                    raise SandboxCrashed(message, kind="grader_unavailable") from error
+                continue
+            if last or fresh or self._box is not None or outcome.slow:
+                return outcome
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(self, job: Callable[[Sandbox], dict[str, Any]]) -> Outcome:
+        try:
+            box = self._box or self._start()
+            run = box.execute(_ask(job(box)), timeout=PATIENCE * self.code.seconds)
+        except BaseException:  # interrupted, perhaps in the middle of an exchange, or worse
+            self.close()
+            raise
+        return self._outcome(run)
 
     def _outcome(self, run: Execution) -> Outcome:
         """Read one answer; after anything but an answer the process is not used again."""
@@ -305,7 +318,7 @@ class GraderSandbox:
 
     def _too_slow(self) -> Outcome:
         took = f"grading took over {self.code.seconds:g} s"
-        return Outcome(failure=SubmissionError("too_slow", took), detail=took)
+        return Outcome(failure=SubmissionError("too_slow", took))
 
     def _number(self, box: Sandbox, answers: Table, rows: Values) -> int:
         """The number by which the process knows these answers, telling it if it doesn't."""

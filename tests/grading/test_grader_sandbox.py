@@ -104,6 +104,16 @@ def test_nothing_of_a_submission_is_left_for_the_next(play: Play) -> None:
     assert play("calls").score == 1.0  # its globals are as they were when it was loaded
 
 
+def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_one(
+    play: Play,
+) -> None:
+    assert play("fine").score == 0.25
+    box = grader_sandbox._alive[-1]._box
+    assert box is not None
+    box.execute('kill -9 "$(<server)"', timeout=20)
+    assert play("fine").score == 0.25
+
+
 def test_it_reaches_neither_host_nor_network(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
