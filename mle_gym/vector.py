@@ -14,21 +14,26 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from mle_gym.actions import nearest
-from mle_gym.env import MLEEnv
-from mle_gym.workers import Worker, end_all
+from mle_gym.vector_member import (
+    Environment,
+    Member,
+    StepResult,
+    chosen_mode,
+    make_environment,
+)
+from mle_gym.workers import end_all
 
 __all__ = ["ThreadVectorEnv"]
 
-Environment = gymnasium.Env[Any, Any]
-StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
+_INTERRUPT_SECONDS = 10.0
+"""How long commands may take to end after a Ctrl-C, before their episodes are ended."""
+
 Flags = npt.NDArray[np.bool_]
 Batch = tuple[Any, npt.NDArray[np.float64], Flags, Flags, dict[str, Any]]
 
@@ -47,6 +52,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             ``infos["final_obs"]`` and ``infos["final_info"]``), or ``"disabled"`` (reset by
             ``reset(options={"reset_mask": mask})``).
         env_wrappers: Functions from an environment to its wrapped form, applied to each in order.
+        max_episode_steps: As in ``gymnasium.make``: lowers ``max_steps``.
         **arguments: For every environment.
 
     Raises:
@@ -60,13 +66,19 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         num_envs: int = 1,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         env_wrappers: Sequence[Callable[[Environment], Environment]] = (),
+        max_episode_steps: int | None = None,
         **arguments: Any,
     ) -> None:
+        self.closed = True  # until it is whole: there is nothing to close before
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.autoreset_mode = chosen_mode(autoreset_mode)
         self.num_envs = num_envs
-        self.envs = [_make(arguments, env_wrappers) for _ in range(num_envs)]
+        make = partial(make_environment, arguments, max_episode_steps, env_wrappers)
+        self._members = [
+            Member(make, self.autoreset_mode, f"mle-gym-env-{i}") for i in range(num_envs)
+        ]
+        self.envs = [member.env for member in self._members]
         first = self.envs[0]
         self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = first.render_mode
@@ -74,37 +86,32 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         self.single_observation_space = first.observation_space
         self.action_space = batch_space(first.action_space, num_envs)
         self.observation_space = batch_space(first.observation_space, num_envs)
-        self._workers = [Worker(f"mle-gym-env-{i}") for i in range(num_envs)]
-        weakref.finalize(self, end_all, self._workers)
-        self._observations: list[Any] = [None] * num_envs
-        self._over = np.zeros(num_envs, dtype=np.bool_)
+        weakref.finalize(self, end_all, [member.worker for member in self._members])
         self._in_flight: set[int] = set()
         self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        self.closed = False
 
     def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
+        options: dict[str, Any] | Sequence[dict[str, Any] | None] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those of ``options["reset_mask"]``, in parallel.
 
         Args:
             seed: One for each; an integer stands for ``seed, seed + 1, …``.
-            options: Passed on to each. ``reset_mask``, a boolean array of shape ``(num_envs,)``,
-                is taken out.
+            options: Passed on to each, or a list with one dict for each. They hold for the
+                automatic resets after it, too. ``reset_mask``, a boolean array of shape
+                ``(num_envs,)``, is taken out.
         """
-        seeds = self._seeds(seed)
-        others = {name: value for name, value in (options or {}).items() if name != "reset_mask"}
+        seeds, each = self._seeds(seed), self._options(options)
+        chosen = self._chosen(options if isinstance(options, dict) else None)
         results = self._parallel(
-            {
-                i: partial(self.envs[i].reset, seed=seeds[i], options=others or None)
-                for i in self._chosen(options)
-            }
+            {i: partial(self._members[i].reset, seed=seeds[i], options=each[i]) for i in chosen}
         )
         infos: dict[str, Any] = {}
-        for i, (observation, info) in results.items():
-            self._observations[i], self._over[i] = observation, False
+        for i, (_, info) in results.items():
             infos = self._add_info(infos, info, i)
         return self._batch(range(self.num_envs)), infos
 
@@ -116,7 +123,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 environment that has to be reset first.
         """
         results = self._parallel(
-            {i: partial(self._step_one, i, action) for i, action in self._each(actions)}
+            {i: partial(self._members[i].step, action) for i, action in self._each(actions)}
         )
         return self._collect(results, np.arange(self.num_envs))
 
@@ -133,9 +140,9 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 observations, rewards, terminations, truncations, infos = envs.recv(batch_size=4)
                 envs.send(policy(observations), infos["env_id"])
         """
-        seeds = self._seeds(seed)
-        for i, env in enumerate(self.envs):
-            self._launch(i, partial(_restart, env, seed=seeds[i], options=options))
+        seeds, each = self._seeds(seed), self._options(options)
+        for i, member in enumerate(self._members):
+            self._launch(i, partial(member.restart, seed=seeds[i], options=each[i]))
 
     def send(self, actions: Sequence[Any], env_ids: Iterable[int]) -> None:
         """Start a step in each of some environments, and return at once.
@@ -153,10 +160,11 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         ids = [int(i) for i in env_ids]
         if len(actions) != len(ids):
             raise ValueError(f"send takes one action for each of {ids}, found {len(actions)}")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._over[ids].any():
+        disabled = self.autoreset_mode is AutoresetMode.DISABLED
+        if disabled and any(self._members[i].over for i in ids):
             raise ValueError("send needs autoreset_mode 'next_step' or 'same_step'")
         for i, action in zip(ids, actions, strict=True):
-            self._launch(i, partial(self._step_one, i, action))
+            self._launch(i, partial(self._members[i].step, action))
 
     def recv(self, batch_size: int = 1, timeout: float | None = None) -> Batch:
         """Wait for the first ``batch_size`` environments that are done, in that order.
@@ -188,8 +196,8 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of every environment in parallel, or read an attribute."""
-        calls = {i: partial(_call, env, name, args, kwargs) for i, env in enumerate(self.envs)}
-        return tuple(self._parallel(calls).values())
+        calls = [partial(member.call, name, args, kwargs) for member in self._members]
+        return tuple(self._parallel(dict(enumerate(calls))).values())
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """An attribute of every environment."""
@@ -212,20 +220,10 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         try:
             self.call("close")
         finally:
-            end_all(self._workers)
-            for worker in self._workers:
+            workers = [member.worker for member in self._members]
+            end_all(workers)
+            for worker in workers:
                 worker.join()
-
-    def _step_one(self, i: int, action: Any) -> tuple[StepResult, tuple[Any, Any] | None]:
-        """One environment's step, and its reset if the episode ended and the mode asks for it."""
-        env = self.envs[i]
-        if self._over[i] and self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            observation, info = env.reset()
-            return (observation, 0.0, False, False, info), None
-        result: Any = env.step(action)
-        over = result[2] or result[3]
-        same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
-        return result, env.reset() if over and same_step else None
 
     def _collect(
         self, results: Mapping[int, tuple[StepResult, tuple[Any, Any] | None]], ids: Any
@@ -239,10 +237,8 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             if restart is not None:
                 final = {"final_obs": observation, "final_info": info}
                 infos = self._add_info(infos, final, k)
-                observation, info = restart
-            self._observations[ids[k]] = observation
+                _, info = restart
             infos = self._add_info(infos, info, k)
-        self._over[ids] = terminations | truncations
         return self._batch(ids), rewards, terminations, truncations, infos
 
     def _launch(self, i: int, function: Callable[[], Any]) -> None:
@@ -252,7 +248,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         if i in self._in_flight:
             raise ValueError(f"environment {i} is still busy: recv() it first")
         self._in_flight.add(i)
-        future = self._workers[i].submit(function)
+        future = self._members[i].worker.submit(function)
         future.add_done_callback(lambda done: self._finished.put((i, done)))
 
     def _take(self, count: int, timeout: float | None) -> list[tuple[int, Future[Any]]]:
@@ -275,18 +271,28 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             raise ClosedEnvironmentError("this vector environment is closed")
         if self._in_flight:
             raise ValueError(f"environments {sorted(self._in_flight)} are busy: recv() them first")
-        futures = {i: self._workers[i].submit(function) for i, function in calls.items()}
+        futures = {i: self._members[i].worker.submit(function) for i, function in calls.items()}
         try:
             wait(futures.values())
-        except BaseException:  # Ctrl-C: end the commands too, or close() would wait for them
-            for env in self.envs:
-                env.close()
+        except BaseException:  # Ctrl-C: end the commands, and keep the episodes
+            self._interrupt(futures)
             raise
         return {i: future.result() for i, future in futures.items()}
 
+    def _interrupt(self, futures: Mapping[int, Future[Any]]) -> None:
+        """End what runs: the commands if they end soon, else the episodes."""
+        for i in futures:
+            self._members[i].interrupt()
+        try:
+            wait(futures.values(), timeout=_INTERRUPT_SECONDS)
+        finally:
+            for i, future in futures.items():
+                if not future.done():
+                    self.envs[i].close()
+
     def _batch(self, ids: Any) -> Any:
         """The latest observations of some environments as one, in fresh arrays."""
-        observations = [self._observations[i] for i in ids]
+        observations = [self._members[i].observation for i in ids]
         if any(observation is None for observation in observations):
             raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
         out: Any = create_empty_array(self.single_observation_space, len(observations))
@@ -296,8 +302,9 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         """Number the actions, one for each environment."""
         if isinstance(actions, str | dict):
             raise ValueError(f"step takes {self.num_envs} actions, found one: {actions!r:.60}")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
-            raise ValueError(f"to be reset first: environments {np.flatnonzero(self._over)}")
+        over = [i for i, member in enumerate(self._members) if member.over]
+        if self.autoreset_mode is AutoresetMode.DISABLED and over:
+            raise ValueError(f"to be reset first: environments {over}")
         each = list(iterate(self.action_space, actions))
         if len(each) != self.num_envs:
             raise ValueError(f"step takes {self.num_envs} actions, found {len(each)}")
@@ -311,6 +318,17 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         if len(seed) != self.num_envs:
             raise ValueError(f"seed: {len(seed)} seeds for {self.num_envs} environments")
         return seed
+
+    def _options(self, options: Any) -> list[dict[str, Any] | None]:
+        """One environment's options each; the same for all unless they come as a list."""
+        if options is None or isinstance(options, Mapping):
+            others = {key: value for key, value in (options or {}).items() if key != "reset_mask"}
+            unsaid = not others and options != {}
+            return [None if unsaid else others] * self.num_envs
+        each = list(options)
+        if len(each) != self.num_envs:
+            raise ValueError(f"options: {len(each)} dicts for {self.num_envs} environments")
+        return each
 
     def _chosen(self, options: dict[str, Any] | None) -> list[int]:
         """The environments that a reset is for."""
@@ -332,35 +350,3 @@ def _first(infos: dict[str, Any], count: int) -> dict[str, Any]:
         key: _first(value, count) if isinstance(value, dict) else value[:count]
         for key, value in infos.items()
     }
-
-
-def _restart(env: Environment, **arguments: Any) -> tuple[StepResult, None]:
-    """A reset in the shape of a step."""
-    observation, info = env.reset(**arguments)
-    return (observation, 0.0, False, False, info), None
-
-
-def _autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode of a name: ``"next_step"``, or ``"NextStep"`` as Gymnasium spells it."""
-    if isinstance(mode, AutoresetMode):
-        return mode
-    names = {each.name.lower(): each for each in AutoresetMode}
-    names |= {each.value: each for each in AutoresetMode}
-    if mode not in names:
-        raise ValueError(f"autoreset_mode: no such value {mode!r}{nearest(mode, names)}")
-    return names[mode]
-
-
-def _make(
-    arguments: dict[str, Any], wrappers: Sequence[Callable[[Environment], Environment]]
-) -> Environment:
-    env: Environment = MLEEnv(**arguments)
-    for wrap in wrappers:
-        env = wrap(env)
-    return env
-
-
-def _call(env: Environment, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method, or read an attribute that is none."""
-    value = env.get_wrapper_attr(name)
-    return value(*args, **kwargs) if callable(value) else value

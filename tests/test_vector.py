@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 import mle_gym  # noqa: F401
 from mle_gym.env import MLEEnv
+from mle_gym.errors import DatasetError
 from mle_gym.vector import ThreadVectorEnv
 
 ID = "mle/titanic-v0"
@@ -293,3 +296,79 @@ def test_sync_takes_environments_of_ours_directly() -> None:
     envs = SyncVectorEnv([lambda: MLEEnv("titanic")] * 2)
     assert envs.reset(seed=0)[0] in envs.observation_space
     envs.close()
+
+
+def test_gymnasiums_step_limit_truncates_with_a_grade_in_every_mode() -> None:
+    for mode in ("vector_entry_point", "sync"):
+        envs = gymnasium.make_vec(
+            "mle/zoo-v0", num_envs=2, max_episode_steps=2, vectorization_mode=mode
+        )
+        observations, _ = envs.reset(seed=0)
+        assert observations["steps_left"].tolist() == [2, 2]
+        envs.step(["cp data/sample_submission.csv submission.csv"] * 2)
+        *_, truncations, infos = envs.step(["true"] * 2)
+        envs.close()
+        assert truncations.all()
+        assert infos["grade"]["valid"].all()
+
+
+def test_each_environment_may_have_options_of_its_own_and_keeps_them() -> None:
+    envs = gymnasium.make_vec("mle/zoo-v0", num_envs=2, max_steps=1, autoreset_mode="same_step")
+    _, infos = envs.reset(options=[{"variant": 5}, {"variant": 6, "train_rows": 20}])
+    assert infos["variant"].tolist() == [5, 6]
+    *_, infos = envs.step(["true"] * 2)
+    assert infos["variant"].tolist() == [5, 6]
+    assert "final_info" in infos
+    envs.step(["wc -l < data/train.csv"] * 2)
+    _, infos = envs.reset(options={})
+    envs.close()
+    assert infos["variant"].tolist() == [0, 0]
+
+
+def test_a_failed_constructor_leaves_nothing_to_close(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match="max_steps"):
+        gymnasium.make_vec("mle/zoo-v0", num_envs=2, max_steps=0)
+    gc.collect()
+    assert "AttributeError" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["next_step", "same_step"])
+def test_an_automatic_reset_that_fails_costs_only_its_own_environment(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envs = gymnasium.make_vec("mle/zoo-v0", num_envs=2, max_steps=2, autoreset_mode=mode)
+    envs.reset(seed=0)
+    envs.step(["true"] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(envs.envs[1], "reset", fail)
+        *_, infos = envs.step(["true"] * 2)
+        if mode == "next_step":
+            observations, *_, truncations, infos = envs.step(["true"] * 2)
+            assert truncations.tolist() == [False, True]
+        assert infos["reward_valid"].tolist() == [True, False]
+        assert infos["failure"]["kind"][1] == "dataset_unavailable"
+    observations, _, terminations, truncations, infos = envs.step(["echo on"] * 2)
+    envs.close()
+    assert infos["reward_valid"].all()
+    assert not (terminations | truncations).any()
+    assert observations["output"][0] == "on\n"
+    assert "Zoo" in observations["output"][1]
+
+
+def fail(**_: object) -> None:
+    raise DatasetError("no data")
+
+
+def test_ctrl_c_ends_the_commands_and_no_episode() -> None:
+    envs = gymnasium.make_vec("mle/zoo-v0", num_envs=2)
+    envs.reset(seed=0)
+    envs.step(["echo kept > file"] * 2)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        envs.step(["sleep 60", "true"])
+    observations, *_ = envs.step(["cat file"] * 2)
+    envs.close()
+    assert observations["output"] == ("kept\n", "kept\n")
