@@ -4,6 +4,8 @@
 
 Every episode is a trajectory in ``--out``. Whatever is finished there is not played again, so the
 same command resumes an evaluation that was stopped, and adds agents or seeds to one that was not.
+An episode that failed is counted in a column of its own and played again by the same command. Where
+the agent failed, the mean return counts it as 0.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ import itertools
 import math
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import gymnasium as gym
 from rich.table import Table
 
 import mle_gym
-from mle_gym.agents import Agent, agent_class, load_agent
+from mle_gym.agents import Agent, agent_class, is_agents, load_agent
 from mle_gym.console import CleanConsole
 from mle_gym.errors import MleGymError
 from mle_gym.rollout import rollout
@@ -31,6 +34,9 @@ from mle_gym.tasks.variants import parse_variant
 from mle_gym.trajectory import Trajectory
 
 console = CleanConsole()
+
+Fault = Literal["agent", "machinery"]
+"""Whose fault it is that an episode did not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,18 @@ def main() -> int:
     except MleGymError as error:
         console.print(f"error: {error}", style="red")
         return 2
-    failed = 0
+    failed: dict[Episode, Fault] = {}
     try:
         for number, episode in enumerate(missing, start=1):
-            console.print(f"{number}/{len(missing)} {episode.path}")
-            failed += not play(episode, args.sandbox)
+            console.print(f"{number}/{len(missing)} {episode.path}", soft_wrap=True)
+            if fault := play(episode, args.sandbox):
+                failed[episode] = fault
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on with the episode that was interrupted")
         return 130
     finally:
-        console.print(table(episodes))
-    return int(failed > 0)
+        console.print(table(episodes, failed))
+    return int(bool(failed))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,18 +121,32 @@ def plan(args: argparse.Namespace) -> list[Episode]:
     ]
 
 
-def play(episode: Episode, sandbox: str) -> bool:
-    """Play one episode in an environment of its own, from its start; False when it failed."""
+def play(episode: Episode, sandbox: str) -> Fault | None:
+    """Play one episode in an environment of its own, from its start; whose fault if it failed."""
     episode.path.unlink(missing_ok=True)
     env = gym.make(episode.task, variant=episode.variant, sandbox=sandbox)
+    agent = None
     try:
-        rollout(env, seeded(episode), seed=episode.seed, path=episode.path)
-    except Exception as error:  # an agent's fault must not cost the other episodes
-        console.print(f"  failed: {type(error).__name__}: {error}", style="red")
-        return False
+        agent = seeded(episode)
+        trajectory = rollout(env, agent, seed=episode.seed, path=episode.path)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # no fault must cost the other episodes
+        say(f"failed: {type(error).__name__}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            say(note)
+        return "agent" if agent is None or is_agents(error) else "machinery"
     finally:
         env.close()
-    return True
+    if trajectory.failure is None:
+        return None
+    say("failed: {kind}: {message}".format(**trajectory.failure))
+    return "machinery"
+
+
+def say(what: str) -> None:
+    """Tell what went wrong in an episode."""
+    console.print(f"  {what}", style="red", soft_wrap=True)
 
 
 def seeded(episode: Episode) -> Agent:
@@ -143,25 +164,37 @@ def finished(episode: Episode) -> Trajectory | None:
     return trajectory if trajectory.complete and trajectory.failure is None else None
 
 
-def table(episodes: Sequence[Episode]) -> Table:
-    """One row for each task and agent: only finished episodes count."""
+COLUMNS = ("task", "agent", "episodes", "failed", "valid", "score", "return", "± s.e.", "medals")
+
+
+def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table:
+    """One row for each task and agent: episodes that finished or failed count."""
     result = Table(title=f"mle-gym {mle_gym.__version__}")
-    for column in ("task", "agent", "episodes", "valid", "score", "return", "± s.e.", "medals"):
+    for column in COLUMNS:
         result.add_column(column, justify="left" if column in ("task", "agent") else "right")
-    for (task, agent), cell in itertools.groupby(
+    for (task, agent), group in itertools.groupby(
         episodes, key=lambda each: (each.task, each.agent)
     ):
-        result.add_row(task, agent, *row([found for each in cell if (found := finished(each))]))
+        cell = list(group)
+        trajectories = [found for each in cell if (found := finished(each))]
+        faults = [failed[each] for each in cell if each in failed]
+        result.add_row(task, agent, *row(trajectories, faults))
     return result
 
 
-def row(trajectories: Sequence[Trajectory]) -> Iterator[str]:
-    """Counts, means and medals; an episode without a valid submission has a return but no score."""
+def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator[str]:
+    """Counts, means and medals; an episode without a valid submission has a return but no score.
+
+    An episode in which the agent failed returned nothing. Where the machinery did, its return is
+    unknown, and the mean is of the others.
+    """
     grades = [trajectory.grade or {} for trajectory in trajectories]
     returns = [trajectory.episode_return for trajectory in trajectories]
+    returns += [0.0] * faults.count("agent")
     scores = [grade["score"] for grade in grades if grade.get("valid")]
     medals = [grade["medal"] for grade in grades if grade.get("medal")]
-    yield str(len(trajectories))
+    yield str(len(trajectories) + len(faults))
+    yield str(len(faults))
     yield str(len(scores))
     yield f"{statistics.fmean(scores):.4f}" if scores else "-"
     yield f"{statistics.fmean(returns):.4f}" if returns else "-"

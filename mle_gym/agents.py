@@ -12,12 +12,14 @@ An agent is any object with ``reset`` and ``act``; there is no class to inherit 
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import importlib.util
 import inspect
 import shlex
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -35,11 +37,14 @@ __all__ = [
     "ProgramAgent",
     "agent_class",
     "agent_names",
+    "blamed",
+    "is_agents",
     "load_agent",
 ]
 
 _GROUP = "mle_gym.agents"
 _METHODS = ("reset", "act")
+_BLAME = "raised by the agent at"
 
 
 class LeaveEpisode(Exception):
@@ -106,6 +111,43 @@ class ProgramAgent:
                 "found: register its folder with mle_gym.register_tasks or MLE_GYM_PATH"
             )
         return folders[info["task"]] / self._program
+
+
+@contextlib.contextmanager
+def blamed(agent: object, path: str | Path | None) -> Iterator[None]:
+    """Note on what an agent raises where in its own file that was.
+
+    ``sys.exit`` becomes a RuntimeError: an agent must not end whoever plays it.
+
+    Args:
+        agent: Whose code runs in this block.
+        path: Where the episode is recorded, if it is.
+    """
+    try:
+        yield
+    except (LeaveEpisode, KeyboardInterrupt):
+        raise
+    except SystemExit as error:
+        ended = RuntimeError(f"the agent called sys.exit({error.code!r})")
+        ended.add_note(_blame(agent, error, path))
+        raise ended from error
+    except BaseException as error:
+        error.add_note(_blame(agent, error, path))
+        raise
+
+
+def is_agents(error: BaseException) -> bool:
+    """Whether an exception that :func:`~mle_gym.rollout.rollout` raised is the agent's."""
+    return any(note.startswith(_BLAME) for note in getattr(error, "__notes__", ()))
+
+
+def _blame(agent: object, error: BaseException, path: str | Path | None) -> str:
+    module = sys.modules.get(type(agent).__module__)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if each.filename == getattr(module, "__file__", None)]
+    last = (own or frames)[-1]
+    kept = f"; the steps so far are in {path}" if path else ""
+    return f"{_BLAME} {last.filename}:{last.lineno}{kept}"
 
 
 def agent_names() -> tuple[str, ...]:
@@ -220,7 +262,7 @@ def _load_module(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickle look a class's module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
         raise AgentError(f"{path}: {type(error).__name__}: {error}") from error
     return module

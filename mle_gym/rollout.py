@@ -17,11 +17,12 @@ from typing import Any
 
 import gymnasium as gym
 
-from mle_gym.agents import Agent, LeaveEpisode
+from mle_gym.agents import Agent, LeaveEpisode, blamed
 from mle_gym.errors import TrajectoryError
 from mle_gym.provenance import provenance, result
 from mle_gym.redaction import redactor
 from mle_gym.serialization import from_json, to_json
+from mle_gym.snapshot import Snapshot
 from mle_gym.trajectory import Step, Trajectory, TrajectoryWriter, read_lines
 from mle_gym.trust import beyond_caps, remake, risks
 
@@ -45,7 +46,8 @@ def rollout(
     """Play one episode and record it.
 
     Works with any Gymnasium environment. When the agent or the environment raises, the exception
-    goes on to the caller and the file keeps every step that was finished.
+    goes on to the caller and the file keeps every step that was finished. What an agent raises has
+    a note with its own file and line; its ``sys.exit`` becomes a RuntimeError.
 
     Args:
         env: The environment; the caller closes it.
@@ -79,7 +81,7 @@ def rollout(
         footer: dict[str, Any] = {"left": None}
         started = time.monotonic()
         try:
-            for step in _play(env, agent, observation, info, started):
+            for step in _play(env, agent, observation, info, started, path):
                 steps.append(step)
                 if writer:
                     writer.step(step)
@@ -101,6 +103,7 @@ def replay(
     trust: bool = False,
     broken: bool = False,
     key: bytes | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
 
@@ -115,6 +118,7 @@ def replay(
             reach the network, or take more of the machine than the task does.
         broken: Also play a file whose hash chain is broken.
         key: The key that it was signed with, to check that too.
+        snapshot: What the episode began from, if it was one: its files are not in the record.
 
     Returns:
         The new trajectory; ``differences`` says where it went another way, clocks and memory use
@@ -123,16 +127,14 @@ def replay(
     Raises:
         TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken.
         ValueError: no ``env``, and the header holds no spec to make one from, or one that takes
-            trust.
+            trust; or it began from a snapshot that was not given.
     """
     recorded = _check(path, key, broken)
     header = recorded.header
+    options = _again(header, snapshot, path)
     with contextlib.ExitStack() as stack:
         if env is None:
             env = stack.enter_context(contextlib.closing(_remake(header, path, trust)))
-        options = header["options"]
-        if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
-            options = {**(options or {}), "variant": header["variant"]}
         again = rollout(env, _Recorded(recorded), seed=header["seed"], options=options)
     seen = _redacted(again) if recorded.header.get("redacted") else again
     return replace(again, differences=tuple(_episode_differences(recorded, seen)))
@@ -157,12 +159,19 @@ class _Recorded:
 
 
 def _play(
-    env: gym.Env[Any, Any], agent: Agent, observation: Any, info: dict[str, Any], started: float
+    env: gym.Env[Any, Any],
+    agent: Agent,
+    observation: Any,
+    info: dict[str, Any],
+    started: float,
+    path: str | Path | None,
 ) -> Iterator[Step]:
-    agent.reset(observation, info)
+    with blamed(agent, path):
+        agent.reset(observation, info)
     done = False
     while not done:
-        action = agent.act(observation, info)
+        with blamed(agent, path):
+            action = agent.act(observation, info)
         observation, reward, terminated, truncated, info = env.step(action)
         done = bool(terminated or truncated)
         yield Step(
@@ -192,11 +201,37 @@ def _header(
     return {
         "agent": getattr(agent, "name", type(agent).__name__),
         "seed": seed,
-        "options": options,
+        "options": _described(options),
         **provenance(env, info),
         "observation": observation,
         "info": info,
     }
+
+
+def _described(options: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Options as plain data; of a snapshot what it is, since its files are not in the record."""
+    snapshot = (options or {}).get("snapshot")
+    if options is None or not isinstance(snapshot, Snapshot):
+        return options
+    return options | {"snapshot": snapshot.to_dict()}
+
+
+def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path) -> Any:
+    """The options of a recorded reset, to reset in the same way."""
+    options = dict(header["options"] or {})
+    if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
+        options["variant"] = header["variant"]
+    recorded = options.pop("snapshot", None)
+    if recorded is None and snapshot is None:
+        return options or header["options"]
+    if recorded is None or snapshot is None or snapshot.to_dict() != recorded:
+        asked = "no snapshot" if recorded is None else "another snapshot, or none,"
+        raise ValueError(
+            f"{path}: can't be replayed: {asked} was given, and the episode began from "
+            f"{'the start' if recorded is None else 'one whose files are not in the record'}: "
+            "replay(path, snapshot=…) takes the one it began from, while its files exist"
+        )
+    return options | {"snapshot": snapshot}
 
 
 def _footer(steps: list[Step], duration: float) -> dict[str, Any]:

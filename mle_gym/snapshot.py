@@ -105,6 +105,12 @@ class Snapshot:
         if self.dataset != dataset.digest:
             raise SnapshotError(f"the data of {self.task} have changed since this snapshot")
 
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, as plain data without a path of this machine; its files are not in it."""
+        values = dataclasses.asdict(self)
+        del values["folder"]
+        return values
+
     def __enter__(self) -> Self:
         return self
 

@@ -22,7 +22,7 @@ from gymnasium.wrappers import TransformReward
 from mle_gym.agents import LeaveEpisode
 from mle_gym.chain import Chain
 from mle_gym.env import MLEEnv
-from mle_gym.errors import TrajectoryError
+from mle_gym.errors import SnapshotError, TrajectoryError
 from mle_gym.rollout import replay, rollout
 from mle_gym.settings import Settings
 from mle_gym.trajectory import Step, Trajectory
@@ -234,6 +234,26 @@ class Scripted:
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
         return next(self.left)
+
+
+@pytest.mark.bubblewrap
+def test_an_episode_that_continued_a_snapshot_is_replayed_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "episode.jsonl"
+    env = gym.make("mle/zoo-v0", sandbox="bubblewrap", max_steps=3)
+    env.reset(seed=0)
+    env.step("echo kept > file")
+    state, other = env.unwrapped.snapshot(), env.unwrapped.snapshot()  # type: ignore[attr-defined]
+    rollout(env, Scripted("cat file", "true"), options={"snapshot": state}, path=path)
+    env.close()
+    assert str(state.folder) not in path.read_text()
+    assert replay(path, snapshot=state).differences == ()
+    for wrong in (None, other):
+        with pytest.raises(ValueError, match=r"another snapshot, or none, .*snapshot=…"):
+            replay(path, snapshot=wrong)
+    state.delete()
+    with pytest.raises(SnapshotError, match="was deleted"):
+        replay(path, snapshot=state)
+    other.delete()
 
 
 @pytest.mark.bubblewrap

@@ -138,12 +138,14 @@ def explain(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         err().print("interrupted", style="bold")
         return ExitCode.INTERRUPTED
-    code = _code(error)
+    code, notes = _code(error), getattr(error, "__notes__", ())
     message = str(error) if code != ExitCode.BUG else f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and not isinstance(error, MleGymError):
+    if isinstance(error, OSError) and not isinstance(error, MleGymError) and code != ExitCode.BUG:
         message = _os_message(error)
     err().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
-    if code == ExitCode.BUG:
+    for note in notes:
+        err().print(note, soft_wrap=True)
+    if code == ExitCode.BUG and not notes:
         if origin := _origin(error):
             err().print(origin, soft_wrap=True)
         if not debugging.get():
@@ -154,6 +156,10 @@ def explain(error: BaseException) -> ExitCode:
 
 def _code(error: BaseException) -> ExitCode:
     """The exit code for an exception that ended a command."""
+    from mle_gym.agents import is_agents
+
+    if is_agents(error):
+        return ExitCode.BUG
     if isinstance(error, SandboxError | DatasetError):
         return ExitCode.ENVIRONMENT
     if isinstance(error, MleGymError):

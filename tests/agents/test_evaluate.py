@@ -32,6 +32,20 @@ class Broken(Quick):
     def act(self, observation, info):
         raise RuntimeError("out of ideas")
 
+class Exits(Quick):
+    def reset(self, observation, info):
+        raise SystemExit(3)
+
+class Flaky(Quick):
+    def act(self, observation, info):
+        if self.seed:
+            raise ConnectionError("reset by peer")
+        return super().act(observation, info)
+
+class Unmade(Quick):
+    def __init__(self):
+        import sys; sys.exit(0)
+
 class Slow(Quick):
     def act(self, observation, info):
         print("thinking", flush=True)
@@ -70,8 +84,9 @@ def cells(output: str, agent: str) -> list[str]:
 def test_every_cell_is_played_once_and_later_runs_resume(tmp_path: Path, agents: str) -> None:
     first = evaluate(tmp_path, "--agents", f"{agents}:Quick", "--seeds", "0", "1")
     assert first.returncode == 0, first.stderr
-    task, _, episodes, valid, score, value, error, medals = cells(first.stdout, "Quick")
-    assert (task, episodes, valid, error, medals) == ("mle/titanic-v0", "2", "2", "0.0000", "-")
+    task, _, episodes, failed, valid, score, value, error, medals = cells(first.stdout, "Quick")
+    assert (task, episodes, failed, valid) == ("mle/titanic-v0", "2", "0", "2")
+    assert (error, medals) == ("0.0000", "-")
     assert score == value
     assert re.fullmatch(r"0\.6\d{3}", score)  # all died
 
@@ -89,11 +104,25 @@ def test_every_cell_is_played_once_and_later_runs_resume(tmp_path: Path, agents:
 
 
 def test_an_agent_that_fails_costs_only_its_own_episodes(tmp_path: Path, agents: str) -> None:
-    done = evaluate(tmp_path, "--agents", f"{agents}:Broken", f"{agents}:Quick")
+    names = [f"{agents}:{name}" for name in ("Broken", "Exits", "Unmade", "Quick")]
+    done = evaluate(tmp_path, "--agents", *names)
     assert done.returncode == 1
     assert "failed: RuntimeError: out of ideas" in done.stdout
-    assert cells(done.stdout, "Broken")[2:6] == ["0", "0", "-", "-"]
-    assert cells(done.stdout, "Quick")[2:4] == ["1", "1"]
+    assert f"raised by the agent at {agents}:13; the steps so far are in " in done.stdout
+    assert "failed: RuntimeError: the agent called sys.exit(3)" in done.stdout
+    for name in ("Broken", "Exits", "Unmade"):
+        assert cells(done.stdout, name)[2:7] == ["1", "1", "0", "-", "0.0000"]
+    assert cells(done.stdout, "Quick")[2:5] == ["1", "0", "1"]
+
+
+def test_failed_episodes_lower_the_mean_and_are_played_again(tmp_path: Path, agents: str) -> None:
+    arguments = ("--agents", f"{agents}:Flaky", "--seeds", "0", "1", "2")
+    for _ in range(2):
+        done = evaluate(tmp_path, *arguments)
+        *_, episodes, failed, valid, score, value, _, _ = cells(done.stdout, "Flaky")
+        assert (episodes, failed, valid) == ("3", "2", "1")
+        assert float(value) == pytest.approx(float(score) / 3, abs=1e-4)
+    assert "1/2 " in done.stdout
 
 
 @pytest.mark.parametrize(
