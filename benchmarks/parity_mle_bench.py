@@ -154,6 +154,7 @@ def submissions(problem: Problem, rng: Rng) -> Iterator[tuple[str, bytes]]:
     yield "constant", _csv(noisy.assign(**{n: perfect[n].iloc[0] for n in problem.targets}))
     yield "no rows", _csv(noisy[:0])
     yield "empty", b""
+    yield "a NUL byte in every row", _csv(noisy).replace(b"\n", b"\0junk\n")
     yield "CRLF and a byte order mark", b"\xef\xbb\xbf" + _csv(noisy).replace(b"\n", b"\r\n")
 
 

@@ -7,6 +7,7 @@ the same proportion, and its submissions look like the sample.
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ __all__ = ["task_from_csv"]
 TRAIN, TEST, SAMPLE = "train.csv", "test.csv", "sample_submission.csv"
 SMALLEST, LARGEST = 0.1, 0.5
 """Bounds of the fraction of rows that are split off."""
+FEWEST = 4
+"""Rows of which both parts can have two."""
 RAREST = 10
 """Rows of the rarest class from which on the split keeps the classes' proportions."""
 KINDS = {
@@ -65,7 +68,26 @@ class _Tables:
             raise TaskError(
                 f"{folder}: expected {TRAIN}, {TEST} and {SAMPLE}, found no {missing[0]}"
             )
-        return cls(folder, *(read_cells(folder / name) for name in (TRAIN, TEST, SAMPLE)))
+        tables = cls(folder, *(read_cells(folder / name) for name in (TRAIN, TEST, SAMPLE)))
+        tables.check()
+        return tables
+
+    def check(self) -> None:
+        """Refuse what no metric could do with, in the words of the user's own files."""
+        header = list(self.sample.columns)
+        if "" in header or USAGE in header:
+            wrong = "an empty one" if "" in header else f"{USAGE!r}, which answers have beside them"
+            raise TaskError(f"{SAMPLE}: expected names of columns, found {wrong}")
+        if len(header) == 1 and (found := re.search(r"[;\t|]", header[0])):
+            raise TaskError(f"{SAMPLE}: expected commas between columns, found {found[0]!r}")
+        if len(self.train) < FEWEST:
+            raise TaskError(f"{TRAIN}: expected {FEWEST} rows or more, found {len(self.train)}")
+        ids = self.train[self.id] if self.id in self.train else self.train.index.to_series()
+        if ids.isna().any():
+            raise TaskError(f"{TRAIN}: {self.id}: expected an id in every row, found an empty cell")
+        if ids.duplicated().any():
+            twice = ids[ids.duplicated()].iloc[0]
+            raise TaskError(f"{TRAIN}: {self.id}: expected ids that differ, found {twice!r} twice")
 
     @property
     def id(self) -> str:
@@ -152,7 +174,11 @@ def _content(
     tables: _Tables, metric: Metric, targets: list[str], params: dict[str, Any]
 ) -> dict[str, Any]:
     """The tables of task.toml; the scale of scores is measured later."""
-    by_class, labels = targets != tables.predicted, _labels(tables, metric, targets)
+    by_class = targets != tables.predicted
+    if by_class and metric.kind != "probability":
+        wanted = ", ".join(tables.predicted[:5])
+        raise TaskError(f"{TRAIN}: expected the columns {wanted} of {SAMPLE}, found none so called")
+    labels = _labels(tables, metric, targets)
     columns: dict[str, Any] = dict.fromkeys(tables.predicted, "probability")
     if not by_class:
         columns = {name: column_for(tables.train[name], metric, labels) for name in columns}

@@ -93,10 +93,19 @@ def class_names(cells: pd.Series[Any], columns: Sequence[str]) -> dict[str, str]
     """New names for classes that stand otherwise in the sample's header: 1.0 in the cells, 1 there.
 
     Empty if every class has a column as it is.
+
+    Raises:
+        TaskError: A class has no column either way.
     """
     named = {cell: str(_class(cell)) for cell in sorted(set(_complete(cells, "a class")))}
     there = {name.removeprefix(f"{cells.name}_") for name in columns} | set(columns)
-    return {} if named.keys() <= there else named
+    if named.keys() <= there:
+        return {}
+    if lacking := sorted(set(named.values()) - there):
+        wanted = f"expected a column {lacking[0]!r} or '{cells.name}_{lacking[0]}' for that class"
+        found = ", ".join(columns[:10])
+        raise TaskError(f"sample_submission.csv: {wanted}, found {found}")
+    return named
 
 
 def _class(cell: str) -> int | str:

@@ -129,17 +129,43 @@ def test_every_metric_and_kind_of_label_makes_a_task(
         ("log_loss", ["0", "1", "2"], "expected a column a class, found one column for 3 values"),
         ("roc_auc_macro", ["0", "1"], r"sample_submission\.csv: metric roc_auc_macro: expected at"),
         ("mape", ["0", "1"], "undefined where an answer is 0"),
+        ("log_loss", ["0", "1"], "expected a column '1' or 'y_1' for that class, found 0, 2"),
     ],
 )
 def test_answers_that_a_metric_has_no_use_for_are_named_by_the_users_own_file(
     tmp_path: Path, own_cache: Path, metric: str, answers: list[str], message: str
 ) -> None:
     rows = [[answers[at % len(answers)]] for at in range(60)]
+    columns = ["0", "2"] if "'y_1'" in message else ["y"]
     with pytest.raises((TaskError, DatasetError), match=message) as caught:
-        task_from_csv(tmp_path / "trees", source(tmp_path / "csv", rows, ["y"]), metric)
+        task_from_csv(tmp_path / "trees", source(tmp_path / "csv", rows, columns), metric)
     assert len(str(caught.value).splitlines()) == 1
     assert "/." not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir() if path != own_cache] == ["csv"]
+
+
+@pytest.mark.parametrize(
+    ("train", "sample", "message"),
+    [
+        ("id,y\n", "id,y\n1,0\n", r"train\.csv: expected 4 rows or more, found 0"),
+        ("id,y\n1,0\n1,1\n2,0\n3,1\n", "id,y\n", r"train\.csv: id: .* differ, found '1' twice"),
+        ("id,y\n1,0\n,1\n2,0\n3,1\n", "id,y\n", "an id in every row, found an empty cell"),
+        ("id;y\n1;0\n", "id;y\n", r"sample_submission\.csv: expected commas .* found ';'"),
+        (",y\n1,0\n", ",y\n", "expected names of columns, found an empty one"),
+        ("id,Usage\n1,0\n", "id,Usage\n", "found 'Usage'"),
+        ("id,y,y\n1,0,1\n", "id,y\n", r"train\.csv: columns: .* found twice: y"),
+        ("id,y\n" + "1,a\n2,b\n3,c\n4,a\n", "id,z\n", r"train\.csv: expected the columns z of"),
+    ],
+)
+def test_files_that_are_no_competition_are_named(
+    tmp_path: Path, own_cache: Path, train: str, sample: str, message: str
+) -> None:
+    (folder := tmp_path / "csv").mkdir()
+    for name, content in (("train", train), ("test", "id\n9\n"), ("sample_submission", sample)):
+        (folder / f"{name}.csv").write_text(content)
+    with pytest.raises((TaskError, DatasetError), match=message) as caught:
+        task_from_csv(tmp_path / "trees", folder, "accuracy")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
