@@ -14,8 +14,10 @@ from mle_gym.tasks.adversary import VARIANTS, computable
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.build import build, clean
 from mle_gym.tasks.dataset import DatasetOptions, has_variants, prepare
+from mle_gym.tasks.keys import KEY_FILE
 from mle_gym.tasks.sources import load_raw
 from mle_gym.tasks.splits import split_variant
+from mle_gym.tasks.stored_split import SPLIT_FILE
 from mle_gym.tasks.tables import kind, read_csv
 
 if TYPE_CHECKING:
@@ -76,11 +78,11 @@ def nobody_can_compute_it(dataset: Dataset) -> Check:
 
 
 def nothing_private_in_public(dataset: Dataset) -> Check:
-    """No public file holds an answer, nor a row to predict where these are hidden."""
+    """No public file holds an answer, the task's key or split, nor a row that is hidden."""
     name = "nothing private is public"
     answers = read_csv(dataset.private / "answers.csv")
     paths = sorted(dataset.inputs.rglob("*"))
-    problems = [_leak(path, dataset, answers) for path in paths]
+    problems = [_leak(path, dataset, answers) or _own_file(path, dataset) for path in paths]
     if dataset.inputs != dataset.public:
         tables = sorted(dataset.public.rglob("*.csv"))
         problems += [_shown_inputs(path, dataset, answers) for path in tables]
@@ -231,6 +233,18 @@ def _leak(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
         for row in answers.drop(columns=USAGE).itertuples(index=False, name=None)
     )
     return f"{name} holds {shown} of {len(answers)} answers" if shown > len(answers) / 2 else ""
+
+
+def _own_file(path: Path, dataset: Dataset) -> str:
+    """What of the task's own secrets is in a public file; empty if nothing."""
+    if path.is_dir() or path.stat().st_size > LARGEST_SEARCHED:
+        return ""
+    content = path.read_bytes()
+    for name in (KEY_FILE, SPLIT_FILE):
+        own = dataset.task.folder / name
+        if own.is_file() and own.read_bytes().strip() in content:
+            return f"{path.relative_to(dataset.inputs)} holds the task's {name}"
+    return ""
 
 
 def _shown_inputs(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:

@@ -121,12 +121,14 @@ def test_a_second_import_replaces_the_first(imported: Path, mle_bench: Path) -> 
     first = add_competition(mle_bench, "Nuts")
     assert len(import_mle_bench(mle_bench)[0]) == 2
     before = load_task("mlebench-fruit").folder.joinpath("prepare.py").read_text()
+    key = load_task("mlebench-fruit").folder.joinpath("key").read_text()
     (first / "config.yaml").unlink()
     write(mle_bench / "mlebench" / "competitions" / "Fruit" / "grade.py", "def grade(a, b): ...")
     (again,), _ = import_mle_bench(mle_bench / "mlebench")
     assert again.task_id == "mlebench-fruit"
     assert set(task_folders()) & {"mlebench-nuts", "mlebench-fruit"} == {"mlebench-fruit"}
     assert load_task("mlebench-fruit").folder.joinpath("prepare.py").read_text() != before
+    assert load_task("mlebench-fruit").folder.joinpath("key").read_text() == key
     assert sorted(path.name for path in imported.iterdir()) == ["mle-bench"]
 
 

@@ -136,6 +136,28 @@ def prepare(raw, public, private, rng):
         "nothing private is public",
         "notes.txt holds 20 of 20 answers",
     ),
+    "the task's key": (
+        """
+from pathlib import Path
+
+def prepare(raw, public, private, rng):
+    key = Path(__file__).with_name("key").read_text()
+    (public / "settings.toml").write_text(f'seed = "{key.strip()}"')
+""",
+        "nothing private is public",
+        "settings.toml holds the task's key",
+    ),
+    "the task's split": (
+        """
+import shutil
+from pathlib import Path
+
+def prepare(raw, public, private, rng):
+    shutil.copytree(Path(__file__).parent, public / "source")
+""",
+        "nothing private is public",
+        "source/split.json holds the task's split.json",
+    ),
     "randomness of its own": (
         """
 import os
