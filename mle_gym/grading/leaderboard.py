@@ -133,7 +133,7 @@ def percentile(score: float, scores: Sequence[float], higher_is_better: bool) ->
     """The fraction of teams that a score beats, 0 to 1; teams with the same score don't count."""
     if not scores:
         raise ValueError("expected a leaderboard of at least one team, found none")
-    return sum(better(score, other, higher_is_better) for other in scores) / len(scores)
+    return sum(_better(score, other, higher_is_better) for other in scores) / len(scores)
 
 
 def load_leaderboard(path: Path) -> tuple[float, ...]:

@@ -35,6 +35,8 @@ SUM_TOLERANCE = 1e-3
 Metrics divide by the sum, so nothing is gained by using it."""
 SPARE_COLUMNS = 100
 """Columns beyond the expected ones up to which each is looked at by name."""
+SHOWN_IDS = 1000
+"""Ids that are looked at for what may have happened to them."""
 UNNAMED = re.compile(r"|Unnamed: \d+|index")
 
 
@@ -195,7 +197,7 @@ def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
         raise SubmissionError("duplicate_ids", f"column {id_name!r}: {twice}")
     if (places < 0).any():
         strange = f"found {listing(found[places < 0], 3)}, expected only the ids of the test set"
-        raise SubmissionError("unknown_ids", f"column {id_name!r}: {strange}")
+        raise SubmissionError("unknown_ids", f"column {id_name!r}: {strange}{_lost(found, ids)}")
     if (rows == 0).any():
         raise SubmissionError(
             "missing_ids",
@@ -205,3 +207,16 @@ def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
     order = np.empty(len(found), dtype=np.int64)
     order[places] = np.arange(len(found))
     return order
+
+
+def _lost(found: Values, expected: Values) -> str:
+    """How ids that are text become numbers on the way, if it looks so: the usual cause."""
+    if expected.dtype != object or not any(map(_is_padded, expected[:SHOWN_IDS].tolist())):
+        return ""
+    if any(map(_is_padded, found[:SHOWN_IDS].tolist())):
+        return ""
+    return "; they are text that begins with zeros, so read them with dtype=str"
+
+
+def _is_padded(text: str) -> bool:
+    return text[:1] == "0" and text.isdigit() and len(text) > 1

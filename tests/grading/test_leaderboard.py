@@ -173,6 +173,12 @@ def test_a_median_between_two_teams_is_not_rounded_either() -> None:
     assert above_median(float("nan"), Thresholds(median=0.5), True) is False
 
 
+def test_rank_and_percentile_see_the_same_ties() -> None:
+    for score, place in ((999.9995, 1), (1000.0, 1), (1000.0001, 2)):
+        assert rank(score, [1000.0, 2000.0], False) == place
+        assert percentile(score, [1000.0, 2000.0], False) == (1.0 if score < 1000 else 0.5)
+
+
 def test_a_score_that_is_no_number_takes_the_last_place() -> None:
     assert rank(float("nan"), [0.9, 0.8], True) == 3
     assert percentile(float("nan"), [0.9, 0.8], False) == 0.0

@@ -220,6 +220,17 @@ def test_the_same_table_in_another_dress(content: bytes) -> None:
     assert parse_submission(content, LABEL, IDS).to_dict("list") == {"id": IDS, "y": [1, 0, 1]}
 
 
+def test_ids_that_lost_their_zeros_are_explained() -> None:
+    ids = [f"{at:03}" for at in range(20)]
+    lost = "name,y\n" + "".join(f"{int(name)},1\n" for name in ids)
+    with pytest.raises(SubmissionError, match="begins with zeros, so read them with dtype=str"):
+        parse_submission(lost.encode(), NAMED, ids)
+    with pytest.raises(SubmissionError, match=r"ids of the test set$"):
+        parse_submission(
+            lost.replace("19", "019a").replace("\n7", "\n007").encode(), NAMED, [*ids[:19], "x"]
+        )
+
+
 def test_text_ids_are_compared_as_text() -> None:
     names = ["001", "NA", "x,y"]
     table = parse_submission(b'name,y\n"x,y",3\nNA,2\n001,1\n', NAMED, names)
