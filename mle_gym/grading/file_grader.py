@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.anchors import SAMPLE, Anchors
 from mle_gym.grading.file_shape import FileShape, load_shape
-from mle_gym.grading.grader_sandbox import GraderCode, grader_sandbox, not_finite
+from mle_gym.grading.grader_code import GraderCode
+from mle_gym.grading.grader_outcome import not_finite
+from mle_gym.grading.grader_sandbox import shared_grader
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.results import Validation
 
@@ -47,7 +49,7 @@ class FileGrader:
         self._dataset = dataset
         self._spec = dataset.task.submission
         code = GraderCode.of(dataset.task, "grade_file", sandbox, dataset.private)
-        self._code = grader_sandbox(code)
+        self._code = shared_grader(code)
         self._parity, higher = parity, dataset.task.grade.higher_is_better
         kind = "parity" if parity else "strict"
         self._marker = Marker.load(dataset, higher, self._score, kind)

@@ -15,60 +15,35 @@ from __future__ import annotations
 
 import atexit
 import json
-import math
 import os
 import shlex
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mle_gym import sandbox
-from mle_gym.errors import (
-    DatasetError,
-    SandboxCrashed,
-    SandboxEnded,
-    SandboxUnavailable,
-    SubmissionError,
-    TaskError,
-)
+from mle_gym.errors import SandboxCrashed, SandboxEnded, SandboxUnavailable, TaskError
 from mle_gym.grading.columns import Values
-from mle_gym.paths import PACKAGE
-from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Sandbox, SandboxConfig
-from mle_gym.tasks.keys import KEY_FILE
-from mle_gym.tasks.stored_split import SPLIT_FILE
+from mle_gym.grading.grader_code import TABLES, GraderCode, grader_config, grader_files, lacks
+from mle_gym.grading.grader_outcome import Outcome, died, read_reply, tail, too_slow, understood
+from mle_gym.sandbox.base import Backend, Execution, Sandbox
 
-if TYPE_CHECKING:
-    from mle_gym.tasks.spec import TaskSpec
-
-__all__ = ["GraderCode", "GraderSandbox", "Table", "grader_sandbox", "not_finite"]
+__all__ = ["GraderSandbox", "Table", "shared_grader"]
 
 Table = Mapping[str, Values]
 """Columns by name, of the same length, id included."""
 
-PROGRAM = Path(__file__).with_name("grader_program.py")
-OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
-"""Files of this package that ``grade.py`` may import; nothing else of it is there."""
-LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
-"""Files of a task's folder that no grader needs, and that the answers follow from."""
 MOST_ALIVE = 4
 """Sandboxes of graders that are kept; each holds the libraries of a ``grade.py`` in memory."""
-TABLES = 4
-"""Answers that one process holds: the public and the private part, and given ones."""
 PIECE = 128 << 20
 """Bytes that go into a sandbox at a time."""
-MOST_BYTES = 1 << 30
-"""Of the task's folder and of the private one: they lie in the sandbox's memory."""
 LOAD_SECONDS = 300.0
 """For importing what ``grade.py`` imports, on a busy machine from a cold disk."""
 PATIENCE = 5
 """Wall-clock seconds that a second of processor time may take: other work may keep it from a
 processor, and that is not the submission's fault."""
-LONGEST_REASON = 300
-"""Characters of a ``grade.py``'s own message that are passed on."""
 
 _WAIT = """
 line=
@@ -84,91 +59,6 @@ mkfifo ask answer && exec 3<>ask 4<>answer || exit 71
 python grader_program.py <&3 >&4 2>log 3<&- 4<&- &
 echo $! >server
 {_WAIT}"""
-
-
-@dataclass(frozen=True)
-class GraderCode:
-    """A task's ``grade.py``, and everything that its sandbox is made of."""
-
-    folder: Path
-    """The task's."""
-    function: str
-    """``"grade"`` or ``"grade_file"``."""
-    changed_ns: int
-    """When the file was last changed: another file is another grader."""
-    seconds: float
-    memory_mb: int
-    python: str
-    folders: tuple[str, ...]
-    max_bytes: int
-    """Of a submission."""
-    raw: str
-    """The file or folder of raw data in the task's folder, which the grader doesn't see."""
-    private: Path | None
-    """The folder that ``grade_file`` reads the answers from."""
-    backend: str
-    """The sandbox to use where no other one can run."""
-
-    @classmethod
-    def of(
-        cls, task: TaskSpec, function: str, backend: str, private: Path | None = None
-    ) -> GraderCode:
-        """What the task declares.
-
-        Raises:
-            TaskError: There is no ``grade.py``.
-        """
-        path = task.folder / "grade.py"
-        if not path.is_file():
-            raise TaskError(f"{path}: expected a function {function}, found no file")
-        own, files = task.grader, task.data.loader == "files"
-        return cls(
-            folder=task.folder,
-            function=function,
-            changed_ns=path.stat().st_mtime_ns,
-            seconds=own.seconds,
-            memory_mb=own.memory_mb,
-            python=own.python,
-            folders=own.folders,
-            max_bytes=task.submission.max_bytes,
-            raw=task.data.ref if files else "",
-            private=private,
-            backend=backend,
-        )
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        return f"{self.folder / 'grade.py'}: {self.function}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one call of a grader: a score, its own refusal, or how it failed."""
-
-    score: float | None = None
-    refusal: SubmissionError | None = None
-    """In the grader's own words, meant for whoever handed the submission in."""
-    failure: SubmissionError | None = None
-    """In ours: what the grader's exception says may quote an answer."""
-    detail: str = ""
-    """All that is known of a failure; not for agents."""
-
-    @property
-    def graded(self) -> bool:
-        """Whether there is a score that counts."""
-        return self.score is not None and math.isfinite(self.score)
-
-    @property
-    def slow(self) -> bool:
-        """Whether time ran out."""
-        return self.failure is not None and self.failure.code == "too_slow"
-
-    def told(self) -> str:
-        """What happened, for the task's author."""
-        if self.score is not None:
-            return f"its score is {self.score}"
-        return self.detail or str(self.refusal or self.failure)
 
 
 class GraderSandbox:
@@ -210,7 +100,7 @@ class GraderSandbox:
                 raise TaskError(
                     f"{self.code.name}: failed on the answers themselves: {check.told()}"
                 )
-        raise _refused(found)
+        raise found.error
 
     def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> float:
         """What ``grade_file(submission, private)`` returns, NaN and infinite scores included.
@@ -240,7 +130,7 @@ class GraderSandbox:
                 if check.failure is not None:
                     told = check.told()
                     raise TaskError(f"{self.code.name}: failed on the sample submission: {told}")
-        raise _refused(found)
+        raise found.error
 
     def close(self) -> None:
         """End the process. Idempotent; the next submission starts another."""
@@ -267,7 +157,7 @@ class GraderSandbox:
             try:
                 outcome = self._attempt(job)
             except SandboxEnded as error:
-                outcome = _died(f"{error}", memory=error.killed_by == "memory")
+                outcome = died(f"{error}", memory=error.killed_by == "memory")
             except SandboxCrashed as error:
                 if last:
                     message = f"{self.code.name}: its sandbox failed: {error}"
@@ -289,36 +179,13 @@ class GraderSandbox:
     def _outcome(self, run: Execution) -> Outcome:
         """Read one answer; after anything but an answer the process is not used again."""
         if run.exit_code == 0:
-            reply = _reply(run.output)
+            reply = read_reply(run.output)
             if reply is not None:
-                return self._understood(reply)
+                return understood(reply, self.code.seconds)
         self.close()
         if run.killed_by == "timeout":
-            return self._too_slow()
-        return _died(_tail(run), memory=run.killed_by == "memory")
-
-    def _understood(self, reply: dict[str, str]) -> Outcome:
-        message = reply.get("message", "")
-        if "score" in reply:
-            try:
-                return Outcome(score=float(reply["score"]))
-            except ValueError:
-                return _died(f"it answered {reply['score'][:100]!r}", memory=False)
-        if "refused" in reply:
-            return Outcome(refusal=SubmissionError(reply["refused"], message[:LONGEST_REASON]))
-        if "raised" in reply:
-            kind = TaskError if reply["raised"] == "TaskError" else DatasetError
-            raise kind(message)
-        kind_name = reply.get("failed", "")
-        if kind_name == "SIGXCPU":
-            return self._too_slow()
-        note = f" ({kind_name})" if kind_name.isidentifier() else ""
-        failure = SubmissionError("refused", f"the task's grader failed on this submission{note}")
-        return Outcome(failure=failure, detail=message)
-
-    def _too_slow(self) -> Outcome:
-        took = f"grading took over {self.code.seconds:g} s"
-        return Outcome(failure=SubmissionError("too_slow", took))
+            return too_slow(self.code.seconds)
+        return died(tail(run), memory=run.killed_by == "memory")
 
     def _number(self, box: Sandbox, answers: Table, rows: Values) -> int:
         """The number by which the process knows these answers, telling it if it doesn't."""
@@ -337,17 +204,17 @@ class GraderSandbox:
     def _start(self) -> Sandbox:
         code = self.code
         backend = _backend(code.backend)
-        box = backend.create(_config(code, backend))
+        box = backend.create(grader_config(code, backend.name))
         try:
-            for name, content in _files(code):
+            for name, content in grader_files(code):
                 _put(box, name, content)
             run = box.execute(_START, timeout=max(LOAD_SECONDS, code.seconds))
-            reply = _reply(run.output) if run.exit_code == 0 else None
+            reply = read_reply(run.output) if run.exit_code == 0 else None
             if reply is None:
-                found = "took too long" if run.killed_by == "timeout" else _tail(run)
+                found = "took too long" if run.killed_by == "timeout" else tail(run)
                 raise TaskError(f"{code.folder / 'grade.py'}: can't be loaded: {found}")
             if "missing" in reply:
-                raise TaskError(f"{code.folder / 'grade.py'}: {_lacks(code, reply['missing'])}")
+                raise TaskError(f"{code.folder / 'grade.py'}: {lacks(code, reply['missing'])}")
             if "ready" not in reply:
                 raise TaskError(f"{code.folder / 'grade.py'}: {reply.get('message', '')}")
         except SandboxEnded as error:
@@ -361,7 +228,7 @@ class GraderSandbox:
         return box
 
 
-# ---------------------------------------------------------------------------- what it is made of
+# ----------------------------------------------------------------------------- what goes in
 
 
 def _backend(asked: str) -> Backend:
@@ -372,56 +239,6 @@ def _backend(asked: str) -> Backend:
         if asked == "auto":
             raise
         return sandbox.get_backend(asked)
-
-
-def _config(code: GraderCode, backend: Backend) -> SandboxConfig:
-    held = sum(path.stat().st_size for path in (PROGRAM, *_sources(code)) if path.is_file())
-    if held > MOST_BYTES:
-        raise TaskError(
-            f"{code.folder}: the answers and the files beside grade.py hold {held:,} bytes; a "
-            f"grader's sandbox takes {MOST_BYTES:,}"
-        )
-    for folder in code.folders:
-        if not Path(folder).is_dir():
-            raise TaskError(f"{code.folder / 'task.toml'}: grader.folders: no folder at {folder}")
-    python = Path(code.python) if code.python and backend.name != "docker" else None
-    if python is not None and not python.is_file():
-        raise TaskError(f"{code.folder / 'task.toml'}: grader.python: no interpreter at {python}")
-    return SandboxConfig(
-        limits=Limits(memory_mb=code.memory_mb, disk_mb=64 + ((held + 5 * code.max_bytes) >> 20)),
-        mounts=tuple(Mount(Path(f), f"folders/{Path(f).name}") for f in code.folders),
-        python=python,
-        all_packages=True,
-        warm=False,
-    )
-
-
-def _sources(code: GraderCode) -> Iterator[Path]:
-    """The files of the task's folder that the grader sees, and the private ones."""
-    left_out = {code.folder / name for name in (*LEFT_OUT, code.raw) if name}
-    for path in sorted(code.folder.rglob("*")):
-        parts = path.relative_to(code.folder).parts
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if path.is_file() and not hidden and left_out.isdisjoint((path, *path.parents)):
-            yield path
-    if code.private is not None:
-        yield from (path for path in sorted(code.private.rglob("*")) if path.is_file())
-
-
-def _files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
-    """What goes into the sandbox, by name there."""
-    yield "grader_program.py", PROGRAM.read_bytes()
-    request = {"function": code.function, "seconds": math.ceil(code.seconds), "tables": TABLES}
-    yield "request.json", json.dumps(request).encode()
-    yield "own/mle_gym/__init__.py", b""
-    yield "own/mle_gym/integrations/__init__.py", b""
-    for name in OWN:
-        yield f"own/mle_gym/{name}", (PACKAGE / name).read_bytes()
-    for path in _sources(code):
-        if code.private is not None and path.is_relative_to(code.private):
-            yield f"private/{path.relative_to(code.private)}", path.read_bytes()
-        else:
-            yield f"task/{path.relative_to(code.folder)}", path.read_bytes()
 
 
 def _ask(job: dict[str, Any]) -> str:
@@ -440,7 +257,7 @@ def _put(box: Sandbox, name: str, content: bytes) -> None:
 
 def _done(run: Execution) -> None:
     if run.exit_code != 0:
-        raise SandboxCrashed(f"a file can't be put into the grader's sandbox: {_tail(run)}")
+        raise SandboxCrashed(f"a file can't be put into the grader's sandbox: {tail(run)}")
 
 
 def _table_bytes(table: Table, rows: Values) -> bytes:
@@ -448,50 +265,6 @@ def _table_bytes(table: Table, rows: Values) -> bytes:
     chosen = {name: column[rows] for name, column in table.items()}
     columns = {name: (str(column.dtype), column.tolist()) for name, column in chosen.items()}
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-# ------------------------------------------------------------------------------- what it answers
-
-
-def _reply(output: bytes) -> dict[str, str] | None:
-    """A line of JSON, an object of texts; None for anything else."""
-    try:
-        reply = json.loads(output)
-    except (ValueError, RecursionError):
-        return None
-    fits = isinstance(reply, dict) and all(isinstance(value, str) for value in reply.values())
-    return reply if fits else None
-
-
-def _died(detail: str, *, memory: bool) -> Outcome:
-    if memory:
-        failure = SubmissionError("too_much_memory", "grading took more memory than it may have")
-    else:
-        failure = SubmissionError("refused", "the task's grader died of this submission")
-    return Outcome(failure=failure, detail=detail or failure.message)
-
-
-def not_finite(score: float) -> SubmissionError:
-    """Why a submission with such a score is refused."""
-    return SubmissionError("score_not_finite", f"the score of this submission is {score}")
-
-
-def _refused(found: Outcome) -> SubmissionError:
-    if found.score is not None:
-        return not_finite(found.score)
-    return found.refusal or found.failure or SubmissionError("refused", "it has no score")
-
-
-def _tail(run: Execution) -> str:
-    return run.output[-1000:].decode("utf-8", "replace").strip() or f"exit code {run.exit_code}"
-
-
-def _lacks(code: GraderCode, module: str) -> str:
-    from mle_gym.integrations.foreign import distribution_of
-
-    python = code.python or "the grader's Python"
-    install = f"pip install {distribution_of(module)}"
-    return f"needs the Python module {module!r}, which {python} doesn't have: {install}"
 
 
 # -------------------------------------------------------------------------------- which are alive
@@ -503,7 +276,7 @@ _alive: list[GraderSandbox] = []
 
 
 @lru_cache(maxsize=64)
-def grader_sandbox(code: GraderCode) -> GraderSandbox:
+def shared_grader(code: GraderCode) -> GraderSandbox:
     """This process's only one for that code."""
     return GraderSandbox(code)
 

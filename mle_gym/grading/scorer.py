@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.columns import Values
-from mle_gym.grading.grader_sandbox import GraderCode, GraderSandbox, Table, grader_sandbox
+from mle_gym.grading.grader_code import GraderCode
+from mle_gym.grading.grader_sandbox import GraderSandbox, Table, shared_grader
 from mle_gym.grading.metrics import Metric, get_metric
 from mle_gym.grading.metrics.base import Misfit
 from mle_gym.grading.reader import show
@@ -132,7 +133,7 @@ def load_scorer(task: TaskSpec, sandbox: str = "auto") -> Scorer:
     """
     if task.hook("grade") is not None:
         code = GraderCode.of(task, "grade", sandbox)
-        return CodeScorer(grader_sandbox(code), task.grade.higher_is_better)
+        return CodeScorer(shared_grader(code), task.grade.higher_is_better)
     columns = list(task.submission.predicted)
     metric, params = get_metric(task.grade.metric), dict(task.grade.params)
     return MetricScorer(metric, params, columns, task.submission.id)

@@ -82,6 +82,16 @@ def test_the_function_gets_the_file_and_the_answers(make: Callable[..., FileGrad
     assert grader.grade(b"id,y\na,1\nb,2\n").score == 1.0
 
 
+def test_answers_that_were_prepared_anew_count(
+    make: Callable[..., FileGrader], tmp_path: Path
+) -> None:
+    assert make().grade(b"id,y\na,1\nb,2\n").score == 1.0
+    (tmp_path / "private").rename(tmp_path / "old")
+    grader = make()
+    (tmp_path / "private" / "deep" / "answers.txt").write_text("1 7")
+    assert grader.grade(b"id,y\na,1\nb,2\n").score == 0.5
+
+
 def test_it_is_to_blame_only_if_it_fails_on_the_sample_too(
     make: Callable[..., FileGrader],
 ) -> None:
