@@ -139,6 +139,11 @@ class Execution:
     """Bytes of output that were left out."""
     killed_by: Literal["", "timeout", "memory"] = ""
     """Which limit ended the command, if one did."""
+    cold: Literal["", "off", "unavailable", "late", "refused"] = ""
+    """Why Python was not warm: turned off; not to be had here (``mle-gym doctor`` says why), which
+    goes for every command, whatever it runs; no warm process answered this one in time; or a
+    program of it needed an interpreter of its own (options, variables, open files, modules of its
+    own with the names of libraries)."""
 
 
 @dataclass(frozen=True)

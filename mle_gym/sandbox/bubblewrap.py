@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,18 @@ _INSTALL = (
 )
 
 Argument = str | dict[str, str]
+
+_asking = threading.Lock()
+"""An interpreter is asked once, and not by every thread that starts a sandbox at the same time."""
+
+
+def _unlock() -> None:
+    """After a fork: the thread that held it is not there."""
+    global _asking
+    _asking = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)
 
 
 class BubblewrapBackend:
@@ -72,20 +85,20 @@ class BubblewrapBackend:
             SandboxUnavailable: bubblewrap is not installed.
             SandboxCrashed: It could not be started.
         """
-        python = describe_python(config.python)
-        environment = command_environment(config, str(python.executable.parent))
         limits = config.limits
         groups = {
             "memory_bytes": _most_memory(limits) << 20,
             "processes": limits.processes,
             "cpus": limits.cpus,
         }
-        packages = {}
-        if not config.all_packages:
-            packages = package_folders(python, shown_packages(python, config.packages))
-        warm = None
-        if config.warm:
-            warm = warm_python(python, packages, config.preload, environment)
+        packages, warm = {}, None
+        with _asking:
+            python = describe_python(config.python)
+            environment = command_environment(config, str(python.executable.parent))
+            if not config.all_packages:
+                packages = package_folders(python, shown_packages(python, config.packages))
+            if config.warm:
+                warm = warm_python(python, packages, config.preload, environment)
         command = runner_command(str(python.executable), RUNNER_PARENT)
         inside = _arguments(config, packages)
         if warm:
@@ -107,6 +120,7 @@ class BubblewrapBackend:
             command=command,
             environment=environment,
             evidence=box.evidence,
+            cold="" if warm else "unavailable" if config.warm else "off",
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
 
@@ -116,8 +130,9 @@ class BubblewrapBackend:
         Raises:
             SandboxUnavailable: It can't be run, or lacks one that was added.
         """
-        python = describe_python(config.python)
-        shown = shown_packages(python, config.packages)
+        with _asking:
+            python = describe_python(config.python)
+            shown = shown_packages(python, config.packages)
         digest = f"bubblewrap {python.executable} {shown.digest}"
         return Shown(digest, tuple(shown.versions.items()))
 

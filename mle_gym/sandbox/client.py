@@ -10,10 +10,11 @@ import shlex
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.base import Execution, Reply, Request, SandboxConfig
@@ -81,6 +82,7 @@ class RunnerSandbox:
         evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
         affinity: tuple[int, ...] = (),
         zygote: dict[str, Any] | None = None,
+        cold: Literal["", "off", "unavailable"] = "",
     ) -> None:
         """Configure the runner at the other end of ``stream``.
 
@@ -96,6 +98,7 @@ class RunnerSandbox:
                 stream has ended, and so the sandbox has or soon will have.
             affinity: Processors to stay on; none for all.
             zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.zygote_plan`.
+            cold: Why no Python is ever warm here, if so.
 
         Raises:
             SandboxCrashed: The runner did not start.
@@ -103,6 +106,7 @@ class RunnerSandbox:
         self.backend = backend
         self.workspace = workspace
         self._exchange = Exchange(backend, stream, evidence)
+        self._cold = cold
         self._patience = 0.0
         """Seconds that the host will still wait for the running command."""
         self._mounts = [mount.target for mount in config.mounts]
@@ -156,7 +160,8 @@ class RunnerSandbox:
         self._patience = max(_GRACE_SECONDS, self._patience - (time.monotonic() - started))
         if header["op"] == "request":
             return self._request(header, content)
-        return _execution(header, content)
+        execution = _execution(header, content)
+        return replace(execution, cold=self._cold) if self._cold else execution
 
     def cancel(self) -> None:
         """End a command whose call will not be answered; see :meth:`Sandbox.cancel`."""
@@ -296,7 +301,7 @@ class RunnerSandbox:
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:
     """Build an Execution from a frame, taking nothing on trust."""
-    killed_by = header.get("killed_by")
+    killed_by, cold = header.get("killed_by"), header.get("cold")
     return Execution(
         exit_code=int(_number(header, "exit_code", 255)),
         output=output,
@@ -306,6 +311,7 @@ def _execution(header: dict[str, Any], output: bytes) -> Execution:
         timed_out=header.get("timed_out") is True,
         truncated_bytes=int(_number(header, "truncated_bytes", 1 << 62)),
         killed_by=killed_by if killed_by in ("timeout", "memory") else "",
+        cold=cold if cold in ("late", "refused", "unavailable") else "",
     )
 
 

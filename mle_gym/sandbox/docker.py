@@ -96,6 +96,7 @@ def _sandbox(
         command=runner_command(image.python, OURS),
         environment=environment,
         evidence=container.evidence,
+        cold="" if zygote else "unavailable" if config.warm else "off",
         zygote=zygote,
     )
 

@@ -57,6 +57,7 @@ class SubprocessBackend:
             run_folder=str(process.folder / "run"),
             command=command,
             environment=environment,
+            cold="unavailable" if config.warm else "off",
         )
 
 

@@ -54,7 +54,7 @@ class Launcher:
                     if descriptor == self._wakeup:
                         os.read(self._wakeup, 1 << 16)
                     elif descriptor != self._control.fileno():
-                        self._zygotes.introduce(descriptor)
+                        self._zygotes.hear(descriptor)
                     elif not self._answer():
                         return
                 self._reap()

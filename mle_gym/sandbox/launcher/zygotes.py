@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import socket
+from collections import deque
 from typing import Any
 
 from .boxes import Box
@@ -41,9 +42,18 @@ class Warm:
 
 
 class Zygote:
-    """A process that has imported what programs import; see the folder of that name."""
+    """A process that has imported what programs import; see the folder of that name.
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    Args:
+        plan: Its command and its environment.
+        poll: Where it waits for orders to be taken: while it imports, it takes none, and what the
+            kernel holds for it is too little for the orders of some hundred sandboxes.
+    """
+
+    def __init__(self, plan: dict[str, Any], poll: select.poll) -> None:
+        self._poll = poll
+        self._waiting: deque[tuple[bytes, list[int]]] = deque()
+        """Orders and their descriptors, which are copies of our own."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         self.alive = True
@@ -67,14 +77,46 @@ class Zygote:
         finally:
             os._exit(127)
 
+    @property
+    def line(self) -> int:
+        """Descriptor of the socket for orders."""
+        return self._socket.fileno()
+
     def tell(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
-        """Give an order. One that is gone or doesn't listen just means cold starts."""
-        with contextlib.suppress(OSError):
-            socket.send_fds(self._socket, [json.dumps(order).encode()], descriptors)
+        """Give an order, now or as soon as it can be taken, in turn."""
+        if self.alive:
+            self._waiting.append((json.dumps(order).encode(), [os.dup(d) for d in descriptors]))
+            self.send()
+
+    def send(self) -> None:
+        """Send what it takes now; a zygote that is gone takes nothing more."""
+        try:
+            while self._waiting:
+                order, descriptors = self._waiting[0]
+                socket.send_fds(self._socket, [order], descriptors)
+                self._drop_first()
+        except BlockingIOError:
+            self._poll.register(self._socket, select.POLLOUT)
+            return
+        except OSError:
+            while self._waiting:
+                self._drop_first()
+        self._forget_socket()
+
+    def _drop_first(self) -> None:
+        for descriptor in self._waiting.popleft()[1]:
+            os.close(descriptor)
+
+    def _forget_socket(self) -> None:
+        with contextlib.suppress(KeyError, ValueError):  # nothing had to wait
+            self._poll.unregister(self._socket)
 
     def close(self) -> None:
         """It died."""
         self.alive = False
+        while self._waiting:
+            self._drop_first()
+        self._forget_socket()
         self._socket.close()
 
 
@@ -83,7 +125,7 @@ class Zygotes:
 
     Args:
         poll: Where the lines to runners that are yet to call are registered; the owner of the
-            loop passes what is ready to :meth:`introduce`.
+            loop passes what is ready to :meth:`hear`.
     """
 
     def __init__(self, poll: select.poll) -> None:
@@ -98,8 +140,16 @@ class Zygotes:
         self._guests[box.pid] = box, warm
         self._poll.register(warm.ours, select.POLLIN)
 
-    def introduce(self, line: int) -> None:
-        """The runner is up and sends the shims' socket: tell the zygote where its box is."""
+    def hear(self, line: int) -> None:
+        """A zygote takes orders again, or a runner is up and sends the shims' socket."""
+        for zygote in self._all():
+            if zygote.alive and zygote.line == line:
+                zygote.send()
+                return
+        self._introduce(line)
+
+    def _introduce(self, line: int) -> None:
+        """Tell the zygote where the runner's box is."""
         found = [guest for guest in self._guests.values() if guest[1].ours.fileno() == line]
         if not found:
             return
@@ -139,7 +189,7 @@ class Zygotes:
         """The plan's zygote: a new one if the last is dead, unless too many are."""
         made = self._made.setdefault(json.dumps(plan, sort_keys=True), [])
         if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
-            made.append(Zygote(plan))
+            made.append(Zygote(plan, self._poll))
         return made[-1]
 
     def _forget_line(self, warm: Warm) -> None:

@@ -12,6 +12,7 @@ from .lean import accept, dumps, loads, socket
 TOOLS = ("validate", "score", "submit")
 _MAX_CALL = 1 << 16
 _MAX_CALLERS = 64
+_LONGEST_REASON = 20
 
 
 class _Caller:
@@ -39,6 +40,8 @@ class Calls:
         self._callers: dict[int, _Caller] = {}
         self._waiting: list[int] = []
         self._asked: int | None = None
+        self.cold = ""
+        """Why a program of the running command was told to start cold, if one was."""
 
     def descriptors(self) -> list[int]:
         """What to wait for: new callers and callers that haven't said all."""
@@ -70,7 +73,10 @@ class Calls:
                 tool, path = call["tool"], call["path"]
             except (ValueError, KeyError, TypeError, RecursionError):
                 tool, path = "", ""
-            if tool not in TOOLS or not isinstance(path, str) or "\0" in path:
+            if tool == "cold" and isinstance(path, str):
+                self.cold = path[:_LONGEST_REASON]
+                self._dismiss(descriptor)
+            elif tool not in TOOLS or not isinstance(path, str) or "\0" in path:
                 self._answer(descriptor, 2, "not a call\n")
             elif not command_runs:
                 self._answer(descriptor, 1, f"{tool}: only works while a command runs\n")
@@ -96,6 +102,7 @@ class Calls:
 
     def forget(self) -> None:
         """The command ended: who waits for an answer will not get one."""
+        self.cold = ""
         self._waiting.clear()
         for descriptor in list(self._callers):
             if descriptor != self._asked:

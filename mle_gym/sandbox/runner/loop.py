@@ -344,12 +344,17 @@ class Runner:
         if command.pipe is not None:
             self._keep_open(command.pipe)
         self._command = None
+        self._calls.next(command_runs=False)
+        cold = self._calls.cold
         self._calls.forget()
         self._shell.take_over()
         seconds, peak = self._warm.used() if self._warm else (0.0, 0)
         output, left_out = command.output.finish()
         self._drop_old_output()
-        answer = command.report(status, usage, seconds, peak) | {"truncated_bytes": left_out}
+        answer = command.report(status, usage, seconds, peak) | {
+            "truncated_bytes": left_out,
+            "cold": cold,
+        }
         self._done(answer, output + command.last_words(self._options["memory_mb"]))
         if self._warm:
             self._warm.rest()

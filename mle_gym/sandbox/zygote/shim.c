@@ -28,7 +28,9 @@
 #ifndef INTERPRETER
 #define INTERPRETER "/opt/mle-gym/interpreter"
 #endif
-#define START_MILLISECONDS 5000
+#ifndef START_MILLISECONDS
+#define START_MILLISECONDS 15000 /* on a busy machine a cold start takes as long */
+#endif
 #define LIMITS 16
 
 struct request {
@@ -43,10 +45,25 @@ struct request {
 extern char **environ;
 static sigset_t original;
 
-static void become_real(char **argv)
+/* The runner passes it on to the host. Nobody waits for that. */
+static void tell_why(const char *reason)
+{
+    struct sockaddr_un address = {AF_UNIX, RUN_FOLDER "/control"};
+    char message[64], *end = message;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    end = stpcpy(stpcpy(stpcpy(end, "{\"tool\":\"cold\",\"path\":\""), reason), "\"}\n");
+    if (!connect(fd, (struct sockaddr *)&address, sizeof address))
+        send(fd, message, end - message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+static void become_real(char **argv, const char *reason)
 {
     static char path[4096], by_name[8192];
     ssize_t size = readlink(INTERPRETER, path, sizeof path - 1);
+    tell_why(reason);
     sigprocmask(SIG_SETMASK, &original, NULL);
     if (size > 0) {
         char *folder_end = strrchr(path, '/'), *name = strrchr(argv[0], '/');
@@ -156,16 +173,20 @@ static int send_request(int fd, struct request *request, const char *data)
 }
 
 /* The other side says it could start, and waits for our word, so nothing ever runs twice. */
-static int agree(int fd)
+static int agree(int fd, const char **reason)
 {
     struct pollfd ready = {fd, POLLIN, 0};
     char answer = 0;
-    if (poll(&ready, 1, START_MILLISECONDS) != 1 || recv(fd, &answer, 1, 0) != 1 || answer != 'S')
+    if (poll(&ready, 1, START_MILLISECONDS) != 1) {
+        *reason = "late";
+        return 0;
+    }
+    if (recv(fd, &answer, 1, 0) != 1 || answer != 'S')
         return 0;
     return send(fd, "G", 1, MSG_NOSIGNAL) == 1;
 }
 
-static int start(int argc, char **argv, uint64_t *ignored)
+static int start(int argc, char **argv, uint64_t *ignored, const char **reason)
 {
     static struct request request;
     struct sockaddr_un address = {AF_UNIX, RUN_FOLDER "/python"};
@@ -180,8 +201,11 @@ static int start(int argc, char **argv, uint64_t *ignored)
         describe(&request);
         *ignored = request.ignored;
         data = body(&request, argc, argv);
-        if (data && send_request(fd, &request, data) && agree(fd))
+        if (data && send_request(fd, &request, data) && agree(fd, reason))
             return fd;
+    }
+    else {
+        *reason = "unavailable";
     }
     free(data);
     close(fd);
@@ -237,14 +261,15 @@ static void forget_arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
     uint64_t ignored = 0;
+    const char *reason = "refused";
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &original);
     if (!plain_descriptors())
-        become_real(argv);
-    int fd = start(argc, argv, &ignored);
+        become_real(argv, reason);
+    int fd = start(argc, argv, &ignored, &reason);
     if (fd < 0)
-        become_real(argv);
+        become_real(argv, reason);
     for (int standard = 0; standard < 3; standard++)
         close(standard); /* who waits for the end of our output waits for the program's alone */
     forget_arguments(argc, argv);
