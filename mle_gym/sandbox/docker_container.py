@@ -47,6 +47,8 @@ RUN_FOLDER = "/run/mle-gym"
 USER = 1000
 _RUN_FOLDER_MB = 40
 _INODES_PER_MB = 256
+_MOST_OPEN_FILES, _MOST_SIGNALS = 4096, 4096
+"""Of each process, as bubblewrap's launcher has them."""
 _END_SECONDS = 10.0
 """How long the daemon may take to notice that a container has ended."""
 _FIRST = -20
@@ -219,7 +221,11 @@ def container_settings(
         "memswap_limit": memory << 20,
         "nano_cpus": int(min(limits.cpus, _processors(client)) * 1e9),
         "pids_limit": limits.processes,
-        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
+        "ulimits": [
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="nofile", soft=1024, hard=_MOST_OPEN_FILES),
+            Ulimit(name="sigpending", soft=_MOST_SIGNALS, hard=_MOST_SIGNALS),
+        ],
         "log_config": LogConfig(type=LogConfig.types.NONE),
         "device_requests": _gpus(config.gpus),
         "runtime": config.runtime or None,

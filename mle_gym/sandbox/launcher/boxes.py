@@ -9,7 +9,8 @@ import signal
 import time
 from typing import Any
 
-from .files import OPEN_FILES, children, is_halted, is_stopped, lines, write
+from .bounds import bound, enter_namespaces
+from .files import BOX_LIMITS, children, is_halted, is_stopped, lines, write
 from .mounts import die_with
 from .stacking import mount_stack
 
@@ -29,6 +30,7 @@ class Launch:
         groups: Control groups to start in.
         uid: Whom it belongs to; another user than this process's takes root.
         stack: Arguments of :func:`mount_stack`, if there is something to stack.
+        bounded: Whether :func:`bound` works here.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Launch:
         groups: list[str],
         uid: int,
         stack: dict[str, Any] | None,
+        bounded: bool,
     ) -> None:
+        self.bounded = bounded
         self.command, self.stream, self.inherited = command, stream, inherited
         self.groups, self.uid, self.stack = groups, uid, stack
 
@@ -130,10 +134,15 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         _close_all_but(launch.inherited)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
+        for number, limits in BOX_LIMITS.items():
+            resource.setrlimit(number, limits)
         with contextlib.suppress(OSError):  # the runner keeps it from all that it starts
             os.setpriority(os.PRIO_PROCESS, 0, FIRST)
         os.setsid()
+        if launch.bounded:
+            bound(launch.uid)
+        elif launch.stack:
+            enter_namespaces(launch.uid)
         if launch.stack:
             mount_stack(**launch.stack, uid=launch.uid)
         if os.getuid() != launch.uid:

@@ -7,6 +7,23 @@ import resource
 
 OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 """The limit of what this process starts; its own grows with the number of sandboxes."""
+MOST_OPEN_FILES, MOST_SIGNALS = 4096, 4096
+
+
+def at_most(number: int, most: int) -> tuple[int, int]:
+    """The present limits of a resource, lowered."""
+    soft, hard = (
+        most if each == resource.RLIM_INFINITY else min(each, most)
+        for each in resource.getrlimit(number)
+    )
+    return soft, hard
+
+
+BOX_LIMITS = {
+    resource.RLIMIT_NOFILE: at_most(resource.RLIMIT_NOFILE, MOST_OPEN_FILES),
+    resource.RLIMIT_SIGPENDING: at_most(resource.RLIMIT_SIGPENDING, MOST_SIGNALS),
+}
+"""What each of a sandbox's processes may have; warm programs get the same (``zygote/enter.py``)."""
 
 
 def raise_open_files() -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .bounds import ARGUMENTS, can_bound
 from .boxes import Box, Launch
 from .groups import ControlGroups
 from .messages import receive
@@ -35,6 +36,7 @@ class Launcher:
         self._groups = ControlGroups()
         self._is_root = os.getuid() == 0
         self._neutral = NeutralPaths() if self._is_root else None
+        self._bounded = can_bound()
         self._started = 0
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
@@ -108,8 +110,11 @@ class Launcher:
             if warm:
                 command += ["", str(warm.theirs.fileno())]
                 inherited.append(warm.theirs.fileno())
+            if self._bounded:
+                place = command.index("--dev") + 2
+                command[place:place] = ARGUMENTS
             groups = self._groups.make(limits)
-            box = Box(Launch(command, descriptors[0], inherited, groups, uid, stack))
+            box = Box(Launch(command, descriptors[0], inherited, groups, uid, stack, self._bounded))
         finally:
             for text in texts:
                 os.close(text)

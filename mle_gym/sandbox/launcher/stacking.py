@@ -1,6 +1,6 @@
 """Stacks a snapshot's layers for one sandbox: overlayfs with a sized tmpfs on top.
 
-It runs between fork and exec, in mount namespaces of the sandbox's own, so that everything here is
+It runs between fork and exec, in a mount namespace of the sandbox's own, so that everything here is
 gone with the sandbox.
 """
 
@@ -14,16 +14,13 @@ import struct
 
 from .files import write
 from .mounts import (
-    CLONE_NEWNS,
     CLONE_NEWUSER,
     MS_BIND,
     MS_REMOUNT,
     check,
     die_with,
     libc,
-    make_mounts_private,
     mount,
-    unshare,
 )
 
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
@@ -44,7 +41,6 @@ def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -
         left: Bytes of the tmpfs with layers, which count against the same limit.
         uid: Who the files are to belong to.
     """
-    _enter_namespaces(uid)
     mount("tmpfs", point, "tmpfs", 0, f"size={size},mode=711")
     os.chdir(point)
     for name in ("upper", "work", "workspace"):
@@ -80,19 +76,6 @@ def _stack(layers: list[str], uid: int) -> None:
 def _rest(users: int) -> str:
     """An ordinary user may not follow redirects, so renaming a layer's folder copies it there."""
     return ",userxattr" if users == -1 else ",redirect_dir=on"
-
-
-def _enter_namespaces(uid: int) -> None:
-    """A mount namespace, and for an ordinary user the user namespace that it takes."""
-    if os.geteuid() == 0:
-        unshare(CLONE_NEWNS)
-    else:
-        gid = os.getegid()
-        unshare(CLONE_NEWNS | CLONE_NEWUSER)
-        write("/proc/self/setgroups", "deny")
-        write("/proc/self/uid_map", f"{uid} {uid} 1")
-        write("/proc/self/gid_map", f"{gid} {gid} 1")
-    make_mounts_private()
 
 
 def _user_namespace(uid: int) -> int:

@@ -65,9 +65,9 @@ class Life:
         prctl(PR_SET_PDEATHSIG, 0)
         line.close()
         place = Place(**json.loads(order))
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._open_files)
         enter(place, namespaces, self._namespaces, self._system_calls)
         os.close(namespaces)
-        resource.setrlimit(resource.RLIMIT_NOFILE, self._open_files)
         self._start(connection, usage)
 
     def _rehearse(self) -> None:

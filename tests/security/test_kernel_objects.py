@@ -1,0 +1,72 @@
+"""What the kernel counts by user or for the machine: no sandbox takes another's share."""
+
+from __future__ import annotations
+
+import pytest
+
+from mle_gym.sandbox import SandboxConfig
+from tests.sandbox.conftest import start
+
+TAKE_ALL = r"""
+import ctypes, os, resource, signal, sys
+kind, libc, kept = sys.argv[1], ctypes.CDLL(None, use_errno=True), []
+
+def take():
+    if kind == "inotify":
+        if libc.inotify_init() < 0:
+            raise OSError
+    elif kind == "terminals":
+        kept.append(os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
+    elif kind == "files":
+        os.dup(0)
+    else:
+        union = ctypes.c_void_p()
+        if libc.sigqueue(os.getpid(), signal.SIGRTMIN, union):
+            raise OSError
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+count = 0
+try:
+    while count < 20_000:
+        take()
+        count += 1
+except OSError:
+    pass
+os.write(1, b"%d\n" % count)
+if len(sys.argv) > 2:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [("inotify", 128), ("terminals", 64), ("files", 4096), ("signals", 4097)],
+)
+@pytest.mark.parametrize("python", ["python3 -I -S", "python"])
+def test_a_sandbox_has_so_many_and_another_one_as_many(kind: str, most: int, python: str) -> None:
+    counts = []
+    with (
+        start("bubblewrap", SandboxConfig()) as first,
+        start("bubblewrap", SandboxConfig()) as other,
+    ):
+        for sandbox, kept in (
+            (first, " kept >out & until [ -s out ]; do :; done; cat out"),
+            (other, ""),
+        ):
+            sandbox.write_file("take.py", TAKE_ALL.encode())
+            output = sandbox.execute(f"{python} take.py {kind}{kept}", timeout=60).output
+            counts.append(int(output))
+    assert counts[0] == counts[1]
+    assert 16 <= counts[0] <= most
+
+
+def test_a_terminal_can_still_be_had() -> None:
+    with start("bubblewrap", SandboxConfig()) as sandbox:
+        command = "python3 -c 'import pty; pty.spawn([\"tty\"])' </dev/null"
+        assert sandbox.execute(command, timeout=60).output.strip() == b"/dev/pts/0"
+
+
+def test_a_containers_processes_have_bounds_too(docker_host: str) -> None:
+    with start("docker", SandboxConfig(warm=False)) as sandbox:
+        output = sandbox.execute("ulimit -Hn; ulimit -Hi", timeout=20).output
+        assert output == b"4096\n4096\n"
