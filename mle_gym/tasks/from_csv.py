@@ -184,11 +184,12 @@ def _content(
         columns = {name: column_for(tables.train[name], metric, labels) for name in columns}
         params = params_for(metric, columns[tables.predicted[0]]) | params
     _check_columns(metric, columns)
-    submission: dict[str, Any] = {"columns": {tables.id: _id_type(tables), **columns}}
+    ids = _id_type(tables)
+    submission: dict[str, Any] = {"columns": {tables.id: ids, **columns}}
     if by_class:
         submission["sum_to_one"] = tables.predicted
     share = len(tables.test) / (len(tables.train) + len(tables.test))
-    data = {
+    data: dict[str, Any] = {
         "loader": "files",
         "ref": TRAIN,
         "id": tables.id,
@@ -196,6 +197,8 @@ def _content(
         "test_size": round(min(max(share, SMALLEST), LARGEST), 2),
         "stratify": _can_stratify(tables.train, targets, metric),
     }
+    if ids == "str":  # names, which other files may be called after
+        data["keep_ids"] = True
     return {
         "id": "",
         "version": 0,
