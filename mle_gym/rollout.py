@@ -125,9 +125,10 @@ def replay(
         apart.
 
     Raises:
-        TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken.
-        ValueError: no ``env``, and the header holds no spec to make one from, or one that takes
-            trust; or it began from a snapshot that was not given.
+        TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken; or no
+            ``env``, and the header holds no spec to make one from, or one that takes trust.
+        ValueError: the header's arguments or options can't be, or it began from a snapshot that was
+            not given.
     """
     recorded = _check(path, key, broken)
     header = recorded.header
@@ -248,17 +249,17 @@ def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
 
 def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env[Any, Any]:
     if header["env"] is None:
-        raise ValueError(
+        raise TrajectoryError(
             f"{path}: the header holds no environment spec (the environment was not registered, or "
             "its arguments are not JSON); pass the environment: replay(path, env)"
         )
     if excess := beyond_caps(header["env"]):
-        raise ValueError(f"{path}: can't be replayed: {'; '.join(excess)}")
+        raise TrajectoryError(f"{path}: can't be replayed: {'; '.join(excess)}")
     found = risks(header["env"])
     if not found:
         return remake(header["env"])
     if not trust:
-        raise ValueError(
+        raise TrajectoryError(
             f"{path}: replaying it may run code outside a sandbox, reach the network, or take more "
             f"of this machine than its task does: {'; '.join(found)}. If you trust the file, pass "
             "trust=True (`mle-gym replay --trust`)"

@@ -20,6 +20,9 @@ _DICT_BYTES: Final = 200
 _LIST_BYTES: Final = 70
 _VALUE_BYTES: Final = 32
 """About what a dict, a list, and any other value takes, with its place in what holds it."""
+_KEY_BYTES: Final = 100
+_STRING_BYTES: Final = 60
+"""About what a further place in a dict, and a text without its characters, takes."""
 _DTYPE: Final = re.compile("[|<>](b1|[iu][1248]|f[248]|f16|U[0-9]{1,6})")
 """The types whose items have a JSON form."""
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -77,7 +80,7 @@ class Decoder:
         """
         excess = _json_bytes(text) - self._left
         for string in _STRING.finditer(text) if excess > 0 else ():
-            excess -= _json_bytes(string[0])
+            excess -= _json_bytes(string[0][1:-1])
         if excess > 0:
             raise _too_much()
         parsed = json.loads(text.decode(), object_pairs_hook=_object, parse_constant=_constant)
@@ -129,8 +132,15 @@ def from_json(value: Any) -> Any:
 
 def _json_bytes(text: bytes) -> int:
     """About how much memory it takes to parse a text, by the signs that open and part values."""
-    dicts, lists, values = (text.count(sign) for sign in b"{[,")
-    return dicts * _DICT_BYTES + lists * _LIST_BYTES + values * _VALUE_BYTES
+    dicts, lists, values, keys, quotes = (text.count(sign) for sign in b'{[,:"')
+    strings = quotes * _STRING_BYTES // 2
+    return (
+        dicts * _DICT_BYTES
+        + lists * _LIST_BYTES
+        + values * _VALUE_BYTES
+        + keys * _KEY_BYTES
+        + strings
+    )
 
 
 def _too_much() -> ValueError:

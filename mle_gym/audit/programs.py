@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["Call", "calls", "comments", "literals", "parse", "strings"]
 
-LONGEST = 2**19
+LONGEST = 2**17
 """Characters of a program that is parsed; a longer one is data. A tree takes hundreds of bytes for
 each of them."""
 LONGEST_KEPT = 2**13

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.audit.findings import quote
 from mle_gym.audit.scripts import Script
+from mle_gym.files import read_whole
 
 if TYPE_CHECKING:
     from copydetect import CodeFingerprint
@@ -23,6 +24,8 @@ GUARANTEED = 40
 """Agreement of this many such characters is always found."""
 SHORTEST = 150
 """Characters of a program; in a shorter one everything is usual."""
+MOST_BYTES = 64 * 2**20
+"""Of a reference; notebooks carry their pictures."""
 MOST_FRAGMENTS = 5
 KINDS = (".py", ".ipynb", ".r", ".jl")
 
@@ -131,7 +134,7 @@ def _code(path: Path) -> str:
     Raises:
         ValueError: It is no notebook.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_whole(path, MOST_BYTES).decode(errors="replace")
     if path.suffix.lower() != ".ipynb":
         return text
     try:

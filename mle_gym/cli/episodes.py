@@ -163,7 +163,6 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Execute a recorded episode's actions again and say whether anything came out differently."""
-    from mle_gym.rollout import replay as play_again
     from mle_gym.trajectory import Trajectory
     from mle_gym.verification.fields import require_types
 
@@ -174,11 +173,7 @@ def replay(
     with Progress(err()) as progress:
         for step in recorded.steps:
             progress.show(step)
-        again = (
-            recorded
-            if show
-            else play_again(file, trust=trust, broken=broken, key=read_key(key_file))
-        )
+        again = recorded if show else _play_again(file, trust, broken, read_key(key_file))
     result = _result(again, file) | {"differences": list(again.differences)}
     if as_json:
         emit(result)
@@ -225,6 +220,18 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
         environment.close()
 
 
+def _play_again(file: Path, trust: bool, broken: bool, key: bytes | None) -> Trajectory:
+    """The recorded actions once more; what the file asks for and can't be is a usage error."""
+    from mle_gym.rollout import replay as play_again
+
+    try:
+        return play_again(file, trust=trust, broken=broken, key=key)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MleGymError):
+            raise
+        raise Unusable(f"{file}: {error}") from error
+
+
 @dataclass(frozen=True)
 class _Record:
     """How an episode is recorded; see :func:`mle_gym.rollout.rollout`."""
@@ -242,13 +249,14 @@ def _rollout(
     progress: Progress | None,
 ) -> Trajectory:
     """One episode; whatever ends it early, one line says what was kept."""
+    from mle_gym.agents import is_agents
     from mle_gym.rollout import rollout
 
     on_step = progress.show if progress else None
     try:
         return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
-    except BaseException:
-        if record.path.is_file():
+    except BaseException as error:
+        if record.path.is_file() and not is_agents(error):  # whose note says so already
             err().print(f"the steps so far are in {record.path}", markup=False, soft_wrap=True)
         raise
 

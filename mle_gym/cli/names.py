@@ -21,6 +21,8 @@ TaskName = Annotated[
 ]
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
 
+MOST_KEY_BYTES = 2**16
+
 KAGGLE = re.compile(r"(?i)(?:https?://)?(?:www\.)?kaggle\.com/(?:c|competitions)/([\w-]+)")
 """The address of a competition, which people copy from their browser."""
 
@@ -94,10 +96,11 @@ def read_key(path: Path | None) -> bytes | None:
         Unusable: It is too short for a key.
     """
     from mle_gym.chain import check_key
+    from mle_gym.files import read_whole
 
     if path is None:
         return None
     try:
-        return check_key(path.read_bytes().removesuffix(b"\n"))
+        return check_key(read_whole(path, MOST_KEY_BYTES).removesuffix(b"\n"))
     except ValueError as error:
         raise Unusable(f"--key-file: {path}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from statistics import median
 from typing import Literal
 
 from mle_gym.errors import TaskError
+from mle_gym.files import read_whole
 
 __all__ = [
     "Medal",
@@ -29,6 +31,8 @@ __all__ = [
 
 Medal = Literal["gold", "silver", "bronze", ""]
 
+MOST_BYTES = 16 * 2**20
+"""Of a leaderboard; the largest of Kaggle's have a tenth of it."""
 DECIMALS = 5
 """A score is rounded to these before it is compared, as leaderboards show it and MLE-bench ranks
 it: the last bits of a float differ between machines and must not decide over a medal."""
@@ -152,12 +156,12 @@ def load_leaderboard(path: Path) -> tuple[float, ...]:
 def _load(path: Path, _mtime_ns: int) -> tuple[float, ...]:
     scores = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, strict=True)
-            if "score" not in (rows.fieldnames or ()):
-                raise TaskError(f"{path}: expected a column 'score', found {rows.fieldnames}")
-            for row in rows:
-                scores.append(_score(row["score"], path, rows.line_num))
+        text = read_whole(path, MOST_BYTES).decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        if "score" not in (rows.fieldnames or ()):
+            raise TaskError(f"{path}: expected a column 'score', found {rows.fieldnames!s:.200}")
+        for row in rows:
+            scores.append(_score(row["score"], path, rows.line_num))
     except (csv.Error, UnicodeDecodeError) as error:
         raise TaskError(f"{path}: expected a CSV file in UTF-8, found: {error}") from None
     if not scores:

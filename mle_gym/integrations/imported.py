@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from mle_gym.errors import DatasetError
 from mle_gym.integrations.foreign import ForeignCode, Job, Result
 from mle_gym.paths import below
+from mle_gym.tasks.archives import list_members, unpack
 
 __all__ = ["ImportedCompetition"]
 
@@ -91,8 +91,8 @@ class ImportedCompetition:
         entries = [path for path in raw.iterdir() if not path.name.startswith(".")]
         archive = next(iter(entries), raw)
         if len(entries) == 1 and archive.name in (f"{self.competition}.zip", "data.zip"):
-            with zipfile.ZipFile(archive) as zipped:  # extractall drops "..", roots and links
-                zipped.extractall(stand_in)
+            stand_in.mkdir()
+            unpack(archive, {each.name: each.name for each in list_members(archive)}, stand_in)
             return
         for top, folders, files in os.walk(raw, followlinks=True):
             folders[:] = [name for name in folders if not name.startswith(".archives")]

@@ -19,6 +19,7 @@ from mle_gym.errors import CacheError, TaskError
 from mle_gym.files import read_whole
 from mle_gym.ownership import check_owner, check_private
 from mle_gym.paths import bundled, user_tasks
+from mle_gym.terminal import clean_text
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -52,11 +53,11 @@ def task_folders() -> dict[str, Path]:
         try:
             task_id = _identify(folder)[0]
         except TaskError as error:
-            warnings.warn(f"this task is left out: {error}", stacklevel=2)
+            warnings.warn(clean_text(f"this task is left out: {error}"), stacklevel=2)
             continue
         if found.setdefault(task_id, folder) != folder:
             reason = f"the id {task_id!r} is taken by {found[task_id]}"
-            warnings.warn(f"this task is left out: {folder}: {reason}", stacklevel=2)
+            warnings.warn(clean_text(f"this task is left out: {folder}: {reason}"), stacklevel=2)
     return found | {name: folder for name, folder in _registered.items() if _is_task(folder)}
 
 

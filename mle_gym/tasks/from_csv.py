@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.metrics import Metric, get_metric
+from mle_gym.paths import below
 from mle_gym.tasks.answers import USAGE
 from mle_gym.tasks.inferred_columns import class_names, column_for, id_type, params_for, relabelling
 from mle_gym.tasks.keys import KEY_FILE
@@ -63,12 +64,13 @@ class _Tables:
 
     @classmethod
     def read(cls, folder: Path) -> _Tables:
-        missing = [name for name in (TRAIN, TEST, SAMPLE) if not (folder / name).is_file()]
+        files = {name: below(folder, name, TaskError) for name in (TRAIN, TEST, SAMPLE)}
+        missing = [name for name, file in files.items() if not file.is_file()]
         if missing:
             raise TaskError(
                 f"{folder}: expected {TRAIN}, {TEST} and {SAMPLE}, found no {missing[0]}"
             )
-        tables = cls(folder, *(read_cells(folder / name) for name in (TRAIN, TEST, SAMPLE)))
+        tables = cls(folder, *map(read_cells, files.values()))
         tables.check()
         return tables
 

@@ -15,6 +15,7 @@ from mle_gym.provenance import unpack_submission, versions
 from mle_gym.references import measure_ceiling
 from mle_gym.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
 from mle_gym.tasks.anchors import Anchors
+from mle_gym.tasks.dataset import is_prepared
 from mle_gym.tasks.keys import SECRET
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.verification.fields import of_a_task
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["check_score"]
 
 MOST_UNPACKED = 16 * 2**20
-"""Bytes of a submission to a task that isn't known here; every other task says how many."""
+"""Bytes of a submission to a task whose data aren't here; where they are, it says how many."""
 TOLERANCE = 1e-9
 """Relative. The last digits of a sum depend on the processor."""
 CEILING_TOLERANCE = 0.02
@@ -59,7 +60,9 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
             yield Finding("reward", "passed", "it does not count: the episode failed")
         return
     spec = _find(header, task)
-    most = spec.submission.max_bytes if isinstance(spec, TaskSpec) else MOST_UNPACKED
+    most = MOST_UNPACKED
+    if isinstance(spec, TaskSpec) and is_prepared(spec):
+        most = max(most, spec.submission.max_bytes)
     content, finding = _stored(header, footer, recorded, most)
     yield finding
     if recorded.get("error_code") in FAILURES and content is None:
@@ -104,6 +107,9 @@ def _stored(
         return None, Finding("submission", "failed", f"submission.sha256: {found}")
     if packed.get("zlib") is None:
         return None, Finding("submission", "undecided", "it was too large to be kept")
+    if packed["bytes"] > most:
+        found = f"it has {packed['bytes']:,} bytes, and more than {most:,} are not unpacked here"
+        return None, Finding("submission", "undecided", found)
     try:
         content = unpack_submission(packed, most)
     except (ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,3 +171,25 @@ def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> No
     assert "Traceback" not in err
     assert [step.action for step in Trajectory.read(tmp_path / "cut.jsonl").steps] == ["echo first"]
     assert eventually(lambda: not processes_with(marker))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"env": {"kwargs": {"network": True}}}, "its network is True"),
+        ({"env": {"kwargs": {"variant": "x"}}}, "variant"),
+        ({"options": {"no_such": 1}}, "no_such"),
+    ],
+)
+def test_what_a_record_asks_for_and_can_not_be_is_a_usage_error(
+    command: Command, coins: Path, change: dict[str, Any], words: str
+) -> None:
+    command("run", coins, "--agent", "solution", "--out", "a.jsonl")
+    header, *rest = Path("a.jsonl").read_text().splitlines(keepends=True)
+    values = json.loads(header)
+    values["env"]["kwargs"] |= change.get("env", {}).get("kwargs", {})
+    values |= {name: value for name, value in change.items() if name != "env"}
+    Path("a.jsonl").write_text(json.dumps(values) + "\n" + "".join(rest))
+    result = command("replay", "a.jsonl", "--broken")
+    assert (result.code, result.err.count("error: ")) == (2, 1)
+    assert words in result.err

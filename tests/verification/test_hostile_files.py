@@ -110,3 +110,16 @@ def test_a_program_that_is_nested_deeply_is_audited_without_it(forge: Forge) -> 
     deep = "x = " + "-" * 5000 + "1\nopen('/proc/1/environ')"
     action = {"tool": "write_file", "path": "a.py", "content": deep}
     assert audit_trajectory(forge(lambda lines: lines[1].update(action=action))).actions == 5
+
+
+def test_a_large_submission_is_unpacked_only_where_its_task_can_be_graded(forge: Forge) -> None:
+    def change(lines: list[dict[str, Any]]) -> None:
+        size, sha256 = 400 * 2**20, lines[-1]["submission"]["sha256"]
+        lines[0]["task"] = "denoising-dirty-documents"
+        for line in lines[1:]:
+            line.get("info", {})["task"] = "denoising-dirty-documents"
+        lines[-1]["submission"] = {"bytes": size, "sha256": sha256, "zlib": "AAAA"}
+
+    found = {each.check: each for each in verify_trajectory(forge(change)).findings}
+    assert found["submission"].status == "undecided"
+    assert "are not unpacked here" in found["submission"].detail

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import MleGymError, SubmissionError, TaskError
+from mle_gym.files import NotAFile, read_regular, read_whole
 from mle_gym.integrations.mle_bench.report import Report, competition_report, submission_exists
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Problem", "find_competition"]
 
 COMMENTS = ("#", "//")
+MOST_BYTES = 64 * 2**20
+"""Of a file of submissions, which names them and holds none."""
 PREFIX = "mlebench-"
 """What the ids of imported competitions begin with."""
 
@@ -86,8 +89,6 @@ class Batch:
 
 def grade_path(task: TaskSpec, grader: SubmissionGrader, path: Path) -> Grade:
     """Grade the submission at a path; as for MLE-bench, its name must end in ``.csv``."""
-    from mle_gym.files import NotAFile, read_regular
-
     if not submission_exists(path):
         return grader.refuse(SubmissionError("missing_submission", f"{path}: no such CSV file"))
     try:
@@ -116,7 +117,7 @@ def find_competition(name: str) -> TaskSpec:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    content = read_whole(path, MOST_BYTES).removeprefix(b"\xef\xbb\xbf")
     for number, line in enumerate(content.splitlines(), start=1):
         text = line.decode(errors="replace").strip()
         if text and not text.startswith(COMMENTS):
