@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,9 @@ from mle_gym.env import MLEEnv
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxUnavailable, TaskError
 from mle_gym.failures import KINDS, Failure, Stage
 from mle_gym.grading.grader import Grader
+from mle_gym.rollout import rollout
+from mle_gym.trajectory import Trajectory
+from mle_gym.verification import verify_trajectory
 
 pytestmark = pytest.mark.bubblewrap
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
@@ -68,6 +72,33 @@ def test_no_fault_of_the_grader_becomes_a_reward(
     assert failure.stage == "grade"
     if stage == "grade":
         assert failure.kind == kind
+
+
+def test_a_failed_episode_is_recorded_and_its_record_is_sound(tmp_path: Path) -> None:
+    env = MLEEnv("zoo", sandbox="bubblewrap", reward="milestones")
+    path = tmp_path / "failed.jsonl"
+
+    class Breaks:
+        def reset(self, observation: Any, info: dict[str, Any]) -> None:
+            """Do nothing."""
+
+        def act(self, observation: Any, info: dict[str, Any]) -> str:
+            assert env._episode is not None
+            env._episode._sandbox.close()
+            return "true"
+
+    trajectory = rollout(env, Breaks(), seed=0, path=path)
+    env.close()
+    read = Trajectory.read(path)
+    assert read.failure == trajectory.failure
+    assert read.failure is not None
+    assert read.steps[-1].info["reward_valid"] is False
+    result = verify_trajectory(path)
+    assert (result.verdict, read.grade) == ("confirmed", None)
+    forged = path.read_text().replace('"reward_valid": false', '"reward_valid": true ')
+    (tmp_path / "forged.jsonl").write_text(forged)
+    found = str(verify_trajectory(tmp_path / "forged.jsonl"))
+    assert "info.reward_valid: expected false, found true" in found
 
 
 MAKERS: dict[str, Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]]] = {

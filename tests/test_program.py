@@ -12,7 +12,7 @@ import pytest
 from mle_gym import program
 from mle_gym.agents import load_agent
 from mle_gym.env import MLEEnv
-from mle_gym.errors import SandboxCrashed
+from mle_gym.errors import SandboxCrashed, SandboxEnded
 from mle_gym.grading.program import ProgramGrader
 from mle_gym.rollout import replay, rollout
 from mle_gym.verification import verify_trajectory
@@ -282,6 +282,27 @@ def test_a_program_is_run_once_for_milestones(
     assert len(runs) == 1
     write(env, "raise SystemExit(1)")
     assert len(runs) == 2
+
+
+def test_a_program_that_brings_down_its_own_sandbox_is_not_valid_and_the_episode_goes_on(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = make()
+    write(env, SAMPLE)
+
+    def die(*_: object) -> object:
+        raise SandboxEnded("out of memory", killed_by="memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program.ProgramRunner, "_predictions", die)
+        for action in ("validate; echo on", {"tool": "validate"}):
+            output, _, terminated, info = step(env, action)
+            assert "brought down the sandbox that it was run in: out of memory" in output
+            assert info["validation"]["code"] == "program_exhausted"
+            assert info["reward_valid"]
+            assert not terminated
+        assert "on\n" in step(env, "validate; echo on")[0]
+    assert step(env, "submit")[3]["grade"]["valid"]
 
 
 def test_a_sandbox_that_fails_is_no_score(make: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
