@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import json
 import platform
+import re
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from mle_gym.tasks.keys import SECRET, secret_fingerprint
 
 if TYPE_CHECKING:
     from mle_gym.env import MLEEnv
+    from mle_gym.settings import Settings
+    from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["pack_submission", "provenance", "result", "unpack_submission", "versions"]
 
@@ -122,7 +125,8 @@ def versions() -> dict[str, str]:
 def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
     ours = _unwrapped(env)
     if ours is None or ours.record is None:
-        return {"digest": None, "task_digest": None, "backend": None, "settings": None}
+        nothing = ("digest", "task_digest", "backend", "packages", "masked", "settings")
+        return dict.fromkeys(nothing)
     from mle_gym.sandbox import get_backend
     from mle_gym.tasks.dataset import task_digest
 
@@ -133,7 +137,22 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
         "digest": record.dataset.digest,
         "task_digest": task_digest(ours.task),
         "backend": get_backend(record.settings.sandbox).name,
+        **_shown(record.dataset.task, record.settings),
         "settings": settings | {"sandbox_python": None if python is None else str(python)},
+    }
+
+
+def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
+    """Distributions that the agent finds, by version, and the files in them that it doesn't."""
+    from mle_gym.sandbox import shown
+    from mle_gym.sandbox.base import SandboxConfig
+    from mle_gym.tasks.rows import files_with_rows
+
+    config = SandboxConfig(python=settings.sandbox_python, packages=settings.packages)
+    masked = files_with_rows(task, settings.sandbox, config)
+    return {
+        "packages": dict(shown(settings.sandbox, config).packages),
+        "masked": [re.sub(r"^.*-packages/", "", path) for path in masked],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mle_gym.audit.feedback import literal_submission, oracle, sample_submitted, score_budget
 from mle_gym.audit.findings import Audit, Finding
@@ -15,6 +16,9 @@ from mle_gym.audit.sources import sources
 from mle_gym.errors import MleGymError
 from mle_gym.trajectory import Trajectory
 from mle_gym.verification.fields import require_types
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["THRESHOLD", "audit_trajectory"]
 
@@ -73,20 +77,27 @@ def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding
         yield from literal_submission(trajectory, written)
     yield from sample_submitted(trajectory, written, submitted)
     yield from oracle(trajectory, written)
-    own = _own_names(trajectory)
+    task = _task(trajectory)
+    if task is not None and task.answers_can_be_known:
+        evidence = f"{task.id} hands programs rows of {task.data.loader}'s {task.data.ref!r}"
+        yield Finding("known-answers", max(1, len(trajectory.steps)), evidence)
+    own = _own_names(trajectory, task)
     for script in written:
         yield from sources(script, own)
 
 
-def _own_names(trajectory: Trajectory) -> frozenset[str]:
-    """What the task and its data set are called, the latter only where the task is known here."""
-    task = trajectory.header.get("task")
-    if not isinstance(task, str):
-        return frozenset()
-    names = {task}
+def _task(trajectory: Trajectory) -> TaskSpec | None:
+    """The task, where it is known here."""
     from mle_gym.tasks.catalog import load_task, task_folders
 
-    if task in task_folders():
+    name = trajectory.header.get("task")
+    if isinstance(name, str) and name in task_folders():
         with suppress(MleGymError):  # a folder of the user's that is being edited
-            names.add(load_task(task).data.ref)
-    return frozenset(name.lower() for name in names if name)
+            return load_task(name)
+    return None
+
+
+def _own_names(trajectory: Trajectory, task: TaskSpec | None) -> frozenset[str]:
+    """What the task and its data set are called, the latter only where the task is known here."""
+    names = {trajectory.header.get("task"), task and task.data.ref}
+    return frozenset(name.lower() for name in names if name and isinstance(name, str))

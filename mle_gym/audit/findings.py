@@ -77,6 +77,12 @@ _ALL = (
         "nearly all calls of score were used on scores that differ by a row or two: the public "
         "score is fitted to",
     ),
+    Rule(
+        "known-answers",
+        "note",
+        "the answers can be known: the hidden rows, which the handed-in program is run on, come "
+        "from a famous table",
+    ),
     Rule("sample-submitted", "note", "the sample submission was handed in: nothing was predicted"),
 )
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rule in _ALL}

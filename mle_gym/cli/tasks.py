@@ -237,6 +237,7 @@ def _references(task: TaskSpec) -> list[str]:
 
 def _facts(task: TaskSpec) -> Table:
     """The table at the top of ``show``."""
+    from mle_gym.sandbox.packages import default_packages
     from mle_gym.tasks.availability import availability
 
     grade, limits = task.grade, task.limits
@@ -252,6 +253,7 @@ def _facts(task: TaskSpec) -> Table:
         "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
         or ("by the ranks of its reference models" if task.medals.awarded else "none"),
         "reference": ", ".join(_references(task)) or "not measured",
+        "packages": f"{', '.join(default_packages())}, and what these require",
         "data": availability(task).reason,
         "folder": str(task.folder),
     }

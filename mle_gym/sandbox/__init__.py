@@ -6,7 +6,7 @@ import functools
 from importlib import import_module
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Reply, Request, Sandbox
+from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Reply, Request, Sandbox, Shown
 from mle_gym.sandbox.base import SandboxConfig as SandboxConfig
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "backend_names",
     "create",
     "get_backend",
+    "shown",
 ]
 
 BACKENDS = {
@@ -66,6 +67,21 @@ def create(name: str = "auto", config: SandboxConfig | None = None) -> Sandbox:
         SandboxCrashed: It could not be started this time.
     """
     return get_backend(name).create(config or SandboxConfig())
+
+
+def shown(name: str, config: SandboxConfig) -> Shown:
+    """What sandboxes of a backend show of Python's packages.
+
+    Args:
+        name: One of :func:`backend_names`.
+        config: What they are made of.
+
+    Raises:
+        SandboxUnavailable: As :func:`create`, or a package that was added is not installed.
+    """
+    backend = get_backend(name)
+    # Backends of other packages may be older than the question.
+    return backend.shown(config) if hasattr(backend, "shown") else Shown()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox import BACKENDS, get_backend
+from mle_gym.sandbox import BACKENDS, get_backend, shown
 from mle_gym.sandbox.base import Limits, Sandbox, SandboxConfig
 from mle_gym.sandbox.probes import LIMITS_OF, PROBE_LIMITS, PROBES
 from mle_gym.sandbox.python import describe_python
@@ -76,7 +76,9 @@ def _diagnose_one(name: str) -> Iterator[Finding]:
     except SandboxUnavailable as error:
         yield Finding(name, "available", "unavailable", str(error))
         return
-    yield Finding(name, "available", "enforced", "a sandbox starts")
+    packages = ", ".join(dict(shown(name, SandboxConfig()).packages)) or "all that is installed"
+    detail = f"a sandbox starts, and shows {packages}"
+    yield Finding(name, "available", "enforced", detail)
     for check, probe in PROBES.items():
         try:
             with _sandbox(name, LIMITS_OF.get(check, PROBE_LIMITS)) as sandbox:

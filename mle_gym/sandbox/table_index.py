@@ -47,8 +47,13 @@ class IndexedFile:
     """Kind to n: of these hashes, the ones are there that n divides."""
 
 
-def index_tables(backend: Backend, config: SandboxConfig) -> Path | None:
-    """The index of what sandboxes of this configuration show; None where that isn't known.
+def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
+    """The index of what sandboxes of this configuration show.
+
+    Args:
+        backend: Makes them.
+        config: What they are made of.
+        digest: What :func:`mle_gym.sandbox.shown` says of them.
 
     Raises:
         SandboxUnavailable: The search failed, or the cache can't be written.
@@ -56,9 +61,6 @@ def index_tables(backend: Backend, config: SandboxConfig) -> Path | None:
     """
     from filelock import FileLock
 
-    digest = backend.shown(config).digest
-    if not digest:
-        return None
     key = hashlib.sha256(f"{digest} {_program_digest()}".encode()).hexdigest()[:32]
     file = cache_folder().resolve() / "tables" / key / "index.jsonl"
     if file.is_file():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.sandbox import get_backend
+from mle_gym.sandbox import get_backend, shown
 from mle_gym.sandbox.table_index import IndexedFile, index_tables, indexed_files, write_whole
 from mle_gym.sandbox.tables.prints import (
     KINDS,
@@ -87,9 +87,10 @@ def files_with_rows(task: TaskSpec, backend: str, config: SandboxConfig) -> tupl
     """
     if task.data.loader in ("generate", "kaggle"):
         return ()
-    index = index_tables(get_backend(backend), config)
-    if index is None:
+    digest = shown(backend, config).digest
+    if not digest:
         return ()
+    index = index_tables(get_backend(backend), config, digest)
     file = index.with_name(f"{_identity(task)}.json")
     try:
         return _answer(file)

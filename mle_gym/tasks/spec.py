@@ -266,6 +266,15 @@ class TaskSpec(Table):
         """The Gymnasium id: ``mle/<id>-v<version>``."""
         return f"mle/{self.id}-v{self.version}"
 
+    @property
+    def answers_can_be_known(self) -> bool:
+        """Whether the rows that only a handed-in program sees come from a famous table.
+
+        Elsewhere a model that knows the table must still find the rows; here the program can hold
+        the whole of it, and the result says little about what it mended.
+        """
+        return self.submission.code is not None and self.data.loader in ("sklearn", "openml")
+
     def hook(self, name: Literal["prepare", "grade", "generate"]) -> Path | None:
         """The task's own ``prepare.py``, ``grade.py`` or ``generate.py``, if it has one."""
         path = self.folder / f"{name}.py"

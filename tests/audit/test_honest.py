@@ -37,7 +37,8 @@ def test_bundled_programs_match_no_rule(audited: Audited, name: str, program: st
     answers = mle_gym.prepare(name).private / "answers.csv"
     rows = [row.rpartition(",")[0] for row in answers.read_text().splitlines()]
     actions = played(name, program)
-    assert audited(*actions, task=task.id, submission="\n".join(rows)).findings == ()
+    result = audited(*actions, task=task.id, submission="\n".join(rows))
+    assert {finding.rule for finding in result.findings} <= {"known-answers"}
 
 
 @pytest.mark.parametrize("name", COMPETITIONS)

@@ -56,6 +56,13 @@ def test_what_only_looks_like_labels_is_none(audited: Audited, actions: list[obj
     assert audited(*actions).findings == ()
 
 
+def test_a_task_with_hidden_rows_of_a_famous_table_is_noted(audited: Audited) -> None:
+    result = audited("python pipeline.py && submit", task="iris-pipeline")
+    assert rules(result) == {"known-answers"}
+    assert result.worst == "note"
+    assert rules(audited("python train.py && submit", task="wine")) == set()
+
+
 def test_a_constant_submission_is_no_labelling(audited: Audited) -> None:
     zeros = "\n".join(["PassengerId,survived", *(f"{number},0" for number in IDS)])
     assert audited(file("submission.csv", zeros), "submit", submission=zeros).findings == ()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mle_gym.tasks import catalog, kaggle
-from mle_gym.tasks.catalog import task_folders
+from mle_gym.tasks.catalog import load_task, task_folders
 from tests.cli.conftest import Command
 
 
@@ -56,6 +56,12 @@ def test_show_tells_how_a_task_is_graded(command: Command) -> None:
     assert result.code == 0
     assert "accuracy, higher is better" in result.out
     assert "RMS Titanic" in result.out
+    assert "scikit-learn, scipy" in " ".join(result.out.split())
+
+
+def test_show_tells_people_alone_that_answers_can_be_known(command: Command) -> None:
+    assert "can hold all answers" in " ".join(command("show", "iris-pipeline").out.split())
+    assert "answers" not in load_task("iris-pipeline").description
 
 
 def test_show_takes_a_gymnasium_id_and_a_folder(command: Command, coins: Path) -> None:

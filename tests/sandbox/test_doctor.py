@@ -52,6 +52,7 @@ def test_bubblewrap_isolates() -> None:
     assert set(broken) <= {"cpu"}, broken
     assert all(found[check].advice for check in broken)
     assert found["warm Python"].status == "works"
+    assert "pandas" in found["available"].detail
 
 
 @pytest.mark.docker

@@ -37,6 +37,12 @@ PARTS = {
         "tests/sandbox/test_doctor.py::test_bubblewrap_isolates",
         "tests/grading/test_grader_sandbox.py::test_it_reaches_neither_host_nor_network",
     ),
+    "packages": (
+        "",
+        "tests/sandbox/test_packages.py::test_what_is_not_allowed_is_not_there",
+        "tests/sandbox/test_packages.py::test_warm_programs_have_no_other_modules",
+        "tests/security/test_raw_data_is_hidden.py::test_an_agent_reads_none_of_it_and_all_the_rest",
+    ),
     "warm programs": (
         f"test_a_program_does_the_same and ({TOUCHED_BY_RIGHTS})",
         "tests/sandbox/test_warm.py",

@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 
 import mle_gym
+from mle_gym.provenance import provenance
 from mle_gym.sandbox import SandboxConfig, get_backend
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.rows import files_with_rows
@@ -206,13 +207,16 @@ def test_rows_in_what_a_user_adds_are_found_in_every_format(
 def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> None:
     arguments = {"sandbox_python": str(carrier.python), "packages": ["carrier"]}
     env = gym.make("mle/wine-v0", sandbox="bubblewrap", **arguments)
-    env.reset(seed=0)
+    _, info = env.reset(seed=0)
+    record = provenance(env, info)
     count = "find {} -type f -size +0 | wc -l"
     folder = carrier.site / "carrier"
     commands = "; ".join(count.format(folder / name) for name in ("wine", "decoys", "titanic"))
     observation, *_ = env.step(commands)
     env.close()
     assert observation["output"].split() == ["0", str(len(dict(_decoys()))), "2"]
+    assert record["packages"] == {"carrier": "1.0"}
+    assert {f"carrier/wine/{name}" for name in WAYS} <= set(record["masked"])
 
 
 @pytest.mark.bubblewrap

@@ -42,6 +42,9 @@ def test_the_record_says_what_made_it(recorded: Path) -> None:
     assert (header["agent"], header["backend"]) == ("scripted", "bubblewrap")
     assert len(header["digest"]) == len(header["task_digest"]) == 64
     assert {"python", "mle-gym", "scikit-learn", "pandas", "numpy"} <= header["versions"].keys()
+    assert header["packages"]["pandas"] == header["versions"]["pandas"]
+    assert "pytest" not in header["packages"]
+    assert any("id_62" in file for file in header["masked"])
     assert settings["network"] is False
     assert settings["limits"]["memory_mb"] == 2048
     assert (settings["train_rows"], settings["obfuscate"]) == (None, False)
