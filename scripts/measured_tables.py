@@ -2,6 +2,7 @@
 
 python -m benchmarks --out docs/benchmarks
 python -m benchmarks.soak --out docs/benchmarks
+python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["benchmarks_table", "soak_table", "speed_table"]
+__all__ = ["benchmarks_table", "hand_ins_table", "soak_table", "speed_table"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 OURS = "bubblewrap warm"
@@ -53,6 +54,26 @@ def benchmarks_table() -> str:
     return "\n".join([*lines, "", *_circumstances(measured)])
 
 
+def hand_ins_table() -> str:
+    """What each reward pays for a hand-in, from the least to the most over tasks and variants."""
+    rows = _read("hand_ins.json")
+    rewards = list(dict.fromkeys(name for row in rows for name in row["paid"]))
+    lines = [f"| handed in | {' | '.join(f'`{name}`' for name in rewards)} |"]
+    lines.append("|---|" + "--:|" * len(rewards))
+    for hand_in in dict.fromkeys(row["hand_in"] for row in rows):
+        paid = [row["paid"] for row in rows if row["hand_in"] == hand_in]
+        cells = [_range([each[name] for each in paid if name in each]) for name in rewards]
+        lines.append(f"| {hand_in} | {' | '.join(cells)} |")
+    tasks, variants = ({row[name] for row in rows} for name in ("task", "variant"))
+    told = f"{len(tasks)} tasks, variants {', '.join(map(str, sorted(variants)))}"
+    return "\n".join([*lines, "", f"From the least to the most over {told}."])
+
+
+def _range(values: list[float]) -> str:
+    least, most = f"{min(values):.2f}", f"{max(values):.2f}"
+    return least if least == most else f"{least} to {most}"
+
+
 def soak_table() -> str:
     """Five of the soak's samples, from the first to the last."""
     measured = _read("soak.json")
@@ -80,9 +101,8 @@ def _circumstances(measured: dict[str, Any]) -> list[str]:
     return [text, *([f"Not measured: {absent}."] if absent else [])]
 
 
-def _read(name: str = "benchmarks.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
-    return found
+def _read(name: str = "benchmarks.json") -> Any:
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def _digits(value: float | None) -> str:

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from measured_tables import benchmarks_table, soak_table, speed_table
+from measured_tables import benchmarks_table, hand_ins_table, soak_table, speed_table
 
 from mle_gym.failures import KINDS
 from mle_gym.grading.metrics import METRICS
@@ -119,6 +119,7 @@ TABLES = {
     "metrics": ("docs/grading.md", metrics_table),
     "speed": ("README.md", speed_table),
     "benchmarks": ("docs/benchmarks.md", benchmarks_table),
+    "hand_ins": ("docs/environment.md", hand_ins_table),
     "soak": ("docs/benchmarks.md", soak_table),
 }
 """Name in the markers to file and content."""

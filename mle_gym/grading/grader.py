@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +89,10 @@ class Grader:
         public = self._public_score(submission)
         rows = len(self._answers.ids)
         interval = self._interval(submission) if self._score_ci else None
-        return self._marker.mark(score, sha256, rows, public_score=public, score_ci=interval)
+        grade = self._marker.mark(score, sha256, rows, public_score=public, score_ci=interval)
+        if grade.floor is not None and self._is_constant(submission):
+            return replace(grade, anchored=0.0)  # it knows nothing of any row, however lucky
+        return grade
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
@@ -111,9 +115,9 @@ class Grader:
             submission = self._parse(content, self._sample_ids)
         except SubmissionError:
             return False
-        predicted = [submission[name] for name in self._task.submission.predicted]
-        if all((column == column[0]).all() for column in predicted):
+        if self._is_constant(submission):
             return False
+        predicted = [submission[name] for name in self._task.submission.predicted]
         sample = self._sample
         return sample is None or not all(map(_equal, predicted, sample))
 
@@ -162,6 +166,11 @@ class Grader:
 
     def _score(self, submission: Table, rows: Values) -> float:
         return self._scorer.score(submission, self._answers.values, rows)
+
+    def _is_constant(self, submission: Table) -> bool:
+        """Whether it says the same of every row."""
+        columns = (submission[name] for name in self._task.submission.predicted)
+        return all((column == column[0]).all() for column in columns)
 
     def _private_score(self, content: bytes) -> float:
         return self._score(self._parse(content, self._answers.ids), self._answers.private)

@@ -107,6 +107,8 @@ class Marker:
         return f"{len(self.board):,} {who}" if self.board else ""
 
     def _normalized(self, score: float) -> float:
+        if self.dataset.task.grade.scale == "anchors":
+            return self.anchors.place(score) or 0.0
         worst, best = self.dataset.task.grade.worst, self.dataset.task.grade.best
         share = (score - worst) / (best - worst)
         return 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)

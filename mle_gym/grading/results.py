@@ -69,8 +69,8 @@ class Grade:
     """Whether it scores better than the dataset's own sample submission; None if answers were
     handed in, to which there is no sample."""
     anchored: float | None = None
-    """The score from 0 (the floor, or worse) to 1 (the ceiling, or better); 0 if not valid, None
-    while the ceiling isn't known."""
+    """The score from 0 (the floor, or worse) to 1 (the ceiling, or better); 0 if not valid, and for
+    predictions that are the same for every row. None while the ceiling isn't known."""
     floor: float | None = None
     """What the dataset's own sample submission scores; None if answers were handed in."""
     ceiling: float | None = None
@@ -95,7 +95,7 @@ class Grade:
 
         All of ``score_ci`` must be better than the floor; without one, the score.
         """
-        if not self.beats_floor or self.floor is None:
+        if not self.anchored or self.floor is None:
             return False
         if self.score_ci is None:
             return True

@@ -19,8 +19,9 @@ from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.boards import Board
 from mle_gym.integrations.imported import ImportedCompetition
 from mle_gym.ownership import make_private
-from mle_gym.paths import user_tasks
+from mle_gym.paths import bundled, user_tasks
 from mle_gym.tasks.keys import KEY_FILE, write_key
+from mle_gym.tasks.spec import GradeSpec, TaskSpec
 from mle_gym.tasks.toml import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
@@ -159,7 +160,6 @@ def _write_key(folder: Path, before: Path) -> None:
 
 
 def _task(draft: Draft) -> dict[str, Any]:
-    worst, best = _scale(draft)
     return {
         "id": draft.task_id,
         "version": 0,
@@ -168,7 +168,7 @@ def _task(draft: Draft) -> dict[str, Any]:
         "tags": ["imported", draft.competition.benchmark, *draft.tags],
         "data": {"loader": "kaggle", "ref": draft.competition.competition, "files": ["**"]},
         "submission": {"kind": "file", "max_bytes": MAX_BYTES},
-        "grade": {"metric": draft.metric, "worst": worst, "best": best, "public_fraction": 0.0},
+        "grade": {"metric": draft.metric, "public_fraction": 0.0, **_scale(draft)},
         "limits": {
             "steps": STEPS,
             "seconds": SECONDS,
@@ -184,16 +184,23 @@ def _task(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _scale(draft: Draft) -> tuple[float, float]:
-    """What is normalized to 0 and 1: gold is 1 and the median a half.
+def _scale(draft: Draft) -> dict[str, Any]:
+    """The scale of the built-in task of the same competition, if there is one.
 
-    The metric's own range is not known here, and on Kaggle all that matters often lies in a
-    thousandth of it.
+    Otherwise the metric's range is not known, and scores are normalized from what the sample
+    submission gets to gold: on Kaggle all that matters often lies in a thousandth of a range.
     """
-    gold, median = draft.thresholds.gold, draft.thresholds.median
-    if gold is None or median is None or gold == median:
-        return (0.0, 1.0) if draft.higher_is_better else (1.0, 0.0)
-    return round(median - (gold - median), 10), gold
+    native = _native(draft.competition.competition)
+    if native is not None and native.higher_is_better == draft.higher_is_better:
+        return {"worst": native.worst, "best": native.best}
+    worst, best = (0.0, 1.0) if draft.higher_is_better else (1.0, 0.0)
+    return {"worst": worst, "best": best, "scale": "anchors"}
+
+
+def _native(competition: str) -> GradeSpec | None:
+    """How the built-in task of a competition is graded."""
+    folder = bundled("envs") / competition
+    return TaskSpec.load(folder).grade if (folder / "task.toml").is_file() else None
 
 
 def _prepare(competition: ImportedCompetition) -> str:

@@ -38,7 +38,7 @@ class Anchors:
         Better than the ceiling counts as 1: the ceiling may lie close to the floor, where a lucky
         row would otherwise be worth more than an honest model elsewhere.
         """
-        if self.floor is None or self.ceiling is None:
+        if self.floor is None or self.ceiling is None or self.floor == self.ceiling:
             return None
         share = (score - self.floor) / (self.ceiling - self.floor)
         return min(max(share, 0.0), 1.0)

@@ -132,7 +132,12 @@ def _scoring(task: TaskSpec, feedback: str) -> str:
     grade = task.grade
     direction = "higher" if grade.higher_is_better else "lower"
     lines = ["## Scoring", "", f"The metric is {_metric(task)}; **{direction} is better**."]
-    if (grade.worst, grade.best) != (0.0, 1.0):
+    if grade.scale == "anchors":
+        lines[-1] += (
+            " On the scale from 0 to 1 that results are compared on, the score of the sample "
+            "submission is 0, and that of a gold medal 1."
+        )
+    elif (grade.worst, grade.best) != (0.0, 1.0):
         lines[-1] += (
             f" On the scale from 0 to 1 that results are compared on, a score of {grade.best:g} "
             f"is 1, a score of {grade.worst:g} or worse is 0, and scores between are in proportion."

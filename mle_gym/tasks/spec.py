@@ -132,6 +132,9 @@ class GradeSpec(Table):
     params: dict[str, Any] = Field(default={})
     worst: float = Field(description="the score that is normalized to 0")
     best: float = Field(description="the score that is normalized to 1")
+    scale: Literal["declared", "anchors"] = "declared"
+    """``"anchors"`` normalizes from the dataset's floor to its ceiling instead, where ``worst`` and
+    ``best`` only declare the direction: the range of another benchmark's metric isn't known."""
     public_fraction: float = Field(default=0.3, ge=0.0, lt=1.0)
     """Fraction of the test rows whose score is shown as feedback; the rest is the result."""
 

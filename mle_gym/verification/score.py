@@ -152,16 +152,18 @@ def _grade(
 
 
 def _under(grade: Grade, ceiling: Any) -> Grade:
-    """The grade as it is under the ceiling of a record, which another machine measured."""
-    if grade.score is None or not grade.beats_floor or grade.floor is None:
-        return grade if ceiling is not None else dataclasses.replace(grade, ceiling=None)
-    if ceiling is None:
-        return dataclasses.replace(grade, ceiling=None, anchored=None)
-    if grade.ceiling is None or type(ceiling) not in (int, float):
+    """The grade as it is under the ceiling of a record, which another machine measured.
+
+    A ceiling that isn't known here is taken from the record: no reward rests on it.
+    """
+    if grade.score is None or grade.floor is None or type(ceiling) not in (int, float, type(None)):
         return grade
-    if abs(ceiling - grade.ceiling) > CEILING_TOLERANCE * abs(grade.ceiling - grade.floor):
-        return grade
-    anchored = Anchors(grade.floor, ceiling).place(grade.score)
+    if ceiling is not None and grade.ceiling is not None:
+        scale = abs(grade.ceiling - grade.floor)
+        if abs(ceiling - grade.ceiling) > CEILING_TOLERANCE * scale:
+            return grade
+    place = Anchors(grade.floor, ceiling).place(grade.score)
+    anchored = grade.anchored if grade.anchored == 0 else place
     return dataclasses.replace(grade, ceiling=ceiling, anchored=anchored)
 
 

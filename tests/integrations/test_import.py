@@ -49,7 +49,11 @@ def test_a_competition_is_a_task_with_its_own_grader(
     assert (grade.score, grade.medal, grade.rank, grade.metric) == (1.0, "gold", 1, "accuracy")
     assert grade.percentile == 1.0
     half = mle_gym.grade(task, b"id,y\n1,a\n2,b\n3,x\n4,x\n")
-    assert (half.score, half.normalized, half.beats_median) == (0.5, 0.0, False)
+    assert (half.score, half.beats_median) == (0.5, False)
+    sample = mle_gym.grade(task, (dataset.public / "sample_submission.csv").read_bytes())
+    assert (sample.score, sample.normalized, sample.anchored) == (sample.floor, 0.0, 0.0)
+    assert half.ceiling == half.thresholds["gold"]
+    assert half.normalized == half.anchored == pytest.approx(0.5 / half.ceiling)
 
 
 def test_what_its_grader_refuses_is_not_valid(imported: Path, mle_bench: Path, raw: Path) -> None:

@@ -1,0 +1,155 @@
+"""What each reward pays for knowing nothing, and for knowing everything.
+
+Plays every task whose data come along, on three variants, and hands in the sample submission, the
+best constant that the training data suggest, nothing, and the answers themselves, which the host
+writes into the sandbox. One graded episode shows what every reward pays: a reward is a function of
+the grade.
+
+python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mle_gym.env import MLEEnv
+from mle_gym.grading.grader import open_grader
+from mle_gym.grading.results import Grade
+from mle_gym.references import measure_ceiling
+from mle_gym.rewards import REWARDS, Progress, check_reward, load_reward
+from mle_gym.tasks.catalog import load_task, task_folders
+from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
+
+__all__ = ["HAND_INS", "VARIANTS", "graded", "offline", "paid", "play"]
+
+VARIANTS = (0, 1, 2)
+HAND_INS = ("nothing", "sample", "constant", "answers")
+PROGRAM = """\
+import io
+import pandas as pd
+
+known = pd.read_csv(io.StringIO({content!r}))
+rows = pd.read_csv("data/test.csv")[["{id}"]]
+rows.merge(known, on="{id}", how="left").ffill().bfill().fillna(1 / {columns}).to_csv(
+    "{output}", index=False
+)
+"""
+"""Hands in predictions that it holds, and for the examples, which have none, equal ones."""
+
+
+def offline() -> list[str]:
+    """The built-in tasks whose data come along."""
+    tasks = (load_task(name) for name in task_folders())
+    return sorted(task.id for task in tasks if task.data.loader in ("sklearn", "openml"))
+
+
+def play(task: str, variant: int, hand_in: str, reward: str = "milestones") -> tuple[float, Grade]:
+    """Play one episode; its return, and its grade."""
+    env = MLEEnv(task, variant=variant, reward=reward)
+    try:
+        env.reset(seed=0)
+        dataset = prepare(load_task(task), DatasetOptions(variant))
+        total = sum(env.step(action)[1] for action in _files(dataset, hand_in))
+        end = env.finish() if hand_in == "nothing" else env.step({"tool": "submit"})
+        _, last, *_, info = end
+        values = info["grade"]
+        rank = values["rank"] if values["percentile"] is not None else None
+        return total + last, Grade.from_dict(values | {"rank": rank})
+    finally:
+        env.close()
+
+
+def graded(task: str, variant: int, hand_in: str) -> Grade:
+    """The grade of a hand-in, without an episode: of its predictions, where programs are asked."""
+    dataset = prepare(load_task(task), DatasetOptions(variant))
+    measure_ceiling(dataset)
+    content = None if hand_in == "nothing" else _content(dataset, hand_in).encode()
+    return open_grader(dataset, score_ci=True).grade(content)
+
+
+def paid(grade: Grade) -> dict[str, float]:
+    """What every reward that the task has pays for a grade."""
+    task = load_task(grade.task)
+    return {
+        name: sum(load_reward(name)(Progress(grade=grade)).values())
+        for name in REWARDS
+        if _has(task.id, name)
+    }
+
+
+def _has(task: str, reward: str) -> bool:
+    try:
+        check_reward(reward, load_task(task))
+    except ValueError:
+        return False
+    return True
+
+
+def _files(dataset: Dataset, hand_in: str) -> Iterator[dict[str, Any]]:
+    """The actions that put it where a submission belongs."""
+    if hand_in == "nothing":
+        return
+    content, spec = _content(dataset, hand_in), dataset.task.submission
+    if spec.code is None:
+        yield {"tool": "write_file", "path": spec.filename, "content": content}
+        return
+    program = PROGRAM.format(
+        content=content, id=spec.id, output=spec.code.output, columns=len(spec.predicted)
+    )
+    yield {"tool": "write_file", "path": spec.filename, "content": program}
+
+
+def _content(dataset: Dataset, hand_in: str) -> str:
+    if hand_in == "sample":
+        return (dataset.inputs / "sample_submission.csv").read_text(encoding="utf-8")
+    import pandas as pd
+
+    answers = pd.read_csv(dataset.private / "answers.csv").drop(columns="Usage")
+    if hand_in == "constant":
+        answers = answers.assign(**_constant(dataset))
+    return answers.to_csv(index=False)
+
+
+def _constant(dataset: Dataset) -> dict[str, Any]:
+    """What the training rows suggest if features are ignored: means, shares, the commonest."""
+    import pandas as pd
+
+    spec, (target,) = dataset.task.submission, dataset.task.data.target or ("",)
+    truth = pd.read_csv(dataset.public / "train.csv")[target]
+    if target not in spec.columns:
+        shares = truth.map(str).value_counts(normalize=True)
+        return {name: shares.get(name.removeprefix(f"{target}_"), 0.0) for name in spec.predicted}
+    if spec.columns[target].values is not None:
+        return {target: truth.mode()[0]}
+    return {target: truth.mean()}
+
+
+def measure() -> list[dict[str, Any]]:
+    """Every task, variant and hand-in, with what each reward pays."""
+    rows = []
+    for task in offline():
+        for variant in VARIANTS:
+            for hand_in in HAND_INS:
+                _, grade = play(task, variant, hand_in)
+                row = {"task": task, "variant": variant, "hand_in": hand_in, "score": grade.score}
+                rows.append(row | {"paid": paid(grade)})
+                print(*row.values(), {k: round(v, 3) for k, v in rows[-1]["paid"].items()})
+    return rows
+
+
+def main() -> None:
+    """Measure, and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="a JSON file for scripts/update_docs.py")
+    out = parser.parse_args().out
+    rows = measure()
+    if out is not None:
+        out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Nothing, the sample and a constant earn nothing; the answers earn all there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.hand_ins import HAND_INS, VARIANTS, graded, offline, paid, play
+from mle_gym.rewards import REWARDS
+
+NOTHING_FOR_NOTHING = ("anchored", "milestones", "medal")
+"""``score`` and ``percentile`` are scales of the score itself, on which guesses are somewhere."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("task", offline())
+def test_knowing_nothing_pays_nothing_and_the_answers_pay_all(task: str, variant: int) -> None:
+    for hand_in in HAND_INS:
+        rewards = paid(graded(task, variant, hand_in))
+        assert {"score", "anchored", "milestones"} <= rewards.keys()
+        for name, reward in rewards.items():
+            if hand_in == "answers":
+                assert reward == pytest.approx(1.0, abs=0.05 if name == "percentile" else 1e-9)
+            elif name in NOTHING_FOR_NOTHING or hand_in == "nothing":
+                assert reward == 0.0, (hand_in, name)
+            else:
+                assert reward < 0.75, (hand_in, name)
+
+
+@pytest.mark.parametrize(
+    ("task", "reward"),
+    [*(("digits", name) for name in sorted(REWARDS)), ("iris-pipeline", "milestones")],
+)
+def test_an_episode_pays_what_its_grade_does(task: str, reward: str) -> None:
+    for hand_in in HAND_INS:
+        total, grade = play(task, 1, hand_in, reward)
+        assert total == pytest.approx(paid(grade)[reward], abs=1e-9), hand_in
+        assert paid(grade)["score"] == pytest.approx(paid(graded(task, 1, hand_in))["score"])
