@@ -171,11 +171,11 @@ def test_a_program_is_in_its_sandboxes_groups_and_namespaces(warm: Sandbox) -> N
         f"(python -c '{script}' >/dev/null 2>&1 & sleep 61{MARKER} >/dev/null 2>&1 &)", timeout=9
     )
     try:
-        assert eventually(lambda: len(processes_with(f"marker = {MARKER}")) == 2)
-        shim_and_program = processes_with(f"marker = {MARKER}")
+        assert eventually(lambda: len(programs_with(f"marker = {MARKER}")) == 1)
+        programs = programs_with(f"marker = {MARKER}")
         assert eventually(lambda: len(sleepers(f"61{MARKER}")) == 1)
         (other,) = sleepers(f"61{MARKER}")
-        for pid in shim_and_program:
+        for pid in programs:
             assert look(pid) == look(other)
     finally:
         warm.execute("pkill -f marker; pkill sleep", timeout=9)
@@ -187,11 +187,10 @@ def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: San
         f"(python -c '{marker}' >/dev/null 2>&1 & sleep 62{MARKER} >/dev/null 2>&1 &)", timeout=9
     )
     try:
-        assert eventually(lambda: len(processes_with(f"keeper = {MARKER}")) == 2)
+        assert eventually(lambda: len(programs_with(f"keeper = {MARKER}")) == 1)
         assert eventually(lambda: len(sleepers(f"62{MARKER}")) == 1)
         (other,) = sleepers(f"62{MARKER}")
-        keepers = [p for p in map(parent_of, processes_with(f"keeper = {MARKER}")) if is_keeper(p)]
-        (keeper,) = keepers
+        (keeper,) = map(parent_of, programs_with(f"keeper = {MARKER}"))
         found, expected = look(keeper), look(other)
         assert found["ns"].pop("pid") != expected["ns"].pop("pid")
         assert found == expected
@@ -202,6 +201,11 @@ def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: San
             assert "python" not in mapped.lower().replace(str(cache_folder()).lower(), "")
     finally:
         warm.execute("pkill -f keeper; pkill sleep", timeout=9)
+
+
+def programs_with(marker: str) -> list[int]:
+    """Warm programs whose command line holds the marker; their shims have it until they start."""
+    return [pid for pid in processes_with(marker) if is_keeper(parent_of(pid))]
 
 
 def is_keeper(pid: int) -> bool:
@@ -294,11 +298,11 @@ def test_a_timeout_spares_older_programs_and_not_their_shim(warm: Sandbox) -> No
     warm.execute(
         f"python -c 'import time; time.sleep(60) or 1{MARKER}' >/dev/null 2>&1 &", timeout=9
     )
-    assert eventually(lambda: len(processes_with(f"or 1{MARKER}")) == 2)
+    assert eventually(lambda: len(programs_with(f"or 1{MARKER}")) == 1)
     stubborn = f"trap \"\" INT; python -c 'import time; time.sleep(30) or 2{MARKER}'"
     assert warm.execute(stubborn, timeout=0.5).killed_by == "timeout"
     assert eventually(lambda: not processes_with(f"or 2{MARKER}"))
-    assert len(processes_with(f"or 1{MARKER}")) == 2
+    assert len(programs_with(f"or 1{MARKER}")) == 1
     warm.execute(f"pkill -f 1{MARKER}", timeout=9)
     assert eventually(lambda: not processes_with(f"or 1{MARKER}"))
 

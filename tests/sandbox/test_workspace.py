@@ -20,7 +20,7 @@ import pytest
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, SnapshotError
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
-from mle_gym.sandbox.client import RunnerSandbox
+from mle_gym.sandbox.exchange import Exchange
 from mle_gym.sandbox.store import Store, current_store
 from mle_gym.sandbox.transfer import take_workspace
 from mle_gym.sandbox.workspace import MOST_LAYERS, read_listing
@@ -313,15 +313,15 @@ def test_a_sandbox_that_dies_meanwhile_leaves_nothing(
     monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path))
     box = make_sandbox()
     run(box, "head -c 9M /dev/urandom > f")
-    received = RunnerSandbox._receive
+    received = Exchange._receive
     answers = iter(range(3))
 
-    def receive(self: RunnerSandbox, deadline: float) -> tuple[dict[str, Any], bytes]:
+    def receive(self: Exchange, deadline: float) -> tuple[dict[str, Any], bytes]:
         if next(answers) == 2:
             raise ConnectionResetError("gone")
         return received(self, deadline)
 
-    monkeypatch.setattr(RunnerSandbox, "_receive", receive)
+    monkeypatch.setattr(Exchange, "_receive", receive)
     with pytest.raises(SandboxCrashed):
         box.snapshot()
     assert remaining(current_store()) == set()
