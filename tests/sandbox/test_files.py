@@ -74,14 +74,11 @@ def test_a_folder_leaves_with_all_but_its_hidden_files(sandbox: Sandbox) -> None
     assert sandbox.fetch_files("a", max_bytes=100) == files
     assert sandbox.fetch_files("a/m.py", max_bytes=100) == {"m.py": b"1\n"}
     seen: list[Request] = []
-
-    def note(request: Request) -> Reply:
-        seen.append(request)
-        return Reply(0, "noted\n")
-
-    assert sandbox.execute("validate a; validate a/m.py", timeout=10, on_request=note).output == (
-        b"noted\nnoted\n"
-    )
+    event = sandbox.begin("validate a; validate a/m.py", timeout=10)
+    while isinstance(event, Request):
+        seen.append(event)
+        event = sandbox.answer(Reply(0, "noted\n"))
+    assert event.output == b"noted\nnoted\n"
     assert [(request.content, request.folder) for request in seen] == [(b"", files), (b"1\n", None)]
 
 

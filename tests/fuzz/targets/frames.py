@@ -78,13 +78,12 @@ def host_hears(said: bytes) -> None:
     """A command's answer, with the requests before it, is an Execution or a crash."""
     box, stream = connect(said)
 
-    def answer(request: Request) -> Reply:
-        assert request.tool in TOOLS
-        assert isinstance(request.path, str)
-        return Reply(0, f"{request.path}\n")
-
     try:
-        execution = box.execute("true", timeout=1.0, on_request=answer)
+        execution = box.begin("true", timeout=1.0)
+        while isinstance(execution, Request):
+            assert execution.tool in TOOLS
+            assert isinstance(execution.path, str)
+            execution = box.answer(Reply(0, f"{execution.path}\n"))
     except SandboxCrashed as error:
         check_crash(str(error), stream)
         return
