@@ -255,7 +255,7 @@ def test_an_episode_without_a_good_submission_is_confirmed(
 
 @pytest.mark.parametrize(
     ("reward", "expected"),
-    [("percentile", "passed"), ("milestones", "passed"), ("builtins:bool", "undecided")],
+    [("anchored", "passed"), ("milestones", "passed"), ("builtins:bool", "undecided")],
 )
 def test_a_reward_is_computed_again_unless_it_is_the_user_s_own(
     tmp_path: Path, reward: str, expected: str
