@@ -111,22 +111,31 @@ def forked(env: Any) -> None:
     env.step(SUBMIT)
 
 
+RUNNER = "init"
+"""How a sandbox's first process shows itself."""
+
+
 def killed(env: Any) -> None:
-    """The sandbox dies. A container's processes are the daemon's: there it is just closed."""
+    """The sandbox is killed from outside.
+
+    Without isolation that can't be told from the agent's doing, and a container's processes are the
+    daemon's: there it is just closed.
+    """
     env.reset()
-    runners = [pid for pid in descendants() if "runner.main" in _command(pid)]
+    runners = [pid for pid in descendants() if _command(pid) == RUNNER]
     for runner in runners:
         with contextlib.suppress(ProcessLookupError):  # the last episode's, on its way out
             os.kill(runner, signal.SIGKILL)
     failed = not env.step("true")[4]["reward_valid"]
-    assert failed == (env.unwrapped.settings.sandbox != "docker")
+    assert failed == (env.unwrapped.settings.sandbox == "bubblewrap")
 
 
 def _command(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+        shown = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+    return shown.rstrip("\0")
 
 
 KINDS: tuple[Callable[[Any], None], ...] = (submitted, computed, abandoned, spent, forked, killed)

@@ -27,12 +27,16 @@ from mle_gym.errors import SandboxCrashed, SandboxEnded
 __all__ = ["Evidence", "host_is_busy", "host_is_thrashing", "judge"]
 
 _PRESSURE = Path("/proc/pressure")
+_MEMORY = Path("/proc/meminfo")
 _BUSY_PERCENT = 50.0
 """Share of the last ten seconds in which some process waited for a processor."""
 _BUSY_LOAD = 2.0
 """Processes a processor that run or wait to, where the kernel has no pressure figures."""
 _THRASHING_PERCENT = 30.0
 """Share of the last ten seconds in which nothing went on because all waited for memory."""
+_LITTLE_MEMORY = 0.05
+"""Share of the host's memory below which it is short of it. What waits at the limit of its own
+control group makes the same pressure, but leaves the host its memory."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,16 @@ def host_is_busy() -> bool:
 
 
 def host_is_thrashing() -> bool:
-    """Whether this machine's processes do little but wait for memory."""
-    return (_pressure("memory", "full") or 0.0) > _THRASHING_PERCENT
+    """Whether this machine's processes do little but wait for memory that it doesn't have."""
+    waiting = (_pressure("memory", "full") or 0.0) > _THRASHING_PERCENT
+    return waiting and _available_memory() < _LITTLE_MEMORY
+
+
+def _available_memory() -> float:
+    """Share of the host's memory that programs can still have."""
+    lines = _MEMORY.read_text(encoding="ascii").splitlines()
+    figures = {name: float(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
+    return figures["MemAvailable"] / figures["MemTotal"]
 
 
 def _pressure(resource: str, who: str) -> float | None:

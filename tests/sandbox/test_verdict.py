@@ -75,11 +75,18 @@ def pressure(folder: Path, cpu: float, memory: float) -> None:
         (folder / name).write_text("".join(lines))
 
 
+def memory(folder: Path, available: int) -> None:
+    """What the kernel says about memory, of 100 KiB."""
+    (folder / "meminfo").write_text(f"MemTotal: 100 kB\nMemAvailable: {available} kB\n")
+
+
 @pytest.fixture
 def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host without any load, whatever runs beside this test."""
     pressure(tmp_path, 0, 0)
+    memory(tmp_path, available=90)
     monkeypatch.setattr(verdict, "_PRESSURE", tmp_path)
+    monkeypatch.setattr(verdict, "_MEMORY", tmp_path / "meminfo")
 
 
 def test_pressure_figures_tell_a_busy_host(
@@ -89,6 +96,9 @@ def test_pressure_figures_tell_a_busy_host(
     pressure(tmp_path, 97.5, 0)
     assert (verdict.host_is_busy(), verdict.host_is_thrashing()) == (True, False)
     pressure(tmp_path, 0, 80)
+    assert not verdict.host_is_thrashing()  # a sandbox waits at its own limit
+    assert isinstance(judge("silent", Evidence(), silent=True, used=True), SandboxEnded)
+    memory(tmp_path, available=2)
     assert (verdict.host_is_busy(), verdict.host_is_thrashing()) == (False, True)
     assert judge("silent", Evidence(), silent=True, used=True).kind == "sandbox_silent"
     assert isinstance(judge("ended", Evidence(), silent=False, used=True), SandboxEnded)
