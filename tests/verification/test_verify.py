@@ -100,7 +100,7 @@ def a_step_less(lines: Lines) -> None:
         (no_submission, "submission: grade.sha256: expected '' without a submission"),
         (set_in(-1, "submission", "zlib", to="eJw="), "submission: submission.bytes: expected"),
         (set_in(-1, "submission", "zlib", to="!"), "submission: submission."),
-        (set_in(-1, "submission", "bytes", to=10**9), "submission: submission.bytes: expected"),
+        (set_in(-1, "submission", "bytes", to=10**6), "submission: submission.bytes: expected"),
         (a_step_less, "step 2: observation.steps_left: expected 7, found 6"),
         (set_in(3, "reward", to=1.0), "return: expected 1.14285"),
         (set_in(3, "reward", to=True), "step 3: reward: expected a number, found true"),
