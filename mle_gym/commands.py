@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+from collections.abc import Callable
 
 from mle_gym.actions import (
     EditFile,
@@ -33,11 +35,19 @@ class Commands:
             else: what goes wrong in an answer is never mistaken for a fault of the sandbox.
         filename: What these calls are about unless they say otherwise.
         timeout: The most seconds for a shell script, if there is a limit.
+        turn: Waits until a shell script may start; gives the seconds that this took.
     """
 
-    def __init__(self, box: Sandbox, judge: Judge, filename: str, timeout: float | None) -> None:
+    def __init__(
+        self,
+        box: Sandbox,
+        judge: Judge,
+        filename: str,
+        timeout: float | None,
+        turn: Callable[[], contextlib.AbstractContextManager[float]],
+    ) -> None:
         self._box, self._judge = box, judge
-        self._filename, self._timeout = filename, timeout
+        self._filename, self._timeout, self._turn = filename, timeout, turn
 
     def perform(self, raw: RawAction, seconds_left: float) -> Execution:
         """Do what an action says.
@@ -50,7 +60,10 @@ class Commands:
         match parse_action(raw):
             case Shell(command, timeout):
                 limits = (timeout, self._timeout, seconds_left)
-                return self._run(command, min(each for each in limits if each is not None))
+                seconds = min(each for each in limits if each is not None)
+                with self._turn() as queued:
+                    execution = self._run(command, seconds)
+                return dataclasses.replace(execution, queued=queued) if queued else execution
             case WriteFile(path, content):
                 return box.write_file(path, content.encode())
             case EditFile(path, old, new):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mle_gym.rewards import Potential, Progress
 from mle_gym.sandbox.base import Execution
 from mle_gym.sandbox.store import current_store
 from mle_gym.settings import Settings
+from mle_gym.slots import current_slots
 from mle_gym.snapshot import Snapshot
 from mle_gym.tasks.brief import brief
 from mle_gym.tasks.dataset import Dataset
@@ -46,6 +48,7 @@ class Episode:
         snapshot: Where to continue from, instead of from an empty workspace.
 
     Raises:
+        ValueError: ``MLE_GYM_MAX_COMMANDS`` is no number.
         SnapshotError: The snapshot does not fit the data, or its files are gone.
     """
 
@@ -75,8 +78,11 @@ class Episode:
         """One thing at a time. Only :meth:`close` and :meth:`discard` don't wait for their turn."""
         self._sandbox = make_sandbox(dataset, settings, snapshot)
         self._filename = dataset.task.submission.filename
+        self._slots = current_slots()
+        self._called_off = threading.Event()
+        """Whether a script that waits for its turn waits in vain: interrupted, or closed."""
         self._commands = Commands(
-            self._sandbox, self._judge, self._filename, settings.command_timeout
+            self._sandbox, self._judge, self._filename, settings.command_timeout, self._turn_to_run
         )
         self.budget = Budget(settings.max_steps, settings.time_limit)
         if snapshot is not None:
@@ -102,6 +108,7 @@ class Episode:
         """
         with self._turn:
             self._check_running()
+            self._called_off.clear()
             self.budget.take_step()
             return self._play(lambda: self._perform(action))
 
@@ -160,6 +167,8 @@ class Episode:
             execution = self._commands.perform(action, self.budget.seconds_left)
         except ActionError as error:
             return Execution(2, f"malformed action: {error}\n".encode())
+        except _CalledOff:
+            return Execution(130, b"")
         except SandboxError as error:
             if self._judge.handed_in is not None:
                 return Execution(0, b"")  # what was handed in before the sandbox died, counts
@@ -167,6 +176,31 @@ class Episode:
                 return self._end_brought_down(error)
             raise
         return execution
+
+    @contextlib.contextmanager
+    def _turn_to_run(self) -> Iterator[float]:
+        """Wait for a slot to run a script in; that is not on the agent's time."""
+        began, queued = time.monotonic(), 0.0
+        if not self._slots.take():
+            self._wait_for_slot()
+            queued = time.monotonic() - began
+        try:
+            yield queued
+        finally:
+            self._slots.give_back()
+
+    def _wait_for_slot(self) -> None:
+        self._sandbox.expire(None)
+        with self.budget.stopped():
+            taken = self._slots.wait(self._called_off)
+        try:
+            self._sandbox.expire(self.budget.seconds_left)
+        except BaseException:
+            if taken:
+                self._slots.give_back()
+            raise
+        if not taken:
+            raise _CalledOff
 
     def _finish(self) -> Execution:
         self._end("it was finished")
@@ -268,16 +302,19 @@ class Episode:
 
     def interrupt(self) -> None:
         """End the running command, and a program that runs for a grade. From any thread."""
+        self._called_off.set()
         self._judge.cancel()
         self._sandbox.interrupt()
 
     def close(self) -> None:
         """Free everything; a step that runs in another thread ends at once. Idempotent."""
+        self._called_off.set()
         self._judge.cancel()
         self._sandbox.close()
 
     def discard(self) -> None:
         """The same without waiting: the next episode can begin."""
+        self._called_off.set()
         self._judge.cancel()
         self._sandbox.discard()
 
@@ -316,6 +353,10 @@ class Episode:
             self._end_brought_down(error)
             return self._look()
         return Progress(promising=self._judge.promising(content))
+
+
+class _CalledOff(Exception):
+    """A script was interrupted before it began."""
 
 
 def _brief(dataset: Dataset, settings: Settings) -> str:

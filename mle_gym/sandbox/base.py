@@ -139,6 +139,8 @@ class Execution:
     """Bytes of output that were left out."""
     killed_by: Literal["", "timeout", "memory"] = ""
     """Which limit ended the command, if one did."""
+    queued: float = 0.0
+    """Seconds that it waited for other commands before it began; not on the agent's clock."""
     cold: Literal["", "off", "unavailable", "late", "refused"] = ""
     """Why Python was not warm: turned off; not to be had here (``mle-gym doctor`` says why), which
     goes for every command, whatever it runs; no warm process answered this one in time; or a

@@ -31,10 +31,8 @@ def _check_files(task: TaskSpec) -> None:
     data = task.data
     if task.submission.kind == "file" and task.hook("grade") is None:
         raise FieldProblem("submission.kind", "'csv', or a grade.py with grade_file", "file")
-    if task.grader.model_fields_set and task.hook("grade") is None:
-        raise FieldProblem(
-            "grader", "none without a grade.py", sorted(task.grader.model_fields_set)
-        )
+    if task.grader != type(task.grader)() and task.hook("grade") is None:
+        raise FieldProblem("grader", "none without a grade.py", task.grader.model_dump())
     if task.submission.kind == "file" and data.test_size is not None:
         raise FieldProblem("data.test_size", "none for a submission of kind 'file'", data.test_size)
     if data.test_size is None and task.hook("prepare") is None:
