@@ -110,6 +110,11 @@ def test_another_binary_interface_is_killed(machine: Machine) -> None:
         ("ioctl", (0, 0x5412), error(errno.EPERM)),
         ("ioctl", (0, 1 << 32 | 0x5412), error(errno.EPERM)),
         ("ioctl", (0, 0x541C), error(errno.EPERM)),
+        ("fcntl", (3, 1030, 0), ALLOW),
+        ("fcntl", (3, 6, 0), ALLOW),
+        ("fcntl", (3, 1024, 1), error(errno.EPERM)),
+        ("fcntl", (3, 1 << 32 | 1024, 0), error(errno.EPERM)),
+        ("fcntl", (3, 1026, 1), error(errno.EPERM)),
         ("prlimit64", (0, 7, 0, 0), ALLOW),
         ("prlimit64", (1, 7, 0, 0), error(errno.EPERM)),
         ("sched_setscheduler", (0, 3), ALLOW),
@@ -134,6 +139,11 @@ def test_arguments_decide(
 def test_every_ioctl_but_three_is_allowed(machine: Machine) -> None:
     refused = {each for each in range(0x5000, 0x6000) if machine("ioctl", 0, each) != ALLOW}
     assert refused == {0x5412, 0x541C, 0x541D}
+
+
+def test_every_fcntl_but_two_is_allowed(machine: Machine) -> None:
+    refused = {each for each in range(2048) if machine("fcntl", 0, each) != ALLOW}
+    assert refused == {1024, 1026}
 
 
 @pytest.mark.parametrize(

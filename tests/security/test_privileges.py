@@ -62,6 +62,17 @@ ATTACKS = [
         # EIO: the kernel has been told (dev.tty.legacy_tiocsti) to refuse it itself.
         pwned(status in (0, errno.EIO))
         """, "without filter"),
+    python("keeping others from opening a file", """
+        import fcntl
+        with open("leased", "w") as file:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            pwned(fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_WRLCK)
+        """, "without filter"),
+    python("having a folder watched", """
+        import fcntl
+        fcntl.fcntl(os.open("/", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_CREATE)
+        pwned()
+        """, "without filter", optional=True),
     # More than one defence stops these: the filter and the namespace's own limit.
     shell("a user namespace", "unshare -Ur true && pwned", "with user namespaces"),
     shell("mounts of its own", "unshare -Urm mount -t tmpfs none /tmp && pwned",

@@ -90,6 +90,7 @@ _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
 _TIOCSTI, _TIOCLINUX, _TIOCCONS = 0x5412, 0x541C, 0x541D
 _PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
 _PR_SCHED_CORE = 62
+_F_SETLEASE, _F_NOTIFY = 1024, 1026
 _ITSELF = Condition(((Test(0, 0),),))
 """A call whose first argument is a process, of which 0 is the caller. Agents share their user with
 the process that supervises them, and a filter can't tell one number from another."""
@@ -111,6 +112,9 @@ CONDITIONS = {
     "personality": Condition(((Test(0, 0),), (Test(0, 0xFFFFFFFF),))),
     # Typing into a terminal, and what consoles do.
     "ioctl": Condition(_all_but(1, {_TIOCSTI, _TIOCLINUX, _TIOCCONS})),
+    # A lease on a file that others may read keeps them waiting when they open it. Watching a folder
+    # this way has been superseded by inotify, which has limits of its own.
+    "fcntl": Condition(_all_but(1, {_F_SETLEASE, _F_NOTIFY})),
     # Limits and precedence of the caller, and of no other process.
     "prlimit64": _ITSELF,
     "sched_setscheduler": _ITSELF,
