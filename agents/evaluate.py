@@ -14,12 +14,13 @@ import argparse
 import inspect
 import itertools
 import math
+import signal
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import gymnasium as gym
 from rich.table import Table
@@ -37,6 +38,10 @@ console = CleanConsole()
 
 Fault = Literal["agent", "machinery"]
 """Whose fault it is that an episode did not come to its end."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C. A KeyboardInterrupt that is not this one was raised by an agent."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +68,29 @@ def main() -> int:
     try:
         episodes = plan(args)
         missing = [episode for episode in episodes if finished(episode) is None]
-    except MleGymError as error:
-        console.print(f"error: {error}", style="red")
+        for episode in {each.task: each for each in missing}.values():
+            make(episode, args.sandbox).close()  # raises for arguments that can't be
+    except (MleGymError, ValueError) as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True)
         return 2
     failed: dict[Episode, Fault] = {}
+    signal.signal(signal.SIGINT, stop)
     try:
         for number, episode in enumerate(missing, start=1):
             console.print(f"{number}/{len(missing)} {episode.path}", soft_wrap=True)
             if fault := play(episode, args.sandbox):
                 failed[episode] = fault
-    except KeyboardInterrupt:
+    except Stopped:
         console.print("stopped; the same command goes on with the episode that was interrupted")
         return 130
     finally:
         console.print(table(episodes, failed))
     return int(bool(failed))
+
+
+def stop(*_: object) -> None:
+    """What Ctrl-C does."""
+    raise Stopped
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
         help="tasks as `mle-gym list` names them; default: titanic",
     )  # fmt: skip
     parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0], metavar="N",
+        "--seeds", nargs="+", type=seed_number, default=[0], metavar="N",
         help="one episode each: the seed of the reset, and of an agent that takes one; default: 0",
     )  # fmt: skip
     parser.add_argument(
@@ -110,6 +123,13 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def seed_number(text: str) -> int:
+    """A seed as the environment's reset takes one."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected 0 or a positive number, found {text!r}")
+    return int(text)
+
+
 def plan(args: argparse.Namespace) -> list[Episode]:
     """Every episode there is to play; unknown names fail here, before anything is played."""
     for agent in args.agents:
@@ -121,21 +141,27 @@ def plan(args: argparse.Namespace) -> list[Episode]:
     ]
 
 
+def make(episode: Episode, sandbox: str) -> gym.Env[Any, Any]:
+    """The environment of an episode."""
+    return gym.make(episode.task, variant=episode.variant, sandbox=sandbox)
+
+
 def play(episode: Episode, sandbox: str) -> Fault | None:
     """Play one episode in an environment of its own, from its start; whose fault if it failed."""
     episode.path.unlink(missing_ok=True)
-    env = gym.make(episode.task, variant=episode.variant, sandbox=sandbox)
+    env = make(episode, sandbox)
     agent = None
     try:
         agent = seeded(episode)
         trajectory = rollout(env, agent, seed=episode.seed, path=episode.path)
-    except KeyboardInterrupt:
+    except Stopped:
         raise
     except BaseException as error:  # no fault must cost the other episodes
         say(f"failed: {type(error).__name__}: {error}")
         for note in getattr(error, "__notes__", ()):
             say(note)
-        return "agent" if agent is None or is_agents(error) else "machinery"
+        own = agent is None or is_agents(error) or isinstance(error, KeyboardInterrupt)
+        return "agent" if own else "machinery"
     finally:
         env.close()
     if trajectory.failure is None:
@@ -169,7 +195,9 @@ COLUMNS = ("task", "agent", "episodes", "failed", "valid", "score", "return", "Â
 
 def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table:
     """One row for each task and agent: episodes that finished or failed count."""
-    result = Table(title=f"mle-gym {mle_gym.__version__}")
+    unplayed = sum(each not in failed and finished(each) is None for each in episodes)
+    partial = f"; partial: {unplayed} of {len(episodes)} episodes are missing" if unplayed else ""
+    result = Table(title=f"mle-gym {mle_gym.__version__}{partial}")
     for column in COLUMNS:
         result.add_column(column, justify="left" if column in ("task", "agent") else "right")
     for (task, agent), group in itertools.groupby(

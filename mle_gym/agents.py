@@ -12,14 +12,13 @@ An agent is any object with ``reset`` and ``act``; there is no class to inherit 
 from __future__ import annotations
 
 import ast
-import contextlib
 import difflib
 import importlib.util
 import inspect
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -45,6 +44,7 @@ __all__ = [
 _GROUP = "mle_gym.agents"
 _METHODS = ("reset", "act")
 _BLAME = "raised by the agent at"
+_ENDS_OF_ITERATION = (StopIteration, StopAsyncIteration)
 
 
 class LeaveEpisode(Exception):
@@ -113,27 +113,43 @@ class ProgramAgent:
         return folders[info["task"]] / self._program
 
 
-@contextlib.contextmanager
-def blamed(agent: object, path: str | Path | None) -> Iterator[None]:
-    """Note on what an agent raises where in its own file that was.
+class blamed:
+    """Notes on what an agent raises where in its own file that was.
 
-    ``sys.exit`` becomes a RuntimeError: an agent must not end whoever plays it.
+    What Python or its caller gives a meaning of its own becomes a RuntimeError: an agent must
+    neither end whoever plays it nor seem to be the end of an iteration. Only Ctrl-C stays what it
+    is. No generator: one can't let StopIteration pass.
 
     Args:
         agent: Whose code runs in this block.
         path: Where the episode is recorded, if it is.
     """
-    try:
-        yield
-    except (LeaveEpisode, KeyboardInterrupt):
-        raise
-    except SystemExit as error:
-        ended = RuntimeError(f"the agent called sys.exit({error.code!r})")
-        ended.add_note(_blame(agent, error, path))
+
+    def __init__(self, agent: object, path: str | Path | None) -> None:
+        self._agent = agent
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Add the note.
+
+        Raises:
+            RuntimeError: Instead of an exception that would mean something else to the caller.
+        """
+        if error is None or isinstance(error, LeaveEpisode | KeyboardInterrupt):
+            return
+        note = _blame(self._agent, error, self._path)
+        if isinstance(error, Exception) and not isinstance(error, _ENDS_OF_ITERATION):
+            error.add_note(note)
+            return
+        did = f"raised {type(error).__name__}: {error}".removesuffix(": ")
+        if isinstance(error, SystemExit):
+            did = f"called sys.exit({error.code!r})"
+        ended = RuntimeError(f"the agent {did}")
+        ended.add_note(note)
         raise ended from error
-    except BaseException as error:
-        error.add_note(_blame(agent, error, path))
-        raise
 
 
 def is_agents(error: BaseException) -> bool:
@@ -142,7 +158,7 @@ def is_agents(error: BaseException) -> bool:
 
 
 def _blame(agent: object, error: BaseException, path: str | Path | None) -> str:
-    module = sys.modules.get(type(agent).__module__)
+    module = sys.modules.get(agent.__module__)  # of a class or function too, or by its class
     frames = traceback.extract_tb(error.__traceback__)
     own = [each for each in frames if each.filename == getattr(module, "__file__", None)]
     last = (own or frames)[-1]
@@ -186,6 +202,8 @@ def load_agent(name: str, **arguments: Any) -> Agent:
     Raises:
         AgentError: unknown name (with the nearest ones), a file that is missing, fails on import
             or has no such class, or arguments that the class does not take.
+        RuntimeError: the class raised what would mean something else here, as ``sys.exit`` does.
+            Whatever else it raises comes as it is, with a note of where that was.
     """
     make = agent_class(name)
     try:
@@ -193,7 +211,8 @@ def load_agent(name: str, **arguments: Any) -> Agent:
     except TypeError as error:
         takes = ", ".join(inspect.signature(make).parameters) or "none"
         raise AgentError(f"agent {name!r}: {error}; its arguments: {takes}") from None
-    agent = make(**arguments)
+    with blamed(make, None):
+        agent = make(**arguments)
     if not isinstance(agent, Agent):
         raise AgentError(f"agent {name!r}: {type(agent).__name__} lacks reset or act")
     return agent

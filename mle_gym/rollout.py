@@ -47,7 +47,8 @@ def rollout(
 
     Works with any Gymnasium environment. When the agent or the environment raises, the exception
     goes on to the caller and the file keeps every step that was finished. What an agent raises has
-    a note with its own file and line; its ``sys.exit`` becomes a RuntimeError.
+    a note with its own file and line; its ``sys.exit`` becomes a RuntimeError, and so does its
+    ``StopIteration``.
 
     Args:
         env: The environment; the caller closes it.

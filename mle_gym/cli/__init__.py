@@ -6,9 +6,11 @@ so that ``mle-gym --help`` does not wait for pandas.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -19,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Words of the command line; None for ``sys.argv``.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # not every encoding has our dashes and ellipses
             stream.reconfigure(errors="replace")
@@ -30,6 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     finally:
         _flush()
+
+
+def _open_what_is_closed() -> None:
+    """Give a command that was started without some of its streams (``>&-``) the null device."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # It gets the lowest free number, which is the stream's own, and keeps it.
+            null = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, null)
 
 
 def _flush() -> None:

@@ -36,7 +36,7 @@ RewardName = Annotated[
     str,
     typer.Option(help="score, anchored, milestones, percentile, medal or package.module:function."),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seeds what the environment draws.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seeds what the environment draws.")]
 EnvironmentArguments = Annotated[
     list[str] | None,
     typer.Option(
@@ -252,11 +252,13 @@ def _rollout(
     from mle_gym.agents import is_agents
     from mle_gym.rollout import rollout
 
+    theirs = record.path.exists()
     on_step = progress.show if progress else None
     try:
         return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
     except BaseException as error:
-        if record.path.is_file() and not is_agents(error):  # whose note says so already
+        noted = is_agents(error)  # its note says so already
+        if record.path.is_file() and not (theirs or noted):
             err().print(f"the steps so far are in {record.path}", markup=False, soft_wrap=True)
         raise
 

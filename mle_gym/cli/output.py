@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mle_gym.console import CleanConsole, drop
-from mle_gym.errors import DatasetError, MleGymError, SandboxError
+from mle_gym.errors import AgentError, DatasetError, MleGymError, SandboxError
 from mle_gym.paths import PACKAGE
 
 __all__ = [
@@ -143,7 +143,7 @@ def explain(error: BaseException) -> ExitCode:
     if isinstance(error, OSError) and not isinstance(error, MleGymError) and code != ExitCode.BUG:
         message = _os_message(error)
     err().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
-    for note in notes:
+    for note in notes if not isinstance(error, AgentError) else ():
         err().print(note, soft_wrap=True)
     if code == ExitCode.BUG and not notes:
         if origin := _origin(error):
@@ -158,7 +158,7 @@ def _code(error: BaseException) -> ExitCode:
     """The exit code for an exception that ended a command."""
     from mle_gym.agents import is_agents
 
-    if is_agents(error):
+    if is_agents(error) and not isinstance(error, AgentError):  # which says what can't be played
         return ExitCode.BUG
     if isinstance(error, SandboxError | DatasetError):
         return ExitCode.ENVIRONMENT

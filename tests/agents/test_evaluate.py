@@ -46,6 +46,12 @@ class Unmade(Quick):
     def __init__(self):
         import sys; sys.exit(0)
 
+class Exhausted(Quick):
+    def act(self, observation, info):
+        if self.seed:
+            raise KeyboardInterrupt
+        return next(iter(()))
+
 class Slow(Quick):
     def act(self, observation, info):
         print("thinking", flush=True)
@@ -110,6 +116,7 @@ def test_an_agent_that_fails_costs_only_its_own_episodes(tmp_path: Path, agents:
     assert "failed: RuntimeError: out of ideas" in done.stdout
     assert f"raised by the agent at {agents}:13; the steps so far are in " in done.stdout
     assert "failed: RuntimeError: the agent called sys.exit(3)" in done.stdout
+    assert f"raised by the agent at {agents}:27" in done.stdout
     for name in ("Broken", "Exits", "Unmade"):
         assert cells(done.stdout, name)[2:7] == ["1", "1", "0", "-", "0.0000"]
     assert cells(done.stdout, "Quick")[2:5] == ["1", "0", "1"]
@@ -125,11 +132,24 @@ def test_failed_episodes_lower_the_mean_and_are_played_again(tmp_path: Path, age
     assert "1/2 " in done.stdout
 
 
+def test_what_python_gives_a_meaning_of_its_own_is_the_agents_all_the_same(
+    tmp_path: Path, agents: str
+) -> None:
+    done = evaluate(tmp_path, "--agents", f"{agents}:Exhausted", "--seeds", "0", "1")
+    assert done.returncode == 1
+    assert "failed: RuntimeError: the agent raised StopIteration" in done.stdout
+    assert f"raised by the agent at {agents}:" in done.stdout
+    assert cells(done.stdout, "Exhausted")[2:7] == ["2", "2", "0", "-", "0.0000"]
+    assert "partial" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--agents", "solutoin"], "did you mean solution?"),
         (["--agents", "solution", "--tasks", "titanik"], "titanic"),
+        (["--agents", "solution", "--sandbox", "nosuch"], "'nosuch'"),
+        (["--agents", "solution", "--seeds", "0", "-1"], "expected 0 or a positive number"),
     ],
 )
 def test_unknown_names_fail_before_anything_is_played(
@@ -137,8 +157,11 @@ def test_unknown_names_fail_before_anything_is_played(
 ) -> None:
     done = evaluate(tmp_path, *arguments)
     assert done.returncode == 2
-    assert done.stdout.startswith("error: ")
-    assert message in done.stdout
+    said = done.stdout + done.stderr
+    assert "error: " in said
+    assert message in said
+    assert "Traceback" not in said
+    assert "│" not in said
     assert not (tmp_path / "runs").exists()
 
 
@@ -157,6 +180,7 @@ def test_ctrl_c_ends_the_sandbox_and_says_how_to_go_on(tmp_path: Path, agents: s
         output, errors = run.communicate(timeout=60)
     assert run.returncode == 130
     assert "the same command goes on" in output
+    assert "partial: 1 of 1 episodes are missing" in output
     assert errors == ""
     deadline = time.monotonic() + 10
     while members(run.pid):

@@ -75,14 +75,19 @@ def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
         (["--agent", "random", "--sandbox", "bublewrap"], "did you mean 'bubblewrap'?"),
         (["--agent", "random", "--reward", "medals"], "did you mean 'medal'?"),
         (["--agent", "random", "--out", "coins/task.toml"], "there is a trajectory already"),
+        (["--agent", "random", "--seed", "-3"], "'--seed'"),
+        (["--agent", "baseline", "--out", "new.jsonl"], "has no baseline.py"),
     ],
 )
 def test_what_cannot_be_is_one_clear_message(
     command: Command, coins: Path, words: list[str], message: str
 ) -> None:
+    (coins / "baseline.py").unlink(missing_ok=True)
     result = command("run", coins, *words, "--json")
     assert result.code == 2
     assert message in result.err
+    assert "raised by the agent" not in result.err
+    assert "coins/task.toml" not in result.err or "the steps so far" not in result.err
     assert result.out == ""
     assert "Traceback" not in result.err
     assert not Path("runs").exists()

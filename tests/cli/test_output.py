@@ -72,6 +72,14 @@ def test_a_reader_that_goes_away_changes_no_exit_code() -> None:
         assert b"Broken" not in errors
 
 
+def test_a_stream_that_is_closed_from_the_start_changes_no_exit_code() -> None:
+    program = f"{sys.executable} -m mle_gym"
+    for words, code in (("show titanic >&-", 0), ("list --json <&- >&-", 0), ("show nope >&-", 2)):
+        done = subprocess.run(["sh", "-c", f"{program} {words}"], capture_output=True, timeout=60)
+        assert done.returncode == code
+        assert b"Traceback" not in done.stderr
+
+
 def test_an_encoding_without_our_signs_is_no_error() -> None:
     for words in (["list"], ["show", "titanic", "--json"], ["show", "titänic"]):
         process = mle_gym(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
