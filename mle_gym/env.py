@@ -95,8 +95,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     spent, or :meth:`finish` was called: everything in the sandbox is stopped at that moment, and
     the submission file is graded as it lies there; or what the agent ran took so much
     memory that the kernel ended the whole sandbox, and with it any submission: the grade says that
-    there was none; or there was a failure of the machinery: the reward is 0, there is no grade,
-    ``info["failure"]`` says why, and ``info["reward_valid"]`` is False, by which trainers mask.
+    there was none; or there was a failure of the machinery, or of your own reward function, which
+    leaves the grade: the reward is 0, ``info["failure"]`` says why, and ``info["reward_valid"]`` is
+    False, by which trainers mask.
 
     ## Information
 

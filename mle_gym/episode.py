@@ -249,7 +249,7 @@ class Episode:
             info["validation"] = self._judge.validation.to_dict()
         if failure is not None:
             info["failure"] = failure.to_dict()
-        elif self._judge.grade is not None:
+        if self._judge.grade is not None and (failure is None or failure.kind == "reward_failed"):
             grade = self._judge.grade.to_dict()
             # Vector environments collect ranks in an integer array, which None doesn't fit.
             info["grade"] = grade | {"rank": grade["rank"] or 0}

@@ -10,6 +10,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     │   ├── SandboxUnavailable                  a backend can't run here; says what to install
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
     │       └── SandboxEnded                    what ran in it brought it down
+    ├── RewardError             ValueError      a reward function of the caller's own is broken
     ├── AgentError              ValueError      no such agent, or its file can't be used
     ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
     ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
@@ -29,6 +30,7 @@ __all__ = [
     "CacheError",
     "DatasetError",
     "MleGymError",
+    "RewardError",
     "SandboxCrashed",
     "SandboxEnded",
     "SandboxError",
@@ -100,6 +102,10 @@ class SandboxEnded(SandboxCrashed):
     def __init__(self, message: str = "", *, killed_by: Literal["", "memory"] = "") -> None:
         super().__init__(message)
         self.killed_by: Literal["", "memory"] = killed_by
+
+
+class RewardError(MleGymError, ValueError):
+    """A reward function of the caller's own raised, or paid what is no finite number."""
 
 
 class AgentError(MleGymError, ValueError):

@@ -1,6 +1,7 @@
 """Failures: why an episode has no valid reward.
 
-An episode ends with a grade or with a failure. What the agent did is never a failure: a sandbox
+An episode ends with a grade or with a failure; with both only where the grade is there and the
+caller's own reward function failed on it. What the agent did is never a failure: a sandbox
 that its own programs brought down is graded as "no submission". A failure needs a cause that was
 seen outside of the sandbox. Trainers mask by ``info["reward_valid"]``, which is False exactly when
 ``info["failure"]`` is not None; evaluation retries what is ``retryable``.
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Self
 
-from mle_gym.errors import DatasetError, MleGymError, SandboxError, TaskError
+from mle_gym.errors import DatasetError, MleGymError, RewardError, SandboxError, TaskError
 
 __all__ = ["KINDS", "Cause", "Failure", "Kind", "Stage"]
 
@@ -58,6 +59,9 @@ KINDS: dict[str, Kind] = {
         "infrastructure", True, "the grader could not be run: its own sandbox failed"
     ),
     "task_broken": Kind("task", False, "the task's folder or its own code is broken"),
+    "reward_failed": Kind(
+        "caller", False, "the reward's own function raised, or paid no finite number"
+    ),
     "interrupted": Kind("caller", True, "the episode was closed or reset during the step"),
     "host_error": Kind(
         "infrastructure", True, "an error of the host that no other kind names; see the message"
@@ -117,6 +121,8 @@ _NO_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def _kind(error: BaseException, stage: Stage) -> str:
     """The kind of failure that an exception means. What it was caused by says more than itself."""
+    if isinstance(error, RewardError):
+        return "reward_failed"
     if isinstance(error, TaskError):
         return "grader_failed" if stage == "grade" else "task_broken"
     for each in _chain(error):

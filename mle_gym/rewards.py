@@ -35,11 +35,14 @@ callable).
 from __future__ import annotations
 
 import importlib
+import math
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mle_gym.actions import nearest
+from mle_gym.errors import RewardError
 
 if TYPE_CHECKING:
     from mle_gym.grading.grader import Grade
@@ -112,11 +115,34 @@ def load_reward(name: str) -> Potential:
         function = importlib.import_module(module)
         for part in path.split("."):
             function = getattr(function, part)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"reward {name!r} can't be imported: {error}") from error
+    except (Exception, SystemExit) as error:  # running the module may raise anything
+        what = (
+            "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        )
+        raise ValueError(f"reward {name!r} can't be imported: {what}{error}") from error
     if not callable(function):
         raise ValueError(f"reward {name!r} is {type(function).__name__}, not a callable")
-    return _at_the_end("custom", function)
+    return _at_the_end("custom", lambda grade: _paid_by(name, function, grade))
+
+
+def _paid_by(name: str, function: Callable[[Grade], float], grade: Grade) -> float:
+    """What a function of the caller's own pays for a grade.
+
+    Raises:
+        RewardError: It raised, or paid what is no finite number.
+    """
+    try:
+        paid = float(value := function(grade))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: an episode must not end its program
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f" at {last.filename}:{last.lineno}" if last.filename != __file__ else ""
+        raised = f"{type(error).__name__}: {error}"
+        raise RewardError(f"the reward function {name!r} failed{where}: {raised}") from error
+    if not math.isfinite(paid):
+        raise RewardError(f"the reward function {name!r}: expected a finite number, found {value}")
+    return paid
 
 
 def _at_the_end(name: str, value: Callable[[Grade], float]) -> Potential:

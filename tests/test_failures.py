@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import gymnasium
 import pytest
 
 from mle_gym.env import MLEEnv
-from mle_gym.errors import DatasetError, SandboxCrashed, SandboxUnavailable, TaskError
+from mle_gym.errors import DatasetError, RewardError, SandboxCrashed, SandboxUnavailable, TaskError
 from mle_gym.failures import KINDS, Failure, Stage
 from mle_gym.grading.grader import Grader
 from mle_gym.rollout import rollout
@@ -38,6 +39,7 @@ ERRORS: dict[str, tuple[Exception, Stage]] = {
     "grader_failed": (TaskError("it raised"), "grade"),
     "grader_unavailable": (SandboxCrashed("gone"), "grade"),
     "task_broken": (TaskError("no such field"), "reset"),
+    "reward_failed": (RewardError("it raised"), "grade"),
     "interrupted": (SandboxCrashed("closed", kind="interrupted"), "step"),
     "host_error": (PermissionError("not yours"), "step"),
 }
@@ -99,6 +101,52 @@ def test_a_failed_episode_is_recorded_and_its_record_is_sound(tmp_path: Path) ->
     (tmp_path / "forged.jsonl").write_text(forged)
     found = str(verify_trajectory(tmp_path / "forged.jsonl"))
     assert "info.reward_valid: expected false, found true" in found
+
+
+BROKEN_REWARDS = """
+def raises(grade): raise KeyError("my bug")
+def exits(grade): raise SystemExit(3)
+def nothing(grade): return None
+def infinite(grade): return float("inf")
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("raises", "broken_rewards.py:2: KeyError: 'my bug'"),
+        ("exits", "broken_rewards.py:3: SystemExit: 3"),
+        ("nothing", "TypeError"),
+        ("infinite", "expected a finite number, found inf"),
+    ],
+)
+def test_a_broken_reward_is_its_callers_and_the_grade_is_kept(
+    function: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_rewards.py").write_text(BROKEN_REWARDS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_rewards", raising=False)
+
+    class Submits:
+        def reset(self, observation: Any, info: dict[str, Any]) -> None:
+            """Do nothing."""
+
+        def act(self, observation: Any, info: dict[str, Any]) -> str:
+            return SUBMIT
+
+    env = MLEEnv("zoo", sandbox="bubblewrap", reward=f"broken_rewards:{function}")
+    path = tmp_path / "episode.jsonl"
+    trajectory = rollout(env, Submits(), seed=0, path=path)
+    env.close()
+    failure = trajectory.failure or {}
+    assert (failure["kind"], failure["cause"]) == ("reward_failed", "caller")
+    assert not failure["retryable"]
+    assert f"'broken_rewards:{function}'" in failure["message"]
+    assert words in failure["message"]
+    assert (trajectory.grade or {})["valid"]
+    assert trajectory.steps[-1].info["reward_valid"] is False
+    assert trajectory.episode_return == 0
+    assert verify_trajectory(path).verdict == "confirmed"
 
 
 MAKERS: dict[str, Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]]] = {

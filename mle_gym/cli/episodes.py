@@ -280,7 +280,8 @@ def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:
     if trajectory.failure:
         why = f"{trajectory.failure['kind']}: {trajectory.failure['message']}"
         err().print(Text.assemble(("error: ", "bold red"), why), soft_wrap=True)
-        raise typer.Exit(ExitCode.ENVIRONMENT)
+        callers = trajectory.failure["cause"] == "caller"  # a reward that --reward names, say
+        raise typer.Exit(ExitCode.USAGE if callers else ExitCode.ENVIRONMENT)
     valid = trajectory.grade is not None and trajectory.grade["valid"]
     raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
 

@@ -126,11 +126,17 @@ def _misplaced(step: Step, *, last: bool) -> Iterator[str]:
         yield "terminated: expected no step after the one that ends the episode"
     if "grade" in step.info and not last:
         yield "info.grade: expected a grade in the last step only"
-    failed = step.info.get("failure") is not None
-    if failed and (not last or "grade" in step.info or not step.truncated):
+    failure = step.info.get("failure")
+    failed = failure is not None
+    graded = "grade" in step.info and _kind(failure) != "reward_failed"  # which follows a grade
+    if failed and (not last or graded or not step.truncated):
         yield "info.failure: expected it in a last step that is truncated and has no grade"
     if step.info.get("reward_valid", not failed) is failed:
         yield f"info.reward_valid: expected {short(not failed)}, found {short(failed)}"
+
+
+def _kind(failure: Any) -> Any:
+    return failure.get("kind") if isinstance(failure, Mapping) else None
 
 
 def _other_task(step: Step, header: Mapping[str, Any]) -> Iterator[str]:

@@ -54,10 +54,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
     if recorded is None:
         yield Finding("submission", "passed", "the episode was not graded")
         yield Finding("score", "passed", "the record claims no score")
-        if trajectory.failure is None:
-            yield _check_reward(trajectory, None)
-        else:
-            yield Finding("reward", "passed", "it does not count: the episode failed")
+        yield _check_reward(trajectory, None)
         return
     spec = _find(header, task)
     most = MOST_UNPACKED
@@ -220,6 +217,8 @@ def _same(one: Any, other: Any) -> bool:
 def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
     """Whether the rewards sum to what that grade pays."""
     header = trajectory.header
+    if trajectory.failure is not None:
+        return Finding("reward", "passed", "it does not count: the episode failed")
     if header["format"] == 1 or header["wrappers"]:
         by = "a wrapper may have changed it" if header["format"] > 1 else "not in format 1"
         return Finding("reward", "undecided", f"it can't be computed: {by}")
