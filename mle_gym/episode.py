@@ -17,7 +17,7 @@ from mle_gym.actions import RawAction
 from mle_gym.budget import Budget
 from mle_gym.commands import Commands
 from mle_gym.episode_start import make_judge, make_sandbox
-from mle_gym.errors import ActionError, SandboxEnded, SandboxError, SubmissionError
+from mle_gym.errors import ActionError, MleGymError, SandboxEnded, SandboxError, SubmissionError
 from mle_gym.failures import KINDS, Failure
 from mle_gym.outcome import Info, Outcome, Record
 from mle_gym.rewards import Potential, Progress
@@ -73,6 +73,8 @@ class Episode:
         self._ending = ""
         """What to tell the agent about a spent budget; empty while there is some."""
         self._last = "", 0
+        self._brought_down: SandboxEnded | None = None
+        """What a snapshot found out; the next step tells."""
         self._snapshot = snapshot
         self._turn = threading.RLock()
         """One thing at a time. Only :meth:`close` and :meth:`discard` don't wait for their turn."""
@@ -153,6 +155,8 @@ class Episode:
         """What an action did; a malformed one is an execution that says what is wrong."""
         if self._judge.handed_in is not None:  # in a step that was interrupted
             execution = Execution(0, b"")
+        elif self._brought_down is not None:
+            return self._end_brought_down(self._brought_down)
         elif self.budget.spent == "time":
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         else:
@@ -260,16 +264,30 @@ class Episode:
 
         Raises:
             ResetNeeded: The episode is over.
-            SnapshotError: The workspace holds too much, or there is no room for it.
-            SandboxError: The sandbox failed.
+            SnapshotError: The workspace holds too much, or there is no room for it. The episode
+                goes on.
+            SandboxError: The sandbox failed. Where that is the agent's doing, the next step or
+                :meth:`finish` grades "no submission".
         """
         with self._turn:
             self._check_running()
-            self._sandbox.expire(None)
+            try:
+                return self._stop_and_take_snapshot()
+            except SandboxEnded as error:
+                self._brought_down = error
+                raise
+
+    def _stop_and_take_snapshot(self) -> Snapshot:
+        """With the agent's time stopped, which goes on even if there is none."""
+        self._sandbox.expire(None)
+        try:
             with self.budget.stopped():
                 snapshot = self._take_snapshot()
+        except MleGymError:
             self._sandbox.expire(self.budget.seconds_left)
-            return snapshot
+            raise
+        self._sandbox.expire(self.budget.seconds_left)
+        return snapshot
 
     def _take_snapshot(self) -> Snapshot:
         output, exit_code = self._last

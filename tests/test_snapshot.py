@@ -18,7 +18,9 @@ import pytest
 from gymnasium.error import ResetNeeded
 
 from mle_gym.env import MLEEnv
-from mle_gym.errors import SnapshotError
+from mle_gym.errors import SandboxEnded, SnapshotError
+from mle_gym.sandbox import exchange, workspace
+from mle_gym.sandbox.client import RunnerSandbox
 from mle_gym.snapshot import Snapshot
 from mle_gym.wrappers import CommandMenu, fork
 
@@ -196,6 +198,44 @@ def test_a_damaged_snapshot_is_an_error(make: MakeEnv) -> None:
     (snapshot.folder / snapshot.name / "info.json").write_text("{}")
     with pytest.raises(SnapshotError, match="damaged"):
         make().reset(options={"snapshot": snapshot})
+
+
+@pytest.mark.parametrize("ending", ["step", "malformed", "finish"])
+def test_a_sandbox_that_is_brought_down_meanwhile_is_graded(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    env = make(sandbox="bubblewrap")
+    env.reset()
+    env.step(SAMPLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "_MAX_PAYLOAD", 9)  # so that the agent's listing is too large
+        with pytest.raises(SandboxEnded, match="too large"):
+            env.fork()
+    with pytest.raises(SandboxEnded, match="too large"):
+        env.snapshot()
+    action: Any = {"tool": "nothing"} if ending == "malformed" else "echo on"
+    _, _, terminated, truncated, info = env.finish() if ending == "finish" else env.step(action)
+    assert (terminated, truncated, info["reward_valid"]) == (False, True, True)
+    assert info["grade"]["valid"] is False
+
+
+def test_the_clock_goes_on_after_a_refused_snapshot(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = make(time_limit=50)
+    env.reset()
+    env.step("touch file")
+    ends: list[float | None] = []
+    expire = RunnerSandbox.expire
+    monkeypatch.setattr(
+        RunnerSandbox, "expire", lambda self, end: (ends.append(end), expire(self, end))
+    )
+    monkeypatch.setattr(workspace, "_MOST_FILES", 0)
+    with pytest.raises(SnapshotError):
+        env.snapshot()
+    assert ends[0] is None
+    assert ends[-1] is not None
+    assert env.step("echo on")[0]["output"] == "on\n"
 
 
 def test_only_a_running_episode_has_snapshots(make: MakeEnv) -> None:

@@ -6,6 +6,7 @@ A frame is two big-endian 32-bit lengths, then a JSON header and a payload of th
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import struct
 import threading
@@ -53,6 +54,8 @@ class Exchange:
         self._backend, self._stream, self._evidence = backend, stream, evidence
         self._used = False
         """Whether anything that an agent asked for has run: before, nothing is its doing."""
+        self._verdict: SandboxCrashed | None = None
+        """Why it ended, if not because the caller wanted that."""
         self._buffer = bytearray()
         self._sending = threading.Lock()
         self._interrupted = False
@@ -103,18 +106,28 @@ class Exchange:
         self._stream.discard()
 
     def end(self, reason: str, *, silent: bool = False, ended: bool = False) -> SandboxCrashed:
-        """End a sandbox that is broken; the error to raise says whose doing that was."""
+        """End a sandbox that is broken; the error to raise says whose doing that was.
+
+        So does that of every later call: whoever hears of it first need not be who has to grade.
+        """
         if self.closed:
-            return _closed("the sandbox was closed meanwhile")
+            return self._over("the sandbox was closed meanwhile")
         evidence = self._evidence(ended)
         self.close()
         note = f" ({evidence.note})" if evidence.note else ""
         what = f"the {self._backend} sandbox died: {reason}{note}"
-        return judge(what, evidence, silent=silent, used=self._used)
+        self._verdict = judge(what, evidence, silent=silent, used=self._used)
+        return self._over(what)
+
+    def _over(self, message: str) -> SandboxCrashed:
+        """Why nothing can be asked: the verdict, or that the host ended it, in any thread."""
+        if self._verdict is None:
+            return SandboxCrashed(message, kind="interrupted")
+        return copy.copy(self._verdict)  # each error that is raised has a traceback of its own
 
     def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Frame:
         if self.closed:
-            raise _closed("the sandbox is closed")
+            raise self._over("the sandbox is closed")
         started = time.monotonic()
         with held_back(self.interrupt):
             try:
@@ -181,8 +194,3 @@ class Exchange:
 def _packed(header: dict[str, Any], payload: bytes) -> bytes:
     text = json.dumps(header).encode()
     return _HEADER.pack(len(text), len(payload)) + text + payload
-
-
-def _closed(message: str) -> SandboxCrashed:
-    """The host ended it on purpose, perhaps from another thread."""
-    return SandboxCrashed(message, kind="interrupted")

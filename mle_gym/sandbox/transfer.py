@@ -52,8 +52,10 @@ def take_workspace(
             before = (base.listing, base.info.bytes) if base else ({}, 0)
             change = read_listing(scan, *before, most_bytes)
             shell = scan["shell"]
-            if not isinstance(shell, dict) or len(json.dumps(shell)) > _MOST_SHELL:
+            if not isinstance(shell, dict):
                 raise ValueError("bad shell")
+            if len(json.dumps(shell)) > _MOST_SHELL:
+                raise SnapshotError("the shell's variables hold too much for a snapshot")
         except SnapshotError:
             raise
         except UnknownFile:

@@ -32,6 +32,11 @@ __all__ = [
     "write_layer",
 ]
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SHORT_LINK = 128
+"""Bytes of a link's target from which on it takes a page."""
+_MOST_NAMED = 1 << 25
+"""Bytes of a listing, roughly, that is sent to a sandbox as one frame."""
 MOST_LAYERS = 16
 """A longer chain would cost every look-up of a missing file."""
 _MOST_FILES = 100_000
@@ -68,8 +73,15 @@ class Entry(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """What the content takes on a disk."""
-        return sum([length for _, length in self.extents])
+        """What it takes on a disk of its own, where files are made of whole pages."""
+        if len(self.target) >= _SHORT_LINK:
+            return _PAGE
+        return sum([_pages(offset, offset + length) for offset, length in self.extents])
+
+    def listed(self, path: str) -> int:
+        """What its row in a listing takes, about: what is not ASCII is written as escapes."""
+        names = path + self.target
+        return len(names) * (1 if names.isascii() else 12) + 48 * len(self.extents)
 
 
 Listing = dict[str, Entry]
@@ -129,12 +141,25 @@ def read_listing(scan: Mapping[str, Any], base: Listing, base_bytes: int, most: 
             differing.append(path)
             total += entry.bytes - (before.bytes if before else 0)
     _check_parents(listing, base, [*gone, *differing])
+    _check_size(listing, total, most)
+    return Change(listing, differing, gone, total)
+
+
+def _check_size(listing: Listing, total: int, most: int) -> None:
+    """Refuse what could not be put back. A file with several names is several files there."""
     if len(listing) > _MOST_FILES or total > most:
         raise SnapshotError(
-            f"the workspace holds {len(listing)} files and {total >> 20} MiB; a snapshot takes at "
-            f"most {_MOST_FILES} files and the {most >> 20} MiB of disk_mb"
+            f"the workspace holds {len(listing)} files and {total >> 20} MiB, each name a file of "
+            f"whole pages; a snapshot takes at most {_MOST_FILES} files and the {most >> 20} MiB "
+            "of disk_mb"
         )
-    return Change(listing, differing, gone, total)
+    if sum([entry.listed(path) for path, entry in listing.items()]) > _MOST_NAMED:
+        raise SnapshotError("the names of the workspace's files are too long together")
+
+
+def _pages(start: int, end: int) -> int:
+    """Bytes of the pages that a part of a file touches."""
+    return (-(-end // _PAGE) - start // _PAGE) * _PAGE
 
 
 def _check_parents(listing: Listing, base: Listing, paths: list[str]) -> None:

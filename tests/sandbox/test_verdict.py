@@ -195,6 +195,16 @@ def test_a_sandbox_that_is_stopped_from_outside(
     assert error.kind == "sandbox_silent"
 
 
+def test_the_same_is_said_ever_after() -> None:
+    box = sandbox_that_says(frame({}))
+    for _ in range(3):
+        with pytest.raises(SandboxEnded, match="unknown frame"):
+            box.execute("true", timeout=1)
+    box.close()
+    with pytest.raises(SandboxEnded, match="unknown frame"):
+        box.list_files()
+
+
 def test_a_launcher_that_is_killed() -> None:
     with start("bubblewrap", SMALL) as box:
         os.kill(current_launcher().pid, signal.SIGKILL)

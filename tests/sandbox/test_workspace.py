@@ -370,6 +370,31 @@ def test_too_many_files_are_refused_and_the_sandbox_lives(make_sandbox: MakeSand
     box.snapshot()
 
 
+def test_names_that_are_too_long_together_are_refused_and_the_sandbox_lives(
+    make_sandbox: MakeSandbox,
+) -> None:
+    box = make_sandbox()
+    make = "import os; d = b'\\xff' * 250; os.mkdir(d); os.chdir(d)"
+    run(box, f"python3 -c \"{make}\nfor i in range(6000): open(b'%06d' % i + d[6:], 'x')\"")
+    with pytest.raises(SnapshotError, match="too long together"):
+        box.snapshot()
+    run(box, "rm -r *")
+    box.snapshot()
+
+
+def test_what_names_of_one_file_take_when_put_back_is_counted(
+    make_sandbox: MakeSandbox, resume: Continue
+) -> None:
+    limits = Limits(disk_mb=8)
+    box = make_sandbox(limits=limits)
+    run(box, "head -c 4M /dev/zero > a; echo > b; for i in $(seq 900); do ln b $i; done")
+    snapshot = box.snapshot()
+    assert run(resume(snapshot, limits=limits), "cat b 900; wc -c < a") == "\n\n4194304\n"
+    run(box, "for i in $(seq 901 1100); do ln b $i; done")
+    with pytest.raises(SnapshotError, match="disk_mb"):
+        box.snapshot()
+
+
 def test_a_huge_sparse_file_is_refused_or_kept(make_sandbox: MakeSandbox) -> None:
     box = make_sandbox()
     if box.execute("truncate -s 4E huge", timeout=9).exit_code == 0:
@@ -425,7 +450,7 @@ def test_a_hostile_listing_is_refused(rows: Any, complete: bool, tmp_path: Path)
         ["link", "l", 511, 0, "/etc"],
     ]
     scan = {"files": base_rows, "gone": [], "complete": True, "shell": {}}
-    base = read_listing(scan, {}, 0, 100).listing
+    base = read_listing(scan, {}, 0, 1 << 20).listing
     if complete and rows == [["folder", "f", 420, 0, FILE]]:
         pytest.skip("an honest change")
     sent = json.dumps({"files": rows, "gone": [], "complete": complete, "shell": {}})
@@ -444,7 +469,7 @@ def test_a_hostile_listing_is_refused(rows: Any, complete: bool, tmp_path: Path)
 
     store = Store(tmp_path / "store")
     with pytest.raises((SandboxError, SnapshotError)):
-        take_workspace(operate, store, Base(), skip=[], most_bytes=100)  # type: ignore[arg-type]
+        take_workspace(operate, store, Base(), skip=[], most_bytes=1 << 20)  # type: ignore[arg-type]
     assert not [name for name in os.listdir(store.folder) if not name.startswith(".")]  # noqa: PTH208
 
 
@@ -455,7 +480,11 @@ def test_an_endless_or_short_stream_is_refused(tmp_path: Path) -> None:
     answers = {"scan": scan, "contents": b"", "resume": b""}
     with pytest.raises(SandboxError):
         take_workspace(
-            lambda name, *_: ({"exit_code": 0}, answers[name]), store, None, skip=[], most_bytes=100
+            lambda name, *_: ({"exit_code": 0}, answers[name]),
+            store,
+            None,
+            skip=[],
+            most_bytes=1 << 20,
         )
     with pytest.raises(SnapshotError, match="disk_mb"):
         take_workspace(

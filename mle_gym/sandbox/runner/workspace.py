@@ -16,6 +16,7 @@ import os
 import stat
 import time
 
+from .frames import MAX_PAYLOAD
 from .lean import dumps, loads
 from .processes import (
     continue_all,
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     """What can't stay the same when a file changes; empty if that is not sure."""
 
 MOST_FILES = 100_000
+LONGEST_PATH = 4000
+MOST_LISTED = 1 << 25
+"""Bytes of a listing, roughly, which are this process's memory."""
+TOO_MANY_FILES = f"the workspace has more than {MOST_FILES} files"
+EXTENT_LISTED = 48
+"""Of them, those of one extent."""
 CHUNK = 1 << 21
 COARSE_CLOCK = 5
 """``CLOCK_REALTIME_COARSE``, the clock of time stamps on files."""
@@ -104,7 +111,7 @@ class Workspaces:
         mapped: set[int | str] = files_mapped_for_writing() if has_children() else set()
         device = self._device if has_base else -1
         known = (self._known or {}) if has_base else {}
-        seen, rows, special = self._seen, [], 0
+        seen, rows, special, listed = self._seen, [], 0, 0
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -132,10 +139,13 @@ class Workspaces:
                     seen[path] = mark
                     mode = stat.S_IMODE(status.st_mode)
                     rows.append([path, kind, mode, status.st_mtime_ns, detail])
+                    listed += _bytes_listed(path, detail)
                 else:
                     special += 1
+                if listed > MOST_LISTED:
+                    raise OSError(0, "the names of the workspace's files are too long together")
             if len(seen) > MOST_FILES:
-                raise OSError(0, f"the workspace has more than {MOST_FILES} files")
+                raise OSError(0, TOO_MANY_FILES)
         self._unsent.reverse()
         listing = {
             "files": rows,
@@ -144,12 +154,17 @@ class Workspaces:
             "special": special,
             "shell": self._shell.save(),
         }
-        return {"exit_code": 0}, dumps(listing).encode()
+        text = dumps(listing).encode()
+        if len(text) > MAX_PAYLOAD:
+            raise OSError(0, "the names of files and the shell's variables are too long together")
+        return {"exit_code": 0}, text
 
     def _describe(
         self, path: str, entry: os.DirEntry[str], status: os.stat_result, frozen: bool
     ) -> tuple[str, Any]:
         """Kind and detail; an empty kind for what no snapshot can hold."""
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise OSError(0, "a file's path is too long")
         if stat.S_ISDIR(status.st_mode):
             return "d", None
         if stat.S_ISLNK(status.st_mode):
@@ -164,12 +179,10 @@ class Workspaces:
 
     def _list(self, folder: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(folder) as entries:
-                return list(entries)
+            return _entries(folder)
         except PermissionError:
             self._make_accessible(folder, 0o500)
-            with os.scandir(folder) as entries:
-                return list(entries)
+            return _entries(folder)
 
     def _extents(self, path: str, status: os.stat_result) -> list[tuple[int, int]]:
         """Where a file has data: all of it, but for the holes of a sparse one."""
@@ -183,6 +196,8 @@ class Workspaces:
                 start = os.lseek(descriptor, end, os.SEEK_DATA)
                 end = os.lseek(descriptor, start, os.SEEK_HOLE)
                 extents.append((start, end - start))
+                if len(extents) * EXTENT_LISTED > MOST_LISTED:
+                    raise ValueError("a file of the workspace has too many holes")
         except OSError:
             pass  # no data beyond this point
         finally:
@@ -288,6 +303,25 @@ class Workspaces:
             self._known[path] = mark
         self._base, self._incoming = options["id"], []
         return {"exit_code": 0}, b""
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, which must not be more than a snapshot takes."""
+    found: list[os.DirEntry[str]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found.append(entry)
+            if len(found) > MOST_FILES:
+                raise OSError(0, TOO_MANY_FILES)
+    return found
+
+
+def _bytes_listed(path: str, detail: Any) -> int:
+    """What a row of a listing takes, about."""
+    names = path + detail if isinstance(detail, str) else path
+    extents = detail[1] if isinstance(detail, list) else ()
+    # Whatever is not ASCII is written as one or two escapes.
+    return len(names) * (1 if names.isascii() else 12) + len(extents) * EXTENT_LISTED
 
 
 def _mark(status: os.stat_result, frozen: bool) -> Mark:
