@@ -105,6 +105,7 @@ def replay(
     broken: bool = False,
     key: bytes | None = None,
     snapshot: Snapshot | None = None,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
 
@@ -120,6 +121,7 @@ def replay(
         broken: Also play a file whose hash chain is broken.
         key: The key that it was signed with, to check that too.
         snapshot: What the episode began from, if it was one: its files are not in the record.
+        on_step: As for :func:`rollout`, with the steps that are executed now.
 
     Returns:
         The new trajectory; ``differences`` says where it went another way, clocks and memory use
@@ -127,9 +129,9 @@ def replay(
 
     Raises:
         TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken; or no
-            ``env``, and the header holds no spec to make one from, or one that takes trust.
-        ValueError: the header's arguments or options can't be, or it began from a snapshot that was
-            not given.
+            ``env``, and the header holds no spec to make one from, or one that takes trust; or it
+            began from a snapshot that was not given.
+        ValueError: the header's arguments or options can't be.
     """
     recorded = _check(path, key, broken)
     header = recorded.header
@@ -137,7 +139,8 @@ def replay(
     with contextlib.ExitStack() as stack:
         if env is None:
             env = stack.enter_context(contextlib.closing(_remake(header, path, trust)))
-        again = rollout(env, _Recorded(recorded), seed=header["seed"], options=options)
+        player = _Recorded(recorded)
+        again = rollout(env, player, seed=header["seed"], options=options, on_step=on_step)
     seen = _redacted(again) if recorded.header.get("redacted") else again
     return replace(again, differences=tuple(_episode_differences(recorded, seen)))
 
@@ -228,7 +231,7 @@ def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Pat
         return options or header["options"]
     if recorded is None or snapshot is None or snapshot.to_dict() != recorded:
         asked = "no snapshot" if recorded is None else "another snapshot, or none,"
-        raise ValueError(
+        raise TrajectoryError(
             f"{path}: can't be replayed: {asked} was given, and the episode began from "
             f"{'the start' if recorded is None else 'one whose files are not in the record'}: "
             "replay(path, snapshot=…) takes the one it began from, while its files exist"

@@ -113,7 +113,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         infos: dict[str, Any] = {}
         for i, (_, info) in results.items():
             infos = self._add_info(infos, info, i)
-        return self._batch(range(self.num_envs)), infos
+        return self._batch(range(self.num_envs)), _valid_unless_failed(infos)
 
     def step(self, actions: Any) -> Batch:
         """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
@@ -239,6 +239,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 infos = self._add_info(infos, final, k)
                 _, info = restart
             infos = self._add_info(infos, info, k)
+        infos = _valid_unless_failed(infos)
         return self._batch(ids), rewards, terminations, truncations, infos
 
     def _launch(self, i: int, function: Callable[[], Any]) -> None:
@@ -342,6 +343,17 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 f"one True, not {mask!r}"
             )
         return [int(i) for i in np.flatnonzero(mask)]
+
+
+def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:
+    """A batch's infos, in which ``reward_valid`` is True where an environment had none to tell.
+
+    Collecting fills the places of those that were not reset, or did not end, with False.
+    """
+    for each in (infos, infos.get("final_info", {})):
+        if "reward_valid" in each:
+            each["reward_valid"] |= ~each["_reward_valid"]
+    return infos
 
 
 def _first(infos: dict[str, Any], count: int) -> dict[str, Any]:

@@ -89,6 +89,10 @@ def test_results_equal_those_of_sync_vector_env(make: MakeVec, mode: str) -> Non
             over = results[-1][2] | results[-1][3]
             if mode == "disabled" and over.any():
                 results.append(envs.reset(options={"reset_mask": over}))
+        for *_, infos in results:
+            for each in (infos, infos.get("final_info", {})):
+                if "reward_valid" in each:  # they have False where there was nothing to tell
+                    each["reward_valid"] |= ~each["_reward_valid"]
         return [plain(result) for result in results]
 
     arguments = {"variant": "random", "max_steps": 4}
@@ -113,6 +117,7 @@ def test_same_step_hands_over_the_final_observation_and_grade(make: MakeVec) -> 
     assert "submission.csv" in infos["final_obs"][0]["output"]
     assert infos["final_obs"][1] is None
     assert infos["final_info"]["grade"]["score"][0] == rewards[0]
+    assert infos["final_info"]["reward_valid"].tolist() == [True, True]
     assert envs.step(["echo fresh", "echo on"])[0]["output"] == ("fresh\n", "on\n")
 
 
@@ -136,6 +141,7 @@ def test_disabled_wants_a_reset_of_what_is_over(make: MakeVec) -> None:
     observations, infos = envs.reset(options=options)
     assert "reset_mask" in options
     assert infos["_task"].tolist() == [True, False]
+    assert infos["reward_valid"].tolist() == [True, True]
     assert "Titanic" in observations["output"][0]
     assert envs.step(["ls", "ls"])[0]["output"] == ("data\n", "data\nkept\n")
 

@@ -62,6 +62,8 @@ def grade_jsonl(
     from mle_gym.integrations.mle_bench.report_file import ReportFile
     from mle_gym.integrations.mle_bench.submissions import Batch
 
+    if split is None and (seeds != -1 or pad):
+        raise Unusable("--seeds and --pad-missing say what to average: name a --split too")
     wanted = None if split is None else _competitions(split, seeds)
     for file in files:
         if not file.is_file():
@@ -147,6 +149,8 @@ def _show_summary(summary: dict[str, Any], as_json: bool) -> ExitCode:
     """Print the averages, unless they went out as JSON, and what they lack; NOT_OK if they do."""
     if not as_json:
         out().print(_averages(summary))
+    if outside := summary["outside"]:
+        warn(f"not counted, since the split has no such competition: {', '.join(outside)}")
     if summary["caveat"]:
         warn(f"not a complete set: {summary['caveat']}")
     return ExitCode.NOT_OK if summary["caveat"] else ExitCode.OK

@@ -171,9 +171,12 @@ def replay(
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
     with Progress(err()) as progress:
-        for step in recorded.steps:
-            progress.show(step)
-        again = recorded if show else _play_again(file, trust, broken, read_key(key_file))
+        if show:
+            err().print("recorded, and not executed now:", style="dim")
+            for step in recorded.steps:
+                progress.show(step)
+        key = read_key(key_file)
+        again = recorded if show else _play_again(file, trust, broken, key, progress)
     result = _result(again, file) | {"differences": list(again.differences)}
     if as_json:
         emit(result)
@@ -220,12 +223,14 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
         environment.close()
 
 
-def _play_again(file: Path, trust: bool, broken: bool, key: bytes | None) -> Trajectory:
+def _play_again(
+    file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
+) -> Trajectory:
     """The recorded actions once more; what the file asks for and can't be is a usage error."""
     from mle_gym.rollout import replay as play_again
 
     try:
-        return play_again(file, trust=trust, broken=broken, key=key)
+        return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)
     except (TypeError, ValueError) as error:
         if isinstance(error, MleGymError):
             raise

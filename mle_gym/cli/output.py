@@ -19,6 +19,7 @@ from rich.text import Text
 
 from mle_gym.console import CleanConsole, drop
 from mle_gym.errors import AgentError, DatasetError, MleGymError, SandboxError
+from mle_gym.files import NotAFile
 from mle_gym.paths import PACKAGE
 
 __all__ = [
@@ -61,6 +62,12 @@ ADVICE = {
     "EFBIG": "a file of a size that fits is expected",
 }
 """What to do about an error of the operating system, by its name."""
+
+
+NO_SUCH_FILE = (
+    FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, NotAFile
+)  # fmt: skip
+"""A path that leads to something else than what is wanted: the command line's fault."""
 
 
 class Unusable(MleGymError, ValueError):
@@ -164,7 +171,7 @@ def _code(error: BaseException) -> ExitCode:
         return ExitCode.ENVIRONMENT
     if isinstance(error, MleGymError):
         return ExitCode.USAGE
-    if isinstance(error, FileNotFoundError | FileExistsError | IsADirectoryError):
+    if isinstance(error, NO_SUCH_FILE):
         return ExitCode.USAGE
     return ExitCode.ENVIRONMENT if isinstance(error, OSError) else ExitCode.BUG
 

@@ -91,6 +91,7 @@ def test_seeds_of_a_split_are_averaged(command: Command, batch: Path) -> None:
     ("words", "message"),
     [
         (["--split", "nowhere"], "expected low, medium, high"),
+        (["--seeds", "4"], "name a --split too"),
         (["--split", "split.txt", "--seeds", "0"], "--seeds: expected 1 or more"),
         (["nowhere.jsonl"], "nowhere.jsonl: expected a file of submissions, found none"),
         (["--output-dir", "one.jsonl"], "one.jsonl"),
@@ -131,6 +132,8 @@ def test_grades_of_an_incomplete_set_are_shown_with_what_it_lacks(
     result = command(*arguments, "--output-dir", "reports")
     assert result.code == (1 if caveat else 0)
     assert caveat in result.err
+    said = "no such competition: coins" in result.err
+    assert said == ("coins" not in split)
     assert "2 submissions, 2 valid, 1 medals" in result.out
     (written,) = Path("reports").iterdir()
     found = command(*arguments, "--json").json
@@ -138,6 +141,13 @@ def test_grades_of_an_incomplete_set_are_shown_with_what_it_lacks(
     assert found["summary"]["missing"] == {name: lack for name, lack in missing.items() if lack}
     medals = found["summary"]["metrics"].get("any_medal_percentage", {"mean": None})
     assert medals["mean"] == mean
+
+
+def test_a_file_without_a_submission_is_a_problem(command: Command, batch: Path) -> None:
+    Path("empty.jsonl").write_text("# nothing yet\n")
+    result = command("grade-jsonl", "empty.jsonl")
+    assert result.code == 1
+    assert "expected a submission a line, found none" in result.err
 
 
 def test_a_run_that_left_no_submission_counts_as_one_without(command: Command, batch: Path) -> None:

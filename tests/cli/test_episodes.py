@@ -127,7 +127,11 @@ def test_a_replay_repeats_the_episode(command: Command, coins: Path) -> None:
     result = command("replay", "a.jsonl")
     assert result.code == 0
     assert "everything came out the same" in result.out
-    assert command("replay", "a.jsonl", "--show", "--json").json["return"] == 1.0
+    assert "[2]" in result.err
+    assert "recorded" not in result.err
+    shown = command("replay", "a.jsonl", "--show", "--json")
+    assert shown.json["return"] == 1.0
+    assert "recorded, and not executed" in shown.err
 
 
 def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Path) -> None:
@@ -136,7 +140,9 @@ def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Pa
     step = json.loads(lines[1])
     step["observation"]["output"] = "something else"
     Path("b.jsonl").write_text("\n".join([lines[0], json.dumps(step), *lines[2:]]) + "\n")
-    assert "--broken" in command("replay", "b.jsonl").err
+    refused = command("replay", "b.jsonl").err
+    assert "--broken" in refused
+    assert "[1]" not in refused
     result = command("replay", "b.jsonl", "--json", "--broken")
     assert result.code == 1
     assert any("something else" in line for line in result.json["differences"])

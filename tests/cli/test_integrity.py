@@ -71,9 +71,11 @@ def test_a_key_file_signs_and_verifies(
 def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str | None) -> None:
     if content is not None:
         Path("x.jsonl").write_text(content)
-    result = command("verify", "x.jsonl")
-    assert result.code == 2
-    assert result.err.startswith("error: ")
+    for command_name in ("verify", "replay", "audit"):
+        for file in ("x.jsonl", ".", "/dev/null"):
+            result = command(command_name, file)
+            assert result.code == 2
+            assert result.err.startswith("error: ")
 
 
 @pytest.fixture

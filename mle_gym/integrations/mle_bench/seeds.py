@@ -84,6 +84,7 @@ def summarize_what_is_there(
     Returns:
         Also ``missing``, how many runs each competition lacks to as many as the one with the most,
         and ``caveat``, in words what the figures leave out or count as failed; empty if nothing.
+        ``outside`` counts the reports of competitions that are not among them.
     """
     runs = Counter(report["competition_id"] for report in reports)
     counts = {name: runs[name] for name in competitions}
@@ -97,7 +98,9 @@ def summarize_what_is_there(
     if most:
         chosen, padded = min(seeds, there), pad or not complete
         found = summarize(reports, competitions, seeds=chosen, pad=padded)
-    return {"metrics": {}, **found, "missing": missing, "caveat": "; ".join(caveats)}
+    outside = {name: count for name, count in sorted(runs.items()) if name not in counts}
+    told = {"missing": missing, "outside": outside, "caveat": "; ".join(caveats)}
+    return {"metrics": {}, **found, **told}
 
 
 def _caveats(missing: dict[str, int], complete: int, pad: bool) -> list[str]:

@@ -56,7 +56,10 @@ class Batch:
         Raises:
             OSError: The file can't be read.
         """
-        for number, text in _lines(path):
+        lines = list(_lines(path))
+        if not lines:
+            self.problems.append(Problem(str(path), 1, "expected a submission a line, found none"))
+        for number, text in lines:
             try:
                 report = self._grade_line(text)
             except (MleGymError, OSError) as error:
