@@ -121,6 +121,7 @@ class BubblewrapBackend:
             environment=environment,
             evidence=box.evidence,
             cold="" if warm else "unavailable" if config.warm else "off",
+            open_files=launcher.open_files,
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
         )
 

@@ -81,6 +81,7 @@ class RunnerSandbox:
         environment: dict[str, str],
         evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
         affinity: tuple[int, ...] = (),
+        open_files: tuple[int, int] | None = None,
         zygote: dict[str, Any] | None = None,
         cold: Literal["", "off", "unavailable"] = "",
     ) -> None:
@@ -97,6 +98,7 @@ class RunnerSandbox:
             evidence: What the backend sees of the sandbox from outside; called with whether the
                 stream has ended, and so the sandbox has or soon will have.
             affinity: Processors to stay on; none for all.
+            open_files: Soft and hard limit of each program's open files; None for the runner's.
             zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.zygote_plan`.
             cold: Why no Python is ever warm here, if so.
 
@@ -128,6 +130,7 @@ class RunnerSandbox:
             "output_bytes": limits.output_bytes,
             "output_file_bytes": limits.output_file_bytes,
             "affinity": affinity,
+            "open_files": open_files,
             "zygote": zygote,
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)

@@ -6,11 +6,13 @@ import atexit
 import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,12 @@ class LauncherClient:
                 start_new_session=True,
             )
         self._socket.settimeout(_ANSWER_SECONDS)
-        self.controllers: tuple[str, ...] = tuple(self.call({"op": "status"})["controllers"])
+        status = self.call({"op": "status"})
+        self.controllers: tuple[str, ...] = tuple(status["controllers"])
         """The control groups' controllers that enforce limits here."""
+        soft, hard = status["open_files"]
+        self.open_files: tuple[int, int] = soft, hard
+        """Limits of the open files of each program in a sandbox."""
 
     @property
     def pid(self) -> int:
@@ -75,7 +81,8 @@ class LauncherClient:
             self._serial += 1
             request = json.dumps({**message, "serial": self._serial}).encode()
             try:
-                socket.send_fds(self._socket, [request], descriptors)
+                with _most_open_files():
+                    socket.send_fds(self._socket, [request], descriptors)
                 while True:
                     reply = self._socket.recv(1 << 20)
                     if not reply:
@@ -152,6 +159,21 @@ class Box:
     def _stop(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._launcher.call({"op": "stop", "id": self._id})
+
+
+@contextlib.contextmanager
+def _most_open_files() -> Iterator[None]:
+    """Raise this process's soft limit for a moment.
+
+    Sandboxes of the same user must not be able to keep it from sending a descriptor: see
+    ``BOX_LIMITS`` in ``launcher/files.py``.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 _lock = threading.Lock()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+from pathlib import Path
+
 import pytest
 
 from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox.runner.warm import WarmPython
 from tests.sandbox.conftest import start
 
 TAKE_ALL = r"""
@@ -70,3 +76,46 @@ def test_a_containers_processes_have_bounds_too(docker_host: str) -> None:
     with start("docker", SandboxConfig(warm=False)) as sandbox:
         output = sandbox.execute("ulimit -Hn; ulimit -Hi", timeout=20).output
         assert output == b"4096\n4096\n"
+
+
+SEND_ALL = r"""
+import array, signal, socket, sys
+kept, count = [], 0
+rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 253))]
+try:
+    while count < 100_000:
+        kept.append(socket.socketpair())
+        kept[-1][0].setblocking(False)
+        try:
+            while True:
+                kept[-1][0].sendmsg([b"."], rights)
+                count += 253
+        except BlockingIOError:
+            pass
+except OSError as error:
+    print(error.errno, count, flush=True)
+signal.pause()
+"""
+
+
+def test_descriptors_on_the_way_of_one_sandbox_keep_no_other_from_starting() -> None:
+    """The kernel counts them by user, and lets no more be sent by whose own limit is below that."""
+    with start("bubblewrap", SandboxConfig()) as first:
+        first.write_file("send.py", SEND_ALL.encode())
+        script = "python3 -I -S send.py >out & until [ -s out ]; do :; done; cat out"
+        number, count = map(int, first.execute(script, timeout=60).output.split())
+        assert (number, count // 4096) == (errno.ETOOMANYREFS, 1)
+        with start("bubblewrap", SandboxConfig()) as other:
+            done = other.execute("python -c 'print(1)'; ulimit -Hn", timeout=60)
+            assert done.output == b"1\n4096\n"
+
+
+def test_a_runner_that_can_t_send_goes_on_without_warm_python(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        warm = WarmPython(os.dup(theirs.fileno()))
+        ours.close()
+        warm.offer(str(tmp_path / "python"))
+        warm._line.close()
+    with socket.socket(socket.AF_UNIX) as shim, pytest.raises(ConnectionRefusedError):
+        shim.connect(str(tmp_path / "python"))

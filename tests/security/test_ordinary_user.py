@@ -32,6 +32,7 @@ PARTS = {
         "tests/security/test_privileges.py::test_it_fails",
         "tests/security/test_surviving.py::test_nothing_outlives_its_episode",
         "tests/security/test_supervisor.py::test_the_episode_goes_on",
+        "tests/security/test_kernel_objects.py::test_descriptors_on_the_way_of_one_sandbox_keep_no_other_from_starting",
         "tests/sandbox/test_conformance.py::test_a_memory_hog_dies_and_the_sandbox_lives",
         "tests/sandbox/test_seccomp.py::test_warm_and_cold_python_have_the_filter",
         "tests/sandbox/test_doctor.py::test_bubblewrap_isolates",

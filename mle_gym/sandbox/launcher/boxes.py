@@ -135,7 +135,8 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         for number, limits in BOX_LIMITS.items():
-            resource.setrlimit(number, limits)
+            if number != resource.RLIMIT_NOFILE:  # the runner lowers it when it has sent its socket
+                resource.setrlimit(number, limits)
         with contextlib.suppress(OSError):  # the runner keeps it from all that it starts
             os.setpriority(os.PRIO_PROCESS, 0, FIRST)
         os.setsid()

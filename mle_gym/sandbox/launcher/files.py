@@ -6,7 +6,7 @@ import os
 import resource
 
 OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
-"""The limit of what this process starts; its own grows with the number of sandboxes."""
+"""What this process was started with; its own limit grows with the number of sandboxes."""
 MOST_OPEN_FILES, MOST_SIGNALS = 4096, 4096
 
 
@@ -20,10 +20,17 @@ def at_most(number: int, most: int) -> tuple[int, int]:
 
 
 BOX_LIMITS = {
-    resource.RLIMIT_NOFILE: at_most(resource.RLIMIT_NOFILE, MOST_OPEN_FILES),
+    resource.RLIMIT_NOFILE: at_most(
+        resource.RLIMIT_NOFILE, min(MOST_OPEN_FILES, OPEN_FILES[1] // 2)
+    ),
     resource.RLIMIT_SIGPENDING: at_most(resource.RLIMIT_SIGPENDING, MOST_SIGNALS),
 }
-"""What each of a sandbox's processes may have; warm programs get the same (``zygote/enter.py``)."""
+"""What each of a sandbox's programs may have, warm ones too.
+
+The kernel refuses to send a descriptor once all descriptors on the way in sockets, of all processes
+of a user, are more than the sender's soft limit of open files. What sends descriptors for us has a
+limit well above that of every program, or programs could keep it from that.
+"""
 
 
 def raise_open_files() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 
 from .bounds import ARGUMENTS, can_bound
 from .boxes import Box, Launch
+from .files import BOX_LIMITS
 from .groups import ControlGroups
 from .messages import receive
 from .paths import NeutralPaths
@@ -87,7 +89,11 @@ class Launcher:
         return True
 
     def _status(self, _descriptors: list[int]) -> dict[str, Any]:
-        return {"controllers": self._groups.controllers, "root": self._is_root}
+        return {
+            "controllers": self._groups.controllers,
+            "root": self._is_root,
+            "open_files": BOX_LIMITS[resource.RLIMIT_NOFILE],
+        }
 
     def _start(
         self,

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from .boxes import Box
-from .files import OPEN_FILES, children
+from .files import BOX_LIMITS, OPEN_FILES, children
 from .messages import receive
 
 MOST_ZYGOTES = 20
@@ -220,6 +220,7 @@ def _describe(box: Box, warm: Warm) -> None:
             "uid": box.uid,
             "groups": box.groups,
             "processes": warm.processes,
+            "limits": [(number, *limits) for number, limits in BOX_LIMITS.items()],
         }
         # bubblewrap, not yet reaped, still has that child: the number was not used again.
         if first in children(box.pid):

@@ -112,6 +112,8 @@ class Runner:
         self._make_commands(run, options["python"], options["call"])
         if self._warm:
             self._warm.offer(f"{run}/python")
+        if options["open_files"]:  # not before: see BOX_LIMITS in launcher/files.py
+            resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control")
         self._done({"pid": os.getpid()})
 

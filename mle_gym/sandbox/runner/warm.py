@@ -26,13 +26,17 @@ class WarmPython:
         """Hand over the socket that shims will call.
 
         It listens at once, so that a program that starts before a zygote has taken over waits for
-        that, which is quicker than to import what the zygote has or is importing.
+        that, which is quicker than to import what the zygote has or is importing. Where the socket
+        can't be sent, Python stays cold: shims find nobody and start the interpreter.
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         listener.listen(BACKLOG)
         descriptor = listener.fileno().to_bytes(4, sys.byteorder)
-        self._line.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        try:
+            self._line.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        except OSError:  # too many are on the way, of all processes of this user
+            pass
         listener.close()
 
     def used(self) -> tuple[float, int]:

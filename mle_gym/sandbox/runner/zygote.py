@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .lean import accept, dumps, socket
+from .lean import accept, dumps, signal, socket
 from .processes import APART
 from .shell import DEFAULT_SIGNALS
 from .warm import WarmPython, read_report, read_usage
@@ -113,7 +113,10 @@ class OwnZygote(WarmPython):
         numbers = (self._listener.fileno(), nowhere, report.fileno())
         descriptors = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
-        self._orders.sendmsg([dumps(order).encode()], [rights])
+        try:
+            self._orders.sendmsg([dumps(order).encode()], [rights])
+        except OSError:  # too many descriptors are on the way, of all processes of this user
+            os.kill(self._pid, signal.SIGKILL)
         os.close(nowhere)
         report.close()
 

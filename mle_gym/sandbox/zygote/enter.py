@@ -15,8 +15,6 @@ PR_SET_NAME, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 15, 47, 4
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
-MOST = {resource.RLIMIT_NOFILE: 4096, resource.RLIMIT_SIGPENDING: 4096}
-"""What each of a sandbox's processes may have, as ``launcher/files.py`` says."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,6 +29,8 @@ class Place:
     """Control groups: folders that have a file ``cgroup.procs``."""
     processes: int
     """Limit of processes of the sandbox's user in its user namespace."""
+    limits: tuple[tuple[int, int, int], ...] = ()
+    """Numbers of resources, with the soft and the hard limits that the sandbox's programs have."""
     inside: bool = False
     """Whether the zygote is in it already, and so as confined as a command."""
 
@@ -85,12 +85,8 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
-    for number, most in MOST.items():
-        soft, hard = resource.getrlimit(number)
-        lower = [
-            most if each == resource.RLIM_INFINITY else min(each, most) for each in (soft, hard)
-        ]
-        resource.setrlimit(number, (lower[0], lower[1]))
+    for number, soft, hard in place.limits:
+        resource.setrlimit(number, (soft, hard))
     resource.setrlimit(resource.RLIMIT_NPROC, (place.processes, place.processes))
     drop_privileges()
     if system_calls:

@@ -99,7 +99,11 @@ class Zygote:
             return True
         listener, namespaces, usage = descriptors
         place = Place(
-            order["uid"], tuple(order["groups"]), order["processes"], order.get("inside", False)
+            order["uid"],
+            tuple(order["groups"]),
+            order["processes"],
+            order.get("limits", ()),
+            order.get("inside", False),
         )
         if place.inside:
             self._life.take_name()
