@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable
 
 from mle_gym.actions import (
@@ -34,7 +35,8 @@ class Commands:
         judge: Answers ``validate``, ``score`` and ``submit``, while no sandbox waits for anything
             else: what goes wrong in an answer is never mistaken for a fault of the sandbox.
         filename: What these calls are about unless they say otherwise.
-        timeout: The most seconds for a shell script, if there is a limit.
+        timeout: The most seconds for a shell script, or a program that is looked at, if there is a
+            limit.
         turn: Waits until a shell script may start; gives the seconds that this took.
     """
 
@@ -59,8 +61,8 @@ class Commands:
         box = self._box
         match parse_action(raw):
             case Shell(command, timeout):
-                limits = (timeout, self._timeout, seconds_left)
-                seconds = min(each for each in limits if each is not None)
+                seconds = self.most_seconds(seconds_left)
+                seconds = seconds if timeout is None else min(timeout, seconds)
                 with self._turn() as queued:
                     execution = self._run(command, seconds)
                 return dataclasses.replace(execution, queued=queued) if queued else execution
@@ -73,7 +75,11 @@ class Commands:
             case ListFiles(path):
                 return box.list_files(path)
             case Validate() | Score() | Submit() as call:
-                return self._ask(call)
+                return self._ask(call, self.most_seconds(seconds_left))
+
+    def most_seconds(self, seconds_left: float) -> float:
+        """How long anything that the agent waits for may run."""
+        return seconds_left if self._timeout is None else min(self._timeout, seconds_left)
 
     def submission(self) -> bytes | Files:
         """What lies at the submission's path.
@@ -85,17 +91,19 @@ class Commands:
         return self._fetch(self._filename)
 
     def _run(self, script: str, seconds: float) -> Execution:
+        deadline = time.monotonic() + seconds
         try:
             event = self._box.begin(script, timeout=seconds)
             while isinstance(event, Request):
-                event = self._box.answer(self._judge.answer(event))
+                reply = self._judge.answer(event, deadline - time.monotonic())
+                event = self._box.answer(reply)
             return event
         except BaseException:  # a Ctrl-C while an answer was sought, for instance
             with contextlib.suppress(SandboxError):
                 self._box.cancel()
             raise
 
-    def _ask(self, call: Validate | Score | Submit) -> Execution:
+    def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
         """What the commands of the same names do, as a tool call."""
         path = call.path or self._filename
         try:
@@ -105,7 +113,7 @@ class Commands:
         else:
             file = isinstance(handed, bytes)
             request = (handed, None) if file else (b"", handed)
-            reply = self._judge.answer(Request(call.tool, path, *request))
+            reply = self._judge.answer(Request(call.tool, path, *request), seconds)
         return Execution(reply.exit_code, reply.output.encode())
 
     def _fetch(self, path: str) -> bytes | Files:

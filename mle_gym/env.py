@@ -124,7 +124,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `reward`          | `"score"`    | see Rewards                                               |
     | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it           |
     | `time_limit`      | the task's   | seconds in an episode, the agent's thinking included      |
-    | `command_timeout` | what is left | seconds for one command                                   |
+    | `command_timeout` | what is left | seconds for a command or a validated program              |
     | `feedback`        | `"validate"` | `"none"`, `"validate"` or `"score"`: what may be asked    |
     | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"`        |
     | `train_rows`      | all          | size of a smaller training set                            |

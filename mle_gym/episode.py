@@ -370,7 +370,8 @@ class Episode:
         except SandboxEnded as error:
             self._end_brought_down(error)
             return self._look()
-        return Progress(promising=self._judge.promising(content))
+        seconds = self._commands.most_seconds(self.budget.seconds_left)
+        return Progress(promising=self._judge.promising(content, seconds))
 
 
 class _CalledOff(Exception):

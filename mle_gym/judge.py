@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import posixpath
 from functools import cached_property
@@ -100,10 +101,14 @@ class Judge:
         spec = self._dataset.task.submission
         return spec.max_bytes if spec.code is None else spec.code.max_bytes
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request, seconds: float) -> Reply:
         """Serve one call, whether a command inside the sandbox or a tool call made it.
 
         What is submitted is only taken: :meth:`end` grades it, outside of any command.
+
+        Args:
+            request: What is asked.
+            seconds: How long who asks will wait for a program to run.
         """
         if self.handed_in is not None:
             return _OVER
@@ -115,7 +120,8 @@ class Judge:
             return _refuse(request, f"{request.path} has {size}")
         answer = {"validate": self._validate, "score": self._score, "submit": self._submit}
         try:
-            return answer[request.tool](request)
+            with self._within(seconds):
+                return answer[request.tool](request)
         except (TaskError, DatasetError, SandboxError, OSError, MemoryError) as error:
             return self._unanswered(request, error)
 
@@ -140,9 +146,19 @@ class Judge:
         if self.runner is not None:
             self.runner.cancel()
 
-    def promising(self, content: bytes | Files) -> bool:
-        """Whether a submission could know something, for the environment itself."""
-        return self._assessor.promising(content)
+    def promising(self, content: bytes | Files, seconds: float) -> bool:
+        """Whether a submission could know something, for the environment itself.
+
+        Args:
+            content: The submission.
+            seconds: How long a program may run; one that takes longer is not promising.
+        """
+        with self._within(seconds):
+            return self._assessor.promising(content)
+
+    def _within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
+        """Bounds what runs before the end; the grade's own run has the time that the task gives."""
+        return contextlib.nullcontext() if self.runner is None else self.runner.within(seconds)
 
     @cached_property
     def _assessor(self) -> Assessor:

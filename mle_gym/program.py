@@ -8,8 +8,12 @@ none. In the final grade, when the episode is over, the output's end explains a 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import shlex
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mle_gym import sandbox
@@ -52,10 +56,25 @@ class ProgramRunner:
         self.code: CodeSpec = code
         self.predictions: bytes | None = None
         """What the last program predicted for the hidden rows; None if it came to nothing."""
+        self._deadline = math.inf
         self._box: Sandbox | None = None
         self._dataset = dataset
         self._backend = backend
         self._config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
+
+    @property
+    def seconds(self) -> float:
+        """How long a program that starts now may run."""
+        return max(0.0, min(self.code.seconds, self._deadline - time.monotonic()))
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """End what runs in a block after so many seconds, even if the task allows more."""
+        self._deadline = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._deadline = math.inf
 
     def on_examples(self, files: Files) -> bytes:
         """The predictions for the examples that the agent has.
@@ -94,12 +113,14 @@ class ProgramRunner:
 
     def _predictions(self, box: Sandbox, files: Files, entry: str) -> bytes:
         _write(box, files)
-        run = box.execute(f"python {shlex.quote(entry)}", timeout=self.code.seconds)
+        seconds = self.seconds
+        run = box.execute(f"python {shlex.quote(entry)}", timeout=seconds)
         if run.killed_by == "timeout":
-            raise SubmissionError(
-                "program_timeout",
-                f"{entry} ran longer than {self.code.seconds:g} s{_tail(run.output)}",
-            )
+            why = f"ran longer than {seconds:g} s"
+            if seconds < self.code.seconds:
+                allowed = f"the task allows {self.code.seconds:g} s"
+                why = f"was ended after {seconds:.1f} s, when no time was left ({allowed})"
+            raise SubmissionError("program_timeout", f"{entry} {why}{_tail(run.output)}")
         if run.exit_code != 0:
             raise SubmissionError(
                 "program_failed",

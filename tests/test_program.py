@@ -152,6 +152,34 @@ def test_a_program_that_takes_too_long_is_killed(make: MakeEnv) -> None:
     assert grade["error_message"].startswith("pipeline.py ran longer than 1 s")
 
 
+def test_a_program_has_the_time_of_who_asks_until_it_is_graded(make: MakeEnv) -> None:
+    env = make(command_timeout=1)
+    write(env, f"import time; time.sleep(3)\n{SAMPLE}")
+    output, _, _, info = step(env, "validate")
+    assert "ran longer than 1 s" in output
+    for _ in range(2):
+        assert info["validation"]["code"] == "program_timeout"
+        assert "when no time was left (the task allows 120 s)" in info["validation"]["message"]
+        output, _, _, info = step(env, {"tool": "validate"})
+    assert env._episode is not None
+    budget = env._episode.budget
+    budget.started -= budget.seconds_left - 0.5
+    observation, *_, truncated, info = env.step({"tool": "score"})
+    assert truncated
+    assert info["validation"]["code"] == "no_score"
+    assert "the time is up; pipeline.py was graded as it is" in observation["output"]
+    assert info["grade"]["valid"]
+
+
+def test_a_program_that_had_too_little_time_is_run_again_with_more(make: MakeEnv) -> None:
+    env = make(command_timeout=1)
+    write(env, f"import time; time.sleep(3)\n{SAMPLE}")
+    assert not step(env, {"tool": "validate"})[3]["validation"]["valid"]
+    assert env._episode is not None
+    env._episode._commands._timeout = None
+    assert step(env, {"tool": "validate"})[3]["validation"]["valid"]
+
+
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [

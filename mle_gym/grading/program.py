@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -47,12 +48,13 @@ class ProgramGrader:
         self._dataset = dataset
         self._runner = runner
         self._grader = Grader(dataset, score_ci=score_ci, sandbox=sandbox)
-        self._last: tuple[str, bytes | Validation] | None = None
+        self._last: tuple[str, bytes | Validation, float] | None = None
+        """The last program's digest, what came of it, and the most seconds that change nothing."""
 
     def validate(self, files: Files) -> Validation:
         """Whether the program predicts the examples in a sandbox of its own.
 
-        The same program is run only once in a row.
+        The same program is run only once in a row, unless it had too little time.
         """
         found = self._try(files)
         return found if isinstance(found, Validation) else self._examples.validate(found)
@@ -87,13 +89,16 @@ class ProgramGrader:
 
     def _try(self, files: Files) -> bytes | Validation:
         """The program's predictions for the examples, or why there are none."""
-        digest = hashlib.sha256(pack_files(files)).hexdigest()
-        if self._last is None or self._last[0] != digest:
+        digest, seconds = hashlib.sha256(pack_files(files)).hexdigest(), self._runner.seconds
+        if self._last is None or self._last[0] != digest or self._last[2] < seconds:
+            enough = math.inf
             try:
                 found: bytes | Validation = self._runner.on_examples(files)
             except SubmissionError as error:
                 found = Validation(False, error.code, error.message)
-            self._last = digest, found
+                if error.code == "program_timeout":
+                    enough = seconds
+            self._last = digest, found, enough
         return self._last[1]
 
     @cached_property

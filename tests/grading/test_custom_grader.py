@@ -106,7 +106,7 @@ def grade(submission, answers):
         (PERFECT, 0, 2),
         (PERFECT, 1, 2),
     ):
-        reply = judge.answer(Request("score", "submission.csv", content))
+        reply = judge.answer(Request("score", "submission.csv", content), 60.0)
         assert (reply.exit_code, judge.score_calls_used) == (exit_code, used), reply.output
     assert "no calls are left" in reply.output
 
