@@ -116,10 +116,8 @@ def load_reward(name: str) -> Potential:
         for part in path.split("."):
             function = getattr(function, part)
     except (Exception, SystemExit) as error:  # running the module may raise anything
-        what = (
-            "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
-        )
-        raise ValueError(f"reward {name!r} can't be imported: {what}{error}") from error
+        raised = f"{type(error).__name__}: {error}"
+        raise ValueError(f"reward {name!r} can't be imported: {raised}") from error
     if not callable(function):
         raise ValueError(f"reward {name!r} is {type(function).__name__}, not a callable")
     return _at_the_end("custom", lambda grade: _paid_by(name, function, grade))

@@ -124,7 +124,7 @@ def test_an_import_path_gets_the_grade(own_reward: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no_such_module_here:f", "can't be imported: No module named"),
+        ("no_such_module_here:f", "can't be imported: ModuleNotFoundError: No module named"),
         ("math:no_such_function", "can't be imported: .*no_such_function"),
         ("math:pi", "is float, not a callable"),
     ],

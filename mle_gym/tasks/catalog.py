@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 import warnings
+from contextlib import nullcontext
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,10 +100,18 @@ def register_tasks(path: str | Path) -> list[str]:
 def register_all() -> None:
     """Register every task with Gymnasium, by id and version alone. Idempotent."""
     own = bundled("envs")
-    for task_id, folder in task_folders().items():
+    with warnings.catch_warnings(action="ignore") if _is_program() else nullcontext():
+        folders = task_folders()
+    for task_id, folder in folders.items():
         version = _identify(folder)[1]
         task = task_id if folder.parent == own else str(folder)
         _register(f"mle/{task_id}-v{version}", task)
+
+
+def _is_program() -> bool:
+    """Whether this process is ``mle-gym``, which looks for tasks again and warns in one line."""
+    script = Path("".join(sys.argv[:1])).name
+    return script == "mle-gym" or sys.orig_argv[1:3] == ["-m", "mle_gym"]
 
 
 def _register(env_id: str, task: str) -> None:

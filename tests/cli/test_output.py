@@ -80,6 +80,13 @@ def test_a_stream_that_is_closed_from_the_start_changes_no_exit_code() -> None:
         assert b"Traceback" not in done.stderr
 
 
+def test_a_folder_of_tasks_that_is_missing_is_said_once_in_one_line() -> None:
+    process = mle_gym("list", MLE_GYM_PATH="/no/such/place")
+    _, errors = process.communicate(timeout=60)
+    assert errors.count(b"expected folders, found '/no/such/place'") == 1
+    assert errors.startswith(b"warning: MLE_GYM_PATH: ")
+
+
 def test_an_encoding_without_our_signs_is_no_error() -> None:
     for words in (["list"], ["show", "titanic", "--json"], ["show", "titänic"]):
         process = mle_gym(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
