@@ -186,6 +186,30 @@ class ShownOnly:
         return True
 
 
+def _undo_path_files(packages: Mapping[str, str]) -> None:
+    """Undo what the ``.pth`` files of package folders did at the start: sandboxes don't show them.
+
+    Args:
+        packages: As for :class:`ShownOnly`; empty where the sandbox shows the folders themselves.
+    """
+    if not packages:
+        return
+    own = (f"{sys.base_prefix}/", f"{sys.base_exec_prefix}/")
+    sites = tuple(f"{site}/" for site in packages)
+    sys.path[:] = [
+        place for place in sys.path
+        if place in packages or (place.startswith(own) and "-packages" not in place)
+    ]  # fmt: skip
+    sys.meta_path[:] = [each for each in sys.meta_path if each.__module__ in _IMPORT_SYSTEM]
+    sys.path_hooks[:] = [each for each in sys.path_hooks if each.__module__ in _IMPORT_SYSTEM]
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(sites):
+            del sys.modules[name]
+
+
+_IMPORT_SYSTEM = ("_frozen_importlib", "_frozen_importlib_external", "zipimport")
+
+
 def _preload(names: Sequence[str], folders: Sequence[str], packages: Mapping[str, str]) -> None:
     """Import and use what sandboxes show, from the agent's installation alone; write nothing."""
     places = list(sys.path)
@@ -233,7 +257,9 @@ def main(at_start: set[str]) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
         del sys.modules[name]
     environment = dict(os.environb)  # as it is before libraries add to it
-    _preload(json.loads(names), json.loads(folders), json.loads(packages))
+    shown = json.loads(packages)
+    _undo_path_files(shown)
+    _preload(json.loads(names), json.loads(folders), shown)
     template = Template(library, _thread_pools())
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
     tools = template, os.open(keeper, os.O_RDONLY | os.O_CLOEXEC), bytes.fromhex(system_calls)
