@@ -7,7 +7,6 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,6 +228,8 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
+    from importlib.metadata import version  # half of what `import mle_gym` may take
+
     return {name: version(name) for name in LIBRARIES}
 
 

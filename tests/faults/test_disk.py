@@ -42,7 +42,7 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_disk_that_fills_up_while_preparing() -> None:
     result = with_cache_on(
-        "-t tmpfs -o size=48k",
+        "-t tmpfs -o size=48k,mode=0700",
         """
         import mle_gym.errors
         for _ in range(2):
@@ -61,13 +61,13 @@ def test_a_disk_that_fills_up_while_preparing() -> None:
     assert left == "[]"
 
 
-def test_a_read_only_cache_that_has_the_dataset_is_enough(tmp_path: Path) -> None:
+def test_a_read_only_cache_that_served_an_episode_serves_more(tmp_path: Path) -> None:
     result = with_cache_on(
-        "-t tmpfs",
+        "-t tmpfs -o mode=0700",
         f"""
-        prepare("zoo")
-        assert os.system("mount -o remount,ro $MLE_GYM_CACHE") == 0
         env = gymnasium.make("mle/zoo-v0")
+        env.reset()
+        assert os.system("mount -o remount,ro $MLE_GYM_CACHE") == 0
         env.reset()
         print(env.step({SUBMIT!r})[4]["grade"]["valid"])
         env.close()

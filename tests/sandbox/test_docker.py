@@ -193,7 +193,8 @@ def test_the_daemon_was_asked_for_every_limit(create: Create) -> None:
     assert settings["PidsLimit"] == 33
     assert settings["ReadonlyRootfs"] is True
     assert settings["LogConfig"]["Type"] == "none"
-    assert settings["Ulimits"] == [{"Name": "core", "Hard": 0, "Soft": 0}]
+    ulimits = {each["Name"]: (each["Soft"], each["Hard"]) for each in settings["Ulimits"]}
+    assert ulimits == {"core": (0, 0), "nofile": (1024, 4096), "sigpending": (4096, 4096)}
 
 
 def test_more_processors_than_there_are_is_not_an_error(create: Create) -> None:

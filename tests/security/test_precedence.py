@@ -26,7 +26,11 @@ ATTACKS = [
             pwned()
         """),
     on_the_first("the limits that it has", "import resource; resource.prlimit(1, 7); pwned()"),
-    on_the_first("its scheduling class", "os.sched_setscheduler(1, 3, os.sched_param(0)); pwned()"),
+    # With the flag that it has already: who may not raise a priority may not take that away either.
+    on_the_first("its scheduling class", """
+        os.sched_setscheduler(1, 3 | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        pwned()
+        """),
     on_the_first("its scheduling parameter", "os.sched_setparam(1, os.sched_param(0)); pwned()"),
     reaches("sched_setattr", "1, None, 0"),
     reaches("sched_setattr", "os.getppid(), None, 0"),
