@@ -97,6 +97,8 @@ DISTURBANCES = {
     "a full /tmp": "head -c 1G /dev/zero >/tmp/full",
     "a full workspace": "head -c 1G /dev/zero >full",
     "full shared memory": "head -c 1G /dev/zero >/dev/shm/full",
+    "hardly any room for output": "cat /dev/zero > /run/mle-gym/full; truncate -s -30K "
+    "/run/mle-gym/full; for i in $(seq 200); do printf '%0500d\\n' 0; sleep 0.001; done",
     "many files": "mkdir -p many; cd many; seq 1 60000 | xargs touch",
     "deep folders": "for i in $(seq 2000); do mkdir d && cd d || break; done",
     "odd names": "touch \"$(printf 'a\\nb\\377\\033[2J')\" -- -rf; mkdir -p $'\\n'",

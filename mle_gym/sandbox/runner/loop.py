@@ -192,8 +192,8 @@ class Runner:
         else:
             try:
                 answer, content = self._operations[operation](header, payload)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or error
+            except (OSError, ValueError, MemoryError) as error:
+                reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
                 where = f"{header['path']}: " if header.get("path") else ""
                 answer, content = {"exit_code": 1}, f"{where}{reason}\n".encode()
             self._done(answer, content)
@@ -214,17 +214,12 @@ class Runner:
         older = frozenset(descendants(process_table())) if has_children() else frozenset()
         if self._warm:
             self._warm.used()
-        read_end, write_end = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(read_end, False)
         try:
-            pid, note = self._start_shell(script, write_end)
+            pid, read_end, note = self._start_shell(script)
         except OSError as error:
-            os.close(read_end)
             message = f"the shell could not be started: {error.strerror}\n"
             self._done({"exit_code": 126}, message.encode())
             return
-        finally:
-            os.close(write_end)
         path = f"{self._options['run']}/output/{self._commands_run}.txt"
         limits = self._options["output_bytes"], self._options["output_file_bytes"]
         self._command = Command(pid, read_end, Output(*limits, path), timeout)
@@ -233,7 +228,20 @@ class Runner:
         else:
             self._command.older = older
 
-    def _start_shell(self, script: bytes, output: int) -> tuple[int, bytes]:
+    def _start_shell(self, script: bytes) -> tuple[int, int, bytes]:
+        """Start bash; returns its pid, its output and what the agent should know of it."""
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read_end, False)
+        try:
+            pid, note = self._make_room_and_start(script, write_end)
+        except OSError:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        return pid, read_end, note
+
+    def _make_room_and_start(self, script: bytes, output: int) -> tuple[int, bytes]:
         """Start bash; returns its pid and what the agent should know of it.
 
         Where leftovers of earlier commands hold every process that there may be, no command could

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from io import FileIO
 
 
 class Output:
@@ -21,7 +22,7 @@ class Output:
     def __init__(self, limit: int, file_limit: int = 0, path: str = "") -> None:
         self._limit, self._file_limit, self._path = limit, file_limit, path
         self._head, self._tail, self._total = bytearray(), bytearray(), 0
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._file_size = 0
 
     def add(self, data: bytes) -> None:
@@ -71,18 +72,42 @@ class Output:
 
     def _write(self, data: bytes) -> None:
         data = data[: max(0, self._file_limit - self._file_size)]
-        if self._file and data:
-            try:
-                self._file_size += self._file.write(data)
-                self._file.flush()
-            except OSError:
-                # The disk is full: what is there is still worth reading.
-                self._file_limit = self._file_size
+        if not self._file or not data:
+            return
+        try:
+            written = self._file.write(data)
+        except OSError:
+            written = 0
+        self._file_size += written
+        if written < len(data):
+            # The disk is full: what is there is still worth reading.
+            self._file_limit = self._file_size
 
 
-def replace_file(path: str) -> BinaryIO:
+def write_whole(path: str, content: bytes) -> None:
+    """Put a new file in place of what lies there; where there is no room for it, leave that.
+
+    Raises:
+        OSError: As :func:`replace_file`.
+    """
+    part = f"{path}.part"
+    try:
+        with replace_file(part) as file:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.replace(part, path)
+    except OSError:
+        try:
+            os.unlink(part)
+        except OSError:
+            pass
+        raise
+
+
+def replace_file(path: str) -> FileIO:
     """A new file in place of what lies there: for the runner's own, in a folder of the agent's.
 
+    It has no buffer: what could not be written would fail once more when the file is closed.
     Who opened what lies there could be made to wait at a FIFO for ever, or to write into the
     stream to the host.
 
@@ -93,4 +118,5 @@ def replace_file(path: str) -> BinaryIO:
         os.unlink(path)
     except FileNotFoundError:
         pass
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o644), "wb", buffering=0)

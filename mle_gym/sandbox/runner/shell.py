@@ -6,7 +6,7 @@ import os
 
 from .files import take_file
 from .lean import signal
-from .output import replace_file
+from .output import write_whole
 from .state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry
 
 TYPE_CHECKING = False
@@ -128,8 +128,7 @@ class Shell:
 
     def _keep(self, environment: bytes) -> None:
         """What the next command starts from."""
-        with replace_file(f"{self._run}/environment") as file:
-            file.write(environment)
+        write_whole(f"{self._run}/environment", environment)
         self._saves_all = has_rest(environment)
 
     def _folders(self) -> list[tuple[bytes, bytes]]:
@@ -156,8 +155,7 @@ class Shell:
         body, argument = 'eval "set --; $1"', script
         if len(script) > LONGEST_ARGUMENT:
             path = f"{self._run}/command"
-            with replace_file(path) as file:
-                file.write(script)
+            write_whole(path, script)
             body, argument = f'set --; . "{path}"', b""
         save = SAVE_ALL if self._saves_all or can_make_state(script) else SAVE_EXPORTED
         start = _START.format(run=self._run, save=save, body=body)

@@ -98,7 +98,10 @@ class Workspaces:
         A host that could not keep what it got sends no id.
         """
         for path, mode in reversed(self._opened):
-            os.chmod(path, mode)
+            try:
+                os.chmod(path, mode)
+            except OSError:  # it is gone: nothing must stay stopped for that
+                continue
         continue_all(self._stopped)
         if options["id"]:
             self._base, self._known = options["id"], self._seen

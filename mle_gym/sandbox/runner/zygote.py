@@ -115,7 +115,8 @@ class OwnZygote(WarmPython):
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
         try:
             self._orders.sendmsg([dumps(order).encode()], [rights])
-        except OSError:  # too many descriptors are on the way, of all processes of this user
+        except OSError:
+            # The agent killed it, or too many descriptors of this user are on the way.
             os.kill(self._pid, signal.SIGKILL)
         os.close(nowhere)
         report.close()
