@@ -3,7 +3,7 @@
 Plays every task whose data come along, on three variants, and hands in the sample submission, the
 best constant that the training data suggest, nothing, and the answers themselves, which the host
 writes into the sandbox. One graded episode shows what every reward pays: a reward is a function of
-the grade.
+the grade. Guesses are graded without an episode, many of each kind.
 
 python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
 """
@@ -14,7 +14,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mle_gym.env import MLEEnv
 from mle_gym.grading.grader import open_grader
@@ -24,10 +24,16 @@ from mle_gym.rewards import REWARDS, Progress, check_reward, load_reward
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 
-__all__ = ["HAND_INS", "VARIANTS", "graded", "offline", "paid", "play"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["GUESSES", "HAND_INS", "VARIANTS", "graded", "mean_paid", "offline", "paid", "play"]
 
 VARIANTS = (0, 1, 2)
 HAND_INS = ("nothing", "sample", "constant", "answers")
+GUESSES = ("random guess", "shuffled answers")
+"""Hand-ins of which one says little: :func:`mean_paid` takes the mean over many draws."""
+DRAWS = 100
 PROGRAM = """\
 import io
 import pandas as pd
@@ -79,6 +85,45 @@ def paid(grade: Grade) -> dict[str, float]:
         for name in REWARDS
         if _has(task.id, name)
     }
+
+
+def mean_paid(task: str, variant: int, guess: str, draws: int = DRAWS) -> dict[str, float]:
+    """What every reward pays on average for one of :data:`GUESSES`."""
+    import numpy as np
+
+    dataset = prepare(load_task(task), DatasetOptions(variant))
+    measure_ceiling(dataset)
+    quick, slow = open_grader(dataset), open_grader(dataset, score_ci=True)
+    rng, total = np.random.default_rng(0), dict[str, float]()
+    for _ in range(draws):
+        content = _guess(dataset, guess, rng).encode()
+        grade = quick.grade(content)
+        if grade.beats_floor:  # only then an interval decides over anything
+            grade = slow.grade(content)
+        for name, reward in paid(grade).items():
+            total[name] = total.get(name, 0.0) + reward / draws
+    return total
+
+
+def _guess(dataset: Dataset, guess: str, rng: np.random.Generator) -> str:
+    """A submission that knows nothing, or nothing but how often each answer occurs."""
+    import pandas as pd
+
+    spec = dataset.task.submission
+    table, names = pd.read_csv(dataset.private / "answers.csv"), list(spec.predicted)
+    if guess == "shuffled answers":
+        table[names] = table[names].to_numpy()[rng.permutation(len(table))]
+        return table[list(spec.columns)].to_csv(index=False)
+    for name in names:
+        column, truth = spec.columns[name], table[name]
+        if column.values is not None:
+            table[name] = rng.choice(column.values, len(table))
+        else:
+            ends = (0, 1) if column.type == "probability" else (truth.min(), truth.max())
+            table[name] = rng.uniform(*ends, len(table))
+    if spec.sum_to_one:
+        table[names] = table[names].div(table[names].sum(axis=1), axis=0)
+    return table[list(spec.columns)].to_csv(index=False)
 
 
 def _has(task: str, reward: str) -> bool:
@@ -137,6 +182,10 @@ def measure() -> list[dict[str, Any]]:
                 _, grade = play(task, variant, hand_in)
                 row = {"task": task, "variant": variant, "hand_in": hand_in, "score": grade.score}
                 rows.append(row | {"paid": paid(grade)})
+                print(*row.values(), {k: round(v, 3) for k, v in rows[-1]["paid"].items()})
+            for guess in GUESSES:
+                row = {"task": task, "variant": variant, "hand_in": guess, "score": None}
+                rows.append(row | {"paid": mean_paid(task, variant, guess)})
                 print(*row.values(), {k: round(v, 3) for k, v in rows[-1]["paid"].items()})
     return rows
 

@@ -6,8 +6,9 @@ of an episode always sum to the potential of how it ended, and shaping can't be 
 | name           | potential                                                                     |
 |----------------|-------------------------------------------------------------------------------|
 | ``score``      | the normalized score (0 to 1) of the grade; 0 until there is one              |
-| ``anchored``   | the anchored score (0 to 1): 0 for what the sample submission scores, 1 for   |
-|                | what the reference solution scores, or a competition's gold medal             |
+| ``anchored``   | the anchored score (0 to 1): 0 for what knowing nothing scores (the sample,   |
+|                | constants, guesses), 1 for what the reference solution scores, or a           |
+|                | competition's gold medal                                                      |
 | ``milestones`` | the anchored score and a tenth for having learned anything; see below         |
 | ``percentile`` | the fraction of the leaderboard that the grade beats                          |
 | ``medal``      | 1 for gold, 0.75 for silver, 0.5 for bronze, 0.25 above the median, else 0    |
@@ -19,12 +20,13 @@ of an episode always sum to the potential of how it ended, and shaping can't be 
 |----------------------------------------------------------------------|----------------------|
 | nothing; or a submission that isn't valid, the sample, or a constant | 0                    |
 | a valid submission whose predictions differ from row to row          | 0.1, lent            |
-| graded: no better than the sample by more than the score's own noise | 0                    |
+| graded: no better than the floor by more than the score's own noise  | 0                    |
 | graded: better than that                                             | 0.1 + 0.9 x anchored |
 
 Whether predictions are worth anything takes the hidden answers, so the tenth is only lent until
-the grade is there: random or constant predictions hand it back. The noise is the 95% interval of
-the score over resampled test rows, where the metric has one (:mod:`mle_gym.grading.bootstrap`).
+the grade is there: random or constant predictions hand it back. The floor is what they reach, all
+but the luckiest of them (:mod:`mle_gym.grading.guesses`), and the noise is the 95% interval of the
+score over resampled test rows, where the metric has one (:mod:`mle_gym.grading.bootstrap`).
 A submission that is deleted or broken again takes its credit with it.
 
 The step's reward comes in parts, which ``info["reward_parts"]`` names: ``submission`` (the tenth)

@@ -1,6 +1,6 @@
 """Measures a dataset's floor, and says what its ceiling is.
 
-The floor takes one more grading, so a grader measures it the first time it grades anything. A
+The floor takes some gradings more, so a grader measures it the first time it grades anything. A
 ceiling may take running a program: :func:`mle_gym.references.measure_ceiling` does that, where a
 reward asks for it, and hands the score to :func:`settle`.
 """
@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["SAMPLE", "Anchors", "find_anchors", "made_by", "needs_solution", "settle"]
 
 SAMPLE = "sample_submission.csv"
+FLOORS = "sample, constants and guesses"
+"""Goes into :func:`made_by`: another way of finding floors needs another text."""
 
 
 def find_anchors(
-    dataset: Dataset, grader: str, score: Callable[[bytes], float], gold: float | None
+    dataset: Dataset,
+    grader: str,
+    score: Callable[[bytes], float],
+    gold: float | None,
+    luck: Callable[[], float | None] | None = None,
 ) -> Anchors:
     """The dataset's anchors under one kind of grading; the floor is measured if it has to be.
 
@@ -36,6 +42,8 @@ def find_anchors(
         grader: ``"strict"`` or ``"parity"``.
         score: Scores the sample as it would any submission.
         gold: The task's gold threshold; a ceiling where the medals are a competition's.
+        luck: What guesses reach (:func:`mle_gym.grading.guesses.best_guess`): the floor where that
+            is better than the sample. None where only whole files can be scored.
     """
     if not dataset.digest:
         return Anchors()
@@ -49,6 +57,9 @@ def find_anchors(
         return Anchors()
     if not math.isfinite(floor):  # MLE-bench's graders let that pass
         return Anchors()
+    guessed = None if luck is None else luck()
+    if guessed is not None and better(guessed, floor, dataset.task.grade.higher_is_better):
+        floor = guessed
     known = gold if dataset.task.data.loader == "kaggle" else None
     ceiling = None if needs_solution(dataset.task) else settle(dataset.task, floor, known)
     found = Anchors(floor, ceiling)
@@ -75,7 +86,7 @@ def settle(task: TaskSpec, floor: float, found: float | None) -> float | None:
 
 def made_by(task: TaskSpec) -> str:
     """A digest of what decides the anchors of a dataset beside its files."""
-    parts = [_version().encode()]
+    parts = [_version().encode(), FLOORS.encode()]
     for name in ("grade.py", "solution.py"):
         path = task.folder / name
         parts.append(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")

@@ -17,12 +17,14 @@ from mle_gym.grading.anchors import SAMPLE, Anchors
 from mle_gym.grading.answers import Answers, load_answers, load_ids, parse_answers
 from mle_gym.grading.columns import Values
 from mle_gym.grading.file_grader import FileGrader
+from mle_gym.grading.guesses import best_guess
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.parity.grader import ParityGrader, parity_rule
 from mle_gym.grading.reader import show
 from mle_gym.grading.results import Grade, SubmissionGrader, Validation
 from mle_gym.grading.scorer import Table, load_scorer
 from mle_gym.grading.submission import parse_values
+from mle_gym.tasks.keys import KEY_FILE, generator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +65,9 @@ class Grader:
         self._given = answers
         self._score_ci = score_ci
         self._scorer = load_scorer(self._task, sandbox)
-        self._marker = Marker.load(dataset, self._scorer.higher_is_better, self._private_score)
+        self._marker = Marker.load(
+            dataset, self._scorer.higher_is_better, self._private_score, luck=self._luck
+        )
 
     @property
     def anchors(self) -> Anchors:
@@ -174,6 +178,14 @@ class Grader:
 
     def _private_score(self, content: bytes) -> float:
         return self._score(self._parse(content, self._answers.ids), self._answers.private)
+
+    def _luck(self) -> float | None:
+        """What guesses score that know nothing, the luckiest of them aside."""
+        if not (self._task.folder / KEY_FILE).is_file():  # made by hand: to prepare takes a key
+            return None
+        rng = generator(self._task, self._dataset.options.variant, "floor")
+        answers, spec = self._answers, self._task.submission
+        return best_guess(self._scorer, spec, answers.values, answers.private, rng)
 
     def _interval(self, submission: Table) -> tuple[float, float] | None:
         return self._scorer.interval(submission, self._answers.values, self._answers.private)

@@ -46,6 +46,8 @@ class Marker:
     """Scores the content of a submission, as for a grade."""
     grader: str
     """How scores are found: ``"strict"`` or ``"parity"``."""
+    luck: Callable[[], float | None] | None
+    """What guesses reach; None where only whole files can be scored."""
 
     @classmethod
     def load(
@@ -54,18 +56,20 @@ class Marker:
         higher_is_better: bool,
         score: Callable[[bytes], float],
         grader: str = "strict",
+        luck: Callable[[], float | None] | None = None,
     ) -> Marker:
         """With the task's leaderboard or thresholds.
 
         Raises:
             TaskError: The leaderboard can't be read.
         """
-        return cls(dataset, higher_is_better, *_standards(dataset.task), score, grader)
+        return cls(dataset, higher_is_better, *_standards(dataset.task), score, grader, luck)
 
     @cached_property
     def anchors(self) -> Anchors:
         """The dataset's floor and ceiling, as far as they are known without running a program."""
-        return find_anchors(self.dataset, self.grader, self.score, self.thresholds.gold)
+        gold = self.thresholds.gold
+        return find_anchors(self.dataset, self.grader, self.score, gold, self.luck)
 
     def mark(self, score: float, sha256: str, rows: int, **more: Any) -> Grade:
         """The grade of a valid submission; ``more`` are further fields of the grade."""

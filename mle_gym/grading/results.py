@@ -66,13 +66,13 @@ class Grade:
     beats_median: bool | None = None
     """None if the task has no median."""
     beats_floor: bool | None = None
-    """Whether it scores better than the dataset's own sample submission; None if answers were
-    handed in, to which there is no sample."""
+    """Whether it scores better than ``floor``; None if answers were handed in, which have none."""
     anchored: float | None = None
     """The score from 0 (the floor, or worse) to 1 (the ceiling, or better); 0 if not valid, and for
     predictions that are the same for every row. None while the ceiling isn't known."""
     floor: float | None = None
-    """What the dataset's own sample submission scores; None if answers were handed in."""
+    """What knowing nothing scores: the dataset's own sample submission, or constants and guesses
+    where they do better. None if answers were handed in."""
     ceiling: float | None = None
     """The best that can honestly be had on this variant: the reference solution's score, or a
     competition's gold threshold. None until it is measured, which a reward may ask for."""

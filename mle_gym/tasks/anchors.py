@@ -27,7 +27,7 @@ class Anchors:
     """What knowing nothing scores, and the best that can honestly be had."""
 
     floor: float | None = None
-    """The score of the dataset's own sample submission; None until it is measured."""
+    """The better of the sample submission's score and what guesses reach; None until measured."""
     ceiling: float | None = None
     """The reference solution's score on this variant, a competition's gold threshold, or the task's
     declared best where there is neither; None until it is measured."""

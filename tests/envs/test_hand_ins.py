@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.hand_ins import HAND_INS, VARIANTS, graded, offline, paid, play
+from benchmarks.hand_ins import GUESSES, HAND_INS, VARIANTS, graded, mean_paid, offline, paid, play
 from mle_gym.rewards import REWARDS
 
 NOTHING_FOR_NOTHING = ("anchored", "milestones", "medal")
@@ -24,6 +24,14 @@ def test_knowing_nothing_pays_nothing_and_the_answers_pay_all(task: str, variant
                 assert reward == 0.0, (hand_in, name)
             else:
                 assert reward < 0.75, (hand_in, name)
+
+
+@pytest.mark.parametrize("task", offline())
+def test_guesses_are_paid_next_to_nothing_on_average(task: str) -> None:
+    for guess in GUESSES:
+        rewards = mean_paid(task, 0, guess, draws=40)
+        assert rewards["anchored"] <= 0.01, guess
+        assert rewards["milestones"] <= 0.01, guess
 
 
 @pytest.mark.parametrize(

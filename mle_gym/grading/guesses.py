@@ -1,0 +1,191 @@
+"""What knowing nothing scores: the best constants, and guesses that are luckier than most.
+
+On many metrics a random guess scores above the sample submission, and on all of them some do: macro
+F1 and balanced accuracy reward naming every class, and the average precision of few rows varies
+widely. A reward that is cut off at 0 keeps the lucky guesses and drops the others, so its floor has
+to lie where luck rarely reaches, not where it is on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mle_gym.errors import MleGymError
+from mle_gym.grading.columns import Values
+from mle_gym.grading.scorer import CodeScorer, Scorer, Table
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import Column, SubmissionSpec
+
+__all__ = ["FEWEST_ROWS", "best_guess"]
+
+LUCK = 0.975
+"""The share of guesses that the floor is no worse than: the upper end of their 95% interval.
+
+On the smallest test sets (27 rows of glass) guesses above the 95th percentile would still be paid
+0.01 on average, while the 99th is better than an honest baseline."""
+FEWEST_ROWS = 10
+"""With fewer rows to score, luck reaches any score, and the floor is the sample's alone."""
+FEWEST_DRAWS, DRAWS = 5, 200
+MOST_CELLS = 5 * 10**6
+"""Draws times cells of the answers, beyond which there are fewer draws: luck is small there."""
+COMMONEST = 20
+"""So many classes or texts are tried as constants."""
+LEVELS = np.linspace(0, 1, 21)
+"""The quantiles of numbers that are tried as constants."""
+FAINT = 0.1
+"""How much of a shuffle a guess close to the best constant has."""
+
+
+def best_guess(
+    scorer: Scorer, spec: SubmissionSpec, answers: Table, rows: Values, rng: np.random.Generator
+) -> float | None:
+    """The best score of a constant, the rows' order, or a random guess, the luckiest left out.
+
+    None where guesses aren't tried: too few rows, or a ``grade.py``, which is code in a sandbox and
+    may refuse tables or take long.
+
+    Args:
+        scorer: Scores the guesses.
+        spec: The columns, and what they may hold.
+        answers: What is guessed.
+        rows: The positions that count.
+        rng: Draws the guesses; nobody should be able to compute it.
+    """
+    if isinstance(scorer, CodeScorer) or len(rows) < FEWEST_ROWS:
+        return None
+    truth = {name: answers[name][rows] for name in spec.columns}
+    everything = np.arange(len(rows))
+    sign = 1 if scorer.higher_is_better else -1
+
+    def score(guess: Table) -> float:
+        """Higher is better, and what has no score is the worst."""
+        try:
+            scorer.check(guess)
+            return sign * scorer.score(guess, truth, everything)
+        except MleGymError:  # say, a metric that takes more than one class
+            return -np.inf
+
+    constants = [(score(guess), guess) for guess in _constants(spec, truth)]
+    best, center = max(constants, key=lambda scored: scored[0])
+    best = max([best, *(score(guess) for guess in _ordered(spec, truth, rows))])
+    for draw in (_uniform, _shuffled, _faint):
+        guesses = (draw(spec, truth, center, rng) for _ in range(_draws(spec, len(rows))))
+        scores = [score(truth | guess) for guess in guesses]
+        # One of the scores themselves: between an infinity and a number there is nothing.
+        best = max(best, float(np.quantile(scores, LUCK, method="lower")))
+    return sign * best if np.isfinite(best) else None
+
+
+def _draws(spec: SubmissionSpec, rows: int) -> int:
+    """How many guesses of a kind; few of free text, which is slow to score and seldom guessed."""
+    if any(_is_text(spec.columns[name]) for name in spec.predicted):
+        return FEWEST_DRAWS
+    return int(np.clip(MOST_CELLS // (rows * len(spec.predicted)), FEWEST_DRAWS, DRAWS))
+
+
+def _is_text(column: Column) -> bool:
+    return column.type == "str" and column.values is None
+
+
+def _is_number(column: Column) -> bool:
+    """Whether it holds a number with a point, any within bounds."""
+    return column.type in ("float", "probability") and column.values is None
+
+
+def _constants(spec: SubmissionSpec, truth: Table) -> Iterator[dict[str, Values]]:
+    """Tables that say the same of every row, the most that a constant could be right included."""
+    options = {name: _levels(name, spec, truth[name]) for name in spec.predicted}
+    for at in range(max(map(len, options.values()))):
+        chosen = {name: values[min(at, len(values) - 1)] for name, values in options.items()}
+        yield dict(truth) | {name: _repeat(value, truth[name]) for name, value in chosen.items()}
+
+
+def _levels(name: str, spec: SubmissionSpec, truth: Values) -> Sequence[Any]:
+    """The constants to try for one column."""
+    column = spec.columns[name]
+    if name in spec.sum_to_one:  # quantiles wouldn't sum to one
+        return [truth.mean()]
+    if _is_number(column):
+        geometric = [np.expm1(np.log1p(truth).mean())] if truth.min() > -1 else []
+        return [truth.mean(), *geometric, *np.quantile(truth, LEVELS)]
+    values, counts = np.unique(truth, return_counts=True)
+    commonest = list(values[np.argsort(-counts, kind="stable")[:COMMONEST]])
+    if column.type == "int" and column.values is None:  # perhaps a count, not a class
+        return [*commonest, *np.quantile(truth, LEVELS, method="nearest")]
+    return commonest
+
+
+def _repeat(value: Any, like: Values) -> Values:
+    return np.full(len(like), value, dtype=like.dtype)
+
+
+def _ordered(spec: SubmissionSpec, truth: Table, rows: Values) -> Iterator[dict[str, Values]]:
+    """What the number of a row says, up and down: the guesses that come to mind first."""
+    columns = {name: spec.columns[name] for name in spec.predicted}
+    if spec.sum_to_one or any(map(_is_text, columns.values())):
+        return
+    for place in (rows, rows.max() - rows):
+        guess = {name: _by_place(column, truth[name], place) for name, column in columns.items()}
+        yield dict(truth) | guess
+
+
+def _by_place(column: Column, truth: Values, place: Values) -> Values:
+    """One class after the other, or an even rise from the least to the most."""
+    if column.values is not None:
+        return np.asarray(np.array(column.values, dtype=truth.dtype)[place % len(column.values)])
+    low, high = _ends(column, truth)
+    rise = low + (high - low) * place / max(place.max(), 1)
+    return np.rint(rise).astype(np.int64) if column.type == "int" else np.asarray(rise)
+
+
+def _ends(column: Column, truth: Values) -> tuple[Any, Any]:
+    return (0.0, 1.0) if column.type == "probability" else (truth.min(), truth.max())
+
+
+def _uniform(
+    spec: SubmissionSpec, truth: Table, center: Table, rng: np.random.Generator
+) -> dict[str, Values]:
+    """Every allowed value is as likely as any other, in every row by itself."""
+    drawn = {name: _any(spec.columns[name], truth[name], rng) for name in spec.predicted}
+    if spec.sum_to_one:
+        shares = rng.dirichlet(np.ones(len(spec.sum_to_one)), len(truth[spec.id]))
+        drawn |= dict(zip(spec.sum_to_one, shares.T, strict=True))
+    return drawn
+
+
+def _any(column: Column, truth: Values, rng: np.random.Generator) -> Values:
+    if column.values is not None:
+        return np.asarray(rng.choice(np.array(column.values, dtype=truth.dtype), len(truth)))
+    if _is_text(column):
+        return np.asarray(rng.choice(truth, len(truth)))
+    low, high = _ends(column, truth)
+    if column.type == "int":
+        return np.asarray(rng.integers(low, high, len(truth), endpoint=True))
+    return np.asarray(rng.uniform(low, high, len(truth)))
+
+
+def _shuffled(
+    spec: SubmissionSpec, truth: Table, center: Table, rng: np.random.Generator
+) -> dict[str, Values]:
+    """The true answers in another order: how often each occurs is known, and nothing else."""
+    order = rng.permutation(len(truth[spec.id]))
+    return {name: truth[name][order] for name in spec.predicted}
+
+
+def _faint(
+    spec: SubmissionSpec, truth: Table, center: Table, rng: np.random.Generator
+) -> dict[str, Values]:
+    """Close to the best constant: a tenth of the way to a shuffle, or a shuffle's tenth row."""
+    changed = rng.random(len(truth[spec.id])) < FAINT
+    drawn = _shuffled(spec, truth, center, rng)
+    for name, values in drawn.items():
+        constant = center[name]
+        if _is_number(spec.columns[name]):
+            drawn[name] = constant + FAINT * (values - constant)
+        else:
+            drawn[name] = np.where(changed, values, constant)
+    return drawn
