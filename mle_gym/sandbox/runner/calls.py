@@ -7,7 +7,7 @@ import sys
 
 from .files import take
 from .frames import MAX_PAYLOAD
-from .lean import accept, dumps, loads, socket
+from .lean import accept, dumps, loads, signal, socket
 
 TOOLS = ("validate", "score", "submit")
 _MAX_CALL = 1 << 16
@@ -139,6 +139,8 @@ def call(tool: str, socket_path: str, arguments: list[str]) -> int:
         print(f"usage: {tool} [PATH]    (default: {default})", file=sys.stderr)
         return 2
     path = os.path.abspath(arguments[0] if arguments else default)
+    # Dies at once when interrupted: a shell sees that, and doesn't go on with its next line.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(socket_path)
     connection.sendall(dumps({"tool": tool, "path": path}).encode() + b"\n")

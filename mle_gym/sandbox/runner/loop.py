@@ -175,9 +175,9 @@ class Runner:
         if operation == "execute":
             self._start(payload, header["timeout"])
         elif operation == "interrupt":
-            self._calls.drop()
-            if self._command:
+            if self._command:  # before its call ends, lest a shell goes on with its next line
                 self._interrupt(self._command, "interrupt")
+            self._calls.drop()
         elif operation == "expire":
             seconds = header["seconds"]
             self._expires = None if seconds is None else time.monotonic() + seconds
