@@ -20,7 +20,7 @@ from mle_gym.grading.anchors import SAMPLE, Anchors
 from mle_gym.grading.file_shape import FileShape, load_shape
 from mle_gym.grading.grader_code import GraderCode
 from mle_gym.grading.grader_outcome import not_finite
-from mle_gym.grading.grader_sandbox import shared_grader
+from mle_gym.grading.grader_pool import shared_grader
 from mle_gym.grading.marks import Marker
 from mle_gym.grading.results import Validation
 

@@ -20,7 +20,6 @@ import shlex
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from mle_gym import sandbox
@@ -30,7 +29,7 @@ from mle_gym.grading.grader_code import TABLES, GraderCode, grader_config, grade
 from mle_gym.grading.grader_outcome import Outcome, died, read_reply, tail, too_slow, understood
 from mle_gym.sandbox.base import Backend, Execution, Sandbox
 
-__all__ = ["GraderSandbox", "Table", "shared_grader"]
+__all__ = ["GraderSandbox", "Table", "end_idle"]
 
 Table = Mapping[str, Values]
 """Columns by name, of the same length, id included."""
@@ -62,7 +61,10 @@ echo $! >server
 
 
 class GraderSandbox:
-    """The process that runs one ``grade.py``. Thread-safe: submissions wait for one another."""
+    """The process that runs one ``grade.py``. Thread-safe: submissions wait for one another.
+
+    A :class:`~mle_gym.grading.grader_pool.GraderPool` has several, so that none waits for long.
+    """
 
     def __init__(self, code: GraderCode) -> None:
         self.code = code
@@ -275,18 +277,18 @@ _alive: list[GraderSandbox] = []
 """Those with a process, the one that was started last at the end."""
 
 
-@lru_cache(maxsize=64)
-def shared_grader(code: GraderCode) -> GraderSandbox:
-    """This process's only one for that code."""
-    return GraderSandbox(code)
-
-
 def _keep(started: GraderSandbox) -> None:
-    """Count one that has started, and end the oldest idle ones beyond the most that are kept."""
+    """Count one that has started."""
     with _counting:
         if started in _alive:
             _alive.remove(started)
         _alive.append(started)
+    end_idle()
+
+
+def end_idle() -> None:
+    """End the oldest idle ones beyond the most that are kept."""
+    with _counting:
         for other in _alive[:-MOST_ALIVE]:
             if other.lock.acquire(blocking=False):  # it grades otherwise, and ends another time
                 try:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.columns import Values
 from mle_gym.grading.grader_code import GraderCode
-from mle_gym.grading.grader_sandbox import GraderSandbox, Table, shared_grader
+from mle_gym.grading.grader_pool import GraderPool, shared_grader
+from mle_gym.grading.grader_sandbox import Table
 from mle_gym.grading.metrics import Metric, get_metric
 from mle_gym.grading.metrics.base import Misfit
 from mle_gym.grading.reader import show
@@ -107,7 +108,7 @@ class CodeScorer:
     the submission.
     """
 
-    sandbox: GraderSandbox
+    sandbox: GraderPool
     higher_is_better: bool
 
     def interval(self, submission: Table, answers: Table, rows: Values) -> None:

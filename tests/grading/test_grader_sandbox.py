@@ -16,7 +16,7 @@ import pytest
 
 from mle_gym import sandbox
 from mle_gym.errors import SandboxUnavailable, TaskError
-from mle_gym.grading import Grade, Grader, grader_sandbox
+from mle_gym.grading import Grade, Grader, grader_pool, grader_sandbox
 from mle_gym.sandbox import get_backend
 from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.spec import TaskSpec
@@ -155,6 +155,41 @@ def test_many_threads_share_one_process(play: Play) -> None:
         deeds = ["fine", "whole_number", "leave", "daemon"] * 6
         grades = list(pool.map(play, deeds))
     assert [grade.score for grade in grades] == [0.25, 1.0, None, 0.25] * 6
+
+
+def test_a_slow_submission_keeps_no_other_waiting(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(grader_sandbox, "PATIENCE", 300)  # the slow one may sleep to its end
+    assert play("fine").score == 0.25
+    first = grader_sandbox._alive[-1]
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(play, "sleep")
+        assert eventually(lambda: not _is_idle(first), 20)
+        assert [play(deed).score for deed in ("fine", "leave", "fine")] == [0.25, None, 0.25]
+        assert not slow.done()
+        assert first._box is not None
+        monkeypatch.setattr(grader_sandbox, "PATIENCE", 1)
+        first._box.interrupt()  # it is asked again
+        assert slow.result().error_code == "too_slow"
+    assert play("fine").score == 0.25
+
+
+def test_sandboxes_are_no_more_than_processors(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    monkeypatch.setattr(grader_pool, "PATIENT_SECONDS", 0.01)
+    monkeypatch.setattr(grader_sandbox, "_alive", [])
+    with ThreadPoolExecutor(4) as pool:
+        grades = list(pool.map(play, ["loop", "fine", "fine", "fine"]))
+    assert [grade.score for grade in grades] == [None, 0.25, 0.25, 0.25]
+    assert len(grader_sandbox._alive) == 1
+
+
+def _is_idle(grader: grader_sandbox.GraderSandbox) -> bool:
+    if idle := grader.lock.acquire(blocking=False):
+        grader.lock.release()
+    return idle
 
 
 def test_a_forked_process_has_its_own(play: Play) -> None:
