@@ -134,7 +134,7 @@ class BubblewrapBackend:
         with _asking:
             python = describe_python(config.python)
             shown = shown_packages(python, config.packages)
-        digest = f"bubblewrap {python.executable} {shown.digest}"
+        digest = f"bubblewrap {python.executable} {python.stamp} {shown.digest}"
         return Shown(digest, tuple(shown.versions.items()))
 
     def controllers(self) -> list[str]:

@@ -28,10 +28,26 @@ PACKAGES = (
     "lib*/*/dist-packages",
     "local/lib*/*/site-packages",
     "local/lib*/*/dist-packages",
+    # conda's
     "envs/*",
     "pkgs",
+    # of installations beside: /usr/share/miniconda, /usr/local/anaconda3
+    "*/*/lib/python*/site-packages",
+    "*/*/envs/*",
+    "*/*/pkgs",
+    # R's: its datasets have iris and penguins, MASS has the machines, the glass and more
+    "lib*/R",
+    "local/lib*/R",
+    "share/R",
+    # Node's
+    "lib*/node_modules",
+    "local/lib*/node_modules",
+    "share/nodejs",
 )
-"""Where packages lie below a prefix; the last two are conda's."""
+"""Where packages lie below a prefix, those of other languages included."""
+
+INSTALLED = ("lib", "lib64", "share", "share/doc", "local/lib", "local/share", "conda-meta")
+"""Folders below a prefix in which whatever is installed gets an entry of its own."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,12 @@ class PythonInstallation:
         candidates += [folder / path for folder in self.site_packages for path in hidden]
         found = {path for path in candidates if _shown_at(path, packages).exists()}
         return tuple(sorted(path for path in found if not self._covered(path, found)))
+
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """Another one, as a rule, once a package manager has put something into what is shown."""
+        places = (folder / place for folder in (Path("/usr"), *self.folders) for place in INSTALLED)
+        return tuple(place.stat().st_mtime_ns for place in places if place.is_dir())
 
     def _covered(self, path: Path, masks: set[Path]) -> bool:
         """Whether another mask hides ``path`` already, and no folder of ours shows it again."""

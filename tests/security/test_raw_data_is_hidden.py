@@ -12,8 +12,10 @@ import io
 import json
 import lzma
 import random
+import struct
 import sysconfig
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +27,7 @@ import pytest
 import mle_gym
 from mle_gym.provenance import provenance
 from mle_gym.sandbox import SandboxConfig, get_backend
+from mle_gym.sandbox.python import describe_python
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.rows import files_with_rows
 from mle_gym.tasks.sources import load_raw
@@ -132,6 +135,9 @@ WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "packed.zip": lambda t: _zip("inner/table.data", t.to_csv(index=False).encode()),
     "array.npy": lambda t: _saved(np.save, t.to_numpy()),
     "arrays.npz": lambda t: _saved(np.savez_compressed, np.asfortranarray(t.to_numpy("f4"))),
+    "frame.rds": lambda t: gzip.compress(b"X\n" + _serialized(t)),
+    "frames.rda": lambda t: lzma.compress(b"RDX2\nX\n" + _serialized(_shuffled(t))),
+    "database.rdb": lambda t: b"".join(_database(t)),
 }
 """Ways in which a package may carry a table of numbers."""
 
@@ -151,6 +157,30 @@ def _saved(save: Callable[[io.BytesIO, np.ndarray], None], values: np.ndarray) -
     stream = io.BytesIO()
     save(stream, values)
     return stream.getvalue()
+
+
+def _serialized(table: pd.DataFrame) -> bytes:
+    """A list of columns, whole numbers as integers, as R writes it: code 19, and 13 or 14 each."""
+    parts = [struct.pack(">6i", 2, 0x40202, 0x20300, 0x313, table.shape[1], 0x40009)]
+    parts.append(struct.pack(">i5s", 5, b"names"))
+    for values in table.to_numpy("f8").T:
+        kind, code = ("i", 0x0D) if (values % 1 == 0).all() else ("d", 0x20E)
+        numbers = [int(value) if kind == "i" else value for value in values]
+        parts.append(struct.pack(f">ii{len(numbers)}{kind}", code, len(numbers), *numbers))
+    return b"".join(parts)
+
+
+def _database(table: pd.DataFrame) -> Iterator[bytes]:
+    """What R keeps of a package's data: objects in each way that it packs them."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+    other = b"X\n" + _serialized(pd.DataFrame({"n": range(3)}))
+    for mark, packed in (
+        (b"0", other),
+        (b"2", bz2.compress(other)),
+        (b"Z", lzma.compress(other, lzma.FORMAT_RAW, filters=filters)),
+        (b"", zlib.compress(b"X\n" + _serialized(table))),
+    ):
+        yield struct.pack(">i", len(other)) + mark + packed
 
 
 def _decoys() -> Iterator[tuple[str, bytes]]:
@@ -225,6 +255,41 @@ def test_without_the_masks_it_would(carrier: Installation) -> None:
     with start("bubblewrap", config) as sandbox:
         command = f"find {carrier.site}/carrier/wine -name '*.*' -size +0 | wc -l"
         assert int(sandbox.execute(command, timeout=20).output) == len(WAYS)
+
+
+# ------------------------------------------------------------------------ beside Python's packages
+
+ELSEWHERE = (
+    "lib/R/library/MASS/data/Rdata.rdb",
+    "local/lib/R/site-library/mlbench/data/Rdata.rdb",
+    "lib/node_modules/vega-datasets/data/table.json",
+    "share/nodejs/vega-datasets/data/table.json",
+    "share/miniconda/pkgs/orange-3/table.json",
+    "share/miniconda/lib/python3.9/site-packages/orange/table.json",
+    "share/a/program/that/brings/lib/python3.9/site-packages/orange/table.json",
+    "share/doc/frames.rda",
+)
+
+
+@pytest.mark.bubblewrap
+def test_rows_that_lie_elsewhere_in_what_is_shown_are_not_there(tmp_path: Path) -> None:
+    """In other languages' packages, other interpreters', and what programs bring along.
+
+    They come last, when what is shown has been searched before.
+    """
+    made, table = Installation(tmp_path / "host"), load_raw(load_task("wine"))
+    env = gym.make("mle/wine-v0", sandbox="bubblewrap", sandbox_python=str(made.python))
+    env.reset(seed=0)
+    files = [tmp_path / "host" / place for place in ELSEWHERE]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        way = {".rdb": "database.rdb", ".rda": "frames.rda", ".json": "records.json"}[file.suffix]
+        file.write_bytes(WAYS[way](table))
+    describe_python.cache_clear()  # as another process would
+    env.reset(seed=1)
+    observation, *_ = env.step(f"find {' '.join(map(str, files))} -size +0 2>/dev/null")
+    env.close()
+    assert observation["output"] == ""
 
 
 @pytest.mark.docker

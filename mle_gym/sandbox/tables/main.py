@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prints import KINDS, LONGEST_ROW, TOKEN, Keys, Prints, Word, number  # type: ignore
-from readers import ARCHIVES, BINARY, PACKED, read  # type: ignore
+from readers import ARCHIVES, BINARY, OF_R, PACKED, read  # type: ignore
 
 ELSEWHERE = ("/proc", "/sys", "/dev", "/workspace", "/run", "/opt/mle-gym", "/etc")
 """What the kernel, the host or the agent puts there."""
@@ -30,8 +30,10 @@ DULL = frozenset(
     )
 )
 """Of packages: what holds no tables that a program would read."""
-TABLES = (".csv", ".tsv", ".tab", ".arff", ".data", ".npz", ".xlsx", *BINARY)
+TABLES = (".csv", ".tsv", ".tab", ".arff", ".data", ".npz", ".xlsx", *BINARY, *OF_R)
 """Of everything else: what usually is one."""
+PACKAGES = frozenset({"site-packages", "dist-packages"})
+"""Folders of packages, whichever interpreter's: some programs bring their own."""
 PLAIN = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".json", ".jsonl", ".ndjson")
 DIGITS = bytes(range(48, 58))
 LEAST_DIGITS = 0.2
@@ -64,10 +66,9 @@ def main(output: str) -> None:
 
 def shown() -> Iterator[str]:
     """Every file that may hold a table."""
-    packages = tuple({p for p in sys.path if p.endswith(("site-packages", "dist-packages"))})
     for folder, folders, names in os.walk("/"):
         folders[:] = [f for f in folders if os.path.join(folder, f) not in ELSEWHERE]
-        inside = f"{folder}/".startswith(tuple(f"{package}/" for package in packages))
+        inside = not PACKAGES.isdisjoint(folder.split("/"))
         for name in names:
             suffixes = re.findall(r"\.[a-z0-9]+", name.lower())[-2:] or [""]
             last = suffixes[0] if suffixes[-1] in PACKED else suffixes[-1]
@@ -80,7 +81,7 @@ def shown() -> Iterator[str]:
 def is_dull(path: str, data: bytes) -> bool:
     """Whether a text can't be a table, by its digits."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix in PACKED or suffix in ARCHIVES or suffix in BINARY or suffix in PLAIN:
+    if suffix in (*PACKED, *ARCHIVES, *BINARY, *OF_R, *PLAIN):
         return False
     digits = len(data) - len(data.translate(None, DIGITS))
     return digits < LEAST_DIGITS * len(data)

@@ -38,6 +38,10 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 ARCHIVES = (".zip", ".egg", ".whl", ".npz", ".xlsx", ".ods", ".tar", ".tgz")
 COLUMNAR = (".parquet", ".feather", ".arrow", ".ipc")
 BINARY = (".npy", *COLUMNAR)
+OF_R = (".rdb", ".rda", ".rdata", ".rds")
+"""What R saves: a database of objects, or some objects."""
+_MISSING_IN_R = -(2**31)
+"""Of integers; missing reals are NaN."""
 
 
 def read(name: str, data: bytes) -> Iterator[Content]:
@@ -59,6 +63,9 @@ def read(name: str, data: bytes) -> Iterator[Content]:
             yield from read(member, content)
     elif suffix in BINARY:
         yield from _binary(suffix, data)
+    elif suffix in OF_R:
+        for saved in _saved_by_r(data):
+            yield from _vectors_of_r(saved)
     elif suffix == ".py":
         yield from _literals(ast.parse(data))
     else:
@@ -156,3 +163,69 @@ def _array(data: bytes) -> Iterator[Content]:
         yield "values", [list(numbers[n : n + width]) for n in range(0, len(numbers), width)]
     else:
         yield "values", list(numbers)
+
+
+def _saved_by_r(data: bytes) -> Iterator[bytes]:
+    """What R packed: one stream, or a database of them with the length of each before it."""
+    for magic, unpack in (
+        (b"\x1f\x8b", PACKED[".gz"]),
+        (b"BZh", PACKED[".bz2"]),
+        (b"\xfd7zXZ", PACKED[".xz"]),
+        (b"RD", bytes),
+        (b"X\n", bytes),
+    ):
+        if data.startswith(magic):
+            yield unpack(data)
+            return
+    while len(data) > 5:
+        way, rest = data[4:5], data[5:]
+        if way == b"0":
+            size = int.from_bytes(data[:4], "big")
+            saved, data = rest[:size], rest[size:]
+        else:
+            stream = _stream_of_r(way)
+            saved = stream.decompress(data[4:] if way == b"x" else rest, MOST_BYTES)
+            data = stream.unused_data
+        yield saved
+
+
+def _stream_of_r(way: bytes) -> Any:
+    """What unpacks an object of a database, by the mark before it; zlib's is its own first byte."""
+    if way == b"Z":
+        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 26}]
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+    return bz2.BZ2Decompressor() if way == b"2" else zlib.decompressobj()
+
+
+_VECTOR = re.compile(rb"\x00[\x00-\x0f][\x00-\xff][\x0a\x0d\x0e](?=\x00)|\x00\x04\x00\x09(?=\x00)")
+"""The head of a vector in R's serialization: logical, integer or real, or a text; then its length,
+of which only those below 2^24 are taken."""
+
+
+def _vectors_of_r(saved: bytes) -> Iterator[Content]:
+    """The columns of what R saved, and its texts; those of equal length stand together.
+
+    Found by their heads: what else R saves, code above all, needn't be understood.
+    """
+    columns: list[list[float]] = []
+    texts: list[str] = []
+    at = 0
+    while found := _VECTOR.search(saved, at):
+        start, kind = found.end() + 4, saved[found.end() - 1]
+        code, width = {9: ("b", 1), 10: ("i", 4), 13: ("i", 4), 14: ("d", 8)}[kind]
+        size = int.from_bytes(saved[start - 4 : start], "big")
+        body = saved[start : start + size * width]
+        if len(body) < size * width or not size:
+            at = found.start() + 1
+            continue
+        at = start + len(body)
+        if kind == 9:
+            texts.append(body.decode("utf-8", "replace"))
+        else:
+            numbers = array.array(code, body)
+            if sys.byteorder == "little":
+                numbers.byteswap()
+            columns.append([n for n in numbers if n == n and n != _MISSING_IN_R])
+    yield "text", "\n".join(texts)
+    for length in {len(column) for column in columns}:
+        yield "values", [column for column in columns if len(column) == length]
