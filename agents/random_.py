@@ -11,7 +11,7 @@ from typing import Any
 
 from gymnasium import Space
 
-from mle_gym.spaces import ActionSpace
+from mle_gym.episode.spaces import ActionSpace
 
 
 class RandomAgent:

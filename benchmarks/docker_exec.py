@@ -17,9 +17,9 @@ from docker.models.containers import Container
 
 from benchmarks.memory import descendants, parents
 from benchmarks.programs import naive_grade
-from mle_gym.sandbox.docker_client import connect, remove
-from mle_gym.sandbox.image import image_name
-from mle_gym.tasks.dataset import prepare
+from mle_gym.datasets.dataset import prepare
+from mle_gym.sandbox.docker.daemon import connect, remove
+from mle_gym.sandbox.docker.image import image_name
 
 __all__ = ["DockerExecSession", "container_processes", "probe"]
 
@@ -29,7 +29,7 @@ LABEL = "mle-gym.benchmark"
 
 def probe() -> None:
     """Raise :class:`~mle_gym.errors.SandboxUnavailable` where there is no daemon or no image."""
-    from mle_gym.sandbox.docker import DockerBackend
+    from mle_gym.sandbox.docker.backend import DockerBackend
 
     DockerBackend().check()
 

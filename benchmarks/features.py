@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 from mle_gym.env import MLEEnv
-from mle_gym.settings import Settings
+from mle_gym.episode.settings import Settings
 
 __all__ = ["lacks", "lacks_counter", "lacks_tracer"]
 

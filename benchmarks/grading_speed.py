@@ -22,9 +22,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from mle_gym.grading.grader import Grader
-from mle_gym.grading.parity import ParityGrader
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.grading.graders.parity import ParityGrader
+from mle_gym.grading.open_grader import Grader
 from mle_gym.tasks.spec import TaskSpec
 
 GOAL = 3.0

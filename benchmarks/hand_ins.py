@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.env import MLEEnv
-from mle_gym.grading.grader import open_grader
-from mle_gym.grading.results import Grade
-from mle_gym.references import measure_ceiling
-from mle_gym.rewards import REWARDS, Progress, check_reward, load_reward
+from mle_gym.episode.reference_programs import measure_ceiling
+from mle_gym.episode.rewards import REWARDS, Progress, check_reward, load_reward
+from mle_gym.grading.grade import Grade
+from mle_gym.grading.open_grader import open_grader
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ import mle_gym  # noqa: F401  registers the tasks
 from benchmarks.docker_exec import container_processes
 from benchmarks.features import lacks
 from benchmarks.measure import Skip
-from mle_gym.sandbox.docker_client import OWNER_LABEL, identity
+from mle_gym.sandbox.docker.daemon import OWNER_LABEL, identity
 
 __all__ = ["Arguments", "EnvironmentSession", "make", "probe"]
 

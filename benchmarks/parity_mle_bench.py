@@ -25,7 +25,7 @@ from rich.table import Table
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.parity import RULES, Rule, parity_score, read_like_mle_bench
-from mle_gym.integrations.foreign import ForeignCode, Job, Result
+from mle_gym.integrations.importing.foreign_code import ForeignCode, Job, Result
 
 ROWS = 240
 WORDS = ["null", "NA", "", "None", "nan", "two thousand", "Москва", "a, b", "x y", "1990", "ΣΣ"]

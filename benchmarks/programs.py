@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from mle_gym.datasets.dataset import prepare
 from mle_gym.paths import bundled
-from mle_gym.tasks.dataset import prepare
 
 __all__ = [
     "HOLDING",

@@ -34,7 +34,7 @@ from benchmarks.memory import descendants, memory
 from mle_gym.errors import MleGymError
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox import get_backend
-from mle_gym.sandbox.docker_client import OWNER_LABEL, identity
+from mle_gym.sandbox.docker.daemon import OWNER_LABEL, identity
 
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
 SAMPLES = 20

@@ -25,10 +25,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.sources.kaggle.adopt import ANSWER_FILES
+from mle_gym.datasets.tables import read_csv
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.competition import ANSWER_FILES
-from mle_gym.tasks.dataset import prepare
-from mle_gym.tasks.tables import read_csv
 from mle_gym.tasks.tfrecord import features, read_records
 
 DRIVER = """

@@ -24,19 +24,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.rollout import replay, rollout  # now, so that the module doesn't hide the function
 from mle_gym.tasks.catalog import register_all
 
 if TYPE_CHECKING:
     from mle_gym import errors
     from mle_gym.agents import load_agent
-    from mle_gym.audit import audit_trajectory
+    from mle_gym.datasets.dataset import prepare
     from mle_gym.env import MLEEnv
-    from mle_gym.grading.grader import Grade, grade
+    from mle_gym.grading.open_grader import Grade, grade
     from mle_gym.tasks.catalog import load_task, register_tasks
-    from mle_gym.tasks.dataset import prepare
-    from mle_gym.trajectory import Trajectory
-    from mle_gym.verification import verify_trajectory
+    from mle_gym.trajectories.audit import audit_trajectory
+    from mle_gym.trajectories.rollout import replay, rollout
+    from mle_gym.trajectories.trajectory import Trajectory
+    from mle_gym.trajectories.verify import verify_trajectory
 
     __version__: str
 
@@ -58,16 +58,18 @@ __all__ = [
 ]
 
 _SOURCES = {
-    "Grade": "mle_gym.grading.grader",
+    "Grade": "mle_gym.grading.open_grader",
     "MLEEnv": "mle_gym.env",
-    "Trajectory": "mle_gym.trajectory",
-    "audit_trajectory": "mle_gym.audit",
-    "grade": "mle_gym.grading.grader",
+    "Trajectory": "mle_gym.trajectories.trajectory",
+    "audit_trajectory": "mle_gym.trajectories.audit",
+    "grade": "mle_gym.grading.open_grader",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",
-    "prepare": "mle_gym.tasks.dataset",
+    "prepare": "mle_gym.datasets.dataset",
     "register_tasks": "mle_gym.tasks.catalog",
-    "verify_trajectory": "mle_gym.verification",
+    "replay": "mle_gym.trajectories.rollout",
+    "rollout": "mle_gym.trajectories.rollout",
+    "verify_trajectory": "mle_gym.trajectories.verify",
 }
 
 

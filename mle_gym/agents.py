@@ -153,7 +153,7 @@ class blamed:
 
 
 def is_agents(error: BaseException) -> bool:
-    """Whether an exception that :func:`~mle_gym.rollout.rollout` raised is the agent's."""
+    """Whether an exception that :func:`~mle_gym.trajectories.rollout.rollout` raised is the agent's."""
     return any(note.startswith(_BLAME) for note in getattr(error, "__notes__", ()))
 
 

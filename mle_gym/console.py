@@ -15,7 +15,7 @@ from typing import IO, Any, TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from mle_gym.terminal import clean_text
+from mle_gym.text import clean_text
 
 __all__ = ["CleanConsole", "drop"]
 

@@ -18,19 +18,19 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from mle_gym.actions import RawAction, nearest
-from mle_gym.episode import Episode
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.episode.actions import RawAction, nearest
+from mle_gym.episode.episode import Episode
+from mle_gym.episode.outcome import Outcome, Record
+from mle_gym.episode.rendering import Frame, Screen, describe
+from mle_gym.episode.rewards import NEED_NO_CEILING, load_reward
+from mle_gym.episode.settings import Settings
+from mle_gym.episode.snapshot import Snapshot, checked
+from mle_gym.episode.spaces import ActionSpace, observation_space
+from mle_gym.episode.step_limits import within_time_limit
+from mle_gym.episode.variants import draw_variant
 from mle_gym.errors import SandboxCrashed
-from mle_gym.outcome import Outcome, Record
-from mle_gym.rendering import Frame, Screen, describe
-from mle_gym.rewards import NEED_NO_CEILING, load_reward
-from mle_gym.settings import Settings
-from mle_gym.snapshot import Snapshot, checked
-from mle_gym.spaces import ActionSpace, observation_space
-from mle_gym.step_limits import within_time_limit
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
-from mle_gym.tasks.variants import draw_variant
 
 __all__ = ["MLEEnv", "Observation"]
 
@@ -54,11 +54,11 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Action Space
 
     ``ActionSpace()``: a string is a bash script; a dict is a tool call, JSON all the way, such as
-    ``{"tool": "write_file", "path": "train.py", "content": "…"}``. :mod:`mle_gym.actions` lists
-    the tools, and :func:`mle_gym.actions.tool_schemas` gives them in function-calling form. Inside
-    the sandbox ``validate``, ``score`` and ``submit`` are commands too, so ``python train.py &&
-    submit`` works. A malformed action costs a step; its observation (exit code 2) says what was
-    wrong.
+    ``{"tool": "write_file", "path": "train.py", "content": "…"}``. :mod:`mle_gym.episode.actions`
+    lists the tools, and :func:`mle_gym.episode.actions.tool_schemas` gives them in function-calling
+    form. Inside the sandbox ``validate``, ``score`` and ``submit`` are commands too, so ``python
+    train.py && submit`` works. A malformed action costs a step; its observation (exit code 2) says
+    what was wrong.
 
     ## Observation Space
 
@@ -80,7 +80,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     0 until the episode ends, then by ``reward``: ``"score"`` (the normalized score, 0 to 1),
     ``"anchored"`` (0 for the sample submission's score, 1 for the reference solution's),
     ``"percentile"``, ``"medal"``, or the import path of a callable that takes a grade.
-    ``"milestones"`` pays on the way. :mod:`mle_gym.rewards` has the tables.
+    ``"milestones"`` pays on the way. :mod:`mle_gym.episode.rewards` has the tables.
 
     ## Starting State
 
@@ -106,7 +106,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `task`         | `str`  | always                                                     |
     | `variant`      | `int`  | always                                                     |
     | `reward_valid` | `bool` | always: False exactly when there is a failure              |
-    | `failure`      | `dict` | else None: a :class:`~mle_gym.failures.Failure`, as a dict |
+    | `failure`      | `dict` | else None: a :class:`~mle_gym.episode.failures.Failure`, as a dict |
     | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
     | `reward_parts` | `dict` | steps: the reward by part, floats that sum to it           |
     | `validation`   | `dict` | a submission was validated or scored: valid, code, message |
@@ -327,7 +327,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         options = DatasetOptions(variant, settings.train_rows, settings.obfuscate)
         dataset = prepare(self.task, options)
         if settings.reward not in NEED_NO_CEILING:
-            from mle_gym.references import measure_ceiling  # only these need a grader at a reset
+            from mle_gym.episode.reference_programs import (
+                measure_ceiling,  # only these need a grader at a reset
+            )
 
             measure_ceiling(dataset, settings.sandbox)
         return dataset

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mle_gym.terminal import clean_text
+from mle_gym.text import clean_text
 
 __all__ = [
     "ActionError",
@@ -69,7 +69,7 @@ class SandboxError(MleGymError, RuntimeError):
 
     Args:
         message: What happened.
-        kind: The kind of :class:`~mle_gym.failures.Failure` that it is.
+        kind: The kind of :class:`~mle_gym.episode.failures.Failure` that it is.
     """
 
     def __init__(self, message: str = "", *, kind: str = "sandbox_died") -> None:

@@ -1,8 +1,9 @@
-"""Draw the characters that `mle_gym/rendering.py` shows: writes `mle_gym/glyphs.npz`.
+"""Draw the characters that `mle_gym/episode/rendering.py` shows: writes
+`mle_gym/episode/glyphs.npz`.
 
 Run by hand when characters are missing: `python scripts/make_glyphs.py` (needs pillow and
 matplotlib, which carries the font). The pictures are part of the package so that rendering needs
-neither. DejaVu Sans Mono is free to embed; its licence is in `mle_gym/glyphs.LICENSE`.
+neither. DejaVu Sans Mono is free to embed; its licence is in `mle_gym/episode/glyphs.LICENSE`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     missing = draw(0x10FFFE, font)
     glyphs = {code: draw(code, font) for code in sorted(CHARACTERS)}
     kept = {c: g for c, g in glyphs.items() if c == 0xFFFD or not np.array_equal(g, missing)}
-    package = Path(__file__).resolve().parent.parent / "mle_gym"
+    package = Path(__file__).resolve().parent.parent / "mle_gym" / "episode"
     np.savez_compressed(
         package / "glyphs.npz",
         codes=np.array(list(kept), dtype=np.uint32),

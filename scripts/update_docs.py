@@ -13,8 +13,8 @@ from pathlib import Path
 
 from measured_tables import benchmarks_table, hand_ins_table, soak_table, speed_table
 
-from mle_gym.failures import KINDS
-from mle_gym.grading.metrics import METRICS
+from mle_gym.episode.failures import KINDS
+from mle_gym.metrics import METRICS
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.spec import TaskSpec

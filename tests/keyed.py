@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mle_gym.datasets.build import clean
+from mle_gym.datasets.keys import KEY_FILE
+from mle_gym.datasets.sources.raw_table import load_raw
+from mle_gym.datasets.splits import choose_test_rows, count_test_rows
+from mle_gym.datasets.stored_split import SPLIT_FILE, StoredSplit, needs_stored_split
 from mle_gym.errors import MleGymError
-from mle_gym.tasks.build import clean
-from mle_gym.tasks.keys import KEY_FILE
-from mle_gym.tasks.sources import load_raw
 from mle_gym.tasks.spec import TaskSpec
-from mle_gym.tasks.splits import choose_test_rows, count_test_rows
-from mle_gym.tasks.stored_split import SPLIT_FILE, StoredSplit, needs_stored_split
 
 KEY = "5e" * 32
 

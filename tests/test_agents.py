@@ -12,7 +12,7 @@ import pytest
 
 from mle_gym.agents import Agent, agent_names, load_agent
 from mle_gym.errors import AgentError, MleGymError
-from mle_gym.rollout import rollout
+from mle_gym.trajectories.rollout import rollout
 
 TWO = """
 from dataclasses import dataclass

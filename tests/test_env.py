@@ -18,7 +18,7 @@ from gymnasium.error import ResetNeeded
 
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, TaskError
-from mle_gym.sandbox.base import Execution, Reply
+from mle_gym.sandbox.protocol import Execution, Reply
 from tests.keyed import keyed
 
 MakeEnv = Callable[..., MLEEnv]

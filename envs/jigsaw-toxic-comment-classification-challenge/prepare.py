@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mle_gym.tasks.files import read_table, write_table
-from mle_gym.tasks.splits import Resplit
+from mle_gym.datasets.splits import Resplit
+from mle_gym.datasets.toolkit.competition_files import read_table, write_table
 
 LABELS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import ShuffleSplit
 
+from mle_gym.datasets.sources.kaggle.archives import check_space
+from mle_gym.datasets.splits import Resplit
+from mle_gym.datasets.toolkit.competition_files import place
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.archives import check_space
-from mle_gym.tasks.files import place
-from mle_gym.tasks.splits import Resplit
 
 HEADER = (
     b"key,fare_amount,pickup_datetime,pickup_longitude,pickup_latitude,"

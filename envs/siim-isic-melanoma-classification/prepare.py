@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mle_gym.tasks.files import place, place_all, read_table, write_table
+from mle_gym.datasets.toolkit.competition_files import place, place_all, read_table, write_table
 from mle_gym.tasks.tfrecord import example, features, read_records, texts, write_records
 
 TEST_RECORDS = ("train00-2071.tfrec", "train06-2071.tfrec")

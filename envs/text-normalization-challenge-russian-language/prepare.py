@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mle_gym.tasks.splits import Resplit
-from mle_gym.tasks.spoken_text import plain_language, prepare_language
+from mle_gym.datasets.splits import Resplit
+from mle_gym.datasets.toolkit.spoken_text import plain_language, prepare_language
 
 
 def prepare(

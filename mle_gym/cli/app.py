@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mle_gym.cli import authoring, batches, episodes, grading, importing, integrity, machine, tasks
+from mle_gym.cli import (
+    doctor_image,
+    grade_jsonl_aggregate,
+    grade_validate,
+    import_benchmarks,
+    list_show_prepare,
+    new_and_validate_task,
+    run_play_replay,
+    verify_audit,
+)
 from mle_gym.cli.output import debugging, explain, out, warn
 
 __all__ = ["app"]
@@ -85,5 +94,14 @@ def _show_warning(message: Warning | str, *details: object, **more: object) -> N
     warn(str(message))
 
 
-for group in (tasks, episodes, integrity, grading, batches, authoring, importing, machine):
+for group in (
+    list_show_prepare,
+    run_play_replay,
+    verify_audit,
+    grade_validate,
+    grade_jsonl_aggregate,
+    new_and_validate_task,
+    import_benchmarks,
+    doctor_image,
+):
     group.add_to(app)

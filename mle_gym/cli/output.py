@@ -19,8 +19,8 @@ from rich.text import Text
 
 from mle_gym.console import CleanConsole, drop
 from mle_gym.errors import AgentError, DatasetError, MleGymError, SandboxError
-from mle_gym.files import NotAFile
 from mle_gym.paths import PACKAGE
+from mle_gym.regular_files import NotAFile
 
 __all__ = [
     "AsJson",

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from mle_gym.trajectory import Step
+    from mle_gym.trajectories.trajectory import Step
 
 __all__ = ["Progress"]
 
@@ -51,7 +51,7 @@ class Progress:
 
     def show(self, step: Step) -> None:
         """Print a step that has ended."""
-        from mle_gym.rendering import describe
+        from mle_gym.episode.rendering import describe
 
         self._steps += 1
         seconds, self._last = step.time - self._last, step.time

@@ -4,7 +4,7 @@ One sandbox grades one submission at a time, which takes milliseconds. A submiss
 busy up to its time limit must not keep those of other episodes waiting: whoever has waited for
 ``PATIENT_SECONDS`` has another sandbox started, up to one for each processor. Only as many slow
 submissions at the same time as there are processors make others wait, and none of them for longer
-than the limits of a few calls (:mod:`mle_gym.grading.grader_sandbox`).
+than the limits of a few calls (:mod:`mle_gym.grading.grader_code.sandboxed_grader`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from mle_gym.grading.columns import Values
-from mle_gym.grading.grader_code import GraderCode
-from mle_gym.grading.grader_sandbox import GraderSandbox, Table, end_idle
+from mle_gym.grading.csv.typed_columns import Values
+from mle_gym.grading.grader_code.code_and_limits import GraderCode
+from mle_gym.grading.grader_code.sandboxed_grader import GraderSandbox, Table, end_idle
 
 __all__ = ["GraderPool", "shared_grader"]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mle_gym.errors import MleGymError
-from mle_gym.grading.columns import Values
-from mle_gym.grading.scorer import CodeScorer, Scorer, Table
+from mle_gym.grading.csv.typed_columns import Values
+from mle_gym.grading.scoring import CodeScorer, Scorer, Table
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column, SubmissionSpec

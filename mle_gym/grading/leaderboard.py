@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 from mle_gym.errors import TaskError
-from mle_gym.files import read_whole
+from mle_gym.regular_files import read_whole
 
 __all__ = [
     "Medal",

@@ -6,8 +6,17 @@ import functools
 from importlib import import_module
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox.base import Backend, Execution, Limits, Mount, Reply, Request, Sandbox, Shown
-from mle_gym.sandbox.base import SandboxConfig as SandboxConfig
+from mle_gym.sandbox.protocol import (
+    Backend,
+    Execution,
+    Limits,
+    Mount,
+    Reply,
+    Request,
+    Sandbox,
+    Shown,
+)
+from mle_gym.sandbox.protocol import SandboxConfig as SandboxConfig
 
 __all__ = [
     "BACKENDS",
@@ -26,8 +35,8 @@ __all__ = [
 ]
 
 BACKENDS = {
-    "bubblewrap": "mle_gym.sandbox.bubblewrap:BubblewrapBackend",
-    "docker": "mle_gym.sandbox.docker:DockerBackend",
+    "bubblewrap": "mle_gym.sandbox.bubblewrap.backend:BubblewrapBackend",
+    "docker": "mle_gym.sandbox.docker.backend:DockerBackend",
     "subprocess": "mle_gym.sandbox.subprocess:SubprocessBackend",
 }
 _AUTOMATIC = ("bubblewrap", "docker")

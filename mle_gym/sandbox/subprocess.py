@@ -9,10 +9,10 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from mle_gym.sandbox.base import SandboxConfig, Shown
-from mle_gym.sandbox.client import RUNNER_FOLDER, RunnerSandbox, runner_command
-from mle_gym.sandbox.environment import command_environment
-from mle_gym.sandbox.python import describe_python
+from mle_gym.sandbox.command_variables import command_environment
+from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.protocol import SandboxConfig, Shown
+from mle_gym.sandbox.runner_client import RUNNER_FOLDER, RunnerSandbox, runner_command
 from mle_gym.sandbox.stream import SocketStream
 
 __all__ = ["SubprocessBackend"]

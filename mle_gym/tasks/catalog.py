@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import CacheError, TaskError
-from mle_gym.files import read_whole
 from mle_gym.ownership import check_owner, check_private
 from mle_gym.paths import bundled, user_tasks
-from mle_gym.terminal import clean_text
+from mle_gym.regular_files import read_whole
+from mle_gym.text import clean_text
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -268,7 +268,7 @@ def _folder_by_id(task_id: str) -> Path:
 
 
 def _unknown(task_id: str, folders: dict[str, Path]) -> str:
-    from mle_gym.tasks.problems import did_you_mean
+    from mle_gym.tasks.field_problems import did_you_mean
 
     hint = did_you_mean(task_id, folders) or f"; known: {', '.join(sorted(folders)) or 'none'}"
     return f"unknown task {task_id!r}{hint} (`mle-gym list` shows all)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from mle_gym.datasets.answers import class_columns
 from mle_gym.errors import TaskError
-from mle_gym.tasks.answers import class_columns
-from mle_gym.tasks.problems import FieldProblem, did_you_mean
+from mle_gym.tasks.field_problems import FieldProblem, did_you_mean
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -70,7 +70,7 @@ def _check_columns(task: TaskSpec) -> None:
 
 def _check_metric(task: TaskSpec) -> None:
     """The metric is known and fits the task; with a ``grade.py`` its name is only a name."""
-    from mle_gym.grading.metrics import METRICS
+    from mle_gym.metrics import METRICS
 
     grade = task.grade
     if task.hook("grade") is not None:

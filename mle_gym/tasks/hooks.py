@@ -1,7 +1,7 @@
 """Runs the Python files of a task folder that make its data: ``prepare.py`` and ``generate.py``.
 
 They are trusted and run in this process; ``grade.py``, which sees what agents hand in, doesn't
-(:mod:`mle_gym.grading.grader_sandbox`).
+(:mod:`mle_gym.grading.grader_code.sandboxed_grader`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mle_gym.datasets.cache import FULL_DISK
 from mle_gym.errors import DatasetError, TaskError
-from mle_gym.tasks.cache import FULL_DISK
 
 __all__ = ["call_hook", "find_hook", "load_hook", "splits_again"]
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, PlainValidator, ValidationError, field_validator, model_validator
 
 from mle_gym.errors import TaskError
-from mle_gym.files import read_whole
+from mle_gym.regular_files import read_whole
 from mle_gym.tasks.consistency import check_task
-from mle_gym.tasks.problems import FieldProblem, problem_lines
-from mle_gym.tasks.schema import Column, Names, PlainValue, SubmissionSpec, Table
+from mle_gym.tasks.field_problems import FieldProblem, problem_lines
+from mle_gym.tasks.submission_schema import Column, Names, PlainValue, SubmissionSpec, Table
 
 __all__ = [
     "Column",
@@ -74,7 +74,7 @@ class DataSpec(Table):
     strong: Names = ()
     """Columns known to predict the target almost alone, and meant to be there."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the raw table in its canonical form (:func:`mle_gym.tasks.tables.digest`)."""
+    """SHA-256 of the raw table in its canonical form (:func:`mle_gym.datasets.tables.digest`)."""
     files: Names = ()
     """What ``prepare.py`` needs of a competition's raw files: names, with ``*`` for any part of one
     and a last ``**`` for everything below a folder. Archives are looked into."""
@@ -212,7 +212,7 @@ class GraderSpec(Table):
 
 
 class ReferenceSpec(Table):
-    """Scores measured on variant 0; :mod:`mle_gym.tasks.validate` measures them again."""
+    """Scores measured on variant 0; :mod:`mle_gym.authoring.validate_task` measures them again."""
 
     floor: float
     """Of the sample submission."""

@@ -22,8 +22,8 @@ def fork(env: Environment) -> Environment:
     >>> twin = fork(env)
     >>> twin.step("rm -rf *")           # env keeps its files
 
-    The copy has its own sandbox with the same files, directory, variables and budget; close it
-    too. What is not copied, :class:`~mle_gym.snapshot.Snapshot` says. To continue from one state
+    The copy has its own sandbox with the same files, directory, variables and budget; close it too.
+    What is not copied, :class:`~mle_gym.episode.snapshot.Snapshot` says. To continue from one state
     later, often, or elsewhere, take a snapshot instead.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.paths import bundled
-from mle_gym.trajectory import Trajectory
+from mle_gym.trajectories.trajectory import Trajectory
 
 pytestmark = pytest.mark.bubblewrap
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mle_gym.trajectory import Trajectory
+from mle_gym.trajectories.trajectory import Trajectory
 
 PROGRAM = """
 import fcntl, sys, termios
@@ -23,7 +23,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # Ctrl-C reaches whom the terminal belongs
 import gymnasium as gym
 from gymnasium import spaces
 from mle_gym.agents import load_agent
-from mle_gym.rollout import rollout
+from mle_gym.trajectories.rollout import rollout
 
 class Echo(gym.Env):
     '''Answers every action with itself; ends with 'submit'.'''

@@ -11,9 +11,9 @@ import pytest
 from mle_gym.agents import Agent, ProgramAgent, load_agent
 from mle_gym.env import MLEEnv
 from mle_gym.errors import AgentError
-from mle_gym.rollout import rollout
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.trajectory import Trajectory
+from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.trajectory import Trajectory
 
 pytestmark = pytest.mark.bubblewrap
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from mle_gym.cli.episodes import _new_path
 from mle_gym.cli.output import ADVICE, ExitCode, explain
+from mle_gym.cli.run_play_replay import _new_path
 from mle_gym.console import CleanConsole
 from tests.cli.conftest import Command
 

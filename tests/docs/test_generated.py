@@ -14,14 +14,14 @@ import pytest
 from typer.main import get_command
 
 from mle_gym import MLEEnv
-from mle_gym.actions import TOOLS
 from mle_gym.cli.app import app
 from mle_gym.cli.output import ExitCode
-from mle_gym.grading.results import Grade
-from mle_gym.rewards import REWARDS
+from mle_gym.episode.actions import TOOLS
+from mle_gym.episode.rewards import REWARDS
+from mle_gym.grading.grade import Grade
 from mle_gym.sandbox import BACKENDS
-from mle_gym.tasks.schema import SubmissionSpec
 from mle_gym.tasks.spec import DataSpec, GradeSpec, LimitSpec, MedalSpec, ReferenceSpec
+from mle_gym.tasks.submission_schema import SubmissionSpec
 from tests.docs.conftest import CHECKOUT, DOCUMENTS
 
 VARIABLE = re.compile(r"\bMLE_GYM_[A-Z_]+\b")

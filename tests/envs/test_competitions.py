@@ -17,16 +17,16 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import mle_gym
-from mle_gym.grading.parity import ParityGrader
-from mle_gym.tasks.answers import MLE_BENCH
+from mle_gym.authoring.validate_task import validate_task
+from mle_gym.datasets.answers import MLE_BENCH
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, has_variants, prepare
+from mle_gym.datasets.sources.kaggle.raw_files import download_folder
+from mle_gym.datasets.splits import resplit
+from mle_gym.datasets.tables import read_csv
+from mle_gym.grading.graders.parity import ParityGrader
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, has_variants, prepare
 from mle_gym.tasks.hooks import load_hook
-from mle_gym.tasks.raw import download_folder
-from mle_gym.tasks.splits import resplit
-from mle_gym.tasks.tables import read_csv
 from mle_gym.tasks.tfrecord import features, read_records, texts
-from mle_gym.tasks.validate import validate_task
 from tests.envs.raw_data import MAKERS
 
 COMPETITIONS = sorted(
@@ -72,7 +72,7 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
     assert [check for check in failed if check.name != FLOOR] == []
     assert all("measured" in check.detail for check in failed)
     with gymnasium.make(task.env_id, warm=False) as env:  # one program is no use for a zygote
-        record = mle_gym.rollout(env, mle_gym.load_agent("baseline"), seed=0)
+        record = mle_gym.trajectories.rollout(env, mle_gym.load_agent("baseline"), seed=0)
     assert record.grade["valid"], (record.grade["error_message"], record.steps[-1].observation)
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
     assert perfect_by_parity(dataset) == task.grade.best

@@ -21,7 +21,7 @@ from gymnasium.wrappers import (
 
 import mle_gym  # noqa: F401
 from mle_gym.tasks.catalog import load_task
-from mle_gym.vector import ThreadVectorEnv
+from mle_gym.vector.thread_vector import ThreadVectorEnv
 
 IDS = sorted(
     env_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.hand_ins import GUESSES, HAND_INS, VARIANTS, graded, mean_paid, offline, paid, play
-from mle_gym.rewards import REWARDS
+from mle_gym.episode.rewards import REWARDS
 
 NOTHING_FOR_NOTHING = ("anchored", "milestones", "medal")
 """``score`` and ``percentile`` are scales of the score itself, on which guesses are somewhere."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.episode.brief import brief
 from mle_gym.errors import DatasetError
-from mle_gym.grading.grader import Grader
-from mle_gym.sandbox.base import Limits
-from mle_gym.tasks.brief import brief
+from mle_gym.grading.open_grader import Grader
+from mle_gym.sandbox.protocol import Limits
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 from tests.envs.test_competitions import COMPETITIONS, files_of, made
 
 SUFFIX = r"\.(jpg|aif)$"

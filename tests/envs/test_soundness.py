@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mle_gym.authoring.validate_task import validate_task
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.validate import validate_task
 
 
 @pytest.mark.bubblewrap

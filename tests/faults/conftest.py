@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from mle_gym.sandbox.docker_client import OWNER_LABEL, connect, identity
+from mle_gym.sandbox.docker.daemon import OWNER_LABEL, connect, identity
 from tests.sandbox.conftest import eventually, isolating_backend  # noqa: F401
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 

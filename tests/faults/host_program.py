@@ -15,7 +15,9 @@ from typing import Any
 import gymnasium
 
 import mle_gym
-from mle_gym.sandbox import client, docker_client, exchange, launcher_client
+from mle_gym.sandbox import exchange, runner_client
+from mle_gym.sandbox.bubblewrap import launcher_client
+from mle_gym.sandbox.docker import daemon
 
 
 class Host:
@@ -67,12 +69,12 @@ def main() -> None:
     os.dup2(2, 1)
     options = json.loads(sys.argv[1])
     for module, name, value in (
-        (client, "_GRACE_SECONDS", options["patience"]),
-        (client, "_START_SECONDS", options["patience"]),
+        (runner_client, "_GRACE_SECONDS", options["patience"]),
+        (runner_client, "_START_SECONDS", options["patience"]),
         (exchange, "_BUSY_SECONDS", options["patience"]),
-        (client, "_FILE_SECONDS", options["patience"]),
+        (runner_client, "_FILE_SECONDS", options["patience"]),
         (launcher_client, "_ANSWER_SECONDS", options["patience"]),
-        (docker_client, "_DAEMON_SECONDS", options["patience"]),
+        (daemon, "_DAEMON_SECONDS", options["patience"]),
     ):
         assert hasattr(module, name), f"{module}.{name} is gone"
         setattr(module, name, value)

@@ -12,8 +12,8 @@ from pathlib import Path
 import gymnasium
 import pytest
 
+from mle_gym.datasets.dataset import DatasetOptions, prepare
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.dataset import DatasetOptions, prepare
 from tests.sandbox.docker_daemon import require
 
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
@@ -23,7 +23,7 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script whose cache is a disk of its own, mounted where only it can see it."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
-    program = "from mle_gym.tasks.dataset import *; import gymnasium, mle_gym, os\n"
+    program = "from mle_gym.datasets.dataset import *; import gymnasium, mle_gym, os\n"
     program += textwrap.dedent(script)
     command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; exec "$@"'
     folder = Path(os.environ["MLE_GYM_CACHE"]).with_name("small-disk")

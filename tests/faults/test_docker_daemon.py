@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox.image import build_from_host
+from mle_gym.sandbox.docker.image import build_from_host
 from tests.faults.conftest import MakeHost
 from tests.sandbox.conftest import eventually, processes_with
 from tests.sandbox.docker_daemon import require, start_daemon

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mle_gym.tasks.answers import sample_submission
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.answers import sample_submission
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 from tests.sandbox.conftest import isolating_backend  # noqa: F401
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mle_gym.grading.grader import Grader, open_grader
+from mle_gym.datasets.anchors import Anchors, read_anchors, record_anchors
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.grading.leaderboard import better
-from mle_gym.tasks.anchors import Anchors, read_anchors, record_anchors
+from mle_gym.grading.open_grader import Grader, open_grader
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.tasks.spec import TaskSpec
 
 MakeTask = Callable[..., TaskSpec]
@@ -74,7 +74,7 @@ def test_anchors_of_one_kind_of_grading_leave_the_other_s_alone(tmp_path: Path) 
 
 
 def test_answers_that_were_handed_in_have_no_floor(toy: Dataset) -> None:
-    from mle_gym.grading.grader import grade
+    from mle_gym.grading.open_grader import grade
 
     result = grade(toy.task, HALF, toy.private / "answers.csv")
     assert result.valid

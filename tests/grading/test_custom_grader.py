@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.episode.submit_commands import Judge
 from mle_gym.errors import TaskError
 from mle_gym.grading import Grader
-from mle_gym.judge import Judge
-from mle_gym.sandbox.base import Request
-from mle_gym.tasks.dataset import Dataset
+from mle_gym.sandbox.protocol import Request
 from mle_gym.tasks.spec import TaskSpec
 
 ANSWERS = "id,y,Usage\n1,3,Public\n2,5,Private\n3,7,Private\n"

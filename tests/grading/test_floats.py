@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mle_gym.grading.answers import load_answers
-from mle_gym.grading.numeric import WORTHWHILE
+from mle_gym.datasets.tables import read_csv, write_csv
+from mle_gym.datasets.toolkit.competition_files import read_table, write_table
+from mle_gym.grading.csv.checked_table import parse_submission
+from mle_gym.grading.csv.hidden_answers import load_answers
+from mle_gym.grading.csv.plain_numbers import WORTHWHILE
 from mle_gym.grading.parity import read_like_mle_bench
-from mle_gym.grading.submission import parse_submission
-from mle_gym.tasks.files import read_table, write_table
 from mle_gym.tasks.spec import SubmissionSpec
-from mle_gym.tasks.tables import read_csv, write_csv
 
 SHAPE = SubmissionSpec.model_validate({"id": "id", "columns": {"id": "int", "y": "float"}})
 NOTATIONS = ["{!r}", "{:.17g}", "{:.20f}", "{:.17e}", "{:.25E}", "{:+.17g}", "{:.60g}"]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.targets.submission import check_submission
-from tests.grading import oracle
 from tests.grading.strategies import HOSTILE, dressed, examples, rows, submissions
 from tests.grading.toys import BUILTIN, TOYS, Toy
+from tests.metrics import oracle
 
 EACH = pytest.mark.parametrize(
     "toy", [*BUILTIN, *TOYS], ids=lambda toy: f"{toy.task.id}-{toy.metric}"

@@ -15,10 +15,11 @@ import psutil
 import pytest
 
 from mle_gym import sandbox
+from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
-from mle_gym.grading import Grade, Grader, grader_pool, grader_sandbox
+from mle_gym.grading import Grade, Grader, grader_pool
+from mle_gym.grading.grader_code import sandboxed_grader
 from mle_gym.sandbox import get_backend
-from mle_gym.tasks.dataset import Dataset
 from mle_gym.tasks.spec import TaskSpec
 from tests.grading.misbehaving_grader import DEEDS
 from tests.sandbox.conftest import eventually
@@ -85,7 +86,7 @@ def test_a_grader_that_a_submission_breaks_refuses_it_and_grades_the_next(play: 
 def test_a_grader_that_waits_for_ever_is_given_up(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grader_sandbox, "PATIENCE", 2)
+    monkeypatch.setattr(sandboxed_grader, "PATIENCE", 2)
     assert play("sleep").error_code == "too_slow"
     assert play("fine").score == 0.25
 
@@ -108,7 +109,7 @@ def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_o
     play: Play,
 ) -> None:
     assert play("fine").score == 0.25
-    box = grader_sandbox._alive[-1]._box
+    box = sandboxed_grader._alive[-1]._box
     assert box is not None
     box.execute('kill -9 "$(<server)"', timeout=20)
     assert play("fine").score == 0.25
@@ -161,16 +162,16 @@ def test_a_slow_submission_keeps_no_other_waiting(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    monkeypatch.setattr(grader_sandbox, "PATIENCE", 300)  # the slow one may sleep to its end
+    monkeypatch.setattr(sandboxed_grader, "PATIENCE", 300)  # the slow one may sleep to its end
     assert play("fine").score == 0.25
-    first = grader_sandbox._alive[-1]
+    first = sandboxed_grader._alive[-1]
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(play, "sleep")
         assert eventually(lambda: not _is_idle(first), 20)
         assert [play(deed).score for deed in ("fine", "leave", "fine")] == [0.25, None, 0.25]
         assert not slow.done()
         assert first._box is not None
-        monkeypatch.setattr(grader_sandbox, "PATIENCE", 1)
+        monkeypatch.setattr(sandboxed_grader, "PATIENCE", 1)
         first._box.interrupt()  # it is asked again
         assert slow.result().error_code == "too_slow"
     assert play("fine").score == 0.25
@@ -179,14 +180,14 @@ def test_a_slow_submission_keeps_no_other_waiting(
 def test_sandboxes_are_no_more_than_processors(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     monkeypatch.setattr(grader_pool, "PATIENT_SECONDS", 0.01)
-    monkeypatch.setattr(grader_sandbox, "_alive", [])
+    monkeypatch.setattr(sandboxed_grader, "_alive", [])
     with ThreadPoolExecutor(4) as pool:
         grades = list(pool.map(play, ["loop", "fine", "fine", "fine"]))
     assert [grade.score for grade in grades] == [None, 0.25, 0.25, 0.25]
-    assert len(grader_sandbox._alive) == 1
+    assert len(sandboxed_grader._alive) == 1
 
 
-def _is_idle(grader: grader_sandbox.GraderSandbox) -> bool:
+def _is_idle(grader: sandboxed_grader.GraderSandbox) -> bool:
     if idle := grader.lock.acquire(blocking=False):
         grader.lock.release()
     return idle
@@ -229,7 +230,7 @@ HOST = """
 import sys
 from pathlib import Path
 from mle_gym.grading import Grader
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 folder = Path(sys.argv[1])
 task = TaskSpec.load(folder / "toy")
@@ -254,9 +255,9 @@ def test_no_grader_outlives_its_host(play: Play, tmp_path: Path, number: signal.
 def test_few_are_kept_alive(
     toy: Callable[..., Grader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grader_sandbox, "MOST_ALIVE", 1)
+    monkeypatch.setattr(sandboxed_grader, "MOST_ALIVE", 1)
     graders = [toy(f"def grade(a, b): return {score}") for score in (0.25, 0.5)]
     for _ in range(2):
         for grader in graders:
             assert grader.grade(b"id,y\n1,0\n2,0\n").score in (0.25, 0.5)
-        assert len(grader_sandbox._alive) == 1
+        assert len(sandboxed_grader._alive) == 1

@@ -12,10 +12,11 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
-from mle_gym.grading.grader import Grade, Grader, grade
-from mle_gym.grading.parity import RULES, ParityGrader, parity_score, read_like_mle_bench
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.grading.graders.parity import ParityGrader
+from mle_gym.grading.open_grader import Grade, Grader, grade
+from mle_gym.grading.parity import RULES, parity_score, read_like_mle_bench
 from mle_gym.tasks.spec import TaskSpec
 
 MakeTask = Callable[..., TaskSpec]

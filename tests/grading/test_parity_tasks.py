@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mle_gym.errors import DatasetError
-from mle_gym.grading.grader import grade
+from mle_gym.grading.open_grader import grade
 from mle_gym.grading.parity import RULES
 from mle_gym.integrations.mle_bench.published import competitions
 from mle_gym.tasks.catalog import load_task, task_folders

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mle_gym.grading.answers import Answers, parse_answers
-from mle_gym.grading.grader import Grader
-from mle_gym.grading.metrics import get_metric
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.grading.csv.hidden_answers import Answers, parse_answers
+from mle_gym.grading.open_grader import Grader
+from mle_gym.metrics import get_metric
 from mle_gym.paths import bundled
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 
 ENVS = bundled("envs")

@@ -11,15 +11,15 @@ import gymnasium
 import pytest
 
 import mle_gym
+from mle_gym.authoring.validate_task import validate_task
+from mle_gym.datasets.dataset import prepare
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.leaderboard import Thresholds
-from mle_gym.integrations.boards import read_board
-from mle_gym.integrations.foreign import ForeignCode
+from mle_gym.integrations.importing.foreign_code import ForeignCode
+from mle_gym.integrations.importing.foreign_leaderboard import read_board
 from mle_gym.integrations.mle_bench.checkout import import_mle_bench
 from mle_gym.integrations.mle_dojo import import_mle_dojo
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.dataset import prepare
-from mle_gym.tasks.validate import validate_task
 from tests.integrations.conftest import BOARD, add_competition, pretend, write
 from tests.sandbox.conftest import eventually
 
@@ -245,7 +245,7 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
 ABANDONED = """
 import sys
 from pathlib import Path
-from mle_gym.integrations.foreign import ForeignCode
+from mle_gym.integrations.importing.foreign_code import ForeignCode
 root, mark = sys.argv[1:]
 job = {"do": "prepare", "function": "sleepy:prepare", "raw": mark, "public": "", "private": ""}
 ForeignCode("mle-bench", Path(root)).run([job])

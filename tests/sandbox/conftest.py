@@ -13,7 +13,7 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
-from mle_gym.sandbox.store import current_store
+from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]

@@ -17,9 +17,9 @@ import pytest
 from filelock import FileLock
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox.docker_client import connect
-from mle_gym.sandbox.docker_pool import AHEAD_VARIABLE
-from mle_gym.sandbox.image import build_from_host
+from mle_gym.sandbox.docker.daemon import connect
+from mle_gym.sandbox.docker.image import build_from_host
+from mle_gym.sandbox.docker.pool import AHEAD_VARIABLE
 
 _IMAGE = "mle-gym-test:latest"
 _START_SECONDS = 60.0

@@ -16,10 +16,11 @@ import docker
 import pytest
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig, docker_client
-from mle_gym.sandbox import docker as backend_module
-from mle_gym.sandbox.docker import DockerBackend
-from mle_gym.sandbox.docker_client import connect
+from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
+from mle_gym.sandbox.docker import backend as backend_module
+from mle_gym.sandbox.docker import daemon
+from mle_gym.sandbox.docker.backend import DockerBackend
+from mle_gym.sandbox.docker.daemon import connect
 from tests.sandbox.conftest import eventually
 
 pytestmark = pytest.mark.docker
@@ -28,7 +29,7 @@ Create = Callable[..., Sandbox]
 _HOLD = """
 import os, sys
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox.docker import DockerBackend
+from mle_gym.sandbox.docker.backend import DockerBackend
 sandbox = DockerBackend().create(SandboxConfig(environment=(("MARK", sys.argv[1]),)))
 sandbox.execute("setsid sleep 1000 & echo", timeout=10)
 print(os.getpid(), flush=True)
@@ -79,10 +80,10 @@ def test_strays_of_dead_processes_are_removed_and_others_kept(create: Create) ->
     mine = create()
     with subprocess.Popen(["true"]) as dead:
         pass
-    labels = {"mle-gym.machine": docker_client.machine(), "mle-gym.owner": f"{dead.pid}/1"}
+    labels = {"mle-gym.machine": daemon.machine(), "mle-gym.owner": f"{dead.pid}/1"}
     image = os.environ["MLE_GYM_DOCKER_IMAGE"]
     stray = connect().containers.create(image, labels=labels, network_mode="none")
-    docker_client._client.cache_clear()
+    daemon._client.cache_clear()
     connect()
     with pytest.raises(docker.errors.NotFound):
         stray.reload()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mle_gym.sandbox.docker_stream import AttachedStream, Demultiplexer
+from mle_gym.sandbox.docker.container_stream import AttachedStream, Demultiplexer
 
 Pieces = list[tuple[int, bytes]]
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import doctor, get_backend, warm
-from mle_gym.sandbox.doctor import Finding, diagnose
+from mle_gym.sandbox import get_backend
+from mle_gym.sandbox.doctor import diagnose as doctor
+from mle_gym.sandbox.doctor.diagnose import Finding, diagnose
+from mle_gym.sandbox.warm import plan
 from tests.sandbox.docker_daemon import require
 
 ALL = {
@@ -76,15 +78,15 @@ def nothing_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A cache without the programs of warm Python, and a doctor that tries nothing else."""
     monkeypatch.setattr(doctor, "PROBES", {})
     monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
-    warm._compiled.cache_clear()
+    plan._compiled.cache_clear()
     yield tmp_path / "cache"
-    warm._compiled.cache_clear()
+    plan._compiled.cache_clear()
 
 
 def test_no_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "_COMPILERS", ("no-such-compiler",))
+    monkeypatch.setattr(plan, "_COMPILERS", ("no-such-compiler",))
     finding = doctor._warmth("bubblewrap")
     assert (finding.check, finding.status) == ("warm Python", "unavailable")
     assert "no C compiler is installed: none of no-such-compiler" in finding.detail
@@ -94,7 +96,7 @@ def test_no_compiler_is_why_python_is_cold(
 def test_a_broken_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm, "_COMPILERS", ("false",))
+    monkeypatch.setattr(plan, "_COMPILERS", ("false",))
     assert "could not compile" in doctor._warmth("bubblewrap").detail
 
 
@@ -106,8 +108,8 @@ def test_a_cache_that_can_t_be_written_is_why_python_is_cold(nothing_compiled: P
 
 
 def test_an_unknown_version_is_why_python_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "NEWEST", (3, 9))
-    monkeypatch.setattr(warm, "OLDEST", (3, 8))
+    monkeypatch.setattr(plan, "NEWEST", (3, 9))
+    monkeypatch.setattr(plan, "OLDEST", (3, 8))
     detail = doctor._warmth("bubblewrap").detail
     assert "is not one of those that were tried, 3.8 to 3.9" in detail
 
@@ -121,7 +123,7 @@ def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
     except SandboxUnavailable as error:
         require("bubblewrap", str(error))
     monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
-    monkeypatch.setattr(warm, "_START", "import time; time.sleep(60)  # {parent}")
+    monkeypatch.setattr(plan, "_START", "import time; time.sleep(60)  # {parent}")
     finding = doctor._warmth("bubblewrap")
     assert finding.status == "unavailable"
     assert "no zygote serves; perhaps this user may not enter" in finding.detail

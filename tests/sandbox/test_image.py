@@ -12,9 +12,11 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import bundled
-from mle_gym.sandbox import Limits, SandboxConfig, host_image, image, packages
-from mle_gym.sandbox.docker import DockerBackend
-from mle_gym.sandbox.docker_client import connect
+from mle_gym.sandbox import Limits, SandboxConfig
+from mle_gym.sandbox.docker import host_image, image
+from mle_gym.sandbox.docker.backend import DockerBackend
+from mle_gym.sandbox.docker.daemon import connect
+from mle_gym.sandbox.installation import packages
 
 
 def inside(command: str) -> str:

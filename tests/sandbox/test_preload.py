@@ -12,9 +12,9 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig, get_backend
-from mle_gym.sandbox.base import PRELOAD
-from mle_gym.sandbox.python import describe_python
-from mle_gym.sandbox.warm import warm_python
+from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.sandbox.warm.plan import warm_python
 from mle_gym.sandbox.zygote.main import _preload
 
 from .conftest import eventually, start

@@ -8,7 +8,7 @@ import pytest
 import mle_gym  # noqa: F401
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig, get_backend
-from mle_gym.sandbox.docker_client import connect
+from mle_gym.sandbox.docker.daemon import connect
 
 
 @pytest.mark.docker

@@ -9,13 +9,13 @@ import struct
 import pytest
 
 from mle_gym.sandbox import Sandbox, SandboxConfig
-from mle_gym.sandbox.seccomp import docker_profile, filter_program, numbers
-from mle_gym.sandbox.seccomp.rules import CONDITIONS, DENIED
+from mle_gym.sandbox.seccomp import call_numbers, docker_profile, filter_program
+from mle_gym.sandbox.seccomp.denied_calls import CONDITIONS, DENIED
 
 from .conftest import start
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
-MACHINES = sorted(numbers.MACHINES)
+MACHINES = sorted(call_numbers.MACHINES)
 REFUSED = {name for group in DENIED.values() for name in group}
 
 
@@ -51,8 +51,8 @@ class Machine:
     def __init__(self, name: str) -> None:
         program = filter_program(name)
         assert program
-        self.program, self.number = program, numbers.MACHINES[name][0]
-        self.calls = {name: number for number, name in numbers.system_calls(name).items()}
+        self.program, self.number = program, call_numbers.MACHINES[name][0]
+        self.calls = {name: number for number, name in call_numbers.system_calls(name).items()}
 
     def __call__(self, call: str | int, *arguments: int) -> int:
         number = self.calls[call] if isinstance(call, str) else call
@@ -75,7 +75,7 @@ def test_each_call_is_allowed_or_refused_as_the_rules_say(machine: Machine) -> N
 
 
 def test_calls_that_nobody_knows_are_not_there(machine: Machine) -> None:
-    for number in (423, numbers.LAST + 1, 0x40000000, 0x40000000 | 165, 0xFFFFFFFF):
+    for number in (423, call_numbers.LAST + 1, 0x40000000, 0x40000000 | 165, 0xFFFFFFFF):
         assert machine(number) == error(errno.ENOSYS)
 
 
@@ -164,11 +164,11 @@ def test_every_fcntl_but_two_is_allowed(machine: Machine) -> None:
     ],
 )
 def test_numbers_are_the_kernels(name: str, call: str, number: int) -> None:
-    assert numbers.system_calls(name)[number] == call
+    assert call_numbers.system_calls(name)[number] == call
 
 
 def test_all_refused_names_exist() -> None:
-    known = {name for machine in MACHINES for name in numbers.system_calls(machine).values()}
+    known = {name for machine in MACHINES for name in call_numbers.system_calls(machine).values()}
     assert known >= REFUSED | set(CONDITIONS)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mle_gym.episode.failures import KINDS
 from mle_gym.errors import SandboxCrashed, SandboxEnded
-from mle_gym.failures import KINDS
-from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, client, verdict
-from mle_gym.sandbox.docker_client import connect
-from mle_gym.sandbox.launcher_client import current_launcher
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, runner_client, verdict
+from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.docker.daemon import connect
 from mle_gym.sandbox.verdict import Evidence, judge
 from tests.sandbox.conftest import eventually, parent_of, sleepers, start
 from tests.security.arena import weakened
@@ -184,7 +184,7 @@ def test_a_sandbox_that_is_killed_from_outside(box: Sandbox) -> None:
 def test_a_sandbox_that_is_stopped_from_outside(
     box: Sandbox, isolating_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(runner_client, "_GRACE_SECONDS", 0.5)
     runner = first_process(box)
     if isolating_backend == "docker":
         running = connect().containers.list()

@@ -19,7 +19,7 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, get_backend, zygote
-from mle_gym.sandbox.launcher_client import current_launcher
+from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
 
 from .conftest import eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require

@@ -74,7 +74,7 @@ def test_threads_that_start_sandboxes_at_once_ask_the_interpreter_once(
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from mle_gym.sandbox import packages
+    from mle_gym.sandbox.installation import packages
 
     asked = []
     real = packages._ask

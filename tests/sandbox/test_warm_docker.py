@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, docker_warm
-from mle_gym.sandbox import docker as backend_module
-from mle_gym.sandbox.docker import DockerBackend
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
+from mle_gym.sandbox.docker import backend as backend_module
+from mle_gym.sandbox.docker.backend import DockerBackend
+from mle_gym.sandbox.warm import in_containers
 from tests.sandbox.conftest import eventually
 from tests.sandbox.test_warm import is_warm, run_in_a_clean_place, wait_until_warm
 from tests.sandbox.warm_corpus import COLD, CORPUS
@@ -115,11 +116,11 @@ def test_python_is_cold_where_it_shall_be(create: Create, options: dict[str, obj
 def test_an_image_in_which_our_programs_do_not_run_is_cold(
     create: Create, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    shim, library, *others = docker_warm.programs() or ()
+    shim, library, *others = in_containers.programs() or ()
     foreign = tmp_path / "shim-of-another-machine"
     foreign.write_bytes(shim.read_bytes()[:18] + b"\xff\xff" + shim.read_bytes()[20:])
     foreign.chmod(0o755)
-    monkeypatch.setattr(docker_warm, "programs", lambda: (foreign, library, *others))
+    monkeypatch.setattr(in_containers, "programs", lambda: (foreign, library, *others))
     backend_module._look_inside.cache_clear()
     try:
         assert run(create(), "python -c 'print(1)'; which python") == "1\n/usr/local/bin/python"

@@ -21,9 +21,9 @@ from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, SnapshotError
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
 from mle_gym.sandbox.exchange import Exchange
-from mle_gym.sandbox.store import Store, current_store
-from mle_gym.sandbox.transfer import take_workspace
-from mle_gym.sandbox.workspace import MOST_LAYERS, read_listing
+from mle_gym.sandbox.snapshots.listing import MOST_LAYERS, read_listing
+from mle_gym.sandbox.snapshots.store import Store, current_store
+from mle_gym.sandbox.snapshots.transfer import take_workspace
 from tests.sandbox.conftest import MakeSandbox, processes_with, start, working_backend
 
 Continue = Callable[..., Sandbox]
@@ -566,7 +566,7 @@ def test_disk_is_bounded_and_the_least_used_go_first(
 PROCESS = """
 import os, signal, sys, warnings
 from mle_gym.sandbox import SandboxConfig, create
-from mle_gym.sandbox.store import current_store
+from mle_gym.sandbox.snapshots.store import current_store
 warnings.simplefilter("ignore")
 box = create(sys.argv[1], SandboxConfig())
 box.execute("echo hello > f", timeout=9)

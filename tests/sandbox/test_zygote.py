@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mle_gym.sandbox.base import PRELOAD
-from mle_gym.sandbox.environment import THREAD_VARIABLES
-from mle_gym.sandbox.warm import ZYGOTE_FOLDER
+from mle_gym.sandbox.command_variables import THREAD_VARIABLES
+from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.sandbox.warm.plan import ZYGOTE_FOLDER
 
 LOOK = """
 import json, os, random, sys, threading, warnings

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 import mle_gym
+from mle_gym.datasets.keys import KEY_FILE, SECRET
+from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.paths import PACKAGE, cache_folder
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.keys import KEY_FILE, SECRET
-from mle_gym.tasks.stored_split import SPLIT_FILE
 
 TASK = "zoo"
 

@@ -6,7 +6,7 @@ import json
 import struct
 
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox.client import RunnerSandbox
+from mle_gym.sandbox.runner_client import RunnerSandbox
 
 
 def frame(header: object, payload: bytes = b"") -> bytes:

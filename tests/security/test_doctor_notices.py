@@ -9,9 +9,10 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import PACKAGE
-from mle_gym.sandbox import Execution, Sandbox, SandboxConfig, bubblewrap, get_backend
-from mle_gym.sandbox.probes import LIMITS_OF, PROBE_LIMITS, PROBES
-from mle_gym.sandbox.python import PythonInstallation
+from mle_gym.sandbox import Execution, Sandbox, SandboxConfig, get_backend
+from mle_gym.sandbox.bubblewrap import backend
+from mle_gym.sandbox.doctor.limit_probes import LIMITS_OF, PROBE_LIMITS, PROBES
+from mle_gym.sandbox.installation.python_installation import PythonInstallation
 from tests.sandbox.conftest import eventually, start
 from tests.sandbox.docker_daemon import require
 from tests.security.arena import weakened
@@ -71,9 +72,9 @@ def test_no_isolation(check: str) -> None:
 
 
 def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    complete = bubblewrap._arguments
+    complete = backend._arguments
     monkeypatch.setattr(
-        bubblewrap, "_arguments", lambda *given: [*complete(*given), "--cap-add", "ALL"]
+        backend, "_arguments", lambda *given: [*complete(*given), "--cap-add", "ALL"]
     )
     config = SandboxConfig(limits=PROBE_LIMITS, warm=False)
     assert not holds("user", start("bubblewrap", config))
@@ -81,10 +82,10 @@ def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_masks_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the package among what is mounted, only the mask hides it."""
-    complete = bubblewrap._arguments
+    complete = backend._arguments
     monkeypatch.setattr(PythonInstallation, "masked", lambda self, hidden, packages: ())
     monkeypatch.setattr(
-        bubblewrap,
+        backend,
         "_arguments",
         lambda *given: [*complete(*given), "--ro-bind", {"source": str(PACKAGE)}, str(PACKAGE)],
     )

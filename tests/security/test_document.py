@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.sandbox.seccomp.rules import CONDITIONS, DENIED, NOT_THERE
+from mle_gym.sandbox.seccomp.denied_calls import CONDITIONS, DENIED, NOT_THERE
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

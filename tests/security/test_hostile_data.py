@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from mle_gym.datasets.sources.kaggle import archives
+from mle_gym.datasets.sources.kaggle.adopt import _use
+from mle_gym.datasets.sources.kaggle.archives import list_members, unpack
+from mle_gym.datasets.sources.kaggle.raw_files import Source, gather
+from mle_gym.datasets.toolkit.competition_files import place_all, zip_files
 from mle_gym.errors import DatasetError, MleGymError, TaskError
 from mle_gym.integrations.mle_bench.checkout import import_mle_bench
 from mle_gym.paths import below, plain_name, refuse_links
-from mle_gym.tasks import archives, catalog
-from mle_gym.tasks.archives import list_members, unpack
+from mle_gym.tasks import catalog
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.competition import _use
-from mle_gym.tasks.files import place_all, zip_files
-from mle_gym.tasks.raw import Source, gather
 
 PATHS = ["../x", "a/../../x", "/etc/passwd", "..", "", ".", "a\\..\\..\\x", "x\0y"]
 

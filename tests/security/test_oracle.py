@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.answers import Answers, load_answers
-from mle_gym.grading.grader import Grader
+from mle_gym.grading.csv.hidden_answers import Answers, load_answers
+from mle_gym.grading.open_grader import Grader
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.dataset import Dataset, DatasetOptions, prepare
 from tests.security.bait import TASK
 
 SPECS = {name: load_task(name) for name in task_folders()}

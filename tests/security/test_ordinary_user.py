@@ -64,7 +64,7 @@ PARTS = {
         "tests/sandbox/test_workspace.py::test_forks_don_t_reach_each_other_or_their_parent",
         "tests/sandbox/test_workspace.py::test_the_disk_limit_bites_in_a_continued_sandbox",
         "tests/sandbox/test_workspace.py::test_bubblewrap_mounts_instead_of_copying",
-        "tests/test_snapshot.py::test_a_fork_is_a_running_copy",
+        "tests/episode/test_snapshot.py::test_a_fork_is_a_running_copy",
     ),
     "killed hosts": (
         f"{NOT_OTHERS} and (command or snapshot or mount)",

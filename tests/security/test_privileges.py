@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from mle_gym.sandbox.seccomp.numbers import MACHINES, system_calls
+from mle_gym.sandbox.seccomp.call_numbers import MACHINES, system_calls
 from tests.security.arena import Arena, Exposed
 from tests.security.attack import Attack, python, shell
 

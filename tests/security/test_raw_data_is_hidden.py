@@ -25,12 +25,12 @@ import pandas as pd
 import pytest
 
 import mle_gym
-from mle_gym.provenance import provenance
+from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig, get_backend
 from mle_gym.sandbox.python import describe_python
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.rows import files_with_rows
-from mle_gym.tasks.sources import load_raw
+from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start
 from tests.sandbox.installation import Installation
 from tests.security.bait import RAW_DATA

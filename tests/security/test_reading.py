@@ -26,7 +26,7 @@ ATTACKS = [
     shell("the home folder", 'cat "$HOME_FILE" | seen'),
     shell("the password file", "head -c1 /etc/shadow && pwned", root=True),
     shell("the grader's code", 'head -c1 "$PACKAGE/grading/grader.py" && pwned'),
-    shell("importing the grader", "cd /; python -c 'import mle_gym.grading.grader' && pwned"),
+    shell("importing the grader", "cd /; python -c 'import mle_gym.grading.open_grader' && pwned"),
     shell("the task's solution", 'head -c1 "$SOLUTION" && pwned'),
     shell("the task's key", 'head -c1 "$KEY" && pwned'),
     shell("the task's split", 'head -c1 "$SPLIT" && pwned'),

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from mle_gym import ownership
+from mle_gym.datasets import cache
+from mle_gym.datasets.dataset import Dataset, prepare
+from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.errors import CacheError
-from mle_gym.grading.grader import open_grader
+from mle_gym.grading.open_grader import open_grader
 from mle_gym.ownership import SHARED, own_cache
-from mle_gym.sandbox import warm
-from mle_gym.tasks import cache, raw
+from mle_gym.sandbox.warm import plan
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.dataset import Dataset, prepare
 from tests.sandbox.conftest import require
 
 OTHER = 54321
@@ -111,25 +112,25 @@ def test_planted_answers_are_refused_and_would_win(
 
 
 def test_a_planted_program_is_not_run(folder: Path) -> None:
-    made = warm.programs()
+    made = plan.programs()
     if made is None:
         require("cc", "no C compiler")
         return
     shutil.copy("/bin/true", made[0])
     os.chown(made[0], OTHER, OTHER)
-    warm._compiled.cache_clear()
+    plan._compiled.cache_clear()
     try:
         with pytest.raises(CacheError, match="plant programs"):
-            warm.programs()
-        assert "plant programs" in warm.obstacle((3, 12))
+            plan.programs()
+        assert "plant programs" in plan.obstacle((3, 12))
     finally:
-        warm._compiled.cache_clear()
+        plan._compiled.cache_clear()
 
 
 def test_a_planted_download_is_not_taken(folder: Path) -> None:
     place = own_cache("kaggle") / "spooky-author-identification"
     place.mkdir()
-    archive = place / raw.ARCHIVE
+    archive = place / raw_files.ARCHIVE
     archive.write_bytes(b"PK")
     os.chown(archive, OTHER, OTHER)
     with pytest.raises(CacheError, match="belongs to the user"):
@@ -141,7 +142,7 @@ def test_an_ordinary_user_takes_roots_cache_and_nobody_elses(folder: Path) -> No
     program = "from mle_gym.ownership import check_private; import sys, pathlib\n"
     program += "check_private(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-I", "-S", str(AS_USER), "4242"]
-    source = Path(warm.__file__).parents[2]
+    source = Path(plan.__file__).parents[2]
     command += [f"{sys.prefix}:{sys.base_prefix}:{source}:{folder}", sys.executable]
     command += ["-c", program, str(folder)]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0

@@ -13,7 +13,7 @@ import pytest
 from mle_gym.errors import TaskError
 from mle_gym.tasks import catalog
 from mle_gym.tasks.catalog import load_task, register_all, register_tasks, task_folders
-from tests.tasks.conftest import MakeTask
+from tests.task_folders import MakeTask
 
 pytestmark = pytest.mark.usefixtures("clean_registry")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mle_gym.errors import TaskError
 from mle_gym.paths import bundled
 from mle_gym.tasks.spec import Column, SubmissionSpec, TaskSpec
-from tests.tasks.conftest import PLAIN, MakeTask, merged, toml
+from tests.task_folders import PLAIN, MakeTask, merged, toml
 
 
 def test_plain_task_loads_with_the_documented_defaults(make_task: MakeTask) -> None:

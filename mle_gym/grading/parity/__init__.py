@@ -1,14 +1,13 @@
 """Grading as MLE-bench grades, quirks included, for the 22 competitions of its Lite split.
 
-Strict grading (:class:`mle_gym.grading.grader.Grader`) is the default and the one to trust; this
-one is for numbers that stand beside MLE-bench's published tables. ``docs/mle-bench.md`` lists every
-quirk with what strict grading does instead.
+Strict grading (:class:`mle_gym.grading.open_grader.Grader`) is the default and the one to trust;
+this one is for numbers that stand beside MLE-bench's published tables. ``docs/mle-bench.md`` lists
+every quirk with what strict grading does instead.
 """
 
 from __future__ import annotations
 
-from mle_gym.grading.parity.grader import ParityGrader, parity_rule
-from mle_gym.grading.parity.reader import read_like_mle_bench
-from mle_gym.grading.parity.rules import RULES, Rule, parity_score
+from mle_gym.grading.parity.mle_bench_csv import read_like_mle_bench
+from mle_gym.grading.parity.mle_bench_rules import RULES, Rule, parity_score
 
-__all__ = ["RULES", "ParityGrader", "Rule", "parity_rule", "parity_score", "read_like_mle_bench"]
+__all__ = ["RULES", "Rule", "parity_score", "read_like_mle_bench"]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TaskError
-from mle_gym.files import read_whole
 from mle_gym.grading.leaderboard import Thresholds
-from mle_gym.integrations.boards import read_board
-from mle_gym.integrations.imported import ImportedCompetition
-from mle_gym.integrations.importing import Draft, Imported, code_digest, write_tasks
+from mle_gym.integrations.importing.foreign_leaderboard import read_board
+from mle_gym.integrations.importing.imported_competition import ImportedCompetition
+from mle_gym.integrations.importing.task_writer import Draft, Imported, code_digest, write_tasks
 from mle_gym.integrations.mle_bench.published import Published, competitions
 from mle_gym.integrations.mle_bench.submissions import PREFIX
 from mle_gym.paths import below, plain_name
+from mle_gym.regular_files import read_whole
 
 __all__ = ["import_mle_bench"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mle_gym.grading.results import Grade
+    from mle_gym.grading.grade import Grade
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = [

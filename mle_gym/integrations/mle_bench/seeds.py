@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TrajectoryError
-from mle_gym.files import read_regular
 from mle_gym.integrations.mle_bench.report import Report
-from mle_gym.serialization import Decoder
+from mle_gym.regular_files import read_regular
+from mle_gym.trajectories.space_json import Decoder
 
 __all__ = ["FLAGS", "read_reports", "summarize", "summarize_what_is_there"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import MleGymError, SubmissionError, TaskError
-from mle_gym.files import NotAFile, read_regular, read_whole
 from mle_gym.integrations.mle_bench.report import Report, competition_report, submission_exists
+from mle_gym.regular_files import NotAFile, read_regular, read_whole
 
 if TYPE_CHECKING:
-    from mle_gym.grading.results import Grade, SubmissionGrader
+    from mle_gym.grading.grade import Grade, SubmissionGrader
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Batch", "Problem", "find_competition"]
@@ -84,7 +84,7 @@ class Batch:
         return competition_report(task, grade_path(task, grader, path), path)
 
     def _grader(self, competition: str) -> tuple[TaskSpec, SubmissionGrader]:
-        from mle_gym.grading.grader import load_grader
+        from mle_gym.grading.open_grader import load_grader
 
         task = find_competition(competition)
         return task, load_grader(task, parity=self.parity)

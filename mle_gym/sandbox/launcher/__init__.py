@@ -11,5 +11,5 @@ reasons:
 - control groups are made and removed in one place.
 
 A message is JSON; ``start`` carries the runner's stream as a descriptor. The host's end is
-:mod:`mle_gym.sandbox.launcher_client`.
+:mod:`mle_gym.sandbox.bubblewrap.launcher_client`.
 """

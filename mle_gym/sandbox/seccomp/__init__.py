@@ -6,7 +6,7 @@ install, and as Docker's profile.
 
 from __future__ import annotations
 
-from mle_gym.sandbox.seccomp.profile import docker_profile
-from mle_gym.sandbox.seccomp.program import filter_program
+from mle_gym.sandbox.seccomp.docker_profile import docker_profile
+from mle_gym.sandbox.seccomp.kernel_filter import filter_program
 
 __all__ = ["docker_profile", "filter_program"]

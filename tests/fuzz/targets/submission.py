@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading import numeric
-from mle_gym.grading.submission import id_index, parse_values
-from tests.grading import oracle
+from mle_gym.grading.csv import plain_numbers
+from mle_gym.grading.csv.checked_table import id_index, parse_values
 from tests.grading.toys import TOYS, Toy, as_csv
+from tests.metrics import oracle
 
 UNSCORABLE = {"score_not_finite", "out_of_range"}
 """What may still be wrong with predictions that fit, once they are compared with the answers."""
@@ -27,7 +27,7 @@ def check_submission(toy: Toy, content: bytes) -> None:
     """Any bytes are valid or not as the oracle says, and rows and columns have no order."""
     task = toy.task
     wanted = oracle.read(content, task.submission, toy.ids)
-    careful, fast = parse(content, toy, numeric.WORTHWHILE), parse(content, toy, 0)
+    careful, fast = parse(content, toy, plain_numbers.WORTHWHILE), parse(content, toy, 0)
     assert careful == fast
     assert (wanted is not None) == isinstance(careful, dict), careful
     grade = toy.grader.grade(content)
@@ -50,13 +50,13 @@ def check_submission(toy: Toy, content: bytes) -> None:
 
 def parse(content: bytes, toy: Toy, worthwhile: int) -> dict[str, list[Any]] | str:
     """The columns, or what is wrong; ``worthwhile`` 0 makes the fast way try small files too."""
-    before, numeric.WORTHWHILE = numeric.WORTHWHILE, worthwhile
+    before, plain_numbers.WORTHWHILE = plain_numbers.WORTHWHILE, worthwhile
     try:
         return as_lists(parse_values(content, toy.task.submission, id_index(toy.ids)))
     except SubmissionError as error:
         return f"{error.code}: {error.message}"
     finally:
-        numeric.WORTHWHILE = before
+        plain_numbers.WORTHWHILE = before
 
 
 def as_lists(columns: Any) -> dict[str, list[Any]]:

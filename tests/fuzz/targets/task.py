@@ -8,10 +8,10 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, TaskError
-from mle_gym.grading.answers import USAGE, parse_answers
-from mle_gym.grading.grader import Grader
-from mle_gym.tasks.dataset import Dataset, DatasetOptions
+from mle_gym.grading.csv.hidden_answers import USAGE, parse_answers
+from mle_gym.grading.open_grader import Grader
 from mle_gym.tasks.spec import Column, SubmissionSpec, TaskSpec
 from tests.grading.toys import as_csv
 

@@ -1,0 +1,106 @@
+"""From the words of a command line to tasks, arguments and files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mle_gym.cli.output import Unusable
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["KeyFile", "TaskName", "Variant", "assignments", "find_task", "read_file", "read_key"]
+
+TaskName = Annotated[
+    str, typer.Argument(metavar="TASK", help="A name (titanic) or a task folder (./my-task).")
+]
+Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
+
+MOST_KEY_BYTES = 2**16
+
+KAGGLE = re.compile(r"(?i)(?:https?://)?(?:www\.)?kaggle\.com/(?:c|competitions)/([\w-]+)")
+"""The address of a competition, which people copy from their browser."""
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MLE_GYM_KEY_FILE",
+        help="A file of 16 secret bytes or more that signs trajectories (HMAC-SHA256).",
+    ),
+]
+
+
+def find_task(name: str) -> TaskSpec:
+    """The task that a user means: a name of the catalog, else a folder with a ``task.toml``.
+
+    The address of a competition on Kaggle means the task of that name.
+    A folder is registered, so that agents and Gymnasium find it too.
+
+    Raises:
+        TaskError: No such task (with the nearest names), or a broken one.
+    """
+    from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
+
+    address = KAGGLE.match(name)
+    name = address[1].lower() if address else name
+    folder = Path(name)
+    if name not in task_folders() and (folder / "task.toml").is_file():
+        register_tasks(folder)
+        return load_task(folder.absolute())
+    return load_task(name)
+
+
+def assignments(words: list[str], option: str) -> dict[str, Any]:
+    """``["max_steps=5", "gpus=[0]"]`` as a dict: values are JSON, and text where they are not."""
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key.isidentifier() and equals):
+            raise Unusable(f"{option}: expected NAME=VALUE, found {word!r}")
+        try:
+            values[key] = json.loads(value)
+        except ValueError:
+            values[key] = value
+    return values
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """The bytes of a regular file, at most one more than ``most``; ``-`` is standard input.
+
+    Raises:
+        OSError: The file can't be read.
+        Unusable: It is a folder, a pipe or a device, which might never end.
+    """
+    from mle_gym.regular_files import NotAFile, read_regular
+
+    if str(path) == "-":
+        return typer.get_binary_stream("stdin").read(most + 1)
+    try:
+        return read_regular(path, most)
+    except NotAFile:
+        raise Unusable(
+            f"{path} is not a regular file; what a program writes can be graded with -"
+        ) from None
+
+
+def read_key(path: Path | None) -> bytes | None:
+    """The key in a file, without the newline that an editor leaves at its end.
+
+    Raises:
+        OSError: The file can't be read.
+        Unusable: It is too short for a key.
+    """
+    from mle_gym.regular_files import read_whole
+    from mle_gym.trajectories.hash_chain import check_key
+
+    if path is None:
+        return None
+    try:
+        return check_key(read_whole(path, MOST_KEY_BYTES).removesuffix(b"\n"))
+    except ValueError as error:
+        raise Unusable(f"--key-file: {path}: {error}") from error

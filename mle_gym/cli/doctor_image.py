@@ -1,0 +1,131 @@
+"""``doctor`` and ``image build``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, new_table, out
+
+if TYPE_CHECKING:
+    from mle_gym.sandbox.doctor.diagnose import Finding
+
+__all__ = ["add_to"]
+
+STYLES = {
+    "enforced": "green",
+    "works": "green",
+    "not enforced": "bold red",
+    "unavailable": "yellow",
+}
+
+DOCTOR_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym doctor
+  mle-gym doctor docker
+  mle-gym doctor bubblewrap --json
+
+[dim]Exit code 3: none of the backends can run here; 1: the first one that can does
+not enforce everything.[/dim]"""
+
+BUILD_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym image build                 from docker/Dockerfile; needs a registry
+  mle-gym image build --from-host     from the Python that runs this, no network"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "This machine"
+    app.command(rich_help_panel=panel, epilog=DOCTOR_EXAMPLES)(doctor)
+    image = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+    image.callback()(_image)
+    image.command(epilog=BUILD_EXAMPLES)(build)
+    app.add_typer(image, name="image", rich_help_panel=panel)
+
+
+def doctor(
+    backends: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="BACKEND…", help="By default those that auto takes, in its order."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try what this machine's sandboxes enforce: memory hogs must die, answers must be hidden."""
+    from mle_gym.episode.actions import nearest
+    from mle_gym.sandbox import backend_names
+    from mle_gym.sandbox.doctor.diagnose import diagnose
+
+    chosen = backends or ["bubblewrap", "docker"]
+    known = [name for name in backend_names() if name != "auto"]
+    for name in chosen:
+        if name not in known:
+            raise Unusable(f"no backend is called {name!r}{nearest(name, known)}")
+    with err().status("trying") as status:
+        findings = diagnose(chosen, lambda f: status.update(f"tried {f.backend}: {f.check}"))
+    if as_json:
+        emit([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    raise typer.Exit(_verdict(findings))
+
+
+def _print(findings: list[Finding]) -> None:
+    table = new_table("backend", "check", "status", "found")
+    for finding in findings:
+        status = Text(finding.status, style=STYLES[finding.status])
+        table.add_row(finding.backend, finding.check, status, Text(finding.detail))
+    out().print(table)
+    for advice in dict.fromkeys(f.advice for f in findings if f.advice):
+        out().print(Text.assemble(("advice  ", "bold"), advice), soft_wrap=True)
+
+
+def _verdict(findings: list[Finding]) -> ExitCode:
+    """Judges the first backend that can run: of the default ones, that is what ``auto`` takes."""
+    works = [f.backend for f in findings if (f.check, f.status) == ("available", "enforced")]
+    if not works:
+        return ExitCode.ENVIRONMENT
+    weak = [f.check for f in findings if f.backend == works[0] and f.status == "not enforced"]
+    held = f"does not enforce: {', '.join(weak)}" if weak else "enforces everything that was tried"
+    err().print(Text.assemble((works[0], "bold"), f" {held}"))
+    return ExitCode.NOT_OK if weak else ExitCode.OK
+
+
+def _image() -> None:
+    """The image of the docker backend."""
+
+
+def build(
+    from_host: Annotated[
+        bool, typer.Option("--from-host", help="Make it from this machine's Python, offline.")
+    ] = False,
+    python: Annotated[
+        str, typer.Option(help="Version of Python, such as 3.12; by default this one's.")
+    ] = "",
+    package: Annotated[
+        list[str] | None, typer.Option(help="A distribution to add; for several, repeat it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build the image in which the docker backend runs commands."""
+    from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
+
+    if from_host and python:
+        raise Unusable("--python goes with a Dockerfile, not with --from-host")
+    added = tuple(package or ())
+    if from_host:
+        name = build_from_host(_report, added)
+    else:
+        name = build_from_dockerfile(_report, python, added)
+    if as_json:
+        emit({"image": name})
+    else:
+        out().print(Text(name))
+
+
+def _report(line: str) -> None:
+    """Progress of a build."""
+    err().print(Text(line, style="dim"), soft_wrap=True)

@@ -1,0 +1,77 @@
+"""``import``: competitions of other benchmarks as tasks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from mle_gym.cli.output import AsJson, Unusable, emit, err, new_table, out, warn
+
+if TYPE_CHECKING:
+    from mle_gym.integrations.importing.task_writer import Imported
+
+__all__ = ["add_to"]
+
+EXAMPLES = """\b
+[bold]Examples[/bold]
+  git clone https://github.com/openai/mle-bench
+  mle-gym import mle-bench mle-bench --python mle-bench/.venv/bin/python
+  mle-gym prepare mlebench-spaceship-titanic --from DIR
+
+The checkout stays where it is; its code runs in a process of its own. Tasks are written to
+MLE_GYM_TASKS, by default in your data folder, and found from then on."""
+
+Checkout = Annotated[Path, typer.Argument(metavar="PATH", help="A checkout.")]
+Python = Annotated[
+    str | None, typer.Option(metavar="PYTHON", help="A Python that has what its code needs.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    group = typer.Typer(no_args_is_help=True, help="Make tasks of another benchmark's.")
+    group.command("mle-bench", epilog=EXAMPLES)(mle_bench)
+    group.command("mle-dojo")(mle_dojo)
+    app.add_typer(group, name="import", rich_help_panel="Write tasks")
+
+
+def mle_bench(path: Checkout, python: Python = None, as_json: AsJson = False) -> None:
+    """Import every competition of an MLE-bench checkout."""
+    from mle_gym.integrations.mle_bench.checkout import import_mle_bench
+
+    _run(import_mle_bench, path, python, as_json)
+
+
+def mle_dojo(path: Checkout, python: Python = None, as_json: AsJson = False) -> None:
+    """Import every competition of an MLE-Dojo checkout."""
+    from mle_gym.integrations.mle_dojo import import_mle_dojo
+
+    _run(import_mle_dojo, path, python, as_json)
+
+
+def _run(
+    function: Callable[[Path, str], tuple[list[Imported], list[str]]],
+    path: Path,
+    python: str | None,
+    as_json: bool,
+) -> None:
+    program = "" if python is None else shutil.which(python)
+    if program is None:
+        raise Unusable(f"--python: expected a program, found {python!r}")
+    with err().status(f"importing {path}"):
+        imported, problems = function(path, str(Path(program).absolute()) if program else "")
+    for problem in problems:
+        warn(f"not imported: {problem}")
+    if as_json:
+        emit([vars(entry) for entry in imported])
+        return
+    table = new_table("task", "competition", "note")
+    for entry in imported:
+        table.add_row(Text(entry.task_id, style="bold"), Text(entry.competition), Text(entry.note))
+    out().print(table)
+    err().print(f"{len(imported)} tasks in {Path(imported[0].folder).parent}", soft_wrap=True)

@@ -1,0 +1,263 @@
+"""``list``, ``show`` and ``prepare``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mle_gym.cli.arguments import TaskName, Variant, find_task
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
+from mle_gym.errors import DatasetError, TaskError
+
+if TYPE_CHECKING:
+    from mle_gym.datasets.dataset import Dataset, DatasetOptions
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "Tasks"
+    app.command("list", rich_help_panel=panel, epilog=LIST_EXAMPLES)(list_tasks)
+    app.command(rich_help_panel=panel)(show)
+    app.command(rich_help_panel=panel, epilog=PREPARE_EXAMPLES)(prepare)
+
+
+LIST_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym list
+  mle-gym list --json | jq -r '.[] | select(.ready) | .env_id'
+
+[dim]Nothing is opened or downloaded to find out what has its data.[/dim]"""
+
+
+def list_tasks(as_json: AsJson = False) -> None:
+    """List every task: what works on this machine now, and what each other one needs."""
+    from mle_gym.datasets.availability import availability
+
+    found = [(task, availability(task)) for task in _all_tasks()]
+    if as_json:
+        states = [{"ready": state.ready, "reason": state.reason} for _, state in found]
+        emit([_summary(task) | state for (task, _), state in zip(found, states, strict=True)])
+        return
+    ready = [task for task, state in found if state.ready]
+    out().print(_table_of_ready(ready))
+    err().print(
+        "Scores: the sample submission, the task's baseline.py and its solution.py. "
+        "`mle-gym show TASK` tells more.",
+        style="dim",
+    )
+    lacking = [(task, state.need) for task, state in found if not state.ready]
+    if lacking:
+        out().print(_table_of_lacking(lacking))
+        err().print(
+            "`mle-gym prepare TASK` gets what is missing, `mle-gym prepare TASK --from DIR` takes "
+            "data that you have, and `mle-gym show TASK` tells more.",
+            style="dim",
+        )
+
+
+def _table_of_ready(tasks: list[TaskSpec]) -> Table:
+    columns = ("task", "kind", "metric", "sample", "baseline", "solution")
+    table = new_table(*columns, title=f"{len(tasks)} tasks work now", right=columns[3:])
+    for task in tasks:
+        scores = task.reference
+        known = (scores.floor, scores.baseline, scores.solution) if scores else ()
+        shown = [_score(score, ".3f") for score in known]
+        arrow = "↑" if task.grade.higher_is_better else "↓"
+        table.add_row(
+            Text(task.id, style="bold"), task.kind, f"{task.grade.metric} {arrow}", *shown
+        )
+    return table
+
+
+def _table_of_lacking(tasks: list[tuple[TaskSpec, str]]) -> Table:
+    table = new_table("task", "needs", title=f"{len(tasks)} need data", right=("needs",))
+    for task, need in tasks:
+        table.add_row(Text(task.id, style="bold"), need)
+    return table
+
+
+def show(task: TaskName, as_json: AsJson = False) -> None:
+    """Show one task: what is asked, how it is graded, its limits, what models may know of it."""
+    from rich.markdown import Markdown
+
+    spec = find_task(task)
+    if as_json:
+        told = {"description": spec.description, "contamination": spec.contamination}
+        emit(_summary(spec) | told)
+        return
+    console = out()
+    console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
+    console.print(_facts(spec))
+    console.print(Markdown(spec.description, hyperlinks=False))
+    if spec.contamination:  # for people alone: it is never in a brief
+        console.print(Markdown(f"## Contamination\n\n{spec.contamination}", hyperlinks=False))
+
+
+KAGGLE = Path("kaggle")
+"""As ``--from``: download, whatever is here."""
+
+PREPARE_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym prepare titanic wine
+  mle-gym prepare --all                                      all whose data are here
+  mle-gym prepare spooky-author-identification               downloads from Kaggle
+  mle-gym prepare spooky-author-identification --from DIR    uses what you have
+  mle-gym prepare titanic --variant 7 --train-rows 200"""
+
+
+def prepare(
+    tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK…", help="Tasks.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task whose data are here.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR|ZIP|kaggle",
+            help="A Kaggle competition's data, used where they are; 'kaggle' downloads them.",
+        ),
+    ] = None,
+    variant: Variant = 0,
+    train_rows: Annotated[int | None, typer.Option(help="Rows of a smaller training set.")] = None,
+    obfuscate: Annotated[bool, typer.Option(help="Hide names that a model may know.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
+    if bool(tasks) == every:
+        raise Unusable("name the tasks to prepare, or use --all")
+    if source is not None and (every or len(tasks or ()) != 1):
+        raise Unusable("--from DIR goes with one task, whose data are there")
+    from mle_gym.datasets.dataset import DatasetOptions
+
+    options = DatasetOptions(variant, train_rows, obfuscate)
+    specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
+    made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
+    if as_json:
+        emit([_location(dataset) for dataset in made])
+    else:
+        for dataset in made:
+            line = Text.assemble((dataset.task.id, "bold"), f"  {dataset.public}")
+            out().print(line, soft_wrap=True)
+    raise typer.Exit(ExitCode.OK if len(made) == len(specs) else ExitCode.ENVIRONMENT)
+
+
+def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
+    """One dataset; None, with the reason on stderr, where it can't be had."""
+    from mle_gym.datasets.availability import availability
+    from mle_gym.datasets.dataset import prepare
+
+    try:
+        wanted = source is None and not availability(spec).ready
+        if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
+            source = _download(spec)
+        with err().status(f"preparing {spec.id}"):
+            return prepare(spec, options, source=source)
+    except (DatasetError, OSError) as error:
+        explain(error)
+        return None
+
+
+def _download(spec: TaskSpec) -> Path:
+    """Get the archive of a competition's data, with a bar."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from mle_gym.datasets.sources.kaggle.download import download
+
+    text = TextColumn("downloading {task.description}")
+    with Progress(text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err()) as bar:
+        task = bar.add_task(spec.data.ref, total=None)
+        advance = partial(bar.update, task)
+        return download(spec.data.ref, lambda done, all_: advance(completed=done, total=all_))
+
+
+def _location(dataset: Dataset) -> dict[str, Any]:
+    """A dataset as plain data."""
+    return {
+        "task": dataset.task.id,
+        "variant": dataset.options.variant,
+        "public": str(dataset.public),
+        "private": str(dataset.private),
+        "digest": dataset.digest,
+    }
+
+
+def _all_tasks() -> list[TaskSpec]:
+    """Every task that can be read; the others are warned about."""
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    specs = []
+    for _, folder in sorted(task_folders().items()):
+        try:
+            specs.append(load_task(folder))
+        except TaskError as error:
+            warn(f"this task is left out: {error}")
+    return specs
+
+
+def _tasks_with_data() -> list[TaskSpec]:
+    """Every task but the competitions whose data are not here, which are named."""
+    from mle_gym.datasets.availability import availability
+
+    known = _all_tasks()
+    lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
+    if lacking:
+        names = ", ".join(task.id for task in lacking)
+        warn(f"left out, since their data are not here (see `mle-gym list`): {names}")
+    return [task for task in known if task not in lacking]
+
+
+def _summary(task: TaskSpec) -> dict[str, Any]:
+    """A task as plain data."""
+    fields = task.model_dump(mode="json", exclude={"description"})
+    return {
+        **fields,
+        "env_id": task.env_id,
+        "higher_is_better": task.grade.higher_is_better,
+    }
+
+
+def _score(score: float | None, form: str) -> str:
+    return "-" if score is None else f"{score:{form}}"
+
+
+def _references(task: TaskSpec) -> list[str]:
+    """The scores that were measured."""
+    scores = task.reference
+    known = {} if scores is None else scores.model_dump()
+    names = {"floor": "sample", "baseline": "baseline", "solution": "solution"}
+    return [f"{names[name]} {score:g}" for name, score in known.items() if score is not None]
+
+
+def _facts(task: TaskSpec) -> Table:
+    """The table at the top of ``show``."""
+    from mle_gym.datasets.availability import availability
+    from mle_gym.sandbox.installation.packages import default_packages
+
+    grade, limits = task.grade, task.limits
+    direction = "higher" if grade.higher_is_better else "lower"
+    columns = ", ".join(f"{name} ({c.type})" for name, c in task.submission.columns.items())
+    rows = {
+        "kind": task.kind,
+        "tags": ", ".join(task.tags),
+        "metric": f"{grade.metric}, {direction} is better; {grade.worst:g} to {grade.best:g}",
+        "submission": f"{task.submission.filename}: {columns}",
+        "limits": f"{limits.steps} steps, {limits.seconds:g} s, {limits.memory_mb} MiB, "
+        f"{limits.cpus:g} CPU, {limits.disk_mb} MiB of disk",
+        "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
+        or ("by the ranks of its reference models" if task.medals.awarded else "none"),
+        "reference": ", ".join(_references(task)) or "not measured",
+        "packages": f"{', '.join(default_packages())}, and what these require",
+        "data": availability(task).reason,
+        "folder": str(task.folder),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="dim"), Text(value))
+    return table

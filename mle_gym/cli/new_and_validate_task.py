@@ -1,0 +1,122 @@
+"""``new-task`` and ``validate-task``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mle_gym.cli.arguments import assignments
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+
+__all__ = ["add_to"]
+
+NEW_EXAMPLES = """\b
+[bold]Example[/bold]
+  mle-gym new-task my-task
+  mle-gym new-task houses --from-csv downloads/houses --metric rmsle
+  mle-gym validate-task my-task
+  mle-gym run ./my-task --agent solution"""
+
+VALIDATE_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym validate-task ./my-task
+  mle-gym validate-task ./my-task --fix           write the key and the split that it lacks
+  mle-gym validate-task titanic --no-programs     quicker: baseline and solution are not run
+
+[dim]Exit code 1: a check failed, or the folder can't be read as a task.[/dim]"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "Write tasks"
+    app.command("new-task", rich_help_panel=panel, epilog=NEW_EXAMPLES)(new_task)
+    app.command("validate-task", rich_help_panel=panel, epilog=VALIDATE_EXAMPLES)(validate_task)
+
+
+def new_task(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder; its name is the id.")],
+    title: Annotated[str | None, typer.Option(help="Title; by default made of the name.")] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With train.csv, test.csv and sample_submission.csv: a task of these.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How it is graded; with --from-csv.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the metric.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict, if not plain.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a task: of generated data, as it stands, for you to change; or of your CSV files."""
+    from mle_gym.authoring.from_csv import task_from_csv
+    from mle_gym.authoring.new_task import new_task as scaffold
+
+    if from_csv is None and (metric or param or target):
+        raise Unusable("--metric, --param and --target go with --from-csv")
+    if from_csv is None:
+        files = scaffold(folder, title)
+    elif metric is None:
+        raise Unusable("--from-csv: name the metric with --metric")
+    else:
+        params = assignments(param or [], "--param")
+        files = task_from_csv(folder, from_csv, metric, params=params, target=target, title=title)
+    if as_json:
+        emit({"folder": str(folder), "files": [str(file) for file in files]})
+        return
+    for file in files:
+        out().print(Text(str(file)), soft_wrap=True)
+    source = "generate.py" if from_csv is None else "description.md"
+    err().print(
+        f"Next: mle-gym validate-task {folder}, then edit {folder}/{source} and the rest.",
+        style="dim",
+    )
+
+
+def validate_task(
+    task: Annotated[str, typer.Argument(metavar="DIR|NAME", help="A task folder, or a name.")],
+    programs: Annotated[
+        bool, typer.Option(help="Run baseline.py and solution.py in a sandbox.")
+    ] = True,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Draw the key and the canonical split where they are missing."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that a task is sound: no leaks, working programs, scores where they should be."""
+    from mle_gym.authoring.validate_task import validate_task as validate
+
+    folder = _folder(task)
+    with err().status("checking"):
+        checks = validate(folder, fix=fix, run_programs=programs)
+    passed = all(check.passed for check in checks)
+    if as_json:
+        emit([{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks])
+    else:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for check in checks:
+            mark = Text("✓", style="bold green") if check.passed else Text("✗", style="bold red")
+            table.add_row(mark, Text(check.name), Text(check.detail, style="dim" * check.passed))
+        out().print(table)
+    raise typer.Exit(ExitCode.OK if passed else ExitCode.NOT_OK)
+
+
+def _folder(task: str) -> Path:
+    """The task's folder; a broken one is still found."""
+    if (Path(task) / "task.toml").is_file():
+        return Path(task).absolute()
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    folders = task_folders()
+    return folders[task] if task in folders else load_task(task).folder

@@ -1,0 +1,322 @@
+"""``run``, ``play`` and ``replay``."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mle_gym.cli.arguments import KeyFile, TaskName, assignments, find_task, read_key
+from mle_gym.cli.grade_validate import grade_panel
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.progress import Progress
+from mle_gym.episode.variants import parse_variant
+from mle_gym.errors import MleGymError
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.trajectories.trajectory import Trajectory
+
+__all__ = ["add_to"]
+
+EpisodeVariant = Annotated[
+    str,
+    typer.Option(help="Which instance: a number, a range such as 1-100, train, heldout or random."),
+]
+SandboxName = Annotated[str, typer.Option(help="auto, bubblewrap, docker or subprocess.")]
+RewardName = Annotated[
+    str,
+    typer.Option(help="score, anchored, milestones, percentile, medal or package.module:function."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seeds what the environment draws.")]
+EnvironmentArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env", metavar="NAME=VALUE", help="Any other argument of the environment; repeatable."
+    ),
+]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", help="Trajectory file; by default a new one in runs/.")
+]
+
+Redacted = Annotated[
+    bool,
+    typer.Option(
+        "--redact", help="Record placeholders for what tells about this machine and its user."
+    ),
+]
+
+RUN_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym run titanic --agent solution
+  mle-gym run ./my-task --agent my_agent.py --variant random --seed 3
+  mle-gym run wine --agent my_agent.py:Greedy --agent-arg temperature=0
+  mle-gym run titanic --agent baseline --env max_steps=5 --env train_rows=100
+  mle-gym run titanic --agent solution --json | jq .grade.score
+
+[dim]Exit code 1: it ended without a valid submission; 3: the machinery failed.[/dim]"""
+
+PLAY_EXAMPLES = """\b
+[bold]Example[/bold]
+  mle-gym play titanic
+
+[dim]:help at the prompt tells the rest. Ctrl-D leaves; only submit is graded.[/dim]"""
+
+REPLAY_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym replay runs/titanic-solution.jsonl            once more, compared step by step
+  mle-gym replay runs/titanic-solution.jsonl --show     look at it, run nothing
+
+[dim]Exit code 1: the replay went another way than the recording.[/dim]"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    panel = "Episodes"
+    app.command(rich_help_panel=panel, epilog=RUN_EXAMPLES)(run)
+    app.command(rich_help_panel=panel, epilog=PLAY_EXAMPLES)(play)
+    app.command(rich_help_panel=panel, epilog=REPLAY_EXAMPLES)(replay)
+
+
+def run(
+    task: TaskName,
+    agent: Annotated[
+        str, typer.Option("--agent", "-a", help="solution, baseline, random, human, or a file.")
+    ],
+    variant: EpisodeVariant = "0",
+    seed: Seed = None,
+    sandbox: SandboxName = "auto",
+    reward: RewardName = "score",
+    env: EnvironmentArguments = None,
+    agent_arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An argument of the agent; repeatable."),
+    ] = None,
+    out_file: OutFile = None,
+    key_file: KeyFile = None,
+    redact: Redacted = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let an agent play one episode of a task; print its grade and where it was recorded."""
+    from mle_gym.agents import load_agent
+
+    key = read_key(key_file)
+    player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
+    name = Path(agent.partition(":")[0]).stem
+    spec = find_task(task)
+    record = _Record(out_file or _new_path(spec.id, name), key, redact)
+    arguments = _arguments(variant, sandbox, reward, env)
+    display = contextlib.nullcontext() if agent == "human" else Progress(err())
+    with _environment(spec, arguments) as environment, display as progress:
+        err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
+        trajectory = _rollout(environment, player, record, seed, progress)
+    _finish(trajectory, record.path, as_json)
+
+
+def play(
+    task: TaskName,
+    variant: EpisodeVariant = "0",
+    seed: Seed = None,
+    sandbox: SandboxName = "auto",
+    reward: RewardName = "score",
+    env: EnvironmentArguments = None,
+    out_file: OutFile = None,
+    key_file: KeyFile = None,
+    redact: Redacted = False,
+) -> None:
+    """Play a task yourself, at a prompt in its sandbox."""
+    from mle_gym.agents import load_agent
+
+    spec, key = find_task(task), read_key(key_file)
+    record = _Record(out_file or _new_path(spec.id, "human"), key, redact)
+    with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
+        trajectory = _rollout(environment, load_agent("human"), record, seed, None)
+    last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
+    if last:
+        out().print(last, markup=False)
+    _finish(trajectory, record.path, as_json=False)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trajectory (JSONL).")],
+    show: Annotated[bool, typer.Option("--show", help="Show the recording; run nothing.")] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Also replay what may run code of the file's choice outside a sandbox, reach the "
+            "network, or take more of this machine than its task does.",
+        ),
+    ] = False,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="Also replay a file whose hash chain is broken.")
+    ] = False,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Execute a recorded episode's actions again and say whether anything came out differently."""
+    from mle_gym.trajectories.record_fields import require_types
+    from mle_gym.trajectories.trajectory import Trajectory
+
+    recorded = Trajectory.read(file)
+    require_types(recorded, file)
+    if recorded.note:
+        err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
+    with Progress(err()) as progress:
+        if show:
+            err().print("recorded, and not executed now:", style="dim")
+            for step in recorded.steps:
+                progress.show(step)
+        key = read_key(key_file)
+        again = recorded if show else _play_again(file, trust, broken, key, progress)
+    result = _result(again, file) | {"differences": list(again.differences)}
+    if as_json:
+        emit(result)
+    else:
+        _print_result(again)
+        for line in again.differences:
+            out().print(Text.assemble(("differs ", "bold red"), line), soft_wrap=True)
+        if not (again.differences or show):
+            out().print(f"replayed {len(again.steps)} steps; everything came out the same")
+    raise typer.Exit(ExitCode.NOT_OK if again.differences else ExitCode.OK)
+
+
+def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -> dict[str, Any]:
+    """Arguments for ``gymnasium.make``."""
+    try:
+        chosen = parse_variant(variant)
+    except ValueError as error:
+        raise Unusable(f"--variant: {error}") from None
+    named = {"variant": chosen, "sandbox": sandbox, "reward": reward}
+    return named | assignments(env or [], "--env")
+
+
+@contextlib.contextmanager
+def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
+    """The environment of a task, closed in the end; bad arguments are usage errors."""
+    import gymnasium
+
+    from mle_gym.env import MLEEnv
+    from mle_gym.episode.actions import nearest
+
+    known = inspect.signature(MLEEnv).parameters
+    for name in arguments:
+        if name not in known:
+            raise Unusable(f"--env: no argument is called {name!r}{nearest(name, known)}")
+    try:
+        environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MleGymError):
+            raise
+        raise Unusable(str(error)) from error
+    try:
+        yield environment
+    finally:
+        environment.close()
+
+
+def _play_again(
+    file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
+) -> Trajectory:
+    """The recorded actions once more; what the file asks for and can't be is a usage error."""
+    from mle_gym.trajectories.rollout import replay as play_again
+
+    try:
+        return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MleGymError):
+            raise
+        raise Unusable(f"{file}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Record:
+    """How an episode is recorded; see :func:`mle_gym.trajectories.rollout.rollout`."""
+
+    path: Path
+    key: bytes | None
+    redact: bool
+
+
+def _rollout(
+    environment: Any,
+    agent: Any,
+    record: _Record,
+    seed: int | None,
+    progress: Progress | None,
+) -> Trajectory:
+    """One episode; whatever ends it early, one line says what was kept."""
+    from mle_gym.agents import is_agents
+    from mle_gym.trajectories.rollout import rollout
+
+    theirs = record.path.exists()
+    on_step = progress.show if progress else None
+    try:
+        return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
+    except BaseException as error:
+        noted = is_agents(error)  # its note says so already
+        if record.path.is_file() and not (theirs or noted):
+            err().print(f"the steps so far are in {record.path}", markup=False, soft_wrap=True)
+        raise
+
+
+def _new_path(task: str, agent: str) -> Path:
+    """A file in ``runs/`` that no other process chooses, not even in the same second."""
+    when = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs", f"{task}-{agent}-{when}-{secrets.token_hex(4)}.jsonl")
+
+
+def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:
+    """Print how an episode ended and exit accordingly."""
+    result = _result(trajectory, path)
+    if as_json:
+        emit(result)
+    else:
+        _print_result(trajectory)
+        out().print(Text.assemble(("trajectory  ", "dim"), str(path)), soft_wrap=True)
+    if trajectory.failure:
+        why = f"{trajectory.failure['kind']}: {trajectory.failure['message']}"
+        err().print(Text.assemble(("error: ", "bold red"), why), soft_wrap=True)
+        callers = trajectory.failure["cause"] == "caller"  # a reward that --reward names, say
+        raise typer.Exit(ExitCode.USAGE if callers else ExitCode.ENVIRONMENT)
+    valid = trajectory.grade is not None and trajectory.grade["valid"]
+    raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
+
+
+def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
+    """How an episode went, as plain data."""
+    header, footer = trajectory.header, trajectory.footer or {}
+    last = trajectory.steps[-1] if trajectory.steps else None
+    return {
+        "task": header["task"],
+        "variant": header["variant"],
+        "agent": header["agent"],
+        "seed": header["seed"],
+        "steps": len(trajectory.steps),
+        "return": trajectory.episode_return,
+        "terminated": bool(last and last.terminated),
+        "truncated": bool(last and last.truncated),
+        "left": trajectory.left,
+        "failure": trajectory.failure,
+        "reward_valid": trajectory.failure is None,
+        "duration": footer.get("duration"),
+        "grade": trajectory.grade,
+        "trajectory": str(path),
+    }
+
+
+def _print_result(trajectory: Trajectory) -> None:
+    if trajectory.grade:
+        out().print(grade_panel(trajectory.grade))
+    if trajectory.left:
+        out().print(Text.assemble(("the agent left: ", "bold"), trajectory.left), soft_wrap=True)
+    reward = trajectory.episode_return
+    out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))

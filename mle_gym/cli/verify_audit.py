@@ -1,0 +1,165 @@
+"""``verify`` and ``audit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from mle_gym.cli.arguments import KeyFile, find_task, read_key
+from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+
+if TYPE_CHECKING:
+    from mle_gym.trajectories.audit import Audit
+    from mle_gym.trajectories.verify import Verification
+
+__all__ = ["add_to"]
+
+STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "undecided": "yellow",
+    "confirmed": "bold green",
+    "refuted": "bold red",
+    "violation": "bold red",
+    "suspicious": "yellow",
+    "note": "cyan",
+}
+EXIT_CODES = {
+    "confirmed": ExitCode.OK,
+    "undecided": ExitCode.ENVIRONMENT,
+    "refuted": ExitCode.NOT_OK,
+}
+
+VERIFY_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym verify runs/titanic-solution.jsonl
+  mle-gym verify runs/*.jsonl --json | jq '.[].verdict'
+  mle-gym verify coins.jsonl --task ./coins --key-file secret.key
+
+[dim]Exit code 0: every record is whole and its score came out again; 1: something is
+wrong; 3: nothing is wrong, but not everything could be decided here (a task that is
+unknown or has changed, other versions of libraries, an old format, a missing key).[/dim]"""
+
+AUDIT_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym audit runs/titanic-solution.jsonl
+  mle-gym audit runs/*.jsonl --json | jq '.[] | select(.worst == "violation") | .path'
+  mle-gym audit episode.jsonl --references ./notebooks --threshold 0.6
+
+[dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,
+or a program like a reference. Attempts count, whether or not the sandbox let them succeed.
+That no rule matched is no proof of anything.[/dim]"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command(rich_help_panel="Episodes", epilog=VERIFY_EXAMPLES)(verify)
+    app.command(rich_help_panel="Episodes", epilog=AUDIT_EXAMPLES)(audit)
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of their task, where it is not known by its id."),
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that recorded results are whole and true: the hash chain, and the score once more.
+
+    A hash chain shows damage and edits, but not a forger who computes it anew: for that, publish
+    the head that is printed here, or sign with --key-file.
+    """
+    from mle_gym.trajectories.verify import verify_trajectory
+
+    folder = None if task is None else find_task(task).folder
+    key = read_key(key_file)
+    results = []
+    for file in files:
+        results.append(verify_trajectory(file, task=folder, key=key))
+        if not as_json:
+            _print(results[-1])
+    if as_json:
+        emit([result.to_dict() for result in results])
+    verdicts = {result.verdict for result in results}
+    worst = next(each for each in ("refuted", "undecided", "confirmed") if each in verdicts)
+    raise typer.Exit(EXIT_CODES[worst])
+
+
+def _print(result: Verification) -> None:
+    """One file's findings, and the verdict."""
+    verdict = Text.assemble((result.verdict, STYLES[result.verdict]), f"  {result.path}")
+    out().print(verdict, soft_wrap=True)
+    for finding in result.findings:
+        status = (f"  {finding.status:<10}", STYLES[finding.status])
+        out().print(Text.assemble(status, f"{finding.check:<11}{finding.detail}"), soft_wrap=True)
+    if result.head:
+        out().print(Text.assemble(("  head      ", "dim"), result.head), soft_wrap=True)
+
+
+def audit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of notebooks and scripts to compare written programs with.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of a program that must stand in a reference; default 0.5."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for broken rules in what agents did: labels by hand, data or solutions from elsewhere.
+
+    The record alone is looked at, and nothing in it is run; `verify` says whether it is true.
+    """
+    from mle_gym.trajectories.audit import audit_trajectory
+    from mle_gym.trajectories.audit.run_audit import THRESHOLD
+
+    least = THRESHOLD if threshold is None else threshold
+    results = []
+    for file in files:
+        try:
+            results.append(audit_trajectory(file, references=references, threshold=least))
+        except ModuleNotFoundError as error:
+            err().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+            raise typer.Exit(ExitCode.ENVIRONMENT) from error
+        except ValueError as error:
+            raise Unusable(str(error)) from error
+        if not as_json:
+            _print_audit(results[-1])
+    if as_json:
+        emit([result.to_dict() for result in results])
+    bad = any(result.worst in ("violation", "suspicious") for result in results)
+    raise typer.Exit(ExitCode.NOT_OK if bad else ExitCode.OK)
+
+
+def _print_audit(result: Audit) -> None:
+    """One file's findings, and what was not looked into."""
+    word = result.worst or "no rule matched"
+    title = Text.assemble((word, STYLES.get(word, "")), f"  {result.path}")
+    out().print(title, soft_wrap=True)
+    for finding in result.findings:
+        where = f"step {finding.step:<4} {finding.rule:<18} "
+        severity = (f"  {finding.severity:<11}", STYLES[finding.severity])
+        out().print(Text.assemble(severity, where, finding.evidence), soft_wrap=True)
+        out().print(Text(f"    {finding.meaning}", style="dim"), soft_wrap=True)
+    for similar in result.similarities or ():
+        where = f"step {similar.step:<4} {'similar':<18} {similar.path or 'a program'}"
+        much = f"{where}: {similar.share:.0%} of it stands in {similar.reference}"
+        out().print(Text.assemble(("  suspicious ", STYLES["suspicious"]), much), soft_wrap=True)
+        for fragment in similar.fragments:
+            out().print(Text(f"    {fragment}", style="dim"), soft_wrap=True)
+    if result.unread:
+        rest = f"  {result.unread} of {result.actions} actions are no text and were not looked into"
+        out().print(Text(rest, style="dim"), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Datasets: what ``prepare`` makes of a task and its options."""

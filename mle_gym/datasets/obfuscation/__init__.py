@@ -1,0 +1,1 @@
+"""Hides the names that a model may have memorised."""

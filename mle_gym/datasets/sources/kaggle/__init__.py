@@ -1,0 +1,1 @@
+"""The raw files of competitions: on this machine, or from Kaggle."""

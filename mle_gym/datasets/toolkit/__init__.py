@@ -1,0 +1,1 @@
+"""What the ``prepare.py`` of a task may use."""

@@ -1,0 +1,1 @@
+"""One episode: everything that lies between ``reset`` and the end."""

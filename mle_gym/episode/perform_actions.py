@@ -1,0 +1,121 @@
+"""Performs actions in a sandbox, and has the calls that they make answered."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+
+from mle_gym.episode.actions import (
+    EditFile,
+    ListFiles,
+    RawAction,
+    ReadFile,
+    Score,
+    Shell,
+    Submit,
+    Validate,
+    WriteFile,
+    parse_action,
+)
+from mle_gym.episode.submit_commands import Judge
+from mle_gym.errors import SandboxError, SubmissionError
+from mle_gym.sandbox.files import Files
+from mle_gym.sandbox.protocol import Execution, Reply, Request, Sandbox
+
+__all__ = ["Commands"]
+
+
+class Commands:
+    """What an agent's actions do.
+
+    Args:
+        box: Where they are performed.
+        judge: Answers ``validate``, ``score`` and ``submit``, while no sandbox waits for anything
+            else: what goes wrong in an answer is never mistaken for a fault of the sandbox.
+        filename: What these calls are about unless they say otherwise.
+        timeout: The most seconds for a shell script, or a program that is looked at, if there is a
+            limit.
+        turn: Waits until a shell script may start; gives the seconds that this took.
+    """
+
+    def __init__(
+        self,
+        box: Sandbox,
+        judge: Judge,
+        filename: str,
+        timeout: float | None,
+        turn: Callable[[], contextlib.AbstractContextManager[float]],
+    ) -> None:
+        self._box, self._judge = box, judge
+        self._filename, self._timeout, self._turn = filename, timeout, turn
+
+    def perform(self, raw: RawAction, seconds_left: float) -> Execution:
+        """Do what an action says.
+
+        Raises:
+            ActionError: It is malformed.
+            SandboxError: The sandbox is gone.
+        """
+        box = self._box
+        match parse_action(raw):
+            case Shell(command, timeout):
+                seconds = self.most_seconds(seconds_left)
+                seconds = seconds if timeout is None else min(timeout, seconds)
+                with self._turn() as queued:
+                    execution = self._run(command, seconds)
+                return dataclasses.replace(execution, queued=queued) if queued else execution
+            case WriteFile(path, content):
+                return box.write_file(path, content.encode())
+            case EditFile(path, old, new):
+                return box.edit_file(path, old.encode(), new.encode())
+            case ReadFile(path, start, lines):
+                return box.read_file(path, start=start, lines=lines)
+            case ListFiles(path):
+                return box.list_files(path)
+            case Validate() | Score() | Submit() as call:
+                return self._ask(call, self.most_seconds(seconds_left))
+
+    def most_seconds(self, seconds_left: float) -> float:
+        """How long anything that the agent waits for may run."""
+        return seconds_left if self._timeout is None else min(self._timeout, seconds_left)
+
+    def submission(self) -> bytes | Files:
+        """What lies at the submission's path.
+
+        Raises:
+            SubmissionError: Nothing that can be taken out.
+            SandboxError: The sandbox is gone.
+        """
+        return self._fetch(self._filename)
+
+    def _run(self, script: str, seconds: float) -> Execution:
+        deadline = time.monotonic() + seconds
+        try:
+            event = self._box.begin(script, timeout=seconds)
+            while isinstance(event, Request):
+                reply = self._judge.answer(event, deadline - time.monotonic())
+                event = self._box.answer(reply)
+            return event
+        except BaseException:  # a Ctrl-C while an answer was sought, for instance
+            with contextlib.suppress(SandboxError):
+                self._box.cancel()
+            raise
+
+    def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
+        """What the commands of the same names do, as a tool call."""
+        path = call.path or self._filename
+        try:
+            handed = self._fetch(path)
+        except SubmissionError as error:
+            reply = Reply(1, f"{call.tool}: {error}\n")
+        else:
+            file = isinstance(handed, bytes)
+            request = (handed, None) if file else (b"", handed)
+            reply = self._judge.answer(Request(call.tool, path, *request), seconds)
+        return Execution(reply.exit_code, reply.output.encode())
+
+    def _fetch(self, path: str) -> bytes | Files:
+        fetch = self._box.fetch if self._judge.runner is None else self._box.fetch_files
+        return fetch(path, max_bytes=self._judge.max_bytes)

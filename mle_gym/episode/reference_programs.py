@@ -1,0 +1,114 @@
+"""A task's own programs, ``baseline.py`` and ``solution.py``, run as an agent would run them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mle_gym.datasets.anchors import Anchors, measuring, read_anchors, record_anchors
+from mle_gym.datasets.dataset import DatasetOptions, prepare
+from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.errors import SubmissionError, TaskError
+from mle_gym.grading.floor_and_ceiling import made_by, needs_solution, settle
+from mle_gym.grading.open_grader import open_grader
+from mle_gym.sandbox.protocol import Limits, Mount, SandboxConfig
+from mle_gym.tasks.catalog import load_task
+
+if TYPE_CHECKING:
+    from mle_gym.datasets.dataset import Dataset
+    from mle_gym.grading.grade import Grade
+    from mle_gym.sandbox.protocol import Sandbox
+
+__all__ = ["PROGRAMS", "grade_program", "measure_ceiling"]
+
+PROGRAMS = ("baseline", "solution")
+
+
+def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
+    """The dataset's anchors, with the ceiling that grades need to have an ``anchored`` score.
+
+    The reference solution is run on the variant as it is without smaller training sets and hidden
+    names, which change what is known of the rows to predict but not these rows. That takes seconds,
+    once for each variant, whichever process is first.
+
+    Raises:
+        TaskError: The solution fails, so the variant has no ceiling.
+        SandboxError: No sandbox.
+    """
+    task, folder = dataset.task, dataset.public.parent
+    anchors = open_grader(dataset, sandbox=sandbox).anchors
+    if anchors.floor is None or anchors.ceiling is not None or not needs_solution(task):
+        return anchors
+    if settle(task, anchors.floor, None) is None:
+        return anchors
+    maker = made_by(task)
+    with measuring(folder):
+        known = read_anchors(folder, made_by=maker)
+        if known.ceiling is not None:
+            return known
+        anchors = Anchors(anchors.floor, settle(task, anchors.floor, _solution(dataset, sandbox)))
+        record_anchors(folder, "strict", maker, anchors)
+    return anchors
+
+
+def _solution(dataset: Dataset, sandbox: str) -> float | None:
+    """What the reference solution scores on the dataset's variant."""
+    plain = DatasetOptions(dataset.options.variant)
+    if dataset.options != plain:
+        return measure_ceiling(prepare(load_task(dataset.task.folder), plain), sandbox).ceiling
+    try:
+        return grade_program(dataset, "solution", sandbox).score
+    except SubmissionError as error:
+        raise TaskError(
+            f"{dataset.task.folder / 'solution.py'}: the ceiling of variant {plain.variant}: "
+            f"expected a score, found: {error}"
+        ) from error
+
+
+def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: bool = False) -> Grade:
+    """The grade of a program that runs as an agent's would; it has a score.
+
+    Args:
+        dataset: What it gets and is graded against.
+        program: One of :data:`PROGRAMS`.
+        sandbox: Name of the sandbox backend.
+        score_ci: Whether the grade tells how much of the score is luck.
+
+    Raises:
+        SandboxError: No sandbox.
+        SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
+    """
+    from mle_gym.sandbox import create
+
+    task = dataset.task
+    file = task.folder / f"{program}.py"
+    if not file.is_file():
+        raise SubmissionError("no_program", f"{file}: expected a program, found none")
+    limits = task.limits
+    config = SandboxConfig(
+        limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),
+        mounts=(Mount(dataset.public, "data"),),
+    )
+    config = replace(config, hidden=files_with_rows(task, sandbox, config))
+    with create(sandbox, config) as box:
+        box.write_file(file.name, file.read_bytes())
+        run = box.execute(f"python {file.name}", timeout=limits.seconds)
+        if run.exit_code != 0:
+            tail = run.output.decode(errors="replace")[-500:]
+            raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
+        content = _predictions(dataset, sandbox, config, box)
+    grade = open_grader(dataset, sandbox=sandbox, score_ci=score_ci).grade(content)
+    if grade.score is None:
+        raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
+    return grade
+
+
+def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:
+    """What a reference program left, or what the program that it left predicts."""
+    spec = dataset.task.submission
+    if spec.code is None:
+        return box.fetch(spec.filename, max_bytes=spec.max_bytes)
+    from mle_gym.grading.graders.program_run import ProgramRunner
+
+    files = box.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
+    return ProgramRunner(dataset, backend, config).on_hidden_inputs(files)

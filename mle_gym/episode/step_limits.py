@@ -1,0 +1,51 @@
+"""Takes over the step limit that Gymnasium puts around an environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+import gymnasium
+from gymnasium.wrappers import TimeLimit
+
+from mle_gym.episode.settings import Settings
+from mle_gym.episode.snapshot import Snapshot
+
+__all__ = ["within_time_limit"]
+
+
+def within_time_limit(
+    env: gymnasium.Env[Any, Any], settings: Settings, snapshot: Snapshot | None
+) -> Settings:
+    """The settings of an episode that no ``TimeLimit`` cuts off before it was graded.
+
+    ``gymnasium.make(…, max_episode_steps=…)`` and ``TimeLimit`` end an episode from outside, and
+    the environment inside would never know: its ``max_steps`` is lowered to their limit.
+
+    Args:
+        env: The environment, whose ``reset`` is being called.
+        settings: Its settings.
+        snapshot: Where the episode continues from: a wrapper counts from there.
+    """
+    taken = snapshot.steps_taken if isinstance(snapshot, Snapshot) else 0
+    limits = [taken + each._max_episode_steps for each in _callers(env)]
+    return dataclasses.replace(settings, max_steps=min([settings.max_steps, *limits]))
+
+
+def _callers(env: gymnasium.Env[Any, Any]) -> list[TimeLimit[Any, Any]]:
+    """The TimeLimits around an environment.
+
+    A wrapper knows what it wraps, and nothing knows its wrapper: they are found among the callers,
+    since every wrapper's ``reset`` calls that of the one inside.
+    """
+    found: list[TimeLimit[Any, Any]] = []
+    inner, frame = env, sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, gymnasium.Wrapper) and caller.env is inner:
+            inner = caller
+            if isinstance(caller, TimeLimit):
+                found.append(caller)
+    return found

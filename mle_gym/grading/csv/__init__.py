@@ -1,0 +1,1 @@
+"""From the bytes of an untrusted CSV file to checked values."""

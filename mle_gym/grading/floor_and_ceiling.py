@@ -1,0 +1,100 @@
+"""Measures a dataset's floor, and says what its ceiling is.
+
+The floor takes some gradings more, so a grader measures it the first time it grades anything. A
+ceiling may take running a program: :func:`mle_gym.episode.reference_programs.measure_ceiling` does
+that, where a reward asks for it, and hands the score to :func:`settle`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from mle_gym.datasets.anchors import Anchors, read_anchors, record_anchors
+from mle_gym.errors import SubmissionError
+from mle_gym.grading.leaderboard import better
+
+if TYPE_CHECKING:
+    from mle_gym.datasets.dataset import Dataset
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["SAMPLE", "Anchors", "find_anchors", "made_by", "needs_solution", "settle"]
+
+SAMPLE = "sample_submission.csv"
+FLOORS = "sample, constants and guesses"
+"""Goes into :func:`made_by`: another way of finding floors needs another text."""
+
+
+def find_anchors(
+    dataset: Dataset,
+    grader: str,
+    score: Callable[[bytes], float],
+    gold: float | None,
+    luck: Callable[[], float | None] | None = None,
+) -> Anchors:
+    """The dataset's anchors under one kind of grading; the floor is measured if it has to be.
+
+    Args:
+        dataset: What is graded against. Answers that were handed in have no sample, so no anchors.
+        grader: ``"strict"`` or ``"parity"``.
+        score: Scores the sample as it would any submission.
+        gold: The task's gold threshold; a ceiling where the medals are a competition's.
+        luck: What guesses reach (:func:`mle_gym.grading.guesses.best_guess`): the floor where that
+            is better than the sample. None where only whole files can be scored.
+    """
+    if not dataset.digest:
+        return Anchors()
+    folder, maker = dataset.public.parent, made_by(dataset.task)
+    found = read_anchors(folder, grader, maker)
+    if found.floor is not None:
+        return found
+    try:
+        floor = score((dataset.inputs / SAMPLE).read_bytes())
+    except (OSError, SubmissionError):  # `mle-gym validate-task` says what is wrong with it
+        return Anchors()
+    if not math.isfinite(floor):  # MLE-bench's graders let that pass
+        return Anchors()
+    guessed = None if luck is None else luck()
+    if guessed is not None and better(guessed, floor, dataset.task.grade.higher_is_better):
+        floor = guessed
+    known = gold if dataset.task.data.loader == "kaggle" else None
+    ceiling = None if needs_solution(dataset.task) else settle(dataset.task, floor, known)
+    found = Anchors(floor, ceiling)
+    record_anchors(folder, grader, maker, found)
+    return found
+
+
+def needs_solution(task: TaskSpec) -> bool:
+    """Whether the ceiling is what the reference solution scores, which has to be run for it."""
+    return task.data.loader != "kaggle" and (task.folder / "solution.py").is_file()
+
+
+def settle(task: TaskSpec, floor: float, found: float | None) -> float | None:
+    """The ceiling: what was found, or the declared best if that is no better than the floor.
+
+    None where even that is no better: then there is nothing to gain on this dataset.
+    """
+    higher = task.grade.higher_is_better
+    for candidate in (found, task.grade.best):
+        if candidate is not None and better(candidate, floor, higher):
+            return candidate
+    return None
+
+
+def made_by(task: TaskSpec) -> str:
+    """A digest of what decides the anchors of a dataset beside its files."""
+    parts = [_version().encode(), FLOORS.encode()]
+    for name in ("grade.py", "solution.py"):
+        path = task.folder / name
+        parts.append(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _version() -> str:
+    try:
+        return version("mle-gym")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "unknown"

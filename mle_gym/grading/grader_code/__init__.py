@@ -1,0 +1,1 @@
+"""Graders that are code: a task's own ``grade.py``, run in a sandbox."""

@@ -1,0 +1,163 @@
+"""What a task's ``grade.py`` needs to run: its files, its Python, its limits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mle_gym.datasets.keys import KEY_FILE
+from mle_gym.datasets.stored_split import SPLIT_FILE
+from mle_gym.errors import TaskError
+from mle_gym.paths import PACKAGE
+from mle_gym.sandbox.protocol import Limits, Mount, SandboxConfig
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["TABLES", "GraderCode", "grader_config", "grader_files", "lacks"]
+
+PROGRAM = Path(__file__).with_name("program_inside.py")
+OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
+"""Files of this package that ``grade.py`` may import; nothing else of it is there."""
+LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
+"""Files of a task's folder that no grader needs, and that the answers follow from."""
+TABLES = 4
+"""Answers that one process holds: the public and the private part, and given ones."""
+MOST_BYTES = 1 << 30
+"""Of the task's folder and of the private one: they lie in the sandbox's memory."""
+
+
+@dataclass(frozen=True)
+class GraderCode:
+    """A task's ``grade.py``, and everything that its sandbox is made of."""
+
+    folder: Path
+    """The task's."""
+    function: str
+    """``"grade"`` or ``"grade_file"``."""
+    version: tuple[int, ...]
+    """Changes with the programs in the task's folder, and when the private folder is another."""
+    seconds: float
+    memory_mb: int
+    python: str
+    folders: tuple[str, ...]
+    max_bytes: int
+    """Of a submission."""
+    raw: str
+    """The file or folder of raw data in the task's folder, which the grader doesn't see."""
+    private: Path | None
+    """The folder that ``grade_file`` reads the answers from."""
+    backend: str
+    """The sandbox to use where no other one can run."""
+
+    @classmethod
+    def of(
+        cls, task: TaskSpec, function: str, backend: str, private: Path | None = None
+    ) -> GraderCode:
+        """What the task declares.
+
+        Raises:
+            TaskError: There is no ``grade.py``.
+        """
+        path = task.folder / "grade.py"
+        if not path.is_file():
+            raise TaskError(f"{path}: expected a function {function}, found no file")
+        own, files = task.grader, task.data.loader == "files"
+        return cls(
+            folder=task.folder,
+            function=function,
+            version=_version(task.folder, private),
+            seconds=own.seconds,
+            memory_mb=own.memory_mb,
+            python=own.python,
+            folders=own.folders,
+            max_bytes=task.submission.max_bytes,
+            raw=task.data.ref if files else "",
+            private=private,
+            backend=backend,
+        )
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"{self.folder / 'grade.py'}: {self.function}"
+
+
+def _version(folder: Path, private: Path | None) -> tuple[int, ...]:
+    programs = [path.stat().st_mtime_ns for path in sorted(folder.glob("*.py"))]
+    if private is None or not private.is_dir():
+        return tuple(programs)
+    status = private.stat()
+    return (*programs, status.st_ino, status.st_mtime_ns)
+
+
+def grader_config(code: GraderCode, backend: str) -> SandboxConfig:
+    """The sandbox that a ``grade.py`` runs in.
+
+    Args:
+        code: The ``grade.py``.
+        backend: Name of what makes the sandbox. A Docker image has its own Python.
+
+    Raises:
+        TaskError: It names what isn't there, or there is too much for a sandbox's memory.
+    """
+    held = sum(path.stat().st_size for path in (PROGRAM, *_sources(code)) if path.is_file())
+    if held > MOST_BYTES:
+        raise TaskError(
+            f"{code.folder}: the answers and the files beside grade.py hold {held:,} bytes; a "
+            f"grader's sandbox takes {MOST_BYTES:,}"
+        )
+    for folder in code.folders:
+        if not Path(folder).is_dir():
+            raise TaskError(f"{code.folder / 'task.toml'}: grader.folders: no folder at {folder}")
+    python = Path(code.python) if code.python and backend != "docker" else None
+    if python is not None and not python.is_file():
+        raise TaskError(f"{code.folder / 'task.toml'}: grader.python: no interpreter at {python}")
+    return SandboxConfig(
+        limits=Limits(memory_mb=code.memory_mb, disk_mb=64 + ((held + 5 * code.max_bytes) >> 20)),
+        mounts=tuple(Mount(Path(f), f"folders/{Path(f).name}") for f in code.folders),
+        python=python,
+        all_packages=True,
+        warm=False,
+    )
+
+
+def grader_files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
+    """What goes into the sandbox, by name there."""
+    yield "grader_program.py", PROGRAM.read_bytes()
+    request = {"function": code.function, "seconds": math.ceil(code.seconds), "tables": TABLES}
+    yield "request.json", json.dumps(request).encode()
+    yield "own/mle_gym/__init__.py", b""
+    yield "own/mle_gym/integrations/__init__.py", b""
+    for name in OWN:
+        yield f"own/mle_gym/{name}", (PACKAGE / name).read_bytes()
+    for path in _sources(code):
+        if code.private is not None and path.is_relative_to(code.private):
+            yield f"private/{path.relative_to(code.private)}", path.read_bytes()
+        else:
+            yield f"task/{path.relative_to(code.folder)}", path.read_bytes()
+
+
+def _sources(code: GraderCode) -> Iterator[Path]:
+    """The files of the task's folder that the grader sees, and the private ones."""
+    left_out = {code.folder / name for name in (*LEFT_OUT, code.raw) if name}
+    for path in sorted(code.folder.rglob("*")):
+        parts = path.relative_to(code.folder).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if path.is_file() and not hidden and left_out.isdisjoint((path, *path.parents)):
+            yield path
+    if code.private is not None:
+        yield from (path for path in sorted(code.private.rglob("*")) if path.is_file())
+
+
+def lacks(code: GraderCode, module: str) -> str:
+    """What to install for a module that its Python doesn't have."""
+    from mle_gym.integrations.importing.foreign_code import distribution_of
+
+    python = code.python or "the grader's Python"
+    install = f"pip install {distribution_of(module)}"
+    return f"needs the Python module {module!r}, which {python} doesn't have: {install}"

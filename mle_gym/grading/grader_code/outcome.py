@@ -1,0 +1,114 @@
+"""What came of one submission in a grader's sandbox. All that is read here is hostile."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+
+from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.sandbox.protocol import Execution
+
+__all__ = ["Outcome", "died", "not_finite", "read_reply", "tail", "too_slow", "understood"]
+
+LONGEST_REASON = 300
+"""Characters of a ``grade.py``'s own message that are passed on."""
+CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one call of a grader: a score, its own refusal, or how it failed."""
+
+    score: float | None = None
+    refusal: SubmissionError | None = None
+    """In the grader's own words, meant for whoever handed the submission in."""
+    failure: SubmissionError | None = None
+    """In ours: what the grader's exception says may quote an answer."""
+    detail: str = ""
+    """All that is known of a failure; not for agents."""
+
+    @property
+    def graded(self) -> bool:
+        """Whether there is a score that counts."""
+        return self.score is not None and math.isfinite(self.score)
+
+    @property
+    def slow(self) -> bool:
+        """Whether time ran out."""
+        return self.failure is not None and self.failure.code == "too_slow"
+
+    @property
+    def error(self) -> SubmissionError:
+        """Why the submission is refused, where it is."""
+        if self.score is not None:
+            return not_finite(self.score)
+        return self.refusal or self.failure or SubmissionError("refused", "it has no score")
+
+    def told(self) -> str:
+        """What happened, for the task's author."""
+        if self.score is not None:
+            return f"its score is {self.score}"
+        return self.detail or str(self.refusal or self.failure)
+
+
+def read_reply(output: bytes) -> dict[str, str] | None:
+    """A line of JSON, an object of texts; None for anything else."""
+    try:
+        reply = json.loads(output)
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(reply, dict) and all(isinstance(value, str) for value in reply.values())
+    return reply if fits else None
+
+
+def understood(reply: dict[str, str], seconds: float) -> Outcome:
+    """What an answer means.
+
+    Raises:
+        TaskError: The grader raised it on purpose.
+        DatasetError: Likewise.
+    """
+    message = reply.get("message", "")
+    if "score" in reply:
+        try:
+            return Outcome(score=float(reply["score"]))
+        except ValueError:
+            return died(f"it answered {reply['score'][:100]!r}", memory=False)
+    if "refused" in reply:
+        code = reply["refused"] if CODE.fullmatch(reply["refused"]) else "refused"
+        return Outcome(refusal=SubmissionError(code, message[:LONGEST_REASON]))
+    if "raised" in reply:
+        kind = TaskError if reply["raised"] == "TaskError" else DatasetError
+        raise kind(message)
+    kind_name = reply.get("failed", "")
+    if kind_name == "SIGXCPU":
+        return too_slow(seconds)
+    note = f" ({kind_name})" if kind_name.isidentifier() else ""
+    failure = SubmissionError("refused", f"the task's grader failed on this submission{note}")
+    return Outcome(failure=failure, detail=message)
+
+
+def died(detail: str, *, memory: bool) -> Outcome:
+    """The process that graded is gone."""
+    if memory:
+        failure = SubmissionError("too_much_memory", "grading took more memory than it may have")
+    else:
+        failure = SubmissionError("refused", "the task's grader died of this submission")
+    return Outcome(failure=failure, detail=detail or failure.message)
+
+
+def too_slow(seconds: float) -> Outcome:
+    """Time ran out."""
+    return Outcome(failure=SubmissionError("too_slow", f"grading took over {seconds:g} s"))
+
+
+def not_finite(score: float) -> SubmissionError:
+    """Why a submission with such a score is refused."""
+    return SubmissionError("score_not_finite", f"the score of this submission is {score}")
+
+
+def tail(run: Execution) -> str:
+    """The end of what a command printed, for people."""
+    return run.output[-1000:].decode("utf-8", "replace").strip() or f"exit code {run.exit_code}"

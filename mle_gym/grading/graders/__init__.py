@@ -1,0 +1,1 @@
+"""The graders, named after what is handed in."""

@@ -1,0 +1,157 @@
+"""Submitted programs: run in a sandbox of their own, from which only predictions come back.
+
+An agent never sees the inputs that its program is graded on, and the program never sees an answer.
+What the program prints could carry these inputs back, so an agent is told it only where they are
+the examples that it has anyway (``validate``); for ``score`` it is told a number, or that there is
+none. In the final grade, when the episode is over, the output's end explains a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mle_gym import sandbox
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.errors import SandboxEnded, SubmissionError
+from mle_gym.sandbox.files import Files
+from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
+from mle_gym.tasks.submission_schema import CodeSpec
+from mle_gym.text import clean
+
+__all__ = ["FAILURES", "ProgramRunner"]
+
+FAILURES = (
+    "program_missing",
+    "program_files",
+    "program_failed",
+    "program_exhausted",
+    "program_timeout",
+    "no_output",
+)
+"""Codes of the errors that a program ends with before there is anything to grade."""
+
+_TAIL = 1_000
+"""Characters of a failed program's output that its error quotes."""
+
+
+class ProgramRunner:
+    """Turns the files that were handed in into predictions.
+
+    Args:
+        dataset: Of a task whose submissions are programs.
+        backend: Name of the sandbox backend.
+        config: The agent's own sandbox; a program has the same limits, and no network.
+    """
+
+    def __init__(self, dataset: Dataset, backend: str, config: SandboxConfig) -> None:
+        code = dataset.task.submission.code
+        if code is None:
+            raise ValueError(f"{dataset.task.id}: its submissions are no programs")
+        self.code: CodeSpec = code
+        self.predictions: bytes | None = None
+        """What the last program predicted for the hidden rows; None if it came to nothing."""
+        self._deadline = math.inf
+        self._box: Sandbox | None = None
+        self._dataset = dataset
+        self._backend = backend
+        self._config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
+
+    @property
+    def seconds(self) -> float:
+        """How long a program that starts now may run."""
+        return max(0.0, min(self.code.seconds, self._deadline - time.monotonic()))
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """End what runs in a block after so many seconds, even if the task allows more."""
+        self._deadline = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._deadline = math.inf
+
+    def on_examples(self, files: Files) -> bytes:
+        """The predictions for the examples that the agent has.
+
+        Raises:
+            SubmissionError: There are none. The message may quote the program's output.
+            SandboxError: The sandbox failed.
+        """
+        return self._run(files, self._dataset.public)
+
+    def on_hidden_inputs(self, files: Files) -> bytes:
+        """The predictions to grade. No agent may see the message of the error in its episode.
+
+        Raises:
+            As :meth:`on_examples`.
+        """
+        self.predictions = None
+        self.predictions = self._run(files, self._dataset.inputs)
+        return self.predictions
+
+    def cancel(self) -> None:
+        """End the program that runs; who waits for it gets a SandboxError. From any thread."""
+        if self._box is not None:
+            self._box.close()
+
+    def _run(self, files: Files, data: Path) -> bytes:
+        entry = self._entry(files)
+        config = dataclasses.replace(self._config, mounts=(Mount(data, "data"),))
+        with sandbox.create(self._backend, config) as box:
+            self._box = box
+            try:
+                return self._predictions(box, files, entry)
+            except SandboxEnded as error:
+                message = f"{entry} brought down the sandbox that it was run in: {error}"
+                raise SubmissionError("program_exhausted", message) from None
+
+    def _predictions(self, box: Sandbox, files: Files, entry: str) -> bytes:
+        _write(box, files)
+        seconds = self.seconds
+        run = box.execute(f"python {shlex.quote(entry)}", timeout=seconds)
+        if run.killed_by == "timeout":
+            why = f"ran longer than {seconds:g} s"
+            if seconds < self.code.seconds:
+                allowed = f"the task allows {self.code.seconds:g} s"
+                why = f"was ended after {seconds:.1f} s, when no time was left ({allowed})"
+            raise SubmissionError("program_timeout", f"{entry} {why}{_tail(run.output)}")
+        if run.exit_code != 0:
+            raise SubmissionError(
+                "program_failed",
+                f"{entry} ended with exit code {run.exit_code}{_tail(run.output)}",
+            )
+        try:
+            return box.fetch(self.code.output, max_bytes=self._dataset.task.submission.max_bytes)
+        except SubmissionError as error:
+            found = str(error).strip()
+            message = f"{entry} left no predictions: {found}{_tail(run.output)}"
+            raise SubmissionError("no_output", message) from None
+
+    def _entry(self, files: Files) -> str:
+        """The file to run."""
+        if self.code.entry in files:
+            return self.code.entry
+        if len(files) == 1:
+            return next(iter(files))
+        found = ", ".join(sorted(files)[:10]) or "no file"
+        message = f"expected a file {self.code.entry} in the folder, found {found}"
+        raise SubmissionError("program_missing", message)
+
+
+def _write(box: Sandbox, files: Files) -> None:
+    for name, content in files.items():
+        written = box.write_file(name, content)
+        if written.exit_code != 0:
+            raise SubmissionError("program_files", clean(written.output).strip())
+
+
+def _tail(output: bytes) -> str:
+    """The end of what a program printed, on lines of its own; nothing if it printed nothing."""
+    text = clean(output).strip()
+    return f"; it printed:\n{'…' if len(text) > _TAIL else ''}{text[-_TAIL:]}" if text else ""

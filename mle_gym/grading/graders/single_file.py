@@ -1,0 +1,123 @@
+"""Grades submissions that only the task's own ``grade.py`` can read: ``submission.kind = "file"``.
+
+So competitions of other benchmarks keep their own graders. The function is ``grade_file(submission:
+Path, private: Path) -> float``: the file as it was handed in, and the dataset's private folder. It
+runs in a sandbox (:mod:`mle_gym.grading.grader_code.sandboxed_grader`). It raises ValueError or
+SubmissionError, with a reason that quotes no answer, to refuse a submission, and DatasetError where
+the fault is not the submission's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import DatasetError, SubmissionError
+from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
+from mle_gym.grading.grade import Validation
+from mle_gym.grading.grader_code.code_and_limits import GraderCode
+from mle_gym.grading.grader_code.outcome import not_finite
+from mle_gym.grading.grader_pool import shared_grader
+from mle_gym.grading.graders.file_shape import FileShape, load_shape
+from mle_gym.grading.graders.grader import Marker
+
+if TYPE_CHECKING:
+    from mle_gym.datasets.dataset import Dataset
+    from mle_gym.grading.grade import Grade
+
+__all__ = ["FileGrader"]
+
+
+class FileGrader:
+    """As :class:`mle_gym.grading.open_grader.Grader`, by the task's own function on the whole file.
+
+    All rows count and there is no public part.
+
+    Args:
+        dataset: What to grade against.
+        parity: Let scores pass that are NaN or infinite, as MLE-bench does.
+        sandbox: Where ``grade.py`` runs if no isolating sandbox can be had.
+
+    Raises:
+        TaskError: No ``grade.py``.
+    """
+
+    def __init__(self, dataset: Dataset, *, parity: bool = False, sandbox: str = "auto") -> None:
+        self._dataset = dataset
+        self._spec = dataset.task.submission
+        code = GraderCode.of(dataset.task, "grade_file", sandbox, dataset.private)
+        self._code = shared_grader(code)
+        self._parity, higher = parity, dataset.task.grade.higher_is_better
+        kind = "parity" if parity else "strict"
+        self._marker = Marker.load(dataset, higher, self._score, kind)
+
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without running a program."""
+        return self._marker.anchors
+
+    def grade(self, content: bytes | None) -> Grade:
+        """Grade a submission; None stands for no submission at all.
+
+        Raises:
+            DatasetError: The answers are missing.
+            TaskError: The ``grade.py`` is broken.
+            SandboxError: The sandbox that it runs in can't be had.
+        """
+        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
+        try:
+            if content is None:
+                raise SubmissionError("missing_submission", "there is no submission")
+            score = self._score(content)
+        except SubmissionError as error:
+            return self._marker.refuse(error, sha256)
+        return self._marker.mark(score, sha256, 0)
+
+    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
+        """The grade of a submission that can't be graded, for that reason."""
+        return self._marker.refuse(error, sha256)
+
+    def validate(self, content: bytes) -> Validation:
+        """Whether it has the shape of the sample submission; ``grade.py`` and answers stay out."""
+        try:
+            self._shape.check(content, self._spec.max_bytes)
+        except SubmissionError as error:
+            return Validation(False, error.code, error.message)
+        return Validation(True)
+
+    def promising(self, content: bytes) -> bool:
+        """Whether it is valid and not the sample; only the task's grader could know more."""
+        return content != self._sample() and self.validate(content).valid
+
+    def public_score(self, content: bytes) -> float:
+        """There is none.
+
+        Raises:
+            SubmissionError: Always.
+        """
+        raise SubmissionError("no_public_part", "this dataset has no public part to score on")
+
+    def _score(self, content: bytes) -> float:
+        self._shape.check_cost(content, self._spec.max_bytes)
+        score = self._code.score_file(content, self._spec.filename, self._sample)
+        if not (math.isfinite(score) or self._parity):
+            raise not_finite(score)
+        return score
+
+    @cached_property
+    def _shape(self) -> FileShape:
+        return load_shape(self._sample_file)
+
+    @property
+    def _sample_file(self) -> Path:
+        return self._dataset.public / SAMPLE
+
+    def _sample(self) -> bytes:
+        """What tells a broken ``grade.py`` from a submission that it can't grade."""
+        try:
+            return self._sample_file.read_bytes()
+        except OSError as error:
+            raise DatasetError(f"{self._sample_file}: can't be read: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Competitions of other benchmarks as task folders."""

@@ -1,0 +1,117 @@
+"""The host's side of running another benchmark's functions: jobs in, results out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mle_gym.errors import DatasetError
+
+__all__ = ["ForeignCode", "Job", "Result", "distribution_of"]
+
+PROGRAM = Path(__file__).with_name("foreign_code_process.py")
+SECONDS = 24 * 3600.0
+"""The longest that a preparation may take: some unpack hundreds of gigabytes."""
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+"""What the process sees of our environment variables: no credential is among them."""
+DISTRIBUTIONS = {
+    "Levenshtein": "levenshtein",
+    "PIL": "pillow",
+    "bson": "pymongo",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Modules that PyPI knows by another name."""
+
+Job = dict[str, str]
+Result = dict[str, str]
+
+
+def distribution_of(module: str) -> str:
+    """What to install for a module."""
+    top = module.partition(".")[0]
+    return DISTRIBUTIONS.get(top, top)
+
+
+@dataclass(frozen=True)
+class ForeignCode:
+    """Another benchmark's checkout, and the Python that has what it needs."""
+
+    benchmark: str
+    """``"mle-bench"`` or ``"mle-dojo"``."""
+    root: Path
+    """The folder that its package lies in."""
+    python: str = sys.executable
+
+    def run(self, jobs: Sequence[Job], seconds: float = SECONDS) -> list[Result]:
+        """Do the jobs in one process; a result each, in order.
+
+        Raises:
+            DatasetError: The process could not be run, was killed, or needs a package that this
+                Python doesn't have; says what to install.
+        """
+        with tempfile.TemporaryDirectory(prefix="mle-gym-") as folder:
+            request, answer, log = (Path(folder, name) for name in ("request", "answer", "log"))
+            content = {"benchmark": self.benchmark, "root": str(self.root), "jobs": list(jobs)}
+            request.write_text(json.dumps(content), encoding="utf-8")
+            with log.open("wb") as output:
+                code = self._call([str(request), str(answer)], output.fileno(), folder, seconds)
+            if code != 0 or not answer.is_file():
+                raise DatasetError(self._died(code, log, seconds))
+            results: list[Result] = json.loads(answer.read_text(encoding="utf-8"))
+        for result in results:
+            if result.get("error") == "missing":
+                raise DatasetError(self._lacks(result["message"]))
+        return results
+
+    def _call(self, words: list[str], output: int, folder: str, seconds: float) -> int | None:
+        """The exit code; None if time ran out. Leaves no process of its group behind."""
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        try:
+            process = subprocess.Popen(
+                [self.python, "-I", str(PROGRAM), *words],
+                stdin=subprocess.PIPE,  # it ends when this does, as when the host is killed
+                stdout=output,
+                stderr=output,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"{self.python} can't be run: {error.strerror}"
+            raise DatasetError(f"{reason}; import {self.benchmark} again with --python") from None
+        try:
+            return process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            with suppress(ProcessLookupError, PermissionError):  # unless all of them have ended
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait()
+
+    def _died(self, code: int | None, log: Path, seconds: float) -> str:
+        tail = log.read_bytes()[-1000:].decode(errors="replace").strip()
+        how = f"took over {seconds:g} s" if code is None else f"ended with exit code {code}"
+        return f"{self.benchmark} in {self.root}: its code {how}: {tail or 'it said nothing'}"
+
+    def _lacks(self, module: str) -> str:
+        top = module.partition(".")[0]
+        own = {"mle-bench": "mlebench", "mle-dojo": "mledojo"}[self.benchmark]
+        if top == own:
+            return f"{self.root}: expected a checkout with {module!r}, found none"
+        return (
+            f"{self.benchmark} needs the Python module {module!r}, which {self.python} doesn't "
+            f"have: {self.python} -m pip install {distribution_of(module)}; or name another "
+            f"Python that has all it needs: mle-gym import {self.benchmark} PATH --python PYTHON"
+        )

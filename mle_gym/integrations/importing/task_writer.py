@@ -1,0 +1,218 @@
+"""Makes task folders of another benchmark's competitions, which stay where they are.
+
+The folders go to the user's tasks folder (:func:`mle_gym.paths.user_tasks`), where every later
+process finds them by itself; a second import replaces the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mle_gym.datasets.keys import KEY_FILE, write_key
+from mle_gym.grading.leaderboard import Thresholds
+from mle_gym.integrations.importing.foreign_leaderboard import Board
+from mle_gym.integrations.importing.imported_competition import ImportedCompetition
+from mle_gym.ownership import make_private
+from mle_gym.paths import bundled, user_tasks
+from mle_gym.regular_files import read_whole
+from mle_gym.tasks.spec import GradeSpec, TaskSpec
+from mle_gym.tasks.toml_writer import dump
+
+__all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
+
+MOST_CODE_BYTES = 2**20
+"""Of a Python file of a checkout."""
+
+PREPARE = '''\
+"""Made by `mle-gym import {benchmark}`: runs that benchmark's own function. Don't edit."""
+
+from mle_gym.integrations.importing.imported_competition import ImportedCompetition
+
+COMPETITION = ImportedCompetition(
+{arguments}
+)
+prepare = COMPETITION.prepare
+adopt = COMPETITION.adopt
+'''
+GRADE = '''\
+"""Made by `mle-gym import {benchmark}`: runs that benchmark's own grader. Don't edit."""
+
+from mle_gym.integrations.importing.foreign_code_process import {maker}
+
+grade_file = {maker}({function!r}, {answers!r})
+'''
+STEPS, SECONDS = 500, 86_400.0
+"""MLE-bench gives an agent 24 hours."""
+MEMORY_MB, DISK_MB = 8192, 32_768
+MAX_BYTES = 1 << 28
+"""Of a submission: some have millions of rows."""
+GRADE_SECONDS, GRADE_MEMORY_MB = 600, 4096
+"""Of grading one: some graders search by brute force."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that is needed to make a task folder of one competition."""
+
+    task_id: str
+    title: str
+    description: str
+    metric: str
+    competition: ImportedCompetition
+    package: Path
+    """The benchmark's Python package, which the grader imports from."""
+    grade_function: str
+    """As :mod:`mle_gym.integrations.importing.foreign_code_process` takes it."""
+    answers: str
+    """The file of answers, below ``private``."""
+    board: Board
+    thresholds: Thresholds
+    """Of the board if it is whole, else the published ones, if there are any."""
+    higher_is_better: bool
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One competition that is a task now."""
+
+    task_id: str
+    competition: str
+    folder: str
+    note: str
+    """What its users should know; empty if there is nothing."""
+
+
+def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
+    """Write the folders of a group, in place of all that it had, and register its tasks.
+
+    Raises:
+        TaskError: An id that is taken, or a competition that makes no task.
+        OSError: The user's tasks folder can't be written.
+    """
+    from mle_gym.tasks.catalog import register_tasks
+
+    home = make_private(user_tasks().absolute())
+    drafts, final = list(drafts), home / group
+    made = Path(tempfile.mkdtemp(prefix=f".{group}-", dir=home))
+    try:
+        for draft in drafts:
+            _write(draft, made / draft.task_id)
+            _write_key(made / draft.task_id, final / draft.task_id)
+        made.chmod(0o755)
+        if final.exists():
+            final.rename(made / ".replaced")
+        made.rename(final)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    shutil.rmtree(final / ".replaced", ignore_errors=True)
+    register_tasks(final)
+    return [
+        Imported(d.task_id, d.competition.competition, str(final / d.task_id), _note(d))
+        for d in drafts
+    ]
+
+
+def code_digest(files: Iterable[Path]) -> str:
+    """Of the contents of Python files, in the order of their names."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(f"{file.name}\n".encode() + read_whole(file, MOST_CODE_BYTES))
+    return total.hexdigest()[:16]
+
+
+def _note(draft: Draft) -> str:
+    problems = []
+    if draft.board.problem:
+        known = "published thresholds" if draft.thresholds.gold is not None else "no medals"
+        problems.append(f"{draft.board.problem}: {known}")
+    if not draft.competition.prepare_function:
+        problems.append("its prepare.py is a stub: needs prepared data (--from)")
+    return "; ".join(problems)
+
+
+def _write(draft: Draft, folder: Path) -> None:
+    """One task folder."""
+    folder.mkdir()
+    (folder / "description.md").write_text(draft.description.strip() + "\n", encoding="utf-8")
+    (folder / "prepare.py").write_text(_prepare(draft.competition), encoding="utf-8")
+    (folder / "grade.py").write_text(_grade(draft), encoding="utf-8")
+    medals: dict[str, Any] = dict(draft.thresholds.to_dict())
+    if draft.board.state == "whole":
+        scores = "".join(f"{score!r}\n" for score in draft.board.scores)
+        (folder / "leaderboard.csv").write_text(f"score\n{scores}", encoding="utf-8")
+        medals = {"leaderboard": "leaderboard.csv"}
+    (folder / "task.toml").write_text(dump(_task(draft) | {"medals": medals}), encoding="utf-8")
+
+
+def _write_key(folder: Path, before: Path) -> None:
+    """The key of the import before, so that what was prepared stays valid; else a new one."""
+    if (before / KEY_FILE).is_file():
+        shutil.copyfile(before / KEY_FILE, folder / KEY_FILE)
+    write_key(folder)
+
+
+def _task(draft: Draft) -> dict[str, Any]:
+    return {
+        "id": draft.task_id,
+        "version": 0,
+        "title": draft.title or draft.competition.competition,
+        "kind": "other",
+        "tags": ["imported", draft.competition.benchmark, *draft.tags],
+        "data": {"loader": "kaggle", "ref": draft.competition.competition, "files": ["**"]},
+        "submission": {"kind": "file", "max_bytes": MAX_BYTES},
+        "grade": {"metric": draft.metric, "public_fraction": 0.0, **_scale(draft)},
+        "limits": {
+            "steps": STEPS,
+            "seconds": SECONDS,
+            "memory_mb": MEMORY_MB,
+            "disk_mb": DISK_MB,
+        },
+        "grader": {
+            "seconds": GRADE_SECONDS,
+            "memory_mb": GRADE_MEMORY_MB,
+            "python": draft.competition.python,
+            "folders": [str(draft.package)],
+        },
+    }
+
+
+def _scale(draft: Draft) -> dict[str, Any]:
+    """The scale of the built-in task of the same competition, if there is one.
+
+    Otherwise the metric's range is not known, and scores are normalized from what the sample
+    submission gets to gold: on Kaggle all that matters often lies in a thousandth of a range.
+    """
+    native = _native(draft.competition.competition)
+    if native is not None and native.higher_is_better == draft.higher_is_better:
+        return {"worst": native.worst, "best": native.best}
+    worst, best = (0.0, 1.0) if draft.higher_is_better else (1.0, 0.0)
+    return {"worst": worst, "best": best, "scale": "anchors"}
+
+
+def _native(competition: str) -> GradeSpec | None:
+    """How the built-in task of a competition is graded."""
+    folder = bundled("envs") / competition
+    return TaskSpec.load(folder).grade if (folder / "task.toml").is_file() else None
+
+
+def _prepare(competition: ImportedCompetition) -> str:
+    arguments = "\n".join(f"    {name}={value!r}," for name, value in asdict(competition).items())
+    return PREPARE.format(benchmark=competition.benchmark, arguments=arguments)
+
+
+def _grade(draft: Draft) -> str:
+    benchmark = draft.competition.benchmark
+    return GRADE.format(
+        benchmark=benchmark,
+        maker=f"{benchmark.replace('-', '_')}_grader",
+        function=draft.grade_function,
+        answers=draft.answers,
+    )

@@ -1,0 +1,50 @@
+"""The metrics that ``[grade] metric`` may name.
+
+Importing this imports neither pandas nor scikit-learn; a metric does when it first scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mle_gym.errors import TaskError
+from mle_gym.metrics.labels import LABEL_METRICS
+from mle_gym.metrics.masks import MASK_METRICS
+from mle_gym.metrics.metric import Metric, MetricKind, Param, nearest
+from mle_gym.metrics.numbers import NUMBER_METRICS
+from mle_gym.metrics.points import POINT_METRICS
+from mle_gym.metrics.probabilities import PROBABILITY_METRICS
+from mle_gym.metrics.ranked_lists import RANKING_METRICS
+from mle_gym.metrics.words import TEXT_METRICS
+
+__all__ = ["METRICS", "Metric", "MetricKind", "Param", "get_metric"]
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            *LABEL_METRICS,
+            *PROBABILITY_METRICS,
+            *NUMBER_METRICS,
+            *RANKING_METRICS,
+            *MASK_METRICS,
+            *TEXT_METRICS,
+            *POINT_METRICS,
+        )
+    }
+)
+"""Every metric, by the name that ``[grade] metric`` uses."""
+
+
+def get_metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        TaskError: There is none; names the nearest and all that there are.
+    """
+    metric = METRICS.get(name)
+    if metric is None:
+        known = ", ".join(METRICS)
+        raise TaskError(f"unknown metric {name!r}{nearest(name, METRICS)}; known: {known}")
+    return metric

@@ -1,0 +1,234 @@
+"""What a metric is: a function with its direction, range, columns and parameters declared."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mle_gym.errors import SubmissionError, TaskError
+from mle_gym.grading.csv.text_columns import show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "LARGEST",
+    "REQUIRED",
+    "Array",
+    "Metric",
+    "MetricKind",
+    "Misfit",
+    "Param",
+    "nearest",
+    "refuse",
+]
+
+Array = npt.NDArray[Any]
+"""A column (rows,) or a table (rows, columns): int64 and float64 numbers, or objects for text."""
+
+MetricKind = Literal["label", "probability", "number", "text", "ranking", "mask", "points"]
+
+ACCEPTED: Mapping[MetricKind, frozenset[str]] = {
+    "label": frozenset({"int", "str"}),
+    "probability": frozenset({"probability", "float"}),
+    "number": frozenset({"int", "float", "probability"}),
+    "text": frozenset({"str"}),
+    "ranking": frozenset({"str"}),
+    "mask": frozenset({"str"}),
+    "points": frozenset({"int", "float"}),
+}
+"""The types a submission's columns may be declared with, for each kind of metric."""
+
+LARGEST = sys.float_info.max
+"""Numbers beyond are infinite, or integers that no float can hold."""
+
+REQUIRED: Any = object()
+"""Default of a parameter that has none: the task must give it."""
+
+
+class Misfit(SubmissionError):
+    """A prediction that a metric can't score, and where it stands.
+
+    Args:
+        code: As of every :class:`~mle_gym.errors.SubmissionError`.
+        found: What was found, as it is shown.
+        expected: What would have been right.
+        row: Its position in the array that was checked; None if no row is to blame alone.
+        column: Its column there, where there are several.
+    """
+
+    def __init__(
+        self, code: str, found: str, expected: str, row: int | None = None, column: int = 0
+    ) -> None:
+        where = "" if row is None else f" in row {row + 1:,}"
+        super().__init__(code, f"found {found}{where}; expected {expected}")
+        self.found, self.expected, self.row, self.column = found, expected, row, column
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter of a metric, as ``[grade.params]`` may set it."""
+
+    expected: str
+    """What a legal value is, in words, for error messages."""
+    accepts: Callable[[Any], bool]
+    default: Any = REQUIRED
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric with everything that a task, a brief and a grader must know about it.
+
+    Called with two aligned tables of the same columns (the answers, the predictions; no id), it
+    gives one finite number.
+    """
+
+    name: str
+    title: str
+    """For people: ``"Area under the ROC curve"``."""
+    higher_is_better: bool
+    best: float
+    """The best value there is; a perfect submission reaches it where the description says so."""
+    worst: float
+    """The worst value there is, infinite where there is no bound."""
+    kind: MetricKind
+    """What the predicted columns hold."""
+    function: Callable[..., float]
+    """From truth and prediction, (rows,) or (rows, columns), and parameters to the score."""
+    columns: tuple[int, float] = (1, 1)
+    """Fewest and most columns predicted. With at most one, the function gets 1-d arrays."""
+    params: Mapping[str, Param] = field(default_factory=dict)
+    check_predicted: Callable[..., None] | None = None
+    """Raises :class:`Misfit` for predictions that this metric can't score."""
+
+    @property
+    def description(self) -> str:
+        """Formula, source and behaviour at the edges: the function's docstring."""
+        return (self.function.__doc__ or "").strip()
+
+    def __call__(self, truth: pd.DataFrame, predicted: pd.DataFrame, **params: Any) -> float:
+        """Score predictions.
+
+        Args:
+            truth: Answers, one row each, without the id.
+            predicted: Predictions in the same rows; columns are matched by name.
+            **params: The parameters of ``[grade.params]``.
+
+        Raises:
+            TaskError: The parameters or the truth don't fit this metric.
+            SubmissionError: The predictions can't be scored, or the score is not finite.
+        """
+        names = list(truth.columns)
+        answers = self.array([truth[name].to_numpy() for name in names])
+        guesses = self.array([predicted[name].to_numpy() for name in names])
+        self.check(guesses, **params)
+        return self.score(answers, guesses, **params)
+
+    def array(self, columns: Sequence[Array]) -> Array:
+        """Columns in the form that the function takes.
+
+        Numbers become float64, since the squares of 64-bit integers would wrap around.
+        """
+        values = columns[0] if self.columns[1] == 1 else np.stack(columns, axis=1)
+        numeric = self.kind in ("probability", "number", "points")
+        return values.astype(np.float64) if numeric else values
+
+    def score(self, truth: Array, predicted: Array, **params: Any) -> float:
+        """Score predictions that passed :meth:`check`, both in the form of :meth:`array`.
+
+        Raises:
+            TaskError: The parameters or the truth don't fit this metric.
+            SubmissionError: The predictions can't be scored, or the score is not finite.
+        """
+        if len(truth) == 0 or len(truth) != len(predicted):
+            raise TaskError(
+                f"metric {self.name}: expected as many answers as predictions and at least one, "
+                f"found {len(truth)} and {len(predicted)}"
+            )
+        with np.errstate(all="ignore"):
+            score = float(self.function(truth, predicted, **self.complete(params)))
+        if not math.isfinite(score):
+            raise SubmissionError(
+                "score_not_finite",
+                f"the {self.name} of these predictions is {score}: they are too large to score",
+            )
+        return score
+
+    def check(self, predicted: Array, **params: Any) -> None:
+        """Look for what this metric can't score, without the answers and without scikit-learn.
+
+        Raises:
+            Misfit: For instance a malformed mask.
+        """
+        if self.check_predicted is not None:
+            self.check_predicted(predicted, **self.complete(params))
+
+    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Check parameters and fill in the defaults.
+
+        Raises:
+            TaskError: An unknown, missing or illegal parameter; names the allowed ones.
+        """
+        for name in params:
+            if name not in self.params:
+                allowed = ", ".join(self.params) or "none"
+                raise TaskError(
+                    f"metric {self.name}: unknown parameter {show(name)}"
+                    f"{nearest(name, self.params)}; allowed: {allowed}"
+                )
+        return {name: self._value(name, params) for name in self.params}
+
+    def check_columns(self, types: Sequence[str]) -> None:
+        """Check the declared types of the predicted columns, in any order.
+
+        Raises:
+            TaskError: A wrong number of columns, or a type this metric has no use for.
+        """
+        fewest, most = self.columns
+        if not fewest <= len(types) <= most:
+            number = str(fewest) if fewest == most else f"at least {fewest}"
+            raise TaskError(
+                f"metric {self.name}: expected {number} predicted column"
+                f"{'' if number == '1' else 's'}, found {len(types)}"
+            )
+        for found in types:
+            if found not in ACCEPTED[self.kind]:
+                expected = " or ".join(sorted(ACCEPTED[self.kind]))
+                raise TaskError(
+                    f"metric {self.name}: expected predicted columns of type {expected}, "
+                    f"found {found!r}"
+                )
+
+    def _value(self, name: str, params: Mapping[str, Any]) -> Any:
+        param = self.params[name]
+        value = params.get(name, param.default)
+        if value is REQUIRED:
+            raise TaskError(f"metric {self.name}: needs the parameter {name!r}: {param.expected}")
+        if name in params and not param.accepts(value):
+            raise TaskError(
+                f"metric {self.name}: parameter {name!r}: expected {param.expected}, "
+                f"found {show(value)}"
+            )
+        return value
+
+
+def refuse(wrong: Array, predicted: Array, code: str, expected: str) -> None:
+    """Raise :class:`Misfit` for the first of the predictions that are wrong, if any is."""
+    places = np.argwhere(wrong.reshape(len(wrong), -1))
+    if len(places):
+        row, column = map(int, places[0])
+        found = show(predicted.reshape(len(predicted), -1)[row, column])
+        raise Misfit(code, found, expected, row, column)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The clause that offers the nearest known name, or nothing."""
+    matches = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.6)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

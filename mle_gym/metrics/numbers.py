@@ -1,0 +1,188 @@
+"""Metrics of predicted numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mle_gym.errors import TaskError
+from mle_gym.metrics.metric import Array, Metric, Param, refuse
+
+__all__ = ["NUMBER_METRICS"]
+
+
+def rmse(truth: Array, predicted: Array) -> float:
+    """Root mean squared error, in the target's unit.
+
+    ``sklearn.metrics.root_mean_squared_error``.
+    """
+    from sklearn.metrics import root_mean_squared_error
+
+    return float(root_mean_squared_error(truth, predicted))
+
+
+def mcrmse(truth: Array, predicted: Array) -> float:
+    """Mean over the columns of each column's root mean squared error.
+
+    Kaggle's MCRMSE (stanford-covid-vaccine); ``sklearn.metrics.root_mean_squared_error`` with
+    ``multioutput="uniform_average"``.
+    """
+    return rmse(truth, predicted)
+
+
+def mse(truth: Array, predicted: Array) -> float:
+    """Mean squared error. ``sklearn.metrics.mean_squared_error``."""
+    from sklearn.metrics import mean_squared_error
+
+    return float(mean_squared_error(truth, predicted))
+
+
+def mae(truth: Array, predicted: Array) -> float:
+    """Mean absolute error, in the target's unit. ``sklearn.metrics.mean_absolute_error``."""
+    from sklearn.metrics import mean_absolute_error
+
+    return float(mean_absolute_error(truth, predicted))
+
+
+def rmsle(truth: Array, predicted: Array) -> float:
+    """Root mean squared logarithmic error: the RMSE of log(1 + x).
+
+    ``sklearn.metrics.root_mean_squared_log_error``. Predictions below 0 are refused.
+    """
+    from sklearn.metrics import root_mean_squared_log_error
+
+    if (truth < 0).any():
+        raise TaskError("metric rmsle: the answers must not be below 0")
+    return float(root_mean_squared_log_error(truth, predicted))
+
+
+def mcrmsle(truth: Array, predicted: Array) -> float:
+    """Mean over the columns of each column's RMSLE.
+
+    Kaggle's "mean column-wise RMSLE" (nomad2018-predict-transparent-conductors). Predictions below
+    0 are refused.
+    """
+    return rmsle(truth, predicted)
+
+
+def mape(truth: Array, predicted: Array) -> float:
+    """Mean absolute percentage error, as a fraction: mean of |p - t| / |t|.
+
+    ``sklearn.metrics.mean_absolute_percentage_error``. Undefined where the truth holds a 0, which
+    is an error of the task: take ``smape``.
+    """
+    from sklearn.metrics import mean_absolute_percentage_error
+
+    if (truth == 0).any():
+        raise TaskError("metric mape: undefined where an answer is 0; take 'smape'")
+    return float(mean_absolute_percentage_error(truth, predicted))
+
+
+def smape(truth: Array, predicted: Array) -> float:
+    """Symmetric mean absolute percentage error, in percent: mean of 200 |p - t| / (|p| + |t|).
+
+    Kaggle's definition (web-traffic-time-series-forecasting): 0 where both are 0; at most 200.
+    """
+    scale = np.abs(predicted) / 2 + np.abs(truth) / 2
+    error = np.abs(predicted / 2 - truth / 2) * 2
+    return float(np.mean(100 * np.divide(error, scale, out=np.zeros(len(truth)), where=scale > 0)))
+
+
+def r2(truth: Array, predicted: Array) -> float:
+    """Coefficient of determination: 1 - residual / total sum of squares.
+
+    ``sklearn.metrics.r2_score``. Where the truth is constant (or one row) it is undefined and
+    counted 1 for a perfect prediction and 0 for any other.
+    """
+    from sklearn.metrics import r2_score
+
+    if np.ptp(truth) == 0:
+        return float(np.array_equal(truth, predicted))
+    return float(r2_score(truth, predicted))
+
+
+def pinball(truth: Array, predicted: Array, *, alpha: float) -> float:
+    """Pinball loss of the quantile ``alpha``: mean of max(alpha (t - p), (alpha - 1) (t - p)).
+
+    ``sklearn.metrics.mean_pinball_loss``.
+    """
+    from sklearn.metrics import mean_pinball_loss
+
+    return float(mean_pinball_loss(truth, predicted, alpha=alpha))
+
+
+def pearson(truth: Array, predicted: Array) -> float:
+    """Pearson's correlation coefficient, as ``scipy.stats.pearsonr``.
+
+    0 where truth or prediction is constant (or one row), where it is undefined.
+    """
+    first, second = _centred(truth), _centred(predicted)
+    norm = np.linalg.norm(first) * np.linalg.norm(second)
+    return float(np.clip(first @ second / norm, -1.0, 1.0)) if norm > 0 else 0.0
+
+
+def spearman(truth: Array, predicted: Array) -> float:
+    """Spearman's rank correlation: Pearson's of the ranks, as ``scipy.stats.spearmanr``.
+
+    Equal values share their mean rank. 0 where truth or prediction is constant (or one row).
+    """
+    return pearson(_ranks(truth), _ranks(predicted))
+
+
+def _centred(column: Array) -> Array:
+    """Differences from the mean, exactly 0 for a constant column.
+
+    Scaled to at most 1, so that their squares neither over- nor underflow.
+    """
+    if np.ptp(column) == 0:
+        return np.zeros(len(column))
+    scaled = column / np.abs(column).max()
+    centred = scaled - scaled.mean()
+    largest = np.abs(centred).max()
+    return np.asarray(centred / largest if largest > 0 else centred)
+
+
+def _ranks(column: Array) -> Array:
+    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[inverse])
+
+
+def _not_negative(predicted: Array) -> None:
+    refuse(predicted < 0, predicted, "out_of_range", "no value below 0")
+
+
+def _loss(name: str, title: str, function: Callable[..., float], **more: Any) -> Metric:
+    worst = more.pop("worst", math.inf)
+    return Metric(name, title, False, 0.0, worst, "number", function, **more)
+
+
+def _agreement(name: str, title: str, worst: float, function: Callable[..., float]) -> Metric:
+    return Metric(name, title, True, 1.0, worst, "number", function)
+
+
+ALPHA = Param("a quantile between 0 and 1", lambda v: type(v) is float and 0 < v < 1, 0.5)
+
+NUMBER_METRICS = (
+    _loss("rmse", "Root mean squared error", rmse),
+    _loss("mcrmse", "Mean column-wise root mean squared error", mcrmse, columns=(1, math.inf)),
+    _loss("mse", "Mean squared error", mse),
+    _loss("mae", "Mean absolute error", mae),
+    _loss("rmsle", "Root mean squared logarithmic error", rmsle, check_predicted=_not_negative),
+    _loss(
+        "mcrmsle",
+        "Mean column-wise root mean squared logarithmic error",
+        mcrmsle,
+        columns=(1, math.inf),
+        check_predicted=_not_negative,
+    ),
+    _loss("mape", "Mean absolute percentage error", mape),
+    _loss("smape", "Symmetric mean absolute percentage error", smape, worst=200.0),
+    _loss("pinball", "Pinball loss", pinball, params={"alpha": ALPHA}),
+    _agreement("r2", "Coefficient of determination (R²)", -math.inf, r2),
+    _agreement("pearson", "Pearson correlation", -1.0, pearson),
+    _agreement("spearman", "Spearman rank correlation", -1.0, spearman),
+)

@@ -1,0 +1,280 @@
+"""Sandboxes made of rootless namespaces by bubblewrap: the default on Linux."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import SandboxCrashed, SandboxUnavailable
+from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.command_variables import command_environment
+from mle_gym.sandbox.installation.package_folders import package_folders
+from mle_gym.sandbox.installation.packages import shown_packages
+from mle_gym.sandbox.installation.python_installation import describe_python, is_below
+from mle_gym.sandbox.protocol import Limits, SandboxConfig, Shown
+from mle_gym.sandbox.runner_client import RUNNER_FOLDER, RunnerSandbox, runner_command
+from mle_gym.sandbox.seccomp import filter_program
+from mle_gym.sandbox.warm.plan import WarmPython, warm_python
+
+__all__ = ["BubblewrapBackend"]
+
+WORKSPACE = "/workspace"
+RUN_FOLDER = "/run/mle-gym"
+RUNNER_PARENT = "/opt/mle-gym"
+_RUN_FOLDER_MB = 40
+_SHIMS = f"{RUNNER_PARENT}/bin"
+_SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
+_ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols")
+_INSTALL = (
+    "Install it (Debian, Ubuntu: `apt-get install bubblewrap`; Fedora: `dnf install bubblewrap`), "
+    "or use sandbox='docker'. `mle-gym doctor` tries what this machine can do."
+)
+
+Argument = str | dict[str, str]
+
+_asking = threading.Lock()
+"""An interpreter is asked once, and not by every thread that starts a sandbox at the same time."""
+
+
+def _unlock() -> None:
+    """After a fork: the thread that held it is not there."""
+    global _asking
+    _asking = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)
+
+
+class BubblewrapBackend:
+    """Makes sandboxes with ``bwrap``; needs no daemon, no image and no root."""
+
+    name = "bubblewrap"
+
+    def check(self) -> None:
+        """Start and end one sandbox, once a process.
+
+        Raises:
+            SandboxUnavailable: bubblewrap is missing, or user namespaces are forbidden.
+        """
+        if getattr(self, "_checked", False):
+            return
+        self._program()
+        try:
+            self.create(SandboxConfig()).close()
+        except SandboxCrashed as error:
+            raise SandboxUnavailable(
+                f"bubblewrap is installed but can't make a sandbox here: {error}. If unprivileged "
+                "user namespaces are disabled, enable them (`sysctl -w "
+                "kernel.unprivileged_userns_clone=1` on Debian, `sysctl -w "
+                "kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu), or use "
+                "sandbox='docker'."
+            ) from None
+        self._checked = True
+
+    def create(self, config: SandboxConfig) -> RunnerSandbox:
+        """Start a sandbox.
+
+        Raises:
+            SandboxUnavailable: bubblewrap is not installed.
+            SandboxCrashed: It could not be started.
+        """
+        limits = config.limits
+        groups = {
+            "memory_bytes": _most_memory(limits) << 20,
+            "processes": limits.processes,
+            "cpus": limits.cpus,
+        }
+        packages, warm = {}, None
+        with _asking:
+            python = describe_python(config.python)
+            environment = command_environment(config, str(python.executable.parent))
+            if not config.all_packages:
+                packages = package_folders(python, shown_packages(python, config.packages))
+            if config.warm:
+                warm = warm_python(python, packages, config.preload, environment)
+        command = runner_command(str(python.executable), RUNNER_PARENT)
+        inside = _arguments(config, packages)
+        if warm:
+            inside += _shims(warm)
+            environment["PATH"] = f"{_SHIMS}:{environment['PATH']}"
+        inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
+        arguments = [self._program(), *inside, "--", *command, "serve"]
+        launcher = current_launcher()
+        plan = warm.plan if warm else None
+        box = launcher.start(
+            {"arguments": arguments, "limits": groups, "plan": plan, "stack": _stack(config)}
+        )
+        return RunnerSandbox(
+            self.name,
+            box.stream,
+            config,
+            workspace=WORKSPACE,
+            run_folder=RUN_FOLDER,
+            command=command,
+            environment=environment,
+            evidence=box.evidence,
+            cold="" if warm else "unavailable" if config.warm else "off",
+            open_files=launcher.open_files,
+            affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
+        )
+
+    def shown(self, config: SandboxConfig) -> Shown:
+        """What is shown of the interpreter's packages.
+
+        Raises:
+            SandboxUnavailable: It can't be run, or lacks one that was added.
+        """
+        with _asking:
+            python = describe_python(config.python)
+            shown = shown_packages(python, config.packages)
+        digest = f"bubblewrap {python.executable} {python.stamp} {shown.digest}"
+        return Shown(digest, tuple(shown.versions.items()))
+
+    def controllers(self) -> list[str]:
+        """The control groups' controllers that enforce limits here."""
+        return list(current_launcher().controllers)
+
+    def _program(self) -> str:
+        program = shutil.which("bwrap")
+        if program is None:
+            raise SandboxUnavailable(
+                f"bubblewrap (its program `bwrap`) is not installed. {_INSTALL}"
+            )
+        return program
+
+
+def _most_memory(limits: Limits) -> int:
+    """MiB at which the kernel itself steps in: full disks count as memory and must not reach it.
+
+    ``limits.memory_mb`` is enforced on processes by the runner, which looks every tenth second.
+    """
+    return limits.memory_mb + limits.memory_mb // 2 + 2 * limits.disk_mb + _RUN_FOLDER_MB
+
+
+# ------------------------------------------------------------------------------------- arguments
+
+
+def _arguments(config: SandboxConfig, packages: Mapping[Path, Path]) -> list[Argument]:
+    """What the sandbox's file system and namespaces look like."""
+    disk = str(config.limits.disk_mb << 20)
+    stack = _stack(config)
+    shared_memory = str((config.limits.memory_mb << 20) // 2)
+    arguments: list[Argument] = [
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+        *([] if config.network else ["--unshare-net"]),
+        "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
+        "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv",
+        *_system_calls(), *_system(config.network),
+        "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
+        "--dev", "/dev", *_gpus(config.gpus),
+        "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+        *(["--bind", {"stack": stack["point"]}, WORKSPACE] if stack
+          else ["--size", disk, "--tmpfs", WORKSPACE]),
+        "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
+        "--size", str(_RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
+        *_python(config, packages),  # after the tmpfs mounts: an environment may lie below /tmp
+        "--ro-bind", {"source": str(RUNNER_FOLDER)}, f"{RUNNER_PARENT}/runner",
+    ]  # fmt: skip
+    for mount in config.mounts:
+        arguments += ["--ro-bind", {"source": str(mount.source)}, f"{WORKSPACE}/{mount.target}"]
+    return arguments
+
+
+def _shims(warm: WarmPython) -> list[Argument]:
+    """What will be ``python`` on the ``PATH``, by each name that the interpreter has."""
+    first, *others = warm.names
+    arguments: list[Argument] = ["--ro-bind", {"source": str(warm.shim)}, f"{_SHIMS}/{first}"]
+    for name in others:
+        arguments += ["--symlink", first, f"{_SHIMS}/{name}"]
+    return [*arguments, "--symlink", str(warm.executable), f"{RUNNER_PARENT}/interpreter"]
+
+
+def _system_calls() -> list[Argument]:
+    """The filter, on machines whose calls are known; ``mle-gym doctor`` tells of others."""
+    program = filter_program()
+    return ["--seccomp", {"bytes": program.hex()}] if program else []
+
+
+def _system(network: bool) -> list[Argument]:
+    """The host's programs and libraries, and just enough of /etc."""
+    arguments: list[Argument] = ["--ro-bind", "/usr", "/usr"]
+    for name in _SYSTEM_LINKS:
+        path = Path(name)
+        if path.is_symlink():
+            arguments += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            arguments += ["--ro-bind", name, name]
+    for name in _ETC + (_ETC_NETWORK if network else ()):
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    users = "root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/tmp:/bin/bash\n"
+    arguments += ["--ro-bind-data", {"text": users}, "/etc/passwd"]
+    return [*arguments, "--ro-bind-data", {"text": "root:x:0:\nagent:x:1000:\n"}, "/etc/group"]
+
+
+def _python(config: SandboxConfig, packages: Mapping[Path, Path]) -> list[Argument]:
+    """The interpreter's folders; deeper and therefore later, what is laid over parts of them."""
+    python = describe_python(config.python)
+    operations: list[tuple[Path, list[Argument]]] = []
+    for folder in python.folders:
+        if Path("/usr") not in (folder, *folder.parents):
+            operations.append((folder, ["--ro-bind", {"source": str(folder)}, str(folder)]))
+    for site, source in packages.items():
+        operations.append((site, ["--ro-bind", {"source": str(source)}, str(site)]))
+    shown = [Path("/usr"), *python.folders]
+    for path in python.masked(config.hidden, packages):
+        if not any(path == folder or is_below(path, folder) for folder in shown):
+            continue
+        if path.is_dir():
+            mask: list[Argument] = ["--size", "4096", "--tmpfs", str(path)]
+            mask += ["--remount-ro", str(path)]
+        else:
+            mask = ["--ro-bind-data", {"text": ""}, str(path)]
+        operations.append((path, mask))
+    operations.sort(key=lambda operation: len(operation[0].parts))
+    return [argument for _, arguments in operations for argument in arguments]
+
+
+def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
+    """NVIDIA's device files for the GPUs with these indices."""
+    if not gpus:
+        return []
+    names = [f"nvidia{index}" for index in gpus] + ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools"]
+    missing = [name for name in names[:-1] if not Path("/dev", name).exists()]
+    if missing:
+        raise SandboxUnavailable(
+            f"gpus={list(gpus)!r}: this machine has no /dev/{missing[0]}. The bubblewrap backend "
+            "takes indices of NVIDIA GPUs ('0', '1'); `nvidia-smi -L` lists them."
+        )
+    return [part for name in names for part in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")]
+
+
+def _stack(config: SandboxConfig) -> dict[str, Any] | None:
+    """What the launcher is to stack for the workspace, with a sized tmpfs on top.
+
+    Stacked, a changed file counts twice: a snapshot of more than half of the limit is sent into a
+    plain tmpfs instead, where there is room to rewrite it.
+    """
+    limit = config.limits.disk_mb << 20
+    if not config.layers or config.layers_bytes > limit // 2:
+        return None
+    return {
+        "point": str(config.layers[0].parents[1] / ".mount"),
+        "layers": [str(layer) for layer in config.layers],
+        "size": limit,
+        "left": limit - config.layers_bytes,
+    }
+
+
+def _some_processors(cpus: float) -> tuple[int, ...]:
+    """Where no quota can be set: keep to as many processors as the limit rounds up to."""
+    available = sorted(os.sched_getaffinity(0))
+    count = min(len(available), math.ceil(cpus))
+    first = time.monotonic_ns() % len(available)
+    return tuple((available * 2)[first : first + count])

@@ -1,0 +1,209 @@
+"""The host's end of the launcher: starts it, asks it, and starts another where it is gone."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.stream import SocketStream
+from mle_gym.sandbox.verdict import Evidence
+
+__all__ = ["Box", "LauncherClient", "current_launcher"]
+
+_ANSWER_SECONDS = 60.0
+"""A launcher that takes longer is given up, and with it its sandboxes."""
+_LEAVE_SECONDS = 10.0
+_END_SECONDS = 20.0
+"""How long bubblewrap may take to follow its first process."""
+_START = "import sys; sys.path.append({parent!r}); from launcher.main import main; sys.exit(main())"
+
+
+class LauncherClient:
+    """A launcher, and the requests that it takes. Thread-safe."""
+
+    def __init__(self) -> None:
+        """Start the process."""
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._serial = 0
+        self._given_up = False
+        start = _START.format(parent=str(Path(__file__).resolve().parent.parent))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", start, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={key: os.environ[key] for key in ("MLE_GYM_CGROUP",) if key in os.environ},
+                start_new_session=True,
+            )
+        self._socket.settimeout(_ANSWER_SECONDS)
+        status = self.call({"op": "status"})
+        self.controllers: tuple[str, ...] = tuple(status["controllers"])
+        """The control groups' controllers that enforce limits here."""
+        soft, hard = status["open_files"]
+        self.open_files: tuple[int, int] = soft, hard
+        """Limits of the open files of each program in a sandbox."""
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process."""
+        return self._process.pid
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is this process's own, alive and answers."""
+        mine = self._owner == os.getpid() and not self._given_up
+        return mine and self._process.poll() is None
+
+    def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Send one request and wait for its answer.
+
+        Raises:
+            OSError: The launcher is gone.
+            ValueError: It sent nonsense.
+        """
+        with self._lock:
+            self._serial += 1
+            request = json.dumps({**message, "serial": self._serial}).encode()
+            try:
+                with _most_open_files():
+                    socket.send_fds(self._socket, [request], descriptors)
+                while True:
+                    reply = self._socket.recv(1 << 20)
+                    if not reply:
+                        raise ConnectionResetError("the sandbox launcher ended")
+                    answer: dict[str, Any] = json.loads(reply)
+                    if answer.get("serial") == self._serial:
+                        return answer
+                    # The answer to a call that a Ctrl-C interrupted: nobody waits for it.
+            except TimeoutError:
+                self._given_up = True
+                raise
+
+    def start(self, request: dict[str, Any]) -> Box:
+        """Start bubblewrap with one end of a stream as its standard input and output.
+
+        Args:
+            request: The parameters of ``start``: ``arguments``, ``limits``, ``plan``, ``stack``.
+
+        Raises:
+            SandboxCrashed: It could not be started.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = self.call({"op": "start", **request}, (theirs.fileno(),))
+            except (OSError, ValueError) as error:
+                ours.close()
+                raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
+            except BaseException:  # if it starts nevertheless, the runner finds nobody and leaves
+                ours.close()
+                raise
+        if not isinstance(answer.get("id"), int):
+            ours.close()
+            raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
+        return Box(self, answer["id"], ours)
+
+    def close(self) -> None:
+        """Hang up, which ends the launcher and every sandbox of it."""
+        self._socket.close()
+        if self._owner != os.getpid():
+            return
+        try:
+            self._process.wait(0 if self._given_up else _LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Box:
+    """A sandbox that the launcher started."""
+
+    def __init__(self, launcher: LauncherClient, id: int, connection: socket.socket) -> None:
+        """Take over the connection to the runner."""
+        self._launcher, self._id = launcher, id
+        self.stream = SocketStream(connection, self._stop)
+
+    def evidence(self, ended: bool) -> Evidence:
+        """What the launcher sees of it.
+
+        Args:
+            ended: Whether its stream has: then bubblewrap ends soon, and how it does is evidence.
+        """
+        last = time.monotonic() + _END_SECONDS
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            while True:
+                seen = self._launcher.call({"op": "examine", "id": self._id})
+                running = seen.pop("running", False)
+                if not (running and ended) or time.monotonic() > last:
+                    del seen["serial"]
+                    return Evidence(**seen)
+                time.sleep(0.005)
+        return Evidence("its launcher is gone", supervised=False)
+
+    def _stop(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._launcher.call({"op": "stop", "id": self._id})
+
+
+@contextlib.contextmanager
+def _most_open_files() -> Iterator[None]:
+    """Raise this process's soft limit for a moment.
+
+    Sandboxes of the same user must not be able to keep it from sending a descriptor: see
+    ``BOX_LIMITS`` in ``launcher/files.py``.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+_lock = threading.Lock()
+_current: LauncherClient | None = None
+
+
+def current_launcher() -> LauncherClient:
+    """This process's launcher, started on first use and again after a fork or a crash."""
+    global _current
+    with _lock:
+        if _current is None or not _current.usable:
+            if _current is not None:
+                _current.close()
+            _current = LauncherClient()
+        return _current
+
+
+def _forget() -> None:
+    """After a fork: the launcher is the parent's."""
+    global _current, _lock
+    _lock = threading.Lock()
+    if _current is not None:
+        _current.close()
+        _current = None
+
+
+def _close() -> None:
+    if _current is not None:
+        _current.close()
+
+
+os.register_at_fork(after_in_child=_forget)
+atexit.register(_close)

@@ -1,0 +1,42 @@
+"""The environment variables that a sandbox's first command sees: the same on every backend."""
+
+from __future__ import annotations
+
+import math
+
+from mle_gym.sandbox.protocol import SandboxConfig
+
+__all__ = ["THREAD_VARIABLES", "command_environment"]
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+def command_environment(config: SandboxConfig, python_folder: str) -> dict[str, str]:
+    """A clean environment; nothing of the host's is passed on.
+
+    Thread counts follow ``config.limits.cpus``: numerical libraries otherwise start one thread a
+    processor of the host and fight over the quota.
+
+    Args:
+        config: The sandbox's limits and extra variables.
+        python_folder: The folder of the agent's ``python``, which comes first on the ``PATH``.
+    """
+    threads = str(max(1, math.ceil(config.limits.cpus)))
+    return {
+        "PATH": f"{python_folder}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",
+        "USER": "agent",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "MPLBACKEND": "Agg",
+        "PYTHONHASHSEED": "0",
+        **dict.fromkeys(THREAD_VARIABLES, threads),
+        **({"CUDA_VISIBLE_DEVICES": ",".join(config.gpus)} if config.gpus else {}),
+        **dict(config.environment),
+    }

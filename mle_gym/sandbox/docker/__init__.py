@@ -1,0 +1,1 @@
+"""Sandboxes made of containers by a Docker daemon."""

@@ -1,0 +1,310 @@
+"""One container: everything that it is made from, its start and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import docker
+from docker.errors import DockerException, NotFound
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+
+from mle_gym.errors import SandboxCrashed, SandboxUnavailable
+from mle_gym.sandbox.docker.container_stream import AttachedStream
+from mle_gym.sandbox.docker.daemon import (
+    MACHINE_LABEL,
+    OWNER_LABEL,
+    first_line,
+    identity,
+    machine,
+    remove,
+)
+from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.runner_client import runner_command
+from mle_gym.sandbox.seccomp import docker_profile
+from mle_gym.sandbox.verdict import Evidence
+from mle_gym.sandbox.warm.in_containers import OURS, ImagePython, own_mounts
+
+__all__ = [
+    "RUN_FOLDER",
+    "USER",
+    "WORKSPACE",
+    "Container",
+    "container_key",
+    "container_settings",
+]
+
+WORKSPACE = "/workspace"
+RUN_FOLDER = "/run/mle-gym"
+USER = 1000
+_RUN_FOLDER_MB = 40
+_INODES_PER_MB = 256
+_MOST_OPEN_FILES, _MOST_SIGNALS = 4096, 4096
+"""Of each process, as bubblewrap's launcher has them."""
+_END_SECONDS = 10.0
+"""How long the daemon may take to notice that a container has ended."""
+_FIRST = -20
+"""The nice value of a runner, so that it answers however busy the agent's processes are."""
+_KILLED = str(128 + signal.SIGKILL)
+"""The exit code of a container that was killed, as the daemon writes it."""
+
+Masks = tuple[tuple[str, bool], ...]
+"""Absolute paths to hide in an image, and whether each is a folder."""
+
+
+class Container:
+    """A container whose runner waits for the first word."""
+
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        image: str,
+        settings: dict[str, Any],
+        gpus: tuple[str, ...],
+    ) -> None:
+        """Create and start one.
+
+        The container takes input once: when this connection ends, even by ``kill -9``, the runner
+        sees the end of its input and leaves, and the daemon removes the container.
+
+        Args:
+            client: Whose daemon makes it.
+            image: The image's id.
+            settings: What :func:`container_settings` gave.
+            gpus: Those among the settings: they explain some failures.
+
+        Raises:
+            SandboxUnavailable: The daemon can't pass GPUs, or lacks the runtime.
+            SandboxCrashed: It could not be started.
+        """
+        self._client = client
+        self._made = int(time.time())
+        with _explained(gpus, settings["runtime"]):
+            self.id = str(client.containers.create(image, **settings).id)
+            try:
+                self.stream = self._start()
+            except BaseException:
+                with contextlib.suppress(DockerException, OSError):
+                    remove(client, self.id)
+                raise
+
+    def _start(self) -> AttachedStream:
+        """Attach, then start: nothing that the runner says is missed."""
+        attached = self._client.api.attach_socket(
+            self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        )
+        stream = AttachedStream(attached, functools.partial(remove, self._client, self.id))
+        try:
+            self._client.api.start(self.id)
+            if os.geteuid() == 0:
+                self._give_precedence()
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _give_precedence(self) -> None:
+        """Only root may, and only on the daemon's own machine; what the runner starts has none."""
+        pid = int(self._state().get("Pid") or 0)
+        ours = f"{os.sep}{self.id}"
+        with contextlib.suppress(OSError):  # it has ended, or the number means something else here
+            if pid and ours in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
+                os.setpriority(os.PRIO_PROCESS, pid, _FIRST)
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has closed it."""
+        return self.stream.open
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is alive, and nothing has happened since it started."""
+        return self.stream.open and self.stream.silent
+
+    def abandon(self) -> None:
+        """In a forked child: let go of it and leave it alone."""
+        self.stream.hang_up()
+
+    def discard(self) -> None:
+        """Close it without waiting."""
+        self.stream.discard()
+
+    def close(self) -> None:
+        """End and remove it."""
+        self.stream.close()
+
+    def evidence(self, ended: bool) -> Evidence:
+        """What the daemon sees of it.
+
+        The daemon removes a container that has ended, but remembers for a while what happened.
+
+        Args:
+            ended: Whether its stream has: then the daemon soon knows how it ended.
+        """
+        last, note = time.monotonic() + _END_SECONDS, self.stream.messages
+        try:
+            while True:
+                state, happened = self._state(), self._happened()
+                died = happened.get("die")
+                if died or not ended or time.monotonic() > last:
+                    break
+                time.sleep(0.02)
+        except (DockerException, OSError):
+            return Evidence(note or "the daemon does not answer", supervised=False)
+        error = str(state.get("Error") or "")
+        return Evidence(
+            "; ".join(text for text in (note, error) if text),
+            killed=died is not None and died.get("exitCode") == _KILLED,
+            stopped=bool(state.get("Paused")),
+            own_memory=bool(state.get("OOMKilled")) or "oom" in happened,
+        )
+
+    def _state(self) -> dict[str, Any]:
+        """Nothing once it is removed."""
+        with contextlib.suppress(NotFound):
+            return dict(self._client.api.inspect_container(self.id)["State"])
+        return {}
+
+    def _happened(self) -> dict[str, dict[str, str]]:
+        """The daemon's events of this container: each kind's last one's attributes."""
+        until: Any = time.time()  # whole seconds would leave out the last events
+        events = self._client.api.events(
+            since=self._made, until=until, filters={"container": self.id}, decode=True
+        )
+        return {each["Action"]: each["Actor"].get("Attributes") or {} for each in events}
+
+
+# ------------------------------------------------------------------------------ what it is made of
+
+
+def container_settings(
+    config: SandboxConfig, client: docker.DockerClient, python: ImagePython, masks: Masks
+) -> dict[str, Any]:
+    """A container as the SDK's keyword arguments: everything is off that need not be on.
+
+    Args:
+        config: Limits, mounts, network and GPUs.
+        client: Whose daemon will make it.
+        python: The image's, which runs the runner.
+        masks: What to hide.
+    """
+    limits = config.limits
+    # Files in a tmpfs count as the container's memory. With room for all of them full, the kernel
+    # never has to end the runner, and with it the episode, because of what an agent stored.
+    memory = limits.memory_mb + 2 * limits.disk_mb + _RUN_FOLDER_MB
+    return {
+        "entrypoint": [*runner_command(python.executable, OURS), "serve"],
+        "command": [],
+        "stdin_open": True,
+        "user": f"{USER}:{USER}",
+        "working_dir": WORKSPACE,
+        "hostname": "sandbox",
+        "labels": {MACHINE_LABEL: machine(), OWNER_LABEL: identity(os.getpid())},
+        "auto_remove": True,
+        "network_mode": "bridge" if config.network else "none",
+        "ipc_mode": "private",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={docker_profile()}"],
+        "read_only": True,
+        "tmpfs": _writable_folders(limits.disk_mb),
+        "mounts": [*own_mounts(python, config), *_datasets(config), *_masks(masks)],
+        "shm_size": (limits.memory_mb << 20) // 2,
+        "mem_limit": memory << 20,
+        "memswap_limit": memory << 20,
+        "nano_cpus": int(min(limits.cpus, _processors(client)) * 1e9),
+        "pids_limit": limits.processes,
+        "ulimits": [
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="nofile", soft=1024, hard=_MOST_OPEN_FILES),
+            Ulimit(name="sigpending", soft=_MOST_SIGNALS, hard=_MOST_SIGNALS),
+        ],
+        "log_config": LogConfig(type=LogConfig.types.NONE),
+        "device_requests": _gpus(config.gpus),
+        "runtime": config.runtime or None,
+    }
+
+
+def container_key(client: docker.DockerClient, image: str, settings: dict[str, Any]) -> str:
+    """Equal for containers that are made of the same things by the same daemon.
+
+    A folder that was made anew under its old name is another thing: the container would show the
+    one that is gone.
+    """
+    sources = [mount["Source"] for mount in settings["mounts"] if mount["Type"] == "bind"]
+    made_of = [client.api.base_url, image, settings, [_inode(path) for path in sources]]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        information = Path(path).stat()
+        return information.st_dev, information.st_ino
+    return None
+
+
+def _writable_folders(disk_mb: int) -> dict[str, str]:
+    options = f"exec,nosuid,nodev,uid={USER},gid={USER}"
+    disk = f"{options},size={disk_mb << 20},nr_inodes={max(10_000, disk_mb * _INODES_PER_MB)}"
+    return {
+        WORKSPACE: f"{disk},mode=755",
+        "/tmp": f"{disk},mode=1777",
+        RUN_FOLDER: f"{options},size={_RUN_FOLDER_MB << 20},mode=755",
+    }
+
+
+def _datasets(config: SandboxConfig) -> Iterator[Mount]:
+    for mount in config.mounts:
+        target = str(PurePosixPath(WORKSPACE, mount.target))
+        yield Mount(target, str(mount.source.absolute()), type="bind", read_only=True)
+
+
+def _masks(masks: Masks) -> Iterator[Mount]:
+    for path, is_folder in masks:
+        if is_folder:
+            yield Mount(path, None, type="tmpfs", read_only=True, tmpfs_size=4096, tmpfs_mode=0o555)
+        else:
+            yield Mount(path, "/dev/null", type="bind", read_only=True)
+
+
+def _gpus(gpus: tuple[str, ...]) -> list[DeviceRequest]:
+    return [DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])] if gpus else []
+
+
+@functools.lru_cache(maxsize=8)
+def _processors(client: docker.DockerClient) -> int:
+    """How many the daemon's machine has: it refuses a quota above that."""
+    return int(client.info()["NCPU"])
+
+
+# ---------------------------------------------------------------------------------------- errors
+
+
+@contextlib.contextmanager
+def _explained(gpus: tuple[str, ...], runtime: str | None) -> Iterator[None]:
+    """Turn the SDK's errors into ours, with advice where the cause is known."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        text = first_line(error)
+        if gpus and ("device driver" in text or "nvidia" in text.lower()):
+            raise SandboxUnavailable(
+                f"gpus={list(gpus)!r}: this Docker daemon can't pass GPUs on ({text}). "
+                "Install the NVIDIA Container Toolkit and restart the daemon."
+            ) from None
+        if runtime and "runtime" in text:
+            raise SandboxUnavailable(
+                f"runtime={runtime!r}: this Docker daemon does not have it ({text}). "
+                "Install it and name it in the daemon's settings; `docker info` lists what it has."
+            ) from None
+        if "bind source path does not exist" in text or "not shared" in text:
+            text += ". The daemon must see this machine's files: use a local one"
+        kind = "host_out_of_disk" if "no space left on device" in text else "sandbox_died"
+        raise SandboxCrashed(f"the container could not be started: {text}", kind=kind) from None

@@ -1,0 +1,1 @@
+"""What this machine's sandboxes really enforce, found out by trying."""

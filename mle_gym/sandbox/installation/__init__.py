@@ -1,0 +1,1 @@
+"""The Python installation that agents are offered: which packages, and what lies in them."""

@@ -1,0 +1,140 @@
+"""What belongs to a Python installation that is offered to agents, and what of it to hide."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mle_gym.errors import SandboxUnavailable
+from mle_gym.paths import PACKAGE, cache_folder, checkout
+
+__all__ = ["PACKAGES", "PythonInstallation", "describe_python", "is_below"]
+
+_DESCRIBE = """
+import json, site, sys
+places = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+prefixes = [sys.prefix, sys.base_prefix, sys.exec_prefix]
+print(json.dumps([sys.executable, prefixes, places, sys.version_info[:2]]))
+"""
+
+
+PACKAGES = (
+    "lib*/*/site-packages",
+    "lib*/*/dist-packages",
+    "local/lib*/*/site-packages",
+    "local/lib*/*/dist-packages",
+    # conda's
+    "envs/*",
+    "pkgs",
+    # of installations beside: /usr/share/miniconda, /usr/local/anaconda3
+    "*/*/lib/python*/site-packages",
+    "*/*/envs/*",
+    "*/*/pkgs",
+    # R's: its datasets have iris and penguins, MASS has the machines, the glass and more
+    "lib*/R",
+    "local/lib*/R",
+    "share/R",
+    # Node's
+    "lib*/node_modules",
+    "local/lib*/node_modules",
+    "share/nodejs",
+)
+"""Where packages lie below a prefix, those of other languages included."""
+
+INSTALLED = ("lib", "lib64", "share", "share/doc", "local/lib", "local/share", "conda-meta")
+"""Folders below a prefix in which whatever is installed gets an entry of its own."""
+
+
+@dataclass(frozen=True)
+class PythonInstallation:
+    """An interpreter and the folders it needs."""
+
+    executable: Path
+    folders: tuple[Path, ...]
+    """Prefixes and package folders, outermost only."""
+    site_packages: tuple[Path, ...]
+    """The package folders that this interpreter imports from: of them, a sandbox shows what
+    :mod:`mle_gym.sandbox.installation.packages` allows."""
+    foreign: tuple[Path, ...]
+    """Package folders of other interpreters in what a sandbox shows, such as those of a virtual
+    environment's base: nobody needs them, and they may hold anything."""
+    version: tuple[int, ...] = sys.version_info[:2]
+    """Major and minor."""
+
+    def masked(self, hidden: tuple[str, ...], packages: Mapping[Path, Path]) -> tuple[Path, ...]:
+        """What a sandbox would show and must not: ours always, and ``hidden``.
+
+        Args:
+            hidden: Absolute paths, or relative to ``site-packages``.
+            packages: What is shown at each package folder instead of it.
+        """
+        candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve(), *self.foreign]
+        candidates += [folder / path for folder in self.site_packages for path in hidden]
+        found = {path for path in candidates if _shown_at(path, packages).exists()}
+        return tuple(sorted(path for path in found if not self._covered(path, found)))
+
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """Another one, as a rule, once a package manager has put something into what is shown."""
+        places = (folder / place for folder in (Path("/usr"), *self.folders) for place in INSTALLED)
+        return tuple(place.stat().st_mtime_ns for place in places if place.is_dir())
+
+    def _covered(self, path: Path, masks: set[Path]) -> bool:
+        """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
+        deepest = max((len(f.parts) for f in self.folders if is_below(path, f)), default=0)
+        return any(is_below(path, other) and len(other.parts) >= deepest for other in masks)
+
+
+def _shown_at(path: Path, packages: Mapping[Path, Path]) -> Path:
+    """Where on the host that is what a sandbox shows at ``path``."""
+    for site, folder in packages.items():
+        if is_below(path, site):
+            return folder / path.relative_to(site)
+    return path
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether ``folder in path.parents``, without making them all."""
+    depth = len(folder.parts)
+    return len(path.parts) > depth and path.parts[:depth] == folder.parts
+
+
+@functools.cache
+def describe_python(python: Path | None) -> PythonInstallation:
+    """Ask an interpreter where its files are.
+
+    Args:
+        python: The interpreter, or None for the running one.
+
+    Raises:
+        SandboxUnavailable: It can't be run.
+    """
+    executable = python or Path(sys.executable)
+    try:
+        answer = subprocess.run(
+            [executable, "-c", _DESCRIBE], capture_output=True, text=True, check=True, timeout=60
+        )
+        path, prefixes, places, version = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise SandboxUnavailable(
+            f"sandbox_python={str(executable)!r} can't be run: {error}. "
+            "Give the path of a Python interpreter or of a virtual environment's bin/python."
+        ) from None
+    site_packages = tuple(dict.fromkeys(Path(place) for place in places if Path(place).is_dir()))
+    folders = sorted({Path(p) for p in prefixes} | set(site_packages))
+    outermost = [f for f in folders if not any(o in f.parents for o in folders)]
+    foreign = _foreign((Path("/usr"), *outermost), site_packages)
+    return PythonInstallation(Path(path), tuple(outermost), site_packages, foreign, tuple(version))
+
+
+def _foreign(shown: tuple[Path, ...], own: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Package folders below ``shown`` that neither are ``own`` nor hold something of it."""
+    found = {path for root in shown for pattern in PACKAGES for path in root.glob(pattern)}
+    folders = {path.resolve() for path in found if path.is_dir()}
+    kept = {part for folder in own for part in (folder.resolve(), *folder.resolve().parents)}
+    return tuple(sorted(folders - kept))

@@ -1,0 +1,325 @@
+"""The host's side of the runner's protocol: a :class:`Sandbox` over any byte stream."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import posixpath
+import py_compile
+import shlex
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import cache_from_source
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from mle_gym.errors import SubmissionError
+from mle_gym.sandbox.exchange import Exchange
+from mle_gym.sandbox.files import Files, unpack_files
+from mle_gym.sandbox.protocol import Execution, Reply, Request, SandboxConfig
+from mle_gym.sandbox.stream import Stream
+from mle_gym.sandbox.verdict import Evidence
+
+if TYPE_CHECKING:
+    from mle_gym.sandbox.snapshots.store import Lease
+
+__all__ = ["RUNNER_FOLDER", "RunnerSandbox", "runner_command"]
+
+RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
+"""The program that a backend makes available inside, as a folder named ``runner``."""
+
+_WORD = 0xFFFFFFFF
+_START_SECONDS = 60.0
+_FILE_SECONDS = 60.0
+_GRACE_SECONDS = 15.0
+"""How long past a command's timeout the runner may take to clean up before it counts as silent."""
+
+
+def runner_command(python: str, parent: str) -> list[str]:
+    """The command that runs the runner, to be followed by ``serve`` or a tool's name.
+
+    Args:
+        python: An interpreter, as seen inside.
+        parent: The folder, as seen inside, that has the folder ``runner``. It is searched last:
+            nothing in it may shadow the standard library.
+    """
+    _compile_runner()
+    start = f"import sys; sys.path.append('{parent}'); "
+    return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]
+
+
+@functools.cache
+def _compile_runner() -> None:
+    """Compile it here once: inside it can't be written, and every sandbox would compile it again.
+
+    Importing it would do, but not where ``PYTHONDONTWRITEBYTECODE`` is set, as in many images.
+    """
+    for source in RUNNER_FOLDER.glob("*.py"):
+        compiled = Path(cache_from_source(str(source)))
+        with contextlib.suppress(OSError):  # an installation of somebody else's
+            status = source.stat()
+            made_of = struct.pack("<II", int(status.st_mtime) & _WORD, status.st_size & _WORD)
+            if not compiled.exists() or compiled.read_bytes()[8:16] != made_of:
+                py_compile.compile(str(source), str(compiled))
+
+
+class RunnerSandbox:
+    """A sandbox whose inside is ``runner.py``. Everything received is checked: it is hostile."""
+
+    def __init__(
+        self,
+        backend: str,
+        stream: Stream,
+        config: SandboxConfig,
+        *,
+        workspace: str,
+        run_folder: str,
+        command: list[str],
+        environment: dict[str, str],
+        evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
+        affinity: tuple[int, ...] = (),
+        open_files: tuple[int, int] | None = None,
+        zygote: dict[str, Any] | None = None,
+        cold: Literal["", "off", "unavailable"] = "",
+    ) -> None:
+        """Configure the runner at the other end of ``stream``.
+
+        Args:
+            backend: Name of the backend, for messages.
+            stream: Connected to the runner; closed with the sandbox.
+            config: Limits to enforce.
+            workspace: The workspace's path, as seen inside.
+            run_folder: A writable folder inside for the runner's own files.
+            command: What :func:`runner_command` gave: it serves ``submit`` and its siblings too.
+            environment: The first command's environment.
+            evidence: What the backend sees of the sandbox from outside; called with whether the
+                stream has ended, and so the sandbox has or soon will have.
+            affinity: Processors to stay on; none for all.
+            open_files: Soft and hard limit of each program's open files; None for the runner's.
+            zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.plan.zygote_plan`.
+            cold: Why no Python is ever warm here, if so.
+
+        Raises:
+            SandboxCrashed: The runner did not start.
+        """
+        self.backend = backend
+        self.workspace = workspace
+        self._exchange = Exchange(backend, stream, evidence)
+        self._cold = cold
+        self._patience = 0.0
+        """Seconds that the host will still wait for the running command."""
+        self._mounts = [mount.target for mount in config.mounts]
+        self._disk_bytes = config.limits.disk_mb << 20
+        self._base: Lease | None = None
+        """The last snapshot: the next one is compared with it."""
+        self._origin: Lease | None = None
+        """The snapshot that may be mounted."""
+        limits = config.limits
+        options = {
+            "workspace": workspace,
+            "run": run_folder,
+            "python": command[0],
+            "call": shlex.join(command),
+            "bash": "/bin/bash",
+            "environment": environment,
+            "memory_mb": limits.memory_mb,
+            "processes": limits.processes,
+            "output_bytes": limits.output_bytes,
+            "output_file_bytes": limits.output_file_bytes,
+            "affinity": affinity,
+            "open_files": open_files,
+            "zygote": zygote,
+        }
+        self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
+
+    def execute(self, command: str | bytes, *, timeout: float) -> Execution:
+        """Run a shell script; see :meth:`Sandbox.execute`."""
+        event = self.begin(command, timeout=timeout)
+        while isinstance(event, Request):
+            event = self.answer(Reply(1, f"{event.tool} is not available here\n"))
+        return event
+
+    def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
+        """Start a shell script; see :meth:`Sandbox.begin`."""
+        script = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
+        self.cancel()
+        self._patience = timeout + _GRACE_SECONDS
+        return self._go_on("execute", {"timeout": timeout}, script)
+
+    def answer(self, reply: Reply) -> Execution | Request:
+        """Answer its call; see :meth:`Sandbox.answer`."""
+        options = {"exit_code": reply.exit_code, "end": reply.end_command}
+        return self._go_on("reply", options, reply.output.encode("utf-8", "replace"))
+
+    def _go_on(
+        self, operation: str, options: dict[str, Any], payload: bytes
+    ) -> Execution | Request:
+        """Wait for a command's next call or its end. What the host needs is not on its time."""
+        started = time.monotonic()
+        header, content = self._exchange.ask(operation, options, payload, seconds=self._patience)
+        self._patience = max(_GRACE_SECONDS, self._patience - (time.monotonic() - started))
+        if header["op"] == "request":
+            return self._request(header, content)
+        execution = _execution(header, content)
+        return replace(execution, cold=self._cold) if self._cold else execution
+
+    def cancel(self) -> None:
+        """End a command whose call will not be answered; see :meth:`Sandbox.cancel`."""
+        while self._exchange.running and not self._exchange.closed:
+            self._exchange.interrupt()
+            self._exchange.listen(seconds=_GRACE_SECONDS)
+
+    def interrupt(self) -> None:
+        """End the running command; see :meth:`Sandbox.interrupt`."""
+        self._exchange.interrupt()
+
+    def expire(self, seconds: float | None) -> None:
+        """End everything inside at that time; see :meth:`Sandbox.expire`."""
+        self._call("expire", {"seconds": seconds}, seconds=_FILE_SECONDS)
+
+    def write_file(self, path: str, content: bytes) -> Execution:
+        """Write a file; see :meth:`Sandbox.write_file`."""
+        return self._file_action("write_file", {"path": path}, content)
+
+    def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
+        """Replace text in a file; see :meth:`Sandbox.edit_file`."""
+        return self._file_action("edit_file", {"path": path, "split": len(old)}, old + new)
+
+    def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
+        """Read a text file; see :meth:`Sandbox.read_file`."""
+        return self._file_action("read_file", {"path": path, "start": start, "lines": lines})
+
+    def list_files(self, path: str = ".") -> Execution:
+        """List a folder; see :meth:`Sandbox.list_files`."""
+        return self._file_action("list_files", {"path": path})
+
+    def fetch(self, path: str, *, max_bytes: int) -> bytes:
+        """Take a regular file out; see :meth:`Sandbox.fetch`."""
+        options = {"path": path, "max_bytes": max_bytes}
+        header, content = self._call("fetch", options, seconds=_FILE_SECONDS)
+        if header.get("exit_code") != 0:
+            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+        if len(content) > max_bytes:
+            raise self._exchange.end("it sent more than was asked for")
+        return content
+
+    def fetch_files(self, path: str, *, max_bytes: int) -> Files:
+        """Take a file or a folder out; see :meth:`Sandbox.fetch_files`."""
+        options = {"path": path, "max_bytes": max_bytes}
+        header, content = self._call("fetch_files", options, seconds=_FILE_SECONDS)
+        if header.get("exit_code") != 0:
+            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+        folder = self._folder(header, content)
+        return {posixpath.basename(path): content} if folder is None else folder
+
+    def snapshot(self) -> str:
+        """Keep files and shell; see :meth:`Sandbox.snapshot`."""
+        from mle_gym.sandbox.snapshots.store import current_store
+        from mle_gym.sandbox.snapshots.transfer import take_workspace
+
+        store, base = current_store(), self._base
+        if base is not None and base.store is not store:
+            base = None
+        self._base = take_workspace(
+            self._operate, store, base, skip=self._mounts, most_bytes=self._disk_bytes
+        )
+        if base is not self._origin and base is not None:
+            base.release()
+        return self._base.name
+
+    def restore(self, lease: Lease) -> None:
+        """Continue from a snapshot; see :meth:`Sandbox.restore`."""
+        from mle_gym.sandbox.snapshots.transfer import restore_workspace
+
+        self._base = self._origin = lease.store.lease(lease.name)
+        restore_workspace(self._operate, lease)
+
+    def close(self) -> None:
+        """End every process inside; idempotent."""
+        self._exchange.close()
+        self._release()
+
+    def discard(self) -> None:
+        """The same without waiting; see :meth:`Sandbox.discard`."""
+        self._exchange.discard()
+        self._release()
+
+    def _release(self) -> None:
+        for lease in (self._base, self._origin):
+            if lease is not None:
+                lease.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _operate(
+        self, name: str, options: dict[str, Any], payload: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        return self._call(name, options, payload, seconds=_FILE_SECONDS)
+
+    def _file_action(self, name: str, options: dict[str, Any], content: bytes = b"") -> Execution:
+        started = time.monotonic()
+        header, output = self._call(name, options, content, seconds=_FILE_SECONDS)
+        header.setdefault("duration", time.monotonic() - started)
+        return _execution(header, output)
+
+    def _call(
+        self, operation: str, options: dict[str, Any], payload: bytes = b"", *, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """One operation and its answer."""
+        self.cancel()
+        header, content = self._exchange.ask(operation, options, payload, seconds=seconds)
+        if header["op"] != "done":
+            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
+        return header, content
+
+    def _request(self, header: dict[str, Any], content: bytes) -> Request:
+        """The call that a frame holds."""
+        tool, path = header.get("tool"), header.get("path")
+        if tool not in ("validate", "score", "submit") or not isinstance(path, str):
+            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
+        folder = self._folder(header, content)
+        return Request(tool, path, b"" if folder is not None else content, folder)
+
+    def _folder(self, header: dict[str, Any], content: bytes) -> Files | None:
+        """The files of a folder; None if the frame holds a file's content."""
+        if not header.get("folder"):
+            return None
+        try:
+            return unpack_files(content)
+        except ValueError as error:
+            raise self._exchange.end(f"it sent a broken folder: {error}") from None
+
+
+def _execution(header: dict[str, Any], output: bytes) -> Execution:
+    """Build an Execution from a frame, taking nothing on trust."""
+    killed_by, cold = header.get("killed_by"), header.get("cold")
+    return Execution(
+        exit_code=int(_number(header, "exit_code", 255)),
+        output=output,
+        duration=_number(header, "duration"),
+        cpu_seconds=_number(header, "cpu_seconds"),
+        peak_memory_mb=_number(header, "peak_memory_mb"),
+        timed_out=header.get("timed_out") is True,
+        truncated_bytes=int(_number(header, "truncated_bytes", 1 << 62)),
+        killed_by=killed_by if killed_by in ("timeout", "memory") else "",
+        cold=cold if cold in ("late", "refused", "unavailable") else "",
+    )
+
+
+def _number(header: dict[str, Any], key: str, ceiling: float = 1e9) -> float:
+    value = header.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return 0.0
+    return float(min(value, ceiling))

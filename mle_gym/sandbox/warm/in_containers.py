@@ -1,0 +1,127 @@
+"""Warm Python in containers: the folder that a container gets, and the zygote that it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker.types import Mount
+
+from mle_gym.ownership import check_owner, own_cache
+from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.runner_client import RUNNER_FOLDER
+from mle_gym.sandbox.warm.plan import ZYGOTE_FOLDER, programs, zygote_plan
+
+__all__ = ["OURS", "SHIMS", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
+
+OURS = "/opt/mle-gym"
+"""The folder in a container that holds all that is not the image's."""
+SHIMS = f"{OURS}/bin"
+LEAST_MEMORY_MB = 512
+"""A zygote holds about 100 MiB: in less than this, Python stays cold."""
+
+
+@dataclass(frozen=True)
+class ImagePython:
+    """What must be known of an image's Python to warm it."""
+
+    executable: str
+    names: tuple[str, ...] = ()
+    """What it may be called, ``python`` first; none where our programs don't run in the image."""
+    folders: tuple[str, ...] = ()
+    """Where its modules are."""
+
+    def warms(self, config: SandboxConfig) -> bool:
+        """Whether a sandbox of it gets warm Python."""
+        return config.warm and bool(self.names) and config.limits.memory_mb >= LEAST_MEMORY_MB
+
+
+def trial_mounts() -> tuple[list[Mount], list[str]]:
+    """What an image has to be able to run: as mounts, and their paths inside, the shim first."""
+    made = _programs()
+    inside = [f"{OURS}/{program.name}" for program in made]
+    return [_bind(path, source) for path, source in zip(inside, made, strict=True)], inside
+
+
+def own_mounts(python: ImagePython, config: SandboxConfig) -> list[Mount]:
+    """The runner of this very version, and what warm Python needs."""
+    runner = _bind(f"{OURS}/runner", RUNNER_FOLDER)
+    if not python.warms(config):
+        return [runner]
+    folder = _folder(python, _programs())
+    return [_bind(OURS, folder), runner, _bind(f"{OURS}/zygote", ZYGOTE_FOLDER)]
+
+
+def zygote_of(
+    python: ImagePython, config: SandboxConfig, environment: dict[str, str]
+) -> dict[str, Any] | None:
+    """How the runner starts a zygote, if it shall."""
+    if not python.warms(config):
+        return None
+    others = [f"{OURS}/{program.name}" for program in _programs()[1:]]
+    # Its system calls are filtered already: it is in the sandbox.
+    return zygote_plan(
+        python.executable,
+        OURS,
+        others,
+        list(python.folders),
+        {},
+        config.preload,
+        environment,
+        b"",
+    )
+
+
+def _programs() -> tuple[Path, ...]:
+    """Those of :func:`programs`, where they can be what a container runs."""
+    return (programs() or ()) if sys.platform == "linux" else ()
+
+
+def _bind(target: str, source: Path) -> Mount:
+    return Mount(target, str(source), type="bind", read_only=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _key(python: ImagePython, names: tuple[str, ...]) -> str:
+    return hashlib.sha256(repr((python, names)).encode()).hexdigest()[:16]
+
+
+def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
+    """A folder that looks as :data:`OURS` shall: made once, atomically.
+
+    The programs are copied, so that nothing that happens to the cache reaches a container.
+    """
+    parent = own_cache("programs")
+    target = parent / f"container-{_key(python, tuple(program.name for program in made))}"
+    if target.is_dir():
+        check_owner(target)
+        return target
+    place = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        _fill(place, python, made)
+        place.chmod(0o755)
+        with contextlib.suppress(OSError):  # another process was faster
+            place.rename(target)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return target
+
+
+def _fill(place: Path, python: ImagePython, made: tuple[Path, ...]) -> None:
+    for folder in ("bin", "runner", "zygote"):
+        (place / folder).mkdir()
+    shim, *others = made
+    first, *names = python.names
+    shutil.copy2(shim, place / "bin" / first)
+    for name in names:
+        (place / "bin" / name).symlink_to(first)
+    for program in others:
+        shutil.copy2(program, place / program.name)
+    (place / "interpreter").symlink_to(python.executable)

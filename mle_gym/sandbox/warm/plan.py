@@ -1,0 +1,198 @@
+"""Warm Python, the host's part: what a zygote imports, and the two small programs it needs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mle_gym.errors import CacheError
+from mle_gym.ownership import check_owner, checked_cache, make_private, own_cache
+from mle_gym.paths import cache_folder
+from mle_gym.sandbox.command_variables import THREAD_VARIABLES
+from mle_gym.sandbox.installation.python_installation import PythonInstallation
+from mle_gym.sandbox.seccomp import filter_program
+
+__all__ = [
+    "NEWEST",
+    "OLDEST",
+    "ZYGOTE_FOLDER",
+    "WarmPython",
+    "obstacle",
+    "programs",
+    "warm_python",
+    "zygote_plan",
+]
+
+ZYGOTE_FOLDER = Path(__file__).resolve().parent.parent / "zygote"
+OLDEST, NEWEST = (3, 9), (3, 12)
+"""Versions in which programs were seen to do the same warm and cold."""
+_COMPILERS = ("cc", "gcc", "clang")
+_START = (
+    "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
+    "from zygote.main import main; main(start)"
+)
+_OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")
+"""Variables of commands that a zygote gets too: the ones that are read as Python starts."""
+
+
+@dataclass(frozen=True)
+class WarmPython:
+    """How to offer warm Python in a sandbox."""
+
+    executable: Path
+    names: tuple[str, ...]
+    """What it may be called: ``python`` first."""
+    shim: Path
+    """The program that is ``python`` on the sandbox's ``PATH``."""
+    plan: dict[str, Any]
+    """The zygote's command and environment; sandboxes with equal ones share a zygote."""
+
+
+def warm_python(
+    python: PythonInstallation,
+    packages: Mapping[Path, Path],
+    preload: tuple[str, ...],
+    environment: dict[str, str],
+) -> WarmPython | None:
+    """Prepare warm Python, or None where it can't be had: Python starts cold there.
+
+    Args:
+        python: What is offered to the agent.
+        packages: What is shown at each of its package folders instead of it.
+        preload: Modules to import ahead; the ones that are not shown are left out.
+        environment: What the sandbox's commands start with.
+    """
+    made = programs()
+    if made is None or not OLDEST <= python.version <= NEWEST:
+        return None
+    shim, *others = made
+    plan = zygote_plan(
+        str(python.executable),
+        str(ZYGOTE_FOLDER.parent),
+        [str(program) for program in others],
+        [str(folder) for folder in (*python.folders, *python.site_packages)],
+        {str(site): str(folder) for site, folder in packages.items()},
+        preload,
+        environment,
+        filter_program() or b"",
+    )
+    return WarmPython(python.executable, _names(python.executable), shim, plan)
+
+
+def obstacle(version: tuple[int, ...]) -> str:
+    """Why Python of that version can't be warm here; empty where nothing is known against it.
+
+    Args:
+        version: Major and minor of what is offered to the agent.
+    """
+    if not OLDEST <= version <= NEWEST:
+        found, *bounds = (f"{major}.{minor}" for major, minor in (version, OLDEST, NEWEST))
+        return f"Python {found} is not one of those that were tried, {' to '.join(bounds)}"
+    try:
+        if programs() is not None:
+            return ""
+    except CacheError as error:
+        return str(error)
+    folder = cache_folder().resolve() / "programs"
+    try:
+        own_cache("programs")
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"no program can be kept in {folder}: {error.strerror}"
+    if not any(map(shutil.which, _COMPILERS)):
+        return f"no C compiler is installed: none of {', '.join(_COMPILERS)}"
+    return "the C compiler could not compile what it takes"
+
+
+def zygote_plan(
+    python: str,
+    parent: str,
+    others: list[str],
+    folders: list[str],
+    packages: dict[str, str],
+    preload: tuple[str, ...],
+    environment: dict[str, str],
+    system_calls: bytes,
+) -> dict[str, Any]:
+    """The command that starts a zygote, and its environment.
+
+    Args:
+        python: The interpreter; all paths as seen where the zygote will be.
+        parent: The folder that has the folder ``zygote``.
+        others: What :func:`programs` made, without the shim.
+        folders: Where modules may be imported from.
+        packages: For package folders of which sandboxes show a part, where that part is.
+        preload: Names of modules; the ones that are not shown are left out.
+        environment: What the sandbox's commands start with.
+        system_calls: The filter that a sandbox has and the zygote has not; empty for none.
+    """
+    variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
+    # One thread each: an OpenMP that ever ran more would hang in every fork.
+    variables |= dict.fromkeys(THREAD_VARIABLES, "1")
+    arguments = [*others, json.dumps(preload), json.dumps(folders), json.dumps(packages)]
+    arguments.append(system_calls.hex())
+    command = [python, "-c", _START.format(parent=parent), *arguments]
+    return {"command": command, "environment": variables}
+
+
+@functools.cache
+def _names(executable: Path) -> tuple[str, ...]:
+    """``python``, ``python3`` and the other names of the same interpreter in its folder."""
+    real = executable.resolve()
+    found = [path.name for path in executable.parent.glob("python*") if path.resolve() == real]
+    return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
+
+
+def programs() -> tuple[Path, ...] | None:
+    """The shim, the zygote's library and the keeper, compiled once; None without a compiler."""
+    folder = checked_cache("programs")
+    made = _compiled(folder)
+    if made and not all(program.exists() for program in made):  # the cache was deleted
+        _compiled.cache_clear()
+        made = _compiled(folder)
+    return made
+
+
+@functools.cache
+def _compiled(folder: Path) -> tuple[Path, ...] | None:
+    compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
+    make = functools.partial(_compile, compiler, folder)
+    found = [make([source], ["-static"]) or make([source], []) for source in ("shim.c", "keeper.c")]
+    found.insert(1, make(["program.c", "handover.c"], ["-shared", "-fPIC"]))
+    programs = tuple(program for program in found if program)
+    return programs if len(programs) == len(found) else None
+
+
+def _compile(
+    compiler: str | None, folder: Path, sources: list[str], options: list[str]
+) -> Path | None:
+    """Compile into the cache, atomically; what is there already serves without a compiler."""
+    text = b"".join((ZYGOTE_FOLDER / source).read_bytes() for source in sources)
+    digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
+    target = folder / f"{Path(sources[0]).stem}-{digest}"
+    if target.exists():
+        check_owner(target)
+        return target
+    if compiler is None:
+        return None
+    try:
+        make_private(folder)
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            made = Path(place) / "program"
+            command = [compiler, "-Os", *options, "-o", str(made)]
+            command += [str(ZYGOTE_FOLDER / source) for source in sources]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+            made.chmod(0o755)
+            made.replace(target)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return target

@@ -1,0 +1,108 @@
+"""Audits one trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mle_gym.errors import MleGymError
+from mle_gym.trajectories.audit.feedback_use import (
+    literal_submission,
+    oracle,
+    sample_submitted,
+    score_budget,
+)
+from mle_gym.trajectories.audit.hand_labels import hand_labels, submitted_rows
+from mle_gym.trajectories.audit.outside_sources import sources
+from mle_gym.trajectories.audit.rules import Audit, Finding
+from mle_gym.trajectories.audit.similarity import read_references, similarities
+from mle_gym.trajectories.audit.written_code import Script, is_readable, scripts
+from mle_gym.trajectories.record_fields import require_types
+from mle_gym.trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["THRESHOLD", "audit_trajectory"]
+
+THRESHOLD = 0.5
+"""Of similarity. Honest programs for one task share loading, splitting and writing, which is about
+a third of a short one."""
+
+
+def audit_trajectory(
+    path: str | Path, *, references: str | Path | None = None, threshold: float = THRESHOLD
+) -> Audit:
+    """Look for broken rules in what an agent did.
+
+    Labels written by hand, data and solutions from elsewhere, places where answers lie, scores used
+    as an oracle: whatever a record's actions show is decided by the rules in
+    :data:`~mle_gym.trajectories.audit.RULES`, from the record alone. Nothing in it is run, and the
+    record is taken as true: :func:`mle_gym.verify_trajectory` says whether it is.
+
+    An attempt counts, whether or not the sandbox let it succeed. Where no rule matches, nothing is
+    proved: a rule knows the usual ways only.
+
+    Args:
+        path: A trajectory, complete or cut.
+        references: A folder of notebooks and scripts to compare the agent's programs with; needs
+            the extra ``plagiarism``.
+        threshold: The share of a program, from 0 to 1, that must stand in a reference to be told.
+
+    Raises:
+        TrajectoryError: The file is no trajectory, or damaged.
+        OSError: The file, or a reference, can't be read.
+        ValueError: There are no references in the folder, or the threshold is out of range.
+        ModuleNotFoundError: References are given, and copydetect is not installed.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold: expected a share from 0 to 1, found {threshold!r}")
+    known = None if references is None else read_references(references)
+    trajectory = Trajectory.read(path)
+    require_types(trajectory, path)
+    written = list(scripts(trajectory))
+    found = dict.fromkeys(_findings(trajectory, written))
+    return Audit(
+        path=str(path),
+        findings=tuple(sorted(found, key=lambda finding: finding.step)),
+        actions=len(trajectory.steps),
+        unread=sum(not is_readable(step.action) for step in trajectory.steps),
+        similarities=None if known is None else similarities(written, known, threshold),
+    )
+
+
+def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding]:
+    submitted = submitted_rows(trajectory)
+    if submitted is not None:
+        yield from hand_labels(trajectory, written, submitted)
+        yield from score_budget(trajectory, submitted)
+    else:
+        yield from literal_submission(trajectory, written)
+    yield from sample_submitted(trajectory, written, submitted)
+    yield from oracle(trajectory, written)
+    task = _task(trajectory)
+    if task is not None and task.answers_can_be_known:
+        evidence = f"{task.id} hands programs rows of {task.data.loader}'s {task.data.ref!r}"
+        yield Finding("known-answers", max(1, len(trajectory.steps)), evidence)
+    own = _own_names(trajectory, task)
+    for script in written:
+        yield from sources(script, own)
+
+
+def _task(trajectory: Trajectory) -> TaskSpec | None:
+    """The task, where it is known here."""
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    name = trajectory.header.get("task")
+    if isinstance(name, str) and name in task_folders():
+        with suppress(MleGymError):  # a folder of the user's that is being edited
+            return load_task(name)
+    return None
+
+
+def _own_names(trajectory: Trajectory, task: TaskSpec | None) -> frozenset[str]:
+    """What the task and its data set are called, the latter only where the task is known here."""
+    names = {trajectory.header.get("task"), task and task.data.ref}
+    return frozenset(name.lower() for name in names if name and isinstance(name, str))

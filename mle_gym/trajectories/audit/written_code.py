@@ -1,0 +1,127 @@
+"""What an agent wrote: scripts and files, step by step, out of the record of its actions."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mle_gym.episode.actions import (
+    EditFile,
+    Score,
+    Shell,
+    Submit,
+    Validate,
+    WriteFile,
+    parse_action,
+)
+from mle_gym.errors import ActionError, TrajectoryError
+from mle_gym.trajectories.audit.shell_code import Command, commands, heredocs
+from mle_gym.trajectories.trajectory import Trajectory
+
+__all__ = ["Script", "is_readable", "scripts"]
+
+MOST_TEXT = 16 * 2**20
+"""Characters of all versions of all files. A file that is edited often is there as often."""
+DEEPEST = 20
+"""Scripts within scripts that are looked into."""
+_TARGET = re.compile(r"(?:>{1,2}|\btee(?:\s+-a)?)\s*([^\s;|&<>]+)")
+_PYTHON = re.compile(r"python[\d.]*$")
+
+
+@dataclass(frozen=True)
+class Script:
+    """One text of the agent's."""
+
+    step: int
+    """Counted from 1."""
+    language: Literal["shell", "python", "text"]
+    text: str
+    path: str = ""
+    """Of the file that it became; empty for what was run at once."""
+
+
+def is_readable(action: Any) -> bool:
+    """Whether an action says in words what it does."""
+    return isinstance(action, str | dict)
+
+
+def scripts(trajectory: Trajectory) -> Iterator[Script]:
+    """Every script and every version of every file that the actions hold.
+
+    Raises:
+        TrajectoryError: They are more than :data:`MOST_TEXT`.
+    """
+    left = MOST_TEXT
+    for script in _scripts(trajectory):
+        left -= len(script.text)
+        if left < 0:
+            raise TrajectoryError(f"step {script.step}: more programs than an audit can hold")
+        yield script
+
+
+def _scripts(trajectory: Trajectory) -> Iterator[Script]:
+    files: dict[str, str] = {}
+    for number, step in enumerate(trajectory.steps, start=1):
+        try:
+            action = parse_action(step.action)
+        except ActionError:  # nothing came of it
+            continue
+        match action:
+            case Shell(command):
+                for script in _of_shell(number, command):
+                    if script.path:
+                        files[script.path] = script.text
+                    yield script
+            case WriteFile(path, content):
+                path = posixpath.normpath(path)
+                files[path] = content
+                yield _file(number, path, content)
+            case EditFile(path, old, new):
+                path = posixpath.normpath(path)
+                before = files.get(path)
+                files[path] = new if before is None else before.replace(old, new, 1)
+                yield _file(number, path, files[path])
+            case Submit(path) | Score(path) | Validate(path):
+                words = f"{action.tool} {path or ''}".strip()
+                yield Script(number, "shell", words)
+
+
+def _of_shell(step: int, script: str, depth: int = 0) -> Iterator[Script]:
+    bare, texts = heredocs(script)
+    yield Script(step, "shell", bare)
+    for text in texts:
+        target = _TARGET.search(text.command)
+        if target:
+            yield _file(step, posixpath.normpath(target[1].strip("'\"")), text.body)
+        elif any(_PYTHON.match(each.program) for each in commands(text.command)):
+            yield Script(step, "python", text.body)
+        elif depth < DEEPEST and any(
+            each.program in ("bash", "sh") for each in commands(text.command)
+        ):
+            yield from _of_shell(step, text.body, depth + 1)
+        else:
+            yield Script(step, "text", text.body)
+    for command in commands(bare):
+        program = _one_liner(command)
+        if program is not None:
+            yield Script(step, "python", program)
+
+
+def _one_liner(command: Command) -> str | None:
+    """The program of ``python -c``."""
+    words = command.words
+    if _PYTHON.match(command.program) and "-c" in words[:-1]:
+        return words[words.index("-c") + 1]
+    return None
+
+
+def _file(step: int, path: str, content: str) -> Script:
+    language: Literal["shell", "python", "text"] = "text"
+    if path.endswith(".py"):
+        language = "python"
+    elif path.endswith((".sh", ".bash")):
+        language = "shell"
+    return Script(step, language, content, path)

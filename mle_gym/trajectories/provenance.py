@@ -1,0 +1,183 @@
+"""What made an episode: everything one needs to judge its result, or to repeat it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import platform
+import re
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+from mle_gym.datasets.keys import SECRET, secret_fingerprint
+from mle_gym.sandbox.files import pack_files
+
+if TYPE_CHECKING:
+    from mle_gym.env import MLEEnv
+    from mle_gym.episode.settings import Settings
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["pack_submission", "provenance", "result", "unpack_submission", "versions"]
+
+MAX_STORED_BYTES = 16 * 2**20
+"""A submission that is larger than this once compressed is not kept in its trajectory."""
+
+_LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn", "scipy")
+_GYMNASIUMS_OWN = frozenset({"OrderEnforcing", "PassiveEnvChecker"})
+"""Wrappers that ``gymnasium.make`` adds by itself and that change nothing."""
+
+
+def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    """What made the episode that ``env.reset`` just began, ``info`` being what it gave.
+
+    ``settings`` holds the arguments of an :class:`~mle_gym.env.MLEEnv` with every default filled
+    in. For any other environment it is None, as are the digests and ``backend``.
+    """
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "task": info.get("task"),
+        "variant": info.get("variant"),
+        **_of_the_task(env),
+        "env": _spec(env),
+        "wrappers": _wrappers(env),
+        "versions": versions(),
+        "platform": platform.platform(),
+    }
+
+
+def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    """What the environment knows of the episode when it is over, beyond its last step.
+
+    ``submission`` is :func:`pack_submission` of the predictions that were graded, or None;
+    ``program`` the same of the files that made them (:func:`~mle_gym.sandbox.files.pack_files`),
+    where a program was handed in. ``validate_calls`` and ``score_calls`` count what the agent was
+    told about submissions before.
+    """
+    ours = _unwrapped(env)
+    if ours is None or ours.record is None:
+        return {"validate_calls": None, "score_calls": None, "submission": None, "program": None}
+    predictions, program = ours.record.predictions, ours.record.program
+    return {
+        "validate_calls": ours.record.validate_calls,
+        "score_calls": ours.record.score_calls,
+        "submission": None if predictions is None else pack_submission(predictions),
+        "program": None if program is None else pack_submission(pack_files(program)),
+    }
+
+
+def pack_submission(content: bytes) -> dict[str, Any]:
+    """A submission as JSON: ``bytes`` (its size), ``sha256``, and ``zlib`` (base64 of the content).
+
+    ``zlib`` is None when that would be larger than :data:`MAX_STORED_BYTES`.
+    """
+    packed = zlib.compress(content)
+    return {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "zlib": base64.b64encode(packed).decode() if len(packed) <= MAX_STORED_BYTES else None,
+    }
+
+
+def unpack_submission(packed: Mapping[str, Any], most: int) -> bytes:
+    """The content that :func:`pack_submission` packed.
+
+    Args:
+        packed: From a record, which anybody may have written.
+        most: Bytes that the content may have. A few kilobytes can claim to hold gigabytes.
+
+    Raises:
+        ValueError: it is not that content, or too large; says what was found and what expected.
+    """
+    size = packed["bytes"]
+    if size > most:
+        raise ValueError(f"bytes: expected at most {most:,}, found {size:,}")
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(base64.b64decode(packed["zlib"], validate=True), size + 1)
+    except zlib.error as error:
+        raise ValueError(f"zlib: can't be decompressed: {error}") from None
+    if len(content) != size or not unpacker.eof or unpacker.unused_data:
+        raise ValueError(f"bytes: expected {size} as recorded, found other content")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != packed["sha256"]:
+        raise ValueError(f"sha256: expected {sha256} of the content, found {packed['sha256']}")
+    return content
+
+
+def versions() -> dict[str, str]:
+    """What datasets made in this process depend on: Python, the libraries, the secret's digest."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found | {SECRET: secret_fingerprint()[:16] or "none"}
+
+
+def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
+    ours = _unwrapped(env)
+    if ours is None or ours.record is None:
+        nothing = ("digest", "task_digest", "backend", "packages", "masked", "settings")
+        return dict.fromkeys(nothing)
+    from mle_gym.datasets.dataset import task_digest
+    from mle_gym.sandbox import get_backend
+
+    record = ours.record
+    settings = dataclasses.asdict(record.settings)
+    python = settings["sandbox_python"]
+    return {
+        "digest": record.dataset.digest,
+        "task_digest": task_digest(ours.task),
+        "backend": get_backend(record.settings.sandbox).name,
+        **_shown(record.dataset.task, record.settings),
+        "settings": settings | {"sandbox_python": None if python is None else str(python)},
+    }
+
+
+def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
+    """Distributions that the agent finds, by version, and the files in them that it doesn't."""
+    from mle_gym.datasets.shown_rows import files_with_rows
+    from mle_gym.sandbox import shown
+    from mle_gym.sandbox.protocol import SandboxConfig
+
+    config = SandboxConfig(python=settings.sandbox_python, packages=settings.packages)
+    masked = files_with_rows(task, settings.sandbox, config)
+    return {
+        "packages": dict(shown(settings.sandbox, config).packages),
+        "masked": [re.sub(r"^.*-packages/", "", path) for path in masked],
+    }
+
+
+def _unwrapped(env: gym.Env[Any, Any]) -> MLEEnv | None:
+    """Our environment below the wrappers, if it is one of ours."""
+    from mle_gym.env import MLEEnv
+
+    return env.unwrapped if isinstance(env.unwrapped, MLEEnv) else None
+
+
+def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
+    """The environment's spec as JSON, or None when it has none or holds what JSON can't."""
+    if env.spec is None:
+        return None
+    try:
+        spec: dict[str, Any] = json.loads(env.spec.to_json())
+    except (TypeError, ValueError):
+        return None
+    return spec
+
+
+def _wrappers(env: gym.Env[Any, Any]) -> list[str]:
+    """The names of the wrappers that somebody put around it, outermost first."""
+    names = []
+    while isinstance(env, gym.Wrapper):
+        names.append(type(env).__name__)
+        env = env.env
+    return [name for name in names if name not in _GYMNASIUMS_OWN]

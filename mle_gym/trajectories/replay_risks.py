@@ -1,0 +1,165 @@
+"""What a recorded episode may ask of the machine that replays it.
+
+A record names the environment that it was played in, and anybody may have written it. Playing its
+actions again is harmless inside a sandbox that is no weaker and no larger than the task's own. So
+each argument of an environment has an entry here that says which values are harmless; every other
+value, and every argument without an entry, takes trust. Even trust does not lift :data:`CAPS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+from mle_gym.episode.rewards import REWARDS
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["ARGUMENTS", "CAPS", "beyond_caps", "remake", "risks"]
+
+Harmless = Callable[[Any, "TaskSpec"], bool]
+
+
+def _anything(value: Any, task: TaskSpec) -> bool:
+    """For what decides only what the agent sees, and is checked when an environment is made."""
+    return True
+
+
+def _unset(value: Any, task: TaskSpec) -> bool:
+    return value is None or value is False or value == []
+
+
+def _no_more_time(value: Any, task: TaskSpec) -> bool:
+    return value is None or (_is_number(value) and value <= task.limits.seconds)
+
+
+def _no_larger(value: Any, task: TaskSpec) -> bool:
+    """Whether no limit is above the task's own, or above the usual one where it has none."""
+    from mle_gym.sandbox.protocol import Limits
+
+    if value is None:
+        return True
+    usual = {**vars(Limits()), **{name: getattr(task.limits, name) for name in _OF_TASKS}}
+    return isinstance(value, dict) and all(
+        name in usual and _is_number(limit) and limit <= usual[name]
+        for name, limit in value.items()
+    )
+
+
+_OF_TASKS = ("memory_mb", "cpus", "disk_mb")
+
+ARGUMENTS: Mapping[str, Harmless] = {
+    "variant": _anything,
+    "train_rows": _anything,
+    "obfuscate": _anything,
+    "feedback": _anything,
+    "score_calls": _anything,
+    "max_steps": _anything,  # a replay plays the recorded actions and no more
+    "warm": _anything,
+    "render_mode": _anything,
+    "command_timeout": _anything,  # ends with the episode's time at the latest
+    "time_limit": _no_more_time,
+    "limits": _no_larger,
+    "sandbox": lambda value, task: value in ("auto", "bubblewrap", "docker"),
+    "reward": lambda value, task: value in REWARDS,
+    "task": _anything,  # :func:`_task` looks at it
+    "network": _unset,
+    "gpus": _unset,
+    "runtime": _unset,
+    "sandbox_python": _unset,
+    "packages": _unset,
+    "preload": _unset,
+}
+"""Which values of an argument of :class:`~mle_gym.env.MLEEnv` are harmless."""
+
+SPEC = frozenset({"id", "kwargs", "max_episode_steps", "disable_env_checker"})
+"""What is used of a recorded spec; the rest must be as the environment is registered here."""
+
+CAPS: Mapping[str, float] = {
+    "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20,
+    "cpus": os.cpu_count() or 1,
+    "processes": 10_000,
+    "disk_mb": 1_000_000,
+    "output_bytes": 2**20,
+    "output_file_bytes": 2**30,
+    "time_limit": 7 * 24 * 3600,
+}
+"""The most that any record is given: what this machine has, and what no episode needs."""
+
+
+def risks(spec: Mapping[str, Any]) -> list[str]:
+    """What in a recorded spec takes trust, a line each."""
+    known = gym.registry.get(str(spec.get("id")))
+    if known is None:
+        return [f"its environment {spec.get('id')!r} is not registered here"]
+    kwargs = spec.get("kwargs")
+    kwargs = kwargs if isinstance(kwargs, Mapping) else {"kwargs": kwargs}
+    found = list(_other_registration(spec, known))
+    if known.entry_point != "mle_gym.env:MLEEnv":
+        return found + [
+            f"its {name} is {value!r}"
+            for name, value in kwargs.items()
+            if name not in known.kwargs or known.kwargs[name] != value
+        ]
+    task = _task(kwargs.get("task"), known)
+    if task is None:
+        return [*found, f"its task is {kwargs.get('task')!r}, which is not known here"]
+    for name, value in kwargs.items():
+        harmless = ARGUMENTS.get(name)
+        if harmless is None or not _holds(harmless, value, task):
+            found.append(f"its {name} is {value!r}")
+    return found
+
+
+def beyond_caps(spec: Mapping[str, Any]) -> list[str]:
+    """Limits in a recorded spec that are above :data:`CAPS`, a line each."""
+    kwargs = spec.get("kwargs")
+    kwargs = kwargs if isinstance(kwargs, Mapping) else {}
+    limits = kwargs.get("limits")
+    asked = {**(limits if isinstance(limits, Mapping) else {}), "time_limit": None, **kwargs}
+    return [
+        f"its {name} is {asked[name]!r}, and no more than {most:g} is given here"
+        for name, most in CAPS.items()
+        if _is_number(asked.get(name)) and asked[name] > most
+    ]
+
+
+def remake(spec: Mapping[str, Any]) -> gym.Env[Any, Any]:
+    """The environment of a recorded spec without risks, made as it is registered here."""
+    given = {name: spec[name] for name in SPEC - {"id", "kwargs"} if name in spec}
+    return gym.make(spec["id"], **given, **spec["kwargs"])
+
+
+def _other_registration(
+    spec: Mapping[str, Any], known: gym.envs.registration.EnvSpec
+) -> Iterator[str]:
+    """Where a spec says something else of its environment than the registry does."""
+    if spec.get("entry_point") != known.entry_point:
+        yield f"its entry point is {spec.get('entry_point')!r}"
+    if spec.get("additional_wrappers"):
+        yield "it has wrappers of its own"
+
+
+def _task(name: Any, known: gym.envs.registration.EnvSpec) -> TaskSpec | None:
+    """The task, if this machine knew it before: a folder that a record names may hold code."""
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    registered = known.kwargs["task"]
+    if name in (None, registered):
+        return load_task(registered)
+    return load_task(name) if isinstance(name, str) and name in task_folders() else None
+
+
+def _holds(harmless: Harmless, value: Any, task: TaskSpec) -> bool:
+    try:
+        return harmless(value, task)
+    except TypeError:  # a list in the place of a name
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

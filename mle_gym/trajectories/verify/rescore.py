@@ -1,0 +1,236 @@
+"""The score once more: the same data, the stored submission, today's grader."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mle_gym.datasets.anchors import Anchors
+from mle_gym.datasets.dataset import is_prepared
+from mle_gym.datasets.keys import SECRET
+from mle_gym.episode.reference_programs import measure_ceiling
+from mle_gym.episode.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
+from mle_gym.errors import MleGymError, TaskError
+from mle_gym.grading.grade import LATER
+from mle_gym.grading.graders.program_run import FAILURES
+from mle_gym.tasks.spec import TaskSpec
+from mle_gym.trajectories.findings import Finding
+from mle_gym.trajectories.provenance import unpack_submission, versions
+from mle_gym.trajectories.record_fields import of_a_task
+
+if TYPE_CHECKING:
+    from mle_gym.datasets.dataset import Dataset
+    from mle_gym.grading.grade import Grade
+    from mle_gym.trajectories.trajectory import Trajectory
+
+__all__ = ["check_score"]
+
+MOST_UNPACKED = 16 * 2**20
+"""Bytes of a submission to a task whose data aren't here; where they are, it says how many."""
+TOLERANCE = 1e-9
+"""Relative. The last digits of a sum depend on the processor."""
+CEILING_TOLERANCE = 0.02
+"""Of the way from floor to ceiling: a reference solution depends on the libraries' versions."""
+_MADE_BY = frozenset({"dataset", "versions"})
+"""Fields of a grade that say what made it; they are compared apart."""
+
+
+def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Finding]:
+    """Grade the stored submission again and compare; header and footer must have been checked.
+
+    Args:
+        trajectory: A complete one.
+        task: Name or folder of the task, for one that this process does not know by its id.
+    """
+    header, footer = trajectory.header, trajectory.footer or {}
+    recorded = footer["grade"]
+    if not of_a_task(trajectory):
+        reason = "this is not an episode of a task, so nothing was graded"
+        yield from (Finding(check, "undecided", reason) for check in ("submission", "score"))
+        return
+    if recorded is None:
+        yield Finding("submission", "passed", "the episode was not graded")
+        yield Finding("score", "passed", "the record claims no score")
+        yield _check_reward(trajectory, None)
+        return
+    spec = _find(header, task)
+    most = MOST_UNPACKED
+    if isinstance(spec, TaskSpec) and is_prepared(spec):
+        most = max(most, spec.submission.max_bytes)
+    content, finding = _stored(header, footer, recorded, most)
+    yield finding
+    if recorded.get("error_code") in FAILURES and content is None:
+        reason = "a program came to no predictions; only running it again could tell"
+        yield Finding("score", "undecided", reason)
+        return
+    if finding.status != "passed":
+        yield Finding("score", "undecided", "there is no submission to grade again")
+        return
+    try:
+        if not isinstance(spec, TaskSpec):
+            raise spec
+        dataset = _prepare(spec, header)
+        again = _grade(dataset, content, recorded, header["settings"].get("reward", "score"))
+    except MleGymError as error:
+        yield Finding("score", "undecided", f"it can't be graded here: {error}")
+        return
+    changes = list(_changes(header, spec))
+    yield _compare_dataset(header, dataset, changes)
+    score = _compare_grade(recorded, again, changes)
+    yield score
+    if score.status == "undecided":
+        yield Finding("reward", "undecided", "it depends on the score")
+    else:
+        yield _check_reward(trajectory, again)
+
+
+def _stored(
+    header: Mapping[str, Any], footer: Mapping[str, Any], grade: Mapping[str, Any], most: int
+) -> tuple[bytes | None, Finding]:
+    """The stored submission, and whether it is the one that was graded."""
+    if header["format"] == 1:
+        return None, Finding("submission", "undecided", "a file of format 1 does not hold it")
+    packed = footer["submission"]
+    if packed is None:
+        if grade.get("sha256") == "":
+            return None, Finding("submission", "passed", "there was none")
+        found = f"grade.sha256: expected '' without a submission, found {grade.get('sha256')!r}"
+        return None, Finding("submission", "failed", found)
+    if packed["sha256"] != grade.get("sha256"):
+        found = f"expected {grade.get('sha256')!r} of the grade, found {packed['sha256']!r}"
+        return None, Finding("submission", "failed", f"submission.sha256: {found}")
+    if packed.get("zlib") is None:
+        return None, Finding("submission", "undecided", "it was too large to be kept")
+    if packed["bytes"] > most:
+        found = f"it has {packed['bytes']:,} bytes, and more than {most:,} are not unpacked here"
+        return None, Finding("submission", "undecided", found)
+    try:
+        content = unpack_submission(packed, most)
+    except (ValueError, TypeError) as error:
+        return None, Finding("submission", "failed", f"submission.{error}")
+    return content, Finding("submission", "passed", f"{len(content):,} bytes, as graded")
+
+
+def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleGymError:
+    """The task, by its id from the catalog alone, since a folder may hold code; or why not."""
+    from mle_gym.tasks.catalog import load_task, task_folders
+
+    name = header["task"]
+    if task is None and name not in task_folders():
+        return TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
+    try:
+        spec = load_task(name if task is None else task)
+    except MleGymError as error:
+        return error
+    return spec if spec.id == name else TaskError(f"the record is of {name!r}, not of {spec.id!r}")
+
+
+def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
+    from mle_gym.datasets.dataset import DatasetOptions, prepare
+
+    settings = header["settings"]
+    options = DatasetOptions(header["variant"], settings["train_rows"], settings["obfuscate"])
+    return prepare(spec, options)
+
+
+def _grade(
+    dataset: Dataset, content: bytes | None, recorded: Mapping[str, Any], reward: str
+) -> Grade:
+    """The grade of today, against the record's ceiling if that is about what is measured here."""
+    from mle_gym.grading.open_grader import open_grader
+
+    if reward in REWARDS and reward not in NEED_NO_CEILING:
+        measure_ceiling(dataset)
+    grade = open_grader(dataset, score_ci=recorded.get("score_ci") is not None).grade(content)
+    return _under(grade, recorded.get("ceiling"))
+
+
+def _under(grade: Grade, ceiling: Any) -> Grade:
+    """The grade as it is under the ceiling of a record, which another machine measured.
+
+    A ceiling that isn't known here is taken from the record: no reward rests on it.
+    """
+    if grade.score is None or grade.floor is None or type(ceiling) not in (int, float, type(None)):
+        return grade
+    if ceiling is not None and grade.ceiling is not None:
+        scale = abs(grade.ceiling - grade.floor)
+        if abs(ceiling - grade.ceiling) > CEILING_TOLERANCE * scale:
+            return grade
+    place = Anchors(grade.floor, ceiling).place(grade.score)
+    anchored = grade.anchored if grade.anchored == 0 else place
+    return dataclasses.replace(grade, ceiling=ceiling, anchored=anchored)
+
+
+def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
+    """What is not as it was when the episode was played."""
+    from mle_gym.datasets.dataset import task_digest
+
+    if header["task_digest"] != task_digest(spec):
+        yield "the task's files have changed"
+    now = versions()
+    for name, version in header["versions"].items():
+        if name == SECRET and header["variant"] == 0:
+            continue  # the canonical dataset is the same with any
+        if name != "python" and now.get(name) != version:
+            yield f"{name} was {version} and is {now.get(name, 'missing')}"
+
+
+def _compare_dataset(header: Mapping[str, Any], dataset: Dataset, changes: list[str]) -> Finding:
+    if dataset.digest == header["digest"]:
+        return Finding("dataset", "passed", f"variant {header['variant']}, {dataset.digest[:12]}…")
+    found = f"digest: expected {dataset.digest}, found {header['digest']}"
+    if changes:
+        return Finding("dataset", "undecided", f"{found}; {'; '.join(changes)}")
+    return Finding("dataset", "failed", f"{found}, though task and libraries are the same")
+
+
+def _compare_grade(recorded: Mapping[str, Any], again: Grade, changes: list[str]) -> Finding:
+    expected = again.to_dict() | {"rank": again.rank or 0}
+    wrong = [
+        f"grade.{name}: expected {expected.get(name)!r}, found {recorded.get(name)!r}"
+        for name in dict.fromkeys((*expected, *recorded))
+        if (name in recorded or name not in LATER)
+        and name not in _MADE_BY
+        and not _same(expected.get(name), recorded.get(name))
+    ]
+    score = "not valid" if again.score is None else f"{again.score:.6g}"
+    since = f" ({'; '.join(changes)})" if changes else ""
+    if not wrong:
+        return Finding("score", "passed", f"graded again: {score}{since}")
+    return Finding("score", "undecided" if changes else "failed", "; ".join(wrong) + since)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, but for the last digits of numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, float) and type(other) in (int, float):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
+    """Whether the rewards sum to what that grade pays."""
+    header = trajectory.header
+    if trajectory.failure is not None:
+        return Finding("reward", "passed", "it does not count: the episode failed")
+    if header["format"] == 1 or header["wrappers"]:
+        by = "a wrapper may have changed it" if header["format"] > 1 else "not in format 1"
+        return Finding("reward", "undecided", f"it can't be computed: {by}")
+    name = header["settings"]["reward"]
+    if name not in REWARDS:
+        return Finding("reward", "undecided", f"{name!r} would run code of the file's choice")
+    if name == "milestones" and grade is None:
+        return Finding("reward", "undecided", "what was lent depends on files that are gone")
+    if name == "milestones" and (header["options"] or {}).get("snapshot") is not None:
+        return Finding("reward", "undecided", "the episode continued one that was paid before")
+    expected = sum(load_reward(name)(Progress(grade=grade)).values())
+    found = trajectory.episode_return
+    if math.isclose(expected, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+        return Finding("reward", "passed", f"{name}: {found:.6g}")
+    return Finding("reward", "failed", f"expected a sum of {expected!r} ({name}), found {found!r}")

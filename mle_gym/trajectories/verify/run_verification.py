@@ -1,0 +1,71 @@
+"""Verifies one trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mle_gym.trajectories.findings import Finding, Verification
+from mle_gym.trajectories.hash_chain import check_key
+from mle_gym.trajectories.trajectory import Line, Trajectory, read_lines
+from mle_gym.trajectories.verify.rescore import check_score
+from mle_gym.trajectories.verify.self_consistency import check_chain, check_fields, check_steps
+
+__all__ = ["verify_trajectory"]
+
+
+def verify_trajectory(
+    path: str | Path, *, task: str | Path | None = None, key: bytes | None = None
+) -> Verification:
+    """Say whether a record is whole and its score true.
+
+    The hash chain, the fields and how they fit together are checked; then the dataset is prepared
+    as the record says, the stored submission graded again, and grade and reward compared. Nothing
+    that the file names is imported or run: its task is looked up by its id among the tasks known
+    here, and the agent's actions are not played again (:func:`mle_gym.replay` does that).
+
+    What can't be decided here is said to be undecided, not false: a task that is not known or has
+    changed, other versions of the libraries, an old format.
+
+    A chain shows accidents and edits. It can't show a forger who computes it anew; compare
+    ``head`` with one that was published, or sign with a ``key``. And where nobody else holds the
+    key, nobody else can check the signature.
+
+    Args:
+        path: A trajectory, complete or cut.
+        task: Name or folder of its task, if it is not among those known here.
+        key: The key that it was signed with; a file that was not is then refuted.
+
+    Raises:
+        TrajectoryError: The file is no trajectory at all, or of a later format.
+        OSError: The file can't be read.
+        ValueError: The key is too short.
+    """
+    if key is not None:
+        check_key(key)
+    lines, note = read_lines(path)
+    trajectory = Trajectory.from_lines(lines, note, path)
+    findings = tuple(_findings(lines, trajectory, task, key))
+    return Verification(str(path), findings, trajectory.head)
+
+
+def _findings(
+    lines: list[Line], trajectory: Trajectory, task: str | Path | None, key: bytes | None
+) -> Iterator[Finding]:
+    yield from check_chain(lines, key)
+    yield _check_end(trajectory)
+    contents = [*check_fields(trajectory), *check_steps(trajectory)]
+    yield from contents
+    if trajectory.footer is None:
+        return
+    if any(finding.status == "failed" for finding in contents):
+        yield Finding("score", "undecided", "not graded again, since the record contradicts itself")
+        return
+    yield from check_score(trajectory, task)
+
+
+def _check_end(trajectory: Trajectory) -> Finding:
+    """Whether the record reaches the end of the episode."""
+    if trajectory.note:
+        return Finding("end", "failed", trajectory.note)
+    return Finding("end", "passed", str(trajectory.left or "the episode was recorded to its end"))

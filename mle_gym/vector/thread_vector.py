@@ -1,0 +1,364 @@
+"""Many environments at once: what ``gymnasium.make_vec("mle/titanic-v0", num_envs=8)`` returns.
+
+An environment spends its time waiting for its sandbox, so threads run them in parallel without the
+processes, the pickling and the second copy of pandas that ``AsyncVectorEnv`` would cost.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from mle_gym.vector.member import (
+    Environment,
+    Member,
+    StepResult,
+    chosen_mode,
+    make_environment,
+)
+from mle_gym.vector.workers import end_all
+
+__all__ = ["ThreadVectorEnv"]
+
+_INTERRUPT_SECONDS = 10.0
+"""How long commands may take to end after a Ctrl-C, before their episodes are ended."""
+
+Flags = npt.NDArray[np.bool_]
+Batch = tuple[Any, npt.NDArray[np.float64], Flags, Flags, dict[str, Any]]
+
+
+class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
+    """Environments of one task, each in a thread of its own, with ``SyncVectorEnv``'s semantics.
+
+    ``gymnasium.make_vec(id, num_envs=…, **arguments)`` makes one; ``arguments`` are those of
+    :class:`~mle_gym.env.MLEEnv` and the two below. Texts and actions are batched as tuples, the
+    rest as arrays of shape ``(num_envs,)``; infos as in every Gymnasium vector environment.
+
+    Args:
+        num_envs: How many environments.
+        autoreset_mode: ``"next_step"`` (the step after an episode's end resets and ignores its
+            action), ``"same_step"`` (the last step resets; its observation and info are in
+            ``infos["final_obs"]`` and ``infos["final_info"]``), or ``"disabled"`` (reset by
+            ``reset(options={"reset_mask": mask})``).
+        env_wrappers: Functions from an environment to its wrapped form, applied to each in order.
+        max_episode_steps: As in ``gymnasium.make``: lowers ``max_steps``.
+        **arguments: For every environment.
+
+    Raises:
+        ValueError: ``num_envs`` is not positive, or an argument that can't be.
+        TaskError: No such task, or a broken one.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 1,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        env_wrappers: Sequence[Callable[[Environment], Environment]] = (),
+        max_episode_steps: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.closed = True  # until it is whole: there is nothing to close before
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        self.autoreset_mode = chosen_mode(autoreset_mode)
+        self.num_envs = num_envs
+        make = partial(make_environment, arguments, max_episode_steps, env_wrappers)
+        self._members = [
+            Member(make, self.autoreset_mode, f"mle-gym-env-{i}") for i in range(num_envs)
+        ]
+        self.envs = [member.env for member in self._members]
+        first = self.envs[0]
+        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = first.render_mode
+        self.single_action_space = first.action_space
+        self.single_observation_space = first.observation_space
+        self.action_space = batch_space(first.action_space, num_envs)
+        self.observation_space = batch_space(first.observation_space, num_envs)
+        weakref.finalize(self, end_all, [member.worker for member in self._members])
+        self._in_flight: set[int] = set()
+        self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        self.closed = False
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | Sequence[dict[str, Any] | None] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset all environments, or those of ``options["reset_mask"]``, in parallel.
+
+        Args:
+            seed: One for each; an integer stands for ``seed, seed + 1, …``.
+            options: Passed on to each, or a list with one dict for each. They hold for the
+                automatic resets after it, too. ``reset_mask``, a boolean array of shape
+                ``(num_envs,)``, is taken out.
+        """
+        seeds, each = self._seeds(seed), self._options(options)
+        chosen = self._chosen(options if isinstance(options, dict) else None)
+        results = self._parallel(
+            {i: partial(self._members[i].reset, seed=seeds[i], options=each[i]) for i in chosen}
+        )
+        infos: dict[str, Any] = {}
+        for i, (_, info) in results.items():
+            infos = self._add_info(infos, info, i)
+        return self._batch(range(self.num_envs)), _valid_unless_failed(infos)
+
+    def step(self, actions: Any) -> Batch:
+        """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
+
+        Raises:
+            ValueError: Not one action for each environment, or, with autoreset disabled, an
+                environment that has to be reset first.
+        """
+        results = self._parallel(
+            {i: partial(self._members[i].step, action) for i, action in self._each(actions)}
+        )
+        return self._collect(results, np.arange(self.num_envs))
+
+    def async_reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Any = None
+    ) -> None:
+        """Start resetting every environment; :meth:`recv` gives the observations.
+
+        With :meth:`send` and :meth:`recv` a slow environment doesn't hold up the others, which
+        matters where one action lists a folder and the next one trains a model::
+
+            envs.async_reset(seed=0)
+            while training:
+                observations, rewards, terminations, truncations, infos = envs.recv(batch_size=4)
+                envs.send(policy(observations), infos["env_id"])
+        """
+        seeds, each = self._seeds(seed), self._options(options)
+        for i, member in enumerate(self._members):
+            self._launch(i, partial(member.restart, seed=seeds[i], options=each[i]))
+
+    def send(self, actions: Sequence[Any], env_ids: Iterable[int]) -> None:
+        """Start a step in each of some environments, and return at once.
+
+        Where an episode is over, the step resets and ignores its action, as ``"next_step"`` does,
+        or with ``"same_step"`` the last step did.
+
+        Args:
+            actions: One for each of ``env_ids``.
+            env_ids: Environments that :meth:`recv` has returned since their last ``send``.
+
+        Raises:
+            ValueError: Another number of actions, or an environment whose step isn't received.
+        """
+        ids = [int(i) for i in env_ids]
+        if len(actions) != len(ids):
+            raise ValueError(f"send takes one action for each of {ids}, found {len(actions)}")
+        disabled = self.autoreset_mode is AutoresetMode.DISABLED
+        if disabled and any(self._members[i].over for i in ids):
+            raise ValueError("send needs autoreset_mode 'next_step' or 'same_step'")
+        for i, action in zip(ids, actions, strict=True):
+            self._launch(i, partial(self._members[i].step, action))
+
+    def recv(self, batch_size: int = 1, timeout: float | None = None) -> Batch:
+        """Wait for the first ``batch_size`` environments that are done, in that order.
+
+        Args:
+            batch_size: How many, 1 to the number of steps in flight.
+            timeout: Seconds to wait for all of them; None for ever.
+
+        Returns:
+            What :meth:`step` returns, for these environments only: entry ``k`` belongs to
+            environment ``infos["env_id"][k]``. Resets have reward 0.
+
+        Raises:
+            ValueError: Fewer steps are in flight.
+            TimeoutError: Not enough were done in time; none is lost, the next call has them.
+        """
+        if not 1 <= batch_size <= len(self._in_flight):
+            raise ValueError(f"batch_size={batch_size}, but {len(self._in_flight)} are in flight")
+        done = self._take(batch_size, timeout)
+        self._in_flight -= {i for i, _ in done}
+        ids = np.array([i for i, _ in done], dtype=np.int64)
+        results = {k: future.result() for k, (_, future) in enumerate(done)}
+        *batch, infos = self._collect(results, ids)
+        return (*batch, {**_first(infos, batch_size), "env_id": ids})
+
+    def render(self) -> tuple[Any, ...]:
+        """What each environment renders."""
+        return self.call("render")
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of every environment in parallel, or read an attribute."""
+        calls = [partial(member.call, name, args, kwargs) for member in self._members]
+        return tuple(self._parallel(dict(enumerate(calls))).values())
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of every environment."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of every environment: to its own of a list or tuple, or to one value."""
+        each = values if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(each) != self.num_envs:
+            raise ValueError(f"{name}: {len(each)} values for {self.num_envs} environments")
+        for env, value in zip(self.envs, each, strict=True):
+            env.set_wrapper_attr(name, value)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close every environment and end its thread; commands that still run are ended."""
+        if self._in_flight:
+            self._in_flight.clear()
+            for env in self.envs:
+                env.close()
+        try:
+            self.call("close")
+        finally:
+            workers = [member.worker for member in self._members]
+            end_all(workers)
+            for worker in workers:
+                worker.join()
+
+    def _collect(
+        self, results: Mapping[int, tuple[StepResult, tuple[Any, Any] | None]], ids: Any
+    ) -> Batch:
+        """Batch results; the k-th is of environment ``ids[k]``."""
+        rewards = np.zeros(len(ids), dtype=np.float64)
+        terminations, truncations = np.zeros((2, len(ids)), dtype=np.bool_)
+        infos: dict[str, Any] = {}
+        for k, (result, restart) in results.items():
+            observation, rewards[k], terminations[k], truncations[k], info = result
+            if restart is not None:
+                final = {"final_obs": observation, "final_info": info}
+                infos = self._add_info(infos, final, k)
+                _, info = restart
+            infos = self._add_info(infos, info, k)
+        infos = _valid_unless_failed(infos)
+        return self._batch(ids), rewards, terminations, truncations, infos
+
+    def _launch(self, i: int, function: Callable[[], Any]) -> None:
+        """Start a call whose result :meth:`recv` will give."""
+        if self.closed:
+            raise ClosedEnvironmentError("this vector environment is closed")
+        if i in self._in_flight:
+            raise ValueError(f"environment {i} is still busy: recv() it first")
+        self._in_flight.add(i)
+        future = self._members[i].worker.submit(function)
+        future.add_done_callback(lambda done: self._finished.put((i, done)))
+
+    def _take(self, count: int, timeout: float | None) -> list[tuple[int, Future[Any]]]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        done: list[tuple[int, Future[Any]]] = []
+        try:
+            while len(done) < count:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                done.append(self._finished.get(timeout=left))
+        except Empty:
+            for each in done:
+                self._finished.put(each)
+            message = f"{len(done)} of {count} environments were done within {timeout:g} s"
+            raise TimeoutError(message) from None
+        return done
+
+    def _parallel(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
+        """Make calls, each in its environment's thread; all have ended when this returns."""
+        if self.closed:
+            raise ClosedEnvironmentError("this vector environment is closed")
+        if self._in_flight:
+            raise ValueError(f"environments {sorted(self._in_flight)} are busy: recv() them first")
+        futures = {i: self._members[i].worker.submit(function) for i, function in calls.items()}
+        try:
+            wait(futures.values())
+        except BaseException:  # Ctrl-C: end the commands, and keep the episodes
+            self._interrupt(futures)
+            raise
+        return {i: future.result() for i, future in futures.items()}
+
+    def _interrupt(self, futures: Mapping[int, Future[Any]]) -> None:
+        """End what runs: the commands if they end soon, else the episodes."""
+        for i in futures:
+            self._members[i].interrupt()
+        try:
+            wait(futures.values(), timeout=_INTERRUPT_SECONDS)
+        finally:
+            for i, future in futures.items():
+                if not future.done():
+                    self.envs[i].close()
+
+    def _batch(self, ids: Any) -> Any:
+        """The latest observations of some environments as one, in fresh arrays."""
+        observations = [self._members[i].observation for i in ids]
+        if any(observation is None for observation in observations):
+            raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
+        out: Any = create_empty_array(self.single_observation_space, len(observations))
+        return concatenate(self.single_observation_space, observations, out)
+
+    def _each(self, actions: Any) -> list[tuple[int, Any]]:
+        """Number the actions, one for each environment."""
+        if isinstance(actions, str | dict):
+            raise ValueError(f"step takes {self.num_envs} actions, found one: {actions!r:.60}")
+        over = [i for i, member in enumerate(self._members) if member.over]
+        if self.autoreset_mode is AutoresetMode.DISABLED and over:
+            raise ValueError(f"to be reset first: environments {over}")
+        each = list(iterate(self.action_space, actions))
+        if len(each) != self.num_envs:
+            raise ValueError(f"step takes {self.num_envs} actions, found {len(each)}")
+        return list(enumerate(each))
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed: {len(seed)} seeds for {self.num_envs} environments")
+        return seed
+
+    def _options(self, options: Any) -> list[dict[str, Any] | None]:
+        """One environment's options each; the same for all unless they come as a list."""
+        if options is None or isinstance(options, Mapping):
+            others = {key: value for key, value in (options or {}).items() if key != "reset_mask"}
+            unsaid = not others and options != {}
+            return [None if unsaid else others] * self.num_envs
+        each = list(options)
+        if len(each) != self.num_envs:
+            raise ValueError(f"options: {len(each)} dicts for {self.num_envs} environments")
+        return each
+
+    def _chosen(self, options: dict[str, Any] | None) -> list[int]:
+        """The environments that a reset is for."""
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return list(range(self.num_envs))
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(
+                f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least "
+                f"one True, not {mask!r}"
+            )
+        return [int(i) for i in np.flatnonzero(mask)]
+
+
+def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:
+    """A batch's infos, in which ``reward_valid`` is True where an environment had none to tell.
+
+    Collecting fills the places of those that were not reset, or did not end, with False.
+    """
+    for each in (infos, infos.get("final_info", {})):
+        if "reward_valid" in each:
+            each["reward_valid"] |= ~each["_reward_valid"]
+    return infos
+
+
+def _first(infos: dict[str, Any], count: int) -> dict[str, Any]:
+    """The first entries of every array in a batch's infos."""
+    return {
+        key: _first(value, count) if isinstance(value, dict) else value[:count]
+        for key, value in infos.items()
+    }

@@ -1,0 +1,102 @@
+"""Intervals of scores over resampled rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mle_gym.grading.open_grader import Grader, grade
+from mle_gym.grading.score_interval import RESAMPLERS, score_interval
+from mle_gym.metrics import METRICS
+
+ROWS = 60
+
+
+def example(name: str, rng: np.random.Generator) -> tuple[Any, Any, dict[str, Any]]:
+    metric = METRICS[name]
+    many = metric.columns[1] > 1
+    width = 3 if many else 1
+    if metric.kind == "label":
+        truth = rng.integers(0, 4, ROWS)
+        return truth, np.where(rng.random(ROWS) < 0.5, truth, rng.integers(0, 4, ROWS)), {}
+    if metric.kind == "probability":
+        guesses = np.round(0.9 * rng.random((ROWS, width)), 1) + 0.01
+        if name in ("log_loss", "roc_auc_macro"):
+            truth = np.eye(3)[rng.integers(0, 3, ROWS)]
+            return truth, guesses / guesses.sum(axis=1, keepdims=True), {}
+        truth = (rng.random((ROWS, width)) < 0.3).astype(float)
+        return (truth, guesses, {}) if many else (truth[:, 0], guesses[:, 0], {})
+    truth, guesses = rng.gamma(2.0, 1.0, (2, ROWS, width))
+    params = {"alpha": 0.9} if name == "pinball" else {}
+    return (truth, guesses, params) if many else (truth[:, 0], guesses[:, 0], params)
+
+
+@pytest.mark.parametrize("name", RESAMPLERS)
+def test_a_draw_scores_what_the_metric_gives_its_rows(name: str) -> None:
+    rng = np.random.default_rng(0)
+    truth, predicted, params = example(name, rng)
+    counts = rng.multinomial(ROWS, np.full(ROWS, 1 / ROWS), size=5)
+    counts = np.concatenate([np.ones((1, ROWS), dtype=int), counts])
+    found = RESAMPLERS[name](truth, predicted, counts, **METRICS[name].complete(params))
+    for count, score in zip(counts, found, strict=True):
+        rows = np.repeat(np.arange(ROWS), count)
+        assert score == pytest.approx(METRICS[name].score(truth[rows], predicted[rows], **params))
+
+
+def test_a_binary_loss_too() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random((ROWS, 1)) < 0.5).astype(float)
+    predicted = np.concatenate([np.zeros((5, 1)), np.ones((5, 1)), rng.random((ROWS - 10, 1))])
+    (found,) = RESAMPLERS["log_loss"](truth, predicted, np.ones((1, ROWS), dtype=int))
+    assert found == pytest.approx(METRICS["log_loss"].score(truth, predicted))
+
+
+def test_a_draw_of_one_class_is_chance() -> None:
+    truth, predicted = np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.5, 0.9])
+    counts = np.array([[3, 0, 0], [1, 1, 1]])
+    assert RESAMPLERS["roc_auc"](truth, predicted, counts).tolist() == [0.5, 1.0]
+
+
+def test_the_interval_is_that_of_the_binomial() -> None:
+    truth = np.zeros(400, dtype=int)
+    predicted = (np.arange(400) < 80).astype(int)
+    interval = score_interval(METRICS["accuracy"], truth, predicted, {})
+    assert interval is not None
+    margin = 1.96 * (0.8 * 0.2 / 400) ** 0.5
+    assert interval == pytest.approx((0.8 - margin, 0.8 + margin), abs=0.006)
+    assert interval == score_interval(METRICS["accuracy"], truth, predicted, {})
+    assert interval != score_interval(METRICS["accuracy"], truth, predicted, {}, seed=1)
+
+
+def test_metrics_without_a_quick_way_have_intervals_too() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=50)
+    interval = score_interval(METRICS["spearman"], truth, truth + rng.normal(size=50), {})
+    assert interval is not None
+    assert 0.3 < interval[0] < interval[1] < 0.9
+    assert "spearman" not in RESAMPLERS
+
+
+def test_many_rows_get_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mle_gym.grading.score_interval.MOST_CELLS", 10_000)
+    monkeypatch.setattr("mle_gym.grading.score_interval.CHUNK_CELLS", 1_000)
+    truth = np.zeros(100, dtype=int)
+    interval = score_interval(METRICS["accuracy"], truth, truth, {})
+    assert interval == (1.0, 1.0)
+
+
+def test_a_grade_tells_it_when_asked(make_task: Any, make_dataset: Any) -> None:
+    answers = "id,y,Usage\n" + "".join(f"{at},{at % 2},Private\n" for at in range(40))
+    content = b"id,y\n" + b"".join(b"%d,%d\n" % (at, at % 4 == 1) for at in range(40))
+    dataset = make_dataset(make_task(), answers)
+    assert Grader(dataset).grade(content).score_ci is None
+    asked = Grader(dataset, score_ci=True).grade(content)
+    assert asked.score_ci is not None
+    assert asked.score_ci[0] < asked.score < asked.score_ci[1]
+    assert grade(make_task(), content, dataset.private / "answers.csv", score_ci=True).score_ci == (
+        asked.score_ci
+    )
+    custom = make_task(grade="def grade(submission, answers):\n    return 0.5\n")
+    assert Grader(make_dataset(custom, answers), score_ci=True).grade(content).score_ci is None
