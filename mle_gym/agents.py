@@ -12,7 +12,6 @@ An agent is any object with ``reset`` and ``act``; there is no class to inherit 
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import inspect
 import shlex
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from mle_gym import paths
 from mle_gym.errors import AgentError
 from mle_gym.tasks.catalog import task_folders
+from mle_gym.text import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -153,7 +153,7 @@ class blamed:
 
 
 def is_agents(error: BaseException) -> bool:
-    """Whether an exception that :func:`~mle_gym.trajectories.rollout.rollout` raised is the agent's."""
+    """Whether an exception that :func:`mle_gym.rollout` raised is the agent's."""
     return any(note.startswith(_BLAME) for note in getattr(error, "__notes__", ()))
 
 
@@ -184,10 +184,8 @@ def agent_class(name: str) -> Callable[..., Agent]:
         return _class_from_file(bundled[name], "")
     if name in (others := _entry_points()):
         return cast("Callable[..., Agent]", others[name].load())
-    known = agent_names()
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    raise AgentError(f"no agent is called {name!r}: {hint} (or name a file: my_agent.py)")
+    hint = nearest(name, agent_names())
+    raise AgentError(f"no agent is called {name!r}{hint} (or name a file: my_agent.py)")
 
 
 def load_agent(name: str, **arguments: Any) -> Agent:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
-from mle_gym.episode.actions import RawAction, nearest
+from mle_gym.episode.actions import RawAction
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record
 from mle_gym.episode.rendering import Frame, Screen, describe
@@ -31,6 +31,7 @@ from mle_gym.episode.step_limits import within_time_limit
 from mle_gym.episode.variants import draw_variant
 from mle_gym.errors import SandboxCrashed
 from mle_gym.tasks.catalog import load_task
+from mle_gym.text import nearest
 
 __all__ = ["MLEEnv", "Observation"]
 
@@ -106,7 +107,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `task`         | `str`  | always                                                     |
     | `variant`      | `int`  | always                                                     |
     | `reward_valid` | `bool` | always: False exactly when there is a failure              |
-    | `failure`      | `dict` | else None: a :class:`~mle_gym.episode.failures.Failure`, as a dict |
+    | `failure`      | `dict` | else None: a `Failure` of `mle_gym.episode.failures`       |
     | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
     | `reward_parts` | `dict` | steps: the reward by part, floats that sum to it           |
     | `validation`   | `dict` | a submission was validated or scored: valid, code, message |

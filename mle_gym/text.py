@@ -6,9 +6,17 @@ r"""Program output made into text that is safe to show, store and train on.
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Collection, Iterable
+from itertools import islice
+from numbers import Number
+from typing import Any
 
-__all__ = ["clean", "clean_text"]
+__all__ = ["IN_BRACKETS", "clean", "clean_text", "did_you_mean", "listing", "nearest", "show"]
+
+IN_BRACKETS = " (did you mean {}?)"
+"""A form of :func:`did_you_mean` for a message that goes on."""
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
@@ -54,3 +62,39 @@ def _last_state(line: str) -> str:
         return line
     states = [state for state in line.split("\r") if state.strip()]
     return states[-1] if states else ""
+
+
+def show(value: object, longest: int = 40) -> str:
+    """A value as messages quote it: on one line, escaped, at most that many characters of it."""
+    try:
+        text = str(value) if isinstance(value, (str, Number)) else repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits; a deep nesting
+        return f"an unprintable {type(value).__name__}"
+    shown = repr(text[:longest]) if isinstance(value, str) else text[:longest]
+    return shown if len(text) <= longest else f"{shown}…"
+
+
+def listing(values: Collection[Any], most: int = 10) -> str:
+    """The first values as messages quote them, and how many more there are."""
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return ", ".join(map(show, islice(values, most))) + more
+
+
+def did_you_mean(name: object, known: Iterable[str], form: str = "; did you mean {}?") -> str:
+    """The end of a message about an unknown name: the names that are near, or nothing.
+
+    Args:
+        name: What somebody wrote. Only a text is near to anything.
+        known: The names that there are.
+        form: Where the names go.
+    """
+    wanted = name[:100] if isinstance(name, str) else ""
+    near = difflib.get_close_matches(wanted, sorted(known), n=3, cutoff=0.55)
+    return form.format(" or ".join(map(repr, near))) if near else ""
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """As :func:`did_you_mean`; where no name is near, all that there are."""
+    options = sorted(known)
+    everything = f"; known: {', '.join(options)}" if options else ""
+    return did_you_mean(name, options) or everything

@@ -1,5 +1,4 @@
-"""Draw the characters that `mle_gym/episode/rendering.py` shows: writes
-`mle_gym/episode/glyphs.npz`.
+"""Draw the characters of `mle_gym/episode/rendering.py` into `mle_gym/episode/glyphs.npz`.
 
 Run by hand when characters are missing: `python scripts/make_glyphs.py` (needs pillow and
 matplotlib, which carries the font). The pictures are part of the package so that rendering needs

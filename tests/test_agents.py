@@ -85,8 +85,8 @@ def test_a_relative_file_is_found(two: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("solutoin", "no agent is called 'solutoin': did you mean solution?"),
-        ("zzz", "there are baseline, human, random, solution"),
+        ("solutoin", "no agent is called 'solutoin'; did you mean 'solution'?"),
+        ("zzz", "known: baseline, human, random, solution"),
         ("evaluate", "no agent is called 'evaluate'"),
         ("../agents/solution", "no agent file at "),
         ("", "no agent is called ''"),

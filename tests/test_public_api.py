@@ -31,7 +31,7 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_a_submodule_never_hides_the_function_of_its_name() -> None:
     import mle_gym.trajectories.rollout as module  # noqa: F401
 
-    assert callable(mle_gym.trajectories.rollout)
+    assert callable(mle_gym.rollout)
     assert callable(mle_gym.grade)
 
 

@@ -142,8 +142,7 @@ FILES = {
 
 
 def new_task(folder: str | Path, title: str | None = None) -> list[Path]:
-    """Write a task of generated data that passes
-    :func:`mle_gym.authoring.validate_task.validate_task`.
+    """Write a task of generated data that passes ``mle-gym validate-task``.
 
     Args:
         folder: Where; its name is the task's id (lower case, digits, hyphens).

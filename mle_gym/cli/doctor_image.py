@@ -55,9 +55,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Try what this machine's sandboxes enforce: memory hogs must die, answers must be hidden."""
-    from mle_gym.episode.actions import nearest
     from mle_gym.sandbox import backend_names
     from mle_gym.sandbox.doctor.diagnose import diagnose
+    from mle_gym.text import nearest
 
     chosen = backends or ["bubblewrap", "docker"]
     known = [name for name in backend_names() if name != "auto"]

@@ -205,7 +205,7 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
     import gymnasium
 
     from mle_gym.env import MLEEnv
-    from mle_gym.episode.actions import nearest
+    from mle_gym.text import nearest
 
     known = inspect.signature(MLEEnv).parameters
     for name in arguments:

@@ -26,8 +26,8 @@ from mle_gym.datasets.splits import nested_order, resplit, split_variant, strata
 from mle_gym.datasets.stored_split import StoredSplit, needs_stored_split
 from mle_gym.datasets.tables import canonical, kind, meaning, read_csv, write_csv
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.field_problems import did_you_mean
 from mle_gym.tasks.hooks import call_hook, load_hook, splits_again
+from mle_gym.text import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,12 +14,12 @@ what parses and the schemas that a model is shown all come from them.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from mle_gym.errors import ActionError
+from mle_gym.text import nearest
 
 __all__ = [
     "MAX_TEXT_BYTES",
@@ -34,7 +34,6 @@ __all__ = [
     "Submit",
     "Validate",
     "WriteFile",
-    "nearest",
     "parse_action",
     "tool_schemas",
 ]
@@ -208,16 +207,6 @@ def tool_schemas() -> list[dict[str, Any]]:
         }
         for tool in TOOLS.values()
     ]
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """The end of an error message: ``"; did you mean 'x'?"``, else what is known."""
-    options = sorted(known)
-    wanted = name[:100] if isinstance(name, str) else ""
-    close = difflib.get_close_matches(wanted, options, n=3, cutoff=0.5)
-    if close:
-        return f"; did you mean {' or '.join(map(repr, close))}?"
-    return f"; known: {', '.join(options)}" if options else ""
 
 
 def _tool(raw: dict[Any, Any]) -> type[Action]:

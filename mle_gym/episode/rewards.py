@@ -12,7 +12,7 @@ of an episode always sum to the potential of how it ended, and shaping can't be 
 | ``milestones`` | the anchored score and a tenth for having learned anything; see below         |
 | ``percentile`` | the fraction of the leaderboard that the grade beats                          |
 | ``medal``      | 1 for gold, 0.75 for silver, 0.5 for bronze, 0.25 above the median, else 0    |
-| ``pkg.mod:fn`` | ``fn(grade)``; the callable gets a :class:`~mle_gym.grading.open_grader.Grade`     |
+| ``pkg.mod:fn`` | ``fn(grade)``; the callable gets a :class:`mle_gym.Grade`                     |
 
 ``milestones`` pays a part of what is to come on the way:
 
@@ -43,8 +43,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mle_gym.episode.actions import nearest
 from mle_gym.errors import RewardError
+from mle_gym.text import nearest
 
 if TYPE_CHECKING:
     from mle_gym.grading.open_grader import Grade

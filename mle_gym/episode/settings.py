@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.episode.actions import nearest
 from mle_gym.episode.rewards import check_reward
 from mle_gym.episode.variants import check_variant
 from mle_gym.sandbox.protocol import PRELOAD, Limits
+from mle_gym.text import nearest
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec

@@ -15,7 +15,6 @@ from mle_gym.datasets.keys import KEY_FILE, generator
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.checked_table import parse_values
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, load_ids, parse_answers
-from mle_gym.grading.csv.text_columns import show
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Grade, SubmissionGrader, Validation
@@ -25,6 +24,7 @@ from mle_gym.grading.graders.single_file import FileGrader
 from mle_gym.grading.guesses import best_guess
 from mle_gym.grading.scoring import Table, load_scorer
 from mle_gym.regular_files import NotAFile, read_regular
+from mle_gym.text import show
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,12 +11,13 @@ from types import MappingProxyType
 from mle_gym.errors import TaskError
 from mle_gym.metrics.labels import LABEL_METRICS
 from mle_gym.metrics.masks import MASK_METRICS
-from mle_gym.metrics.metric import Metric, MetricKind, Param, nearest
+from mle_gym.metrics.metric import Metric, MetricKind, Param
 from mle_gym.metrics.numbers import NUMBER_METRICS
 from mle_gym.metrics.points import POINT_METRICS
 from mle_gym.metrics.probabilities import PROBABILITY_METRICS
 from mle_gym.metrics.ranked_lists import RANKING_METRICS
 from mle_gym.metrics.words import TEXT_METRICS
+from mle_gym.text import IN_BRACKETS, did_you_mean
 
 __all__ = ["METRICS", "Metric", "MetricKind", "Param", "get_metric"]
 
@@ -46,5 +47,7 @@ def get_metric(name: str) -> Metric:
     metric = METRICS.get(name)
     if metric is None:
         known = ", ".join(METRICS)
-        raise TaskError(f"unknown metric {name!r}{nearest(name, METRICS)}; known: {known}")
+        raise TaskError(
+            f"unknown metric {name!r}{did_you_mean(name, METRICS, IN_BRACKETS)}; known: {known}"
+        )
     return metric

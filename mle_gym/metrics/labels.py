@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.csv.text_columns import listing, show
 from mle_gym.metrics.metric import LARGEST, Array, Metric, Misfit, Param, refuse
+from mle_gym.text import listing, show
 
 __all__ = ["LABEL_METRICS"]
 

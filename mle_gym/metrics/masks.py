@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import TaskError
-from mle_gym.grading.csv.text_columns import show
 from mle_gym.metrics.metric import Array, Metric, Misfit, Param
+from mle_gym.text import show
 
 __all__ = ["MASK_METRICS"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.grading.csv.text_columns import show
+from mle_gym.text import IN_BRACKETS, did_you_mean, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +25,6 @@ __all__ = [
     "MetricKind",
     "Misfit",
     "Param",
-    "nearest",
     "refuse",
 ]
 
@@ -181,7 +179,7 @@ class Metric:
                 allowed = ", ".join(self.params) or "none"
                 raise TaskError(
                     f"metric {self.name}: unknown parameter {show(name)}"
-                    f"{nearest(name, self.params)}; allowed: {allowed}"
+                    f"{did_you_mean(name, self.params, IN_BRACKETS)}; allowed: {allowed}"
                 )
         return {name: self._value(name, params) for name in self.params}
 
@@ -226,9 +224,3 @@ def refuse(wrong: Array, predicted: Array, code: str, expected: str) -> None:
         row, column = map(int, places[0])
         found = show(predicted.reshape(len(predicted), -1)[row, column])
         raise Misfit(code, found, expected, row, column)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The clause that offers the nearest known name, or nothing."""
-    matches = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.6)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""

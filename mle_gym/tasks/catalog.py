@@ -268,7 +268,7 @@ def _folder_by_id(task_id: str) -> Path:
 
 
 def _unknown(task_id: str, folders: dict[str, Path]) -> str:
-    from mle_gym.tasks.field_problems import did_you_mean
+    from mle_gym.text import did_you_mean
 
     hint = did_you_mean(task_id, folders) or f"; known: {', '.join(sorted(folders)) or 'none'}"
     return f"unknown task {task_id!r}{hint} (`mle-gym list` shows all)"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mle_gym.datasets.answers import class_columns
 from mle_gym.errors import TaskError
-from mle_gym.tasks.field_problems import FieldProblem, did_you_mean
+from mle_gym.tasks.field_problems import FieldProblem
+from mle_gym.text import did_you_mean
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["FieldProblem", "did_you_mean", "problem_lines"]
+from mle_gym.text import did_you_mean, show
+
+__all__ = ["FieldProblem", "problem_lines"]
 
 LONGEST_VALUE = 80
 """Characters of a found value that are shown."""
@@ -27,31 +28,16 @@ class FieldProblem(ValueError):
     def __init__(self, field: str, expected: str, found: object) -> None:
         super().__init__(field, expected, found)
         self.field = field
-        self.text = f"expected {expected}, found {show(found)}"
+        self.text = f"expected {expected}, found {show(found, LONGEST_VALUE)}"
 
     def __str__(self) -> str:
         # Pydantic asks for it, and what was found may be too large to print.
         return f"{self.field}: {self.text}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The clause that offers the nearest known names, empty if none is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.55)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-
-
 def problem_lines(file: Path, error: ValidationError, model: type[BaseModel]) -> list[str]:
     """One line for every problem that pydantic found in ``file``."""
     return [f"{file}: {_problem(dict(details), model)}" for details in error.errors()]
-
-
-def show(value: object) -> str:
-    """A value as it is shown in a message: on one line, and not too long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # integers beyond Python's digit limit, deep nesting
-        return f"an unprintable {type(value).__name__}"
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -66,14 +52,16 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> str:
         field = ".".join(filter(None, (field, cause.field)))
         return f"{field}: {cause.text}"
     expected = _expectation(str(details["msg"]))
-    return f"{field or 'the file'}: expected {expected}, found {show(details['input'])}"
+    return (
+        f"{field or 'the file'}: expected {expected}, found {show(details['input'], LONGEST_VALUE)}"
+    )
 
 
 def _key(part: str | int) -> str:
     """A key as TOML would write it, so that the line names one place only."""
     text = str(part)
     plain = text.isidentifier() or text.replace("-", "").isalnum()
-    return text if plain and len(text) <= LONGEST_VALUE else show(text)
+    return text if plain and len(text) <= LONGEST_VALUE else show(text, LONGEST_VALUE)
 
 
 def _expectation(message: str) -> str:

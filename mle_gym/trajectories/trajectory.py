@@ -84,7 +84,7 @@ class Trajectory:
 
     @property
     def grade(self) -> dict[str, Any] | None:
-        """The grade that ended the episode (see :class:`mle_gym.grading.open_grader.Grade`), or None."""
+        """The grade that ended the episode (see :class:`mle_gym.Grade`), or None."""
         return self.steps[-1].info.get("grade") if self.steps else None
 
     @property

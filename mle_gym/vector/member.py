@@ -11,10 +11,10 @@ from gymnasium.wrappers import TimeLimit
 from gymnasium.wrappers.utils import create_zero_array
 
 from mle_gym.env import MLEEnv
-from mle_gym.episode.actions import nearest
 from mle_gym.episode.failures import Failure
 from mle_gym.episode.outcome import Info
 from mle_gym.errors import DatasetError, SandboxError, TaskError
+from mle_gym.text import nearest
 from mle_gym.vector.workers import Worker
 
 __all__ = ["Environment", "Member", "StepResult", "chosen_mode", "make_environment"]

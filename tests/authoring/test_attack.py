@@ -16,9 +16,10 @@ from sklearn.model_selection import train_test_split
 from mle_gym.authoring import adversary
 from mle_gym.authoring.adversary import computable
 from mle_gym.authoring.attack import Part, Source, attack, classes
-from mle_gym.datasets import build, splits
+from mle_gym.datasets import build
 from mle_gym.datasets.dataset import prepare
 from mle_gym.datasets.splits import Split, choose_test_rows
+from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task
 from tests.keyed import keyed
 from tests.task_folders import MakeTask, fruit
@@ -200,19 +201,20 @@ def usage(rows: int) -> list[str]:
 
 def test_the_generators_of_a_task_are_the_only_ones() -> None:
     """Code that makes datasets draws from the key alone; MLE-bench's have their own."""
-    root = Path(splits.__file__).parent
+    root = PACKAGE
     seeds = ("default_rng(", "random_state=0", "RandomState(", "random.seed(", "random.Random(")
     allowed = {
-        "attack.py": "the adversary's",
-        "fix.py": "from the operating system",
-        "soundness.py": "a tree that looks for leaks",
-        "spoken_text.py": "MLE-bench's split",
-        "scaffold.py": "of a model in a template",
-        "splits.py": "around the key's own bits",
+        "authoring/attack.py": "the adversary's",
+        "authoring/missing_files.py": "from the operating system",
+        "authoring/dataset_checks.py": "a tree that looks for leaks",
+        "datasets/toolkit/spoken_text.py": "MLE-bench's split",
+        "authoring/new_task.py": "of a model in a template",
+        "datasets/splits.py": "around the key's own bits",
     }
     found = {
-        file.name
-        for file in root.glob("*.py")
+        str(file.relative_to(root))
+        for part in ("tasks", "datasets", "authoring")
+        for file in (root / part).glob("**/*.py")
         if any(seed in file.read_text(encoding="utf-8") for seed in seeds)
     }
     assert found == set(allowed)

@@ -16,7 +16,7 @@ import mle_gym
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
 from mle_gym.errors import DatasetError, TaskError
-from mle_gym.grading import METRICS, Metric
+from mle_gym.metrics import METRICS, Metric
 from mle_gym.tasks.spec import TaskSpec
 from tests.keyed import keyed
 from tests.task_folders import MakeTask

@@ -72,7 +72,7 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
     assert [check for check in failed if check.name != FLOOR] == []
     assert all("measured" in check.detail for check in failed)
     with gymnasium.make(task.env_id, warm=False) as env:  # one program is no use for a zygote
-        record = mle_gym.trajectories.rollout(env, mle_gym.load_agent("baseline"), seed=0)
+        record = mle_gym.rollout(env, mle_gym.load_agent("baseline"), seed=0)
     assert record.grade["valid"], (record.grade["error_message"], record.steps[-1].observation)
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
     assert perfect_by_parity(dataset) == task.grade.best

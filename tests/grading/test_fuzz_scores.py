@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mle_gym.grading import METRICS, get_metric
+from mle_gym.metrics import METRICS, get_metric
 from tests.grading.strategies import examples
 from tests.grading.worsening import WORSE
 

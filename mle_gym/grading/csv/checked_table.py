@@ -12,9 +12,9 @@ import numpy as np
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.plain_numbers import read_numbers
-from mle_gym.grading.csv.text_columns import check_bytes, listing, read_table, show
+from mle_gym.grading.csv.text_columns import check_bytes, read_table
 from mle_gym.grading.csv.typed_columns import Values, check_values, convert, offence
-from mle_gym.metrics.metric import nearest
+from mle_gym.text import IN_BRACKETS, did_you_mean, listing, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,16 +136,17 @@ def _check_header(header: Sequence[str], columns: Mapping[str, Column]) -> None:
 def _check_names(header: Sequence[str], columns: Mapping[str, Column]) -> None:
     for name in columns:
         if name not in header:
+            near = did_you_mean(name, set(header) - set(columns), IN_BRACKETS)
             raise SubmissionError(
                 "missing_column",
-                f"the column {name!r} is missing{nearest(name, set(header) - set(columns))}; "
-                f"found {listing(header)}",
+                f"the column {name!r} is missing{near}; found {listing(header)}",
             )
     for name in header:
         if name not in columns:
+            near = did_you_mean(name, columns, IN_BRACKETS)
             raise SubmissionError(
                 "unknown_column",
-                f"found the unknown column {show(name)}{nearest(name, columns)}; expected only "
+                f"found the unknown column {show(name)}{near}; expected only "
                 f"{listing(list(columns))}",
             )
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError
+from mle_gym.text import show
 
-__all__ = ["check_bytes", "listing", "read_header", "read_rows", "read_table", "show"]
+__all__ = ["check_bytes", "read_header", "read_rows", "read_table"]
 
 MOST_COMMAS = 2_000_000
 """Commas of one row, those inside quotes included; bounds what one row can cost."""
@@ -45,23 +42,6 @@ MAGIC = {
     **{bytes([0x80, protocol]): "a Python pickle" for protocol in range(2, 6)},
 }
 """What files open with that are submitted by mistake."""
-
-
-def show(value: object) -> str:
-    """A value as it is quoted in messages: on one line, escaped, at most 40 characters."""
-    try:
-        text = str(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; a deep nesting
-        return f"an unprintable {type(value).__name__}"
-    plain = isinstance(value, (int, float, np.number, list, dict))
-    shown = text[:40] if plain else repr(text[:40])
-    return shown if len(text) <= 40 else f"{shown}…"
-
-
-def listing(values: Sequence[object] | npt.NDArray[Any], most: int = 10) -> str:
-    """The first values as they are quoted in messages, and how many more there are."""
-    more = f" and {len(values) - most:,} more" if len(values) > most else ""
-    return ", ".join(map(show, values[:most])) + more
 
 
 def check_bytes(content: bytes, max_bytes: int) -> None:

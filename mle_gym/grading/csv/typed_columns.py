@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.csv.text_columns import listing, show
+from mle_gym.text import listing, show
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column

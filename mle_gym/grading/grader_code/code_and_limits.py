@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "GraderCode", "grader_config", "grader_files", "lacks"]
 
 PROGRAM = Path(__file__).with_name("program_inside.py")
-OWN = ("errors.py", "terminal.py", "integrations/foreign_program.py")
+OWN = ("errors.py", "text.py", "integrations/importing/foreign_code_process.py")
 """Files of this package that ``grade.py`` may import; nothing else of it is there."""
 LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
 """Files of a task's folder that no grader needs, and that the answers follow from."""
@@ -132,7 +132,8 @@ def grader_files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
     request = {"function": code.function, "seconds": math.ceil(code.seconds), "tables": TABLES}
     yield "request.json", json.dumps(request).encode()
     yield "own/mle_gym/__init__.py", b""
-    yield "own/mle_gym/integrations/__init__.py", b""
+    for package in {str(parent) for name in OWN for parent in Path(name).parents} - {"."}:
+        yield f"own/mle_gym/{package}/__init__.py", b""
     for name in OWN:
         yield f"own/mle_gym/{name}", (PACKAGE / name).read_bytes()
     for path in _sources(code):

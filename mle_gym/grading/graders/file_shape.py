@@ -14,14 +14,9 @@ from pathlib import Path
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.checked_table import SPARE_COLUMNS
-from mle_gym.grading.csv.text_columns import (
-    check_bytes,
-    listing,
-    read_header,
-    read_rows,
-    read_table,
-)
+from mle_gym.grading.csv.text_columns import check_bytes, read_header, read_rows, read_table
 from mle_gym.regular_files import read_regular
+from mle_gym.text import listing
 
 __all__ = ["FileShape", "load_shape"]
 

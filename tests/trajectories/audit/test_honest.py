@@ -63,7 +63,7 @@ def test_episodes_of_bundled_agents_match_no_rule(tmp_path: Path) -> None:
     with contextlib.closing(gymnasium.make("mle/zoo-v0", sandbox="bubblewrap")) as env:
         for name, agent in agents.items():
             path = tmp_path / f"{name}.jsonl"
-            assert mle_gym.trajectories.rollout(env, agent, seed=0, path=path).grade["valid"]
+            assert mle_gym.rollout(env, agent, seed=0, path=path).grade["valid"]
             result = mle_gym.audit_trajectory(path)
             assert (result.findings, result.unread) == ((), 0)
             assert result.worst is None

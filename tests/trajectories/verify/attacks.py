@@ -23,9 +23,9 @@ from typing import Any
 from mle_gym.cli.app import app
 from mle_gym.errors import MleGymError
 from mle_gym.trajectories import provenance, space_json, trajectory
-from mle_gym.trajectories.audit import audit_trajectory, labels
+from mle_gym.trajectories.audit import audit_trajectory, hand_labels
 from mle_gym.trajectories.hash_chain import Chain
-from mle_gym.trajectories.verify import score, verify_trajectory
+from mle_gym.trajectories.verify import rescore, verify_trajectory
 
 ROOM = 300 * 2**20
 """Bytes of address space beyond what the program has when it starts."""
@@ -72,10 +72,10 @@ def _write(folder: Path, record: Path, attack: Callable[[LINES], None]) -> Path:
 
 
 def _uncap() -> None:
-    trajectory.MOST_BYTES = score.MOST_UNPACKED = labels.MOST_BYTES = HUGE  # type: ignore[misc]
+    trajectory.MOST_BYTES = rescore.MOST_UNPACKED = hand_labels.MOST_BYTES = HUGE  # type: ignore[misc]
     space_json._DTYPE = re.compile(".*")  # type: ignore[misc]
     unpack = provenance.unpack_submission
-    score.unpack_submission = lambda packed, most: unpack(packed, HUGE)
+    rescore.unpack_submission = lambda packed, most: unpack(packed, HUGE)
 
 
 def _limit() -> None:
