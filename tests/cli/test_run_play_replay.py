@@ -62,7 +62,7 @@ def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--agent", "solutoin"], "did you mean solution?"),
+        (["--agent", "solutoin"], "did you mean 'solution'?"),
         (["--agent", "nowhere.py"], "no agent file"),
         (["--agent", "random", "--agent-arg", "sead=1"], "its arguments: seed"),
         (["--agent", "random", "--agent-arg", "seed"], "expected NAME=VALUE"),

@@ -25,7 +25,7 @@ ATTACKS = [
     shell("the cache of datasets", 'find "$CACHE" -name answers.csv | grep -q . && pwned'),
     shell("the home folder", 'cat "$HOME_FILE" | seen'),
     shell("the password file", "head -c1 /etc/shadow && pwned", root=True),
-    shell("the grader's code", 'head -c1 "$PACKAGE/grading/grader.py" && pwned'),
+    shell("the grader's code", 'head -c1 "$PACKAGE/grading/open_grader.py" && pwned'),
     shell("importing the grader", "cd /; python -c 'import mle_gym.grading.open_grader' && pwned"),
     shell("the task's solution", 'head -c1 "$SOLUTION" && pwned'),
     shell("the task's key", 'head -c1 "$KEY" && pwned'),
