@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
+from mle_gym.grading.grader_code.grader_pool import GraderPool, shared_grader
 from mle_gym.grading.grader_code.sandboxed_grader import Table
-from mle_gym.grading.grader_pool import GraderPool, shared_grader
 from mle_gym.metrics import Metric, get_metric
 from mle_gym.metrics.metric import Misfit
 from mle_gym.text import show

@@ -17,8 +17,7 @@ import pytest
 from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
-from mle_gym.grading import grader_pool
-from mle_gym.grading.grader_code import sandboxed_grader
+from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
 from mle_gym.grading.open_grader import Grade, Grader
 from mle_gym.sandbox import get_backend
 from mle_gym.tasks.spec import TaskSpec

@@ -76,7 +76,7 @@ echo $! >server
 class GraderSandbox:
     """The process that runs one ``grade.py``. Thread-safe: submissions wait for one another.
 
-    A :class:`~mle_gym.grading.grader_pool.GraderPool` has several, so that none waits for long.
+    A :class:`GraderPool` has several of them, so that no submission waits for long.
     """
 
     def __init__(self, code: GraderCode) -> None:

@@ -19,8 +19,8 @@ from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Validation
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
+from mle_gym.grading.grader_code.grader_pool import shared_grader
 from mle_gym.grading.grader_code.outcome import not_finite
-from mle_gym.grading.grader_pool import shared_grader
 from mle_gym.grading.graders.file_shape import FileShape, load_shape
 from mle_gym.grading.graders.grader import Marker
 
