@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from mle_gym import paths
 from mle_gym.errors import AgentError
+from mle_gym.sandbox.interrupts import Watch
 from mle_gym.tasks.catalog import task_folders
 from mle_gym.text import nearest
 
@@ -128,9 +129,11 @@ class blamed:
     def __init__(self, agent: object, path: str | Path | None) -> None:
         self._agent = agent
         self._path = path
+        self._watch = Watch()
 
     def __enter__(self) -> None:
         """Begin the block."""
+        self._watch.begin()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Add the note.
@@ -138,7 +141,10 @@ class blamed:
         Raises:
             RuntimeError: Instead of an exception that would mean something else to the caller.
         """
-        if error is None or isinstance(error, LeaveEpisode | KeyboardInterrupt):
+        interrupted = self._watch.end()
+        if error is None or isinstance(error, LeaveEpisode):
+            return
+        if isinstance(error, KeyboardInterrupt) and interrupted:
             return
         note = _blame(self._agent, error, self._path)
         if isinstance(error, Exception) and not isinstance(error, _ENDS_OF_ITERATION):

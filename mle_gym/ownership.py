@@ -75,17 +75,19 @@ def make_private(folder: Path) -> Path:
 def check_private(folder: Path) -> None:
     """Refuse a folder that others may write, as far as it is there.
 
-    Every folder above it is looked at too: whoever may rename one of them may replace it. The
-    cache's own folder may not even be a sticky one as ``/tmp``, where anybody may add names.
+    Every folder above it is looked at too: whoever may rename one of them may replace it. In a
+    sticky one as ``/tmp`` nobody may. But anybody may add names there, so that neither the folder
+    itself nor the cache's own may be one.
 
     Raises:
         CacheError: Says whose it is, and how to mend that.
     """
     shared = os.environ.get(SHARED) == "1"
+    caches = {cache_folder().absolute(), cache_folder().resolve()}
     for path in (folder, *folder.parents):
         with suppress(FileNotFoundError, NotADirectoryError):
             status = path.stat()
-            above = path not in (folder, folder.parent)
+            above = path != folder and caches.isdisjoint((path, *path.parents))
             _check(path, status, shared, sticky=above and bool(status.st_mode & stat.S_ISVTX))
 
 

@@ -280,7 +280,7 @@ def test_no_submission_is_a_grade_that_says_so(make: MakeEnv) -> None:
     env.reset(seed=0)
     observation, reward, terminated, truncated, info = env.step("true")
     assert (reward, terminated, truncated) == (0.0, False, True)
-    assert "no submission was found" in observation["output"]
+    assert "no submission was found (submission.csv: no such file)]" in observation["output"]
     assert info["grade"]["valid"] is False
     assert info["grade"]["score"] is None
 

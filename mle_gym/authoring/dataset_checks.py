@@ -67,6 +67,22 @@ def no_column_gives_it_away(dataset: Dataset) -> Check:
     return Check(name, True, f"{detail}; suspicious from {STRONG}")
 
 
+def there_is_something_to_predict(dataset: Dataset) -> Check:
+    """Neither the answers nor the training targets are one value that needs no look at a row."""
+    name = "the target has more than one value"
+    answers, train = read_csv(dataset.private / "answers.csv"), _train(dataset)
+    tables = {"answers.csv": (answers, dataset.task.submission.predicted)}
+    targets = [t for t in dataset.task.data.target or () if train is not None and t in train]
+    if train is not None and targets:
+        tables["train.csv"] = (train, tuple(targets))
+    for file, (table, columns) in tables.items():
+        found = table[list(columns)].nunique(dropna=False)
+        if found.max() < 2:
+            value = (table[found.index[0]].tolist() or ["nothing"])[0]
+            return Check(name, False, f"{file}: {found.index[0]!r} is {value!r} in every row")
+    return Check(name, True, f"looked at {' and '.join(tables)}")
+
+
 def nobody_can_compute_it(dataset: Dataset) -> Check:
     """Who knows the code, the source table and the public files, but not the key, learns nothing.
 
@@ -142,6 +158,7 @@ def variants_do_not_leak(dataset: Dataset) -> Check:
 
 
 CHECKS: tuple[Callable[[Dataset], Check], ...] = (
+    there_is_something_to_predict,
     no_column_gives_it_away,
     nobody_can_compute_it,
     nothing_private_in_public,

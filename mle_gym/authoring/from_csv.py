@@ -141,6 +141,7 @@ def task_from_csv(
     tables, chosen = _Tables.read(Path(source).expanduser()), get_metric(metric)
     chosen.complete(params or {})
     targets = _targets(tables, target)
+    _check_targets(tables, targets)
     content = _content(tables, chosen, targets, dict(params or {}))
     content |= {"id": place.name, "title": title or place.name.replace("-", " ").capitalize()}
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +177,15 @@ def _targets(tables: _Tables, named: str | None) -> list[str]:
     if chosen not in columns:
         raise TaskError(f"--target: expected a column of {TRAIN}, found {chosen!r}")
     return [chosen]
+
+
+def _check_targets(tables: _Tables, targets: list[str]) -> None:
+    """Refuse answers that are known without a look at the rows."""
+    if all(tables.train[name].nunique(dropna=False) < 2 for name in targets):
+        found = tables.train[targets[0]].iloc[0]
+        raise TaskError(
+            f"{TRAIN}: {targets[0]}: expected two values or more to predict, found only {found!r}"
+        )
 
 
 def _content(
@@ -253,7 +263,12 @@ def _write(folder: Path, tables: _Tables, content: dict[str, Any], targets: list
     metric = get_metric(content["grade"]["metric"])
     floor, answers = _measure(folder, content, metric)
     best = float(metric.best) if math.isfinite(metric.best) else answers
-    content["grade"] |= {"worst": _worst(metric, floor, best), "best": best}
+    if floor == best:
+        raise TaskError(
+            f"{SAMPLE}: expected a score that predictions can beat, found {metric.name} {floor:g} "
+            "for a constant guess, which is the best there is; take another metric, or more rows"
+        )
+    content["grade"] |= {"worst": _worst(metric, floor), "best": best}
     content["reference"] = {"floor": round(floor, 6)}
     (folder / "task.toml").write_text(dump(content), encoding="utf-8")
 
@@ -282,9 +297,6 @@ def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[flo
     return floor.score, best.score
 
 
-def _worst(metric: Metric, floor: float, best: float) -> float:
+def _worst(metric: Metric, floor: float) -> float:
     """What a constant guess scores; of labels the metric's own, so that a score is a share."""
-    if metric.kind == "label":
-        return float(metric.worst)
-    step = 1.0 if metric.higher_is_better else -1.0
-    return floor if floor != best else best - step
+    return float(metric.worst) if metric.kind == "label" else floor

@@ -233,5 +233,6 @@ def _run(dataset: Dataset, program: str) -> bytes:
             command, cwd=workspace, capture_output=True, text=True, timeout=PROGRAM_SECONDS
         )
         if run.returncode != 0:
-            raise DatasetError(f"{dataset.task.id}: a program failed here: {run.stderr[-500:]}")
+            tail = run.stderr[-500:].strip()
+            raise DatasetError(f"{dataset.task.id}: a program failed here: {tail}")
         return Path(workspace, "submission.csv").read_bytes()

@@ -60,8 +60,10 @@ def validate_task(
         floor = _grade(dataset, (dataset.inputs / "sample_submission.csv").read_bytes())
         if task.submission.kind == "file":  # nothing more can be known of its answers
             found = floor.error_message or f"it scores {floor.score:g}"
-            return [loaded, prepared, Check("the sample submission is valid", floor.valid, found)]
-        graded = [_answers(dataset), _sample(task, floor), medals_are_earned(task, floor)]
+            valid = Check("the sample submission is valid", floor.valid, found)
+            return [loaded, prepared, valid, _beatable(task, floor)]
+        graded = [_answers(dataset), _sample(task, floor), _beatable(task, floor)]
+        graded.append(medals_are_earned(task, floor))
     except MleGymError as error:
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
     checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in CHECKS)]
@@ -102,6 +104,15 @@ def _sample(task: TaskSpec, grade: Grade) -> Check:
     if task.reference is None:
         return Check(name, False, f"no [reference] in task.toml; it scores {grade.score:.4f}")
     return Check(name, *_compare(grade.score, task.reference.floor, EXACT))
+
+
+def _beatable(task: TaskSpec, floor: Grade) -> Check:
+    """The sample submission leaves something to be learned."""
+    name = "predictions can beat the sample submission"
+    if floor.score is None:
+        return Check(name, False, "it has no score")
+    found = f"it scores {floor.score:g}, and the best is {task.grade.best:g}"
+    return Check(name, floor.normalized < 1 - EXACT, found)
 
 
 def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:

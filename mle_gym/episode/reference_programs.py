@@ -94,7 +94,7 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
         box.write_file(file.name, file.read_bytes())
         run = box.execute(f"python {file.name}", timeout=limits.seconds)
         if run.exit_code != 0:
-            tail = run.output.decode(errors="replace")[-500:]
+            tail = run.output.decode(errors="replace")[-500:].strip()
             raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
         content = _predictions(dataset, sandbox, config, box)
     grade = open_grader(dataset, sandbox=sandbox, score_ci=score_ci).grade(content)

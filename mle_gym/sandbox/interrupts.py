@@ -8,7 +8,41 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-__all__ = ["held_back"]
+__all__ = ["Watch", "held_back"]
+
+
+class Watch:
+    """Tells a Ctrl-C from a KeyboardInterrupt that a program raises by itself.
+
+    Only the main thread ever sees a Ctrl-C. Where a program has its own way with the signal, or
+    Python has none, any KeyboardInterrupt passes for one.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        self._main = threading.current_thread() is threading.main_thread()
+        self._previous: Callable[[int, FrameType | None], object] | None = None
+
+    def begin(self) -> None:
+        """Look out for the signal, which is passed on."""
+        previous = signal.getsignal(signal.SIGINT)
+        if self._main and callable(previous):
+            self._previous = previous
+            signal.signal(signal.SIGINT, self._handle)
+
+    def end(self) -> bool:
+        """Look no longer; whether a KeyboardInterrupt of this time may be a Ctrl-C."""
+        if not self._main:
+            return False
+        if self._previous is None or signal.getsignal(signal.SIGINT) != self._handle:
+            return True
+        signal.signal(signal.SIGINT, self._previous)
+        return self._came
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+        if self._previous is not None:
+            self._previous(number, frame)
 
 
 @contextlib.contextmanager

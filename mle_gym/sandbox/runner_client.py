@@ -201,7 +201,7 @@ class RunnerSandbox:
         options = {"path": path, "max_bytes": max_bytes}
         header, content = self._call("fetch", options, seconds=_FILE_SECONDS)
         if header.get("exit_code") != 0:
-            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+            raise SubmissionError("unreadable", _sentence(content))
         if len(content) > max_bytes:
             raise self._exchange.end("it sent more than was asked for")
         return content
@@ -211,7 +211,7 @@ class RunnerSandbox:
         options = {"path": path, "max_bytes": max_bytes}
         header, content = self._call("fetch_files", options, seconds=_FILE_SECONDS)
         if header.get("exit_code") != 0:
-            raise SubmissionError("unreadable", content[:1000].decode("utf-8", "replace"))
+            raise SubmissionError("unreadable", _sentence(content))
         folder = self._folder(header, content)
         return {posixpath.basename(path): content} if folder is None else folder
 
@@ -300,6 +300,11 @@ class RunnerSandbox:
             return unpack_files(content)
         except ValueError as error:
             raise self._exchange.end(f"it sent a broken folder: {error}") from None
+
+
+def _sentence(content: bytes) -> str:
+    """A reason that the runner gives on a line of its own, to be put into other text."""
+    return content[:1000].decode("utf-8", "replace").strip()
 
 
 def _execution(header: dict[str, Any], output: bytes) -> Execution:

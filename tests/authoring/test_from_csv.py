@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import mle_gym
+from mle_gym.authoring import from_csv
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.validate_task import validate_task
 from mle_gym.errors import TaskError
@@ -45,6 +46,22 @@ def source(folder: Path, table: pd.DataFrame, target: str, sample: list[str]) ->
         folder / "sample_submission.csv", index=False
     )
     return folder
+
+
+def test_a_target_with_one_value_is_no_task(tmp_path: Path, table: pd.DataFrame) -> None:
+    files = source(tmp_path / "csv", table.assign(price=7), "price", ["price"])
+    with pytest.raises(TaskError, match="price: expected two values or more to predict, found onl"):
+        task_from_csv(tmp_path / "trees", files, "rmse")
+
+
+def test_a_constant_that_scores_the_best_is_no_task(
+    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = source(tmp_path / "csv", table, "price", ["price"])
+    monkeypatch.setattr(from_csv, "_measure", lambda *_: (0.0, 0.0))  # else a matter of luck
+    with pytest.raises(TaskError, match="predictions can beat, found rmse 0 for a constant guess"):
+        task_from_csv(tmp_path / "trees", files, "rmse")
+    assert not (tmp_path / "trees").exists()
 
 
 @pytest.mark.parametrize(

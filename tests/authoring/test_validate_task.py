@@ -6,7 +6,7 @@ import pytest
 
 from mle_gym.authoring.dataset_checks import Check
 from mle_gym.authoring.validate_task import validate_task
-from tests.task_folders import MakeTask
+from tests.task_folders import MakeTask, fruit
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -46,7 +46,7 @@ def test_a_sound_task_passes_once_its_references_are_right(make_task: MakeTask) 
     assert [words[-1] for words in details.values()] == ["0.0001", "0.02", "0.02"]
     checks = validate_task(make_task({"reference": measured}), sandbox="subprocess")
     assert [check for check in checks if not check.passed] == []
-    assert len(checks) == 15
+    assert len(checks) == 17
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -72,6 +72,21 @@ def test_a_baseline_that_beats_the_solution_is_found(make_task: MakeTask) -> Non
     found = by_name(validate_task(make_task(files=files), sandbox="subprocess"))
     assert not found["floor < baseline < solution"].passed
     assert "(higher is better)" in found["floor < baseline < solution"].detail
+
+
+def test_a_target_with_one_value_is_no_task(make_task: MakeTask) -> None:
+    files = {"data.csv": fruit().assign(ripe=1).to_csv(index=False)}
+    found = by_name(validate_task(make_task(files=files), run_programs=False))
+    check = found["the target has more than one value"]
+    assert (check.passed, check.detail) == (False, "answers.csv: 'ripe' is 1 in every row")
+
+
+def test_a_sample_that_scores_the_best_is_no_floor(make_task: MakeTask) -> None:
+    files = {"grade.py": "def grade(submission, answers):\n    return 1.0"}
+    changes = {"grade": {"metric": "own"}}
+    found = by_name(validate_task(make_task(changes, files=files), run_programs=False))
+    check = found["predictions can beat the sample submission"]
+    assert (check.passed, check.detail) == (False, "it scores 1, and the best is 1")
 
 
 def test_a_broken_folder_is_one_failed_check(make_task: MakeTask) -> None:

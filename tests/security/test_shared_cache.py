@@ -17,7 +17,7 @@ from mle_gym.datasets.dataset import Dataset, prepare
 from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.errors import CacheError
 from mle_gym.grading.open_grader import open_grader
-from mle_gym.ownership import SHARED, own_cache
+from mle_gym.ownership import SHARED, check_private, make_private, own_cache
 from mle_gym.sandbox.warm import plan
 from mle_gym.tasks.catalog import load_task
 from tests.sandbox.conftest import require
@@ -64,6 +64,22 @@ def test_a_cache_that_others_may_write_is_refused(folder: Path, way: str) -> Non
     OPEN[way](folder)
     with pytest.raises(CacheError, match=r"plant programs and answers.*set MLE_GYM_CACHE"):
         prepare("zoo")
+
+
+def test_a_folder_of_ones_own_may_lie_in_a_sticky_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = folder.parent / "tasks"
+    monkeypatch.setenv("MLE_GYM_TASKS", str(tasks))
+    check_private(tasks)
+    make_private(tasks)
+    tasks.parent.chmod(0o777)
+    with pytest.raises(CacheError, match="other users may write it"):
+        check_private(tasks)
+    tasks.parent.chmod(0o1777)
+    os.chown(tasks, OTHER, OTHER)
+    with pytest.raises(CacheError, match=f"belongs to the user {OTHER}"):
+        check_private(tasks)
 
 
 def test_a_link_is_followed_to_what_it_leads_to(folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,31 @@ def test_an_agent_that_fails_leaves_the_finished_steps_on_disk(
     trajectory = Trajectory.read(path)
     assert len(trajectory.steps) == 2
     assert not trajectory.complete
+
+
+class Interrupting:
+    """Ends its episode by a Ctrl-C, or by what only looks like one."""
+
+    def __init__(self, sent: bool) -> None:
+        self._sent = sent
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        pass
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        if self._sent:
+            signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt("of its own")
+
+
+def test_an_agent_s_own_keyboard_interrupt_is_no_ctrl_c(env: gym.Env[Any, Any]) -> None:
+    with pytest.raises(RuntimeError, match="the agent raised KeyboardInterrupt: of its own"):
+        rollout(env, Interrupting(sent=False))
+    with pytest.raises(KeyboardInterrupt):
+        rollout(env, Interrupting(sent=True))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="the agent raised"):
+        pool.submit(rollout, env, Interrupting(sent=False)).result()
 
 
 def test_a_taken_path_is_refused_before_the_episode_begins(tmp_path: Path) -> None:

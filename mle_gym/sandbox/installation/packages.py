@@ -179,7 +179,7 @@ def _ask(python: PythonInstallation, names: tuple[str, ...]) -> Iterator[Distrib
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         found = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        detail = getattr(error, "stderr", None) or error
+        detail = str(getattr(error, "stderr", None) or error).strip()
         raise SandboxUnavailable(f"{python.executable} can't list its packages: {detail}") from None
     for each in found:
         if each["name"] == _OURS:  # it holds the graders

@@ -115,7 +115,7 @@ def _search(backend: Backend, config: SandboxConfig) -> bytes:
             sandbox.write_file(f"tables/{source.name}", source.read_bytes())
         run = sandbox.execute("python tables/main.py index.jsonl", timeout=_SECONDS)
         if run.exit_code != 0:
-            tail = run.output.decode("utf-8", "replace")[-500:]
+            tail = run.output.decode("utf-8", "replace")[-500:].strip()
             raise SandboxUnavailable(
                 f"what {backend.name} sandboxes show can't be searched for the rows of tasks: "
                 f"exit code {run.exit_code}: {tail}"
