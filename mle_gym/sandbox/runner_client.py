@@ -129,6 +129,7 @@ class RunnerSandbox:
             "processes": limits.processes,
             "output_bytes": limits.output_bytes,
             "output_file_bytes": limits.output_file_bytes,
+            "own_network": not config.network,
             "affinity": affinity,
             "open_files": open_files,
             "zygote": zygote,

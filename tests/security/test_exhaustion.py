@@ -11,7 +11,7 @@ import pytest
 
 from mle_gym.errors import SandboxEnded
 from mle_gym.sandbox import Limits, SandboxConfig
-from tests.sandbox.conftest import eventually, parent_of, sleepers, start
+from tests.sandbox.conftest import eventually, parent_of, processes_with, sleepers, start
 from tests.security.arena import weakened
 from tests.security.bait import TASK
 
@@ -43,6 +43,47 @@ for _ in range(40):
         ctypes.memset(address, 1, 1 << 20)
         found += 1
 print(found)
+END
+"""
+
+NETLINK = """
+import socket, struct, sys, time
+kept = []
+def fill():
+    kept.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+    kept[-1].setblocking(False)
+    try:
+        for number in range(120):  # each is answered with what is known of the first interface
+            kept[-1].send(struct.pack("=IHHIIBBHiII", 32, 18, 1, number, 0, 0, 0, 0, 1, 0, 0))
+    except OSError:
+        pass
+for _ in range(3000):
+    fill()
+print("done", flush=True)
+time.sleep(1000)
+"""
+
+CONNECTIONS = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+kept, sent = [], 0
+for _ in range(300):
+    kept += [socket.create_connection(listener.getsockname()), listener.accept()[0]]
+    kept[-2].setblocking(False)
+    try:
+        while True:
+            sent += kept[-2].send(bytes(1 << 16))
+    except BlockingIOError:
+        pass
+print(sent)
+"""
+
+LEFT = """python3 -I -S - {marker} <<'END' >/dev/null 2>&1 &
+import os, time
+while not os.path.exists("go"):
+    time.sleep(0.01)
+taken = b"1" * (300 << 20)
+time.sleep(1000)
 END
 """
 
@@ -111,3 +152,34 @@ def test_the_error_says_what_happened(limited: str) -> None:
 
         with pytest.raises(SandboxEnded, match="out of memory"):
             exhaust()
+
+
+def test_what_waits_in_netlink_sockets_counts(isolating_backend: str) -> None:
+    """No process maps it, and no control group counts it."""
+    with start(isolating_backend, SandboxConfig(limits=LIMITS)) as sandbox:
+        sandbox.write_file("netlink.py", NETLINK.encode())
+        execution = sandbox.execute("python3 -I -S netlink.py", timeout=60)
+        assert execution.killed_by == "memory"
+        assert b"done" not in execution.output
+        assert sandbox.execute("echo alive", timeout=20).output.endswith(b"alive\n")
+
+
+def test_what_waits_in_connections_is_bounded(limited: str) -> None:
+    """The machine has few bytes for all of them together; 300 can hold more than a gigabyte."""
+    with start(limited, SandboxConfig(limits=LIMITS)) as sandbox:
+        sandbox.write_file("connections.py", CONNECTIONS.encode())
+        output = sandbox.execute("python3 -I -S connections.py", timeout=60).output
+        assert 1 << 20 < int(output) < 256 << 20
+
+
+def test_what_a_command_leaves_is_watched_before_the_next(isolating_backend: str) -> None:
+    with start(isolating_backend, SandboxConfig(limits=LIMITS, warm=False)) as sandbox:
+        marker = f"161803{uuid.uuid4().int % 10**9}"
+        assert sandbox.execute(LEFT.format(marker=marker), timeout=20).exit_code == 0
+        assert eventually(lambda: bool(processes_with(marker)))
+        sandbox.write_file("go", b"")
+        assert eventually(lambda: not processes_with(marker), 60)
+        execution = sandbox.execute("echo alive", timeout=20)
+        assert execution.output == (
+            b"[killed: what earlier commands left used more than 128 MB of memory]\nalive\n"
+        )

@@ -27,6 +27,7 @@ from mle_gym.sandbox.docker.daemon import (
     machine,
     remove,
 )
+from mle_gym.sandbox.launcher.groups import SOCKET_BYTES
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.runner_client import runner_command
 from mle_gym.sandbox.seccomp import docker_profile
@@ -53,6 +54,7 @@ _END_SECONDS = 10.0
 """How long the daemon may take to notice that a container has ended."""
 _FIRST = -20
 """The nice value of a runner, so that it answers however busy the agent's processes are."""
+_MEMORY_GROUPS, _SOCKET_LIMIT = "/sys/fs/cgroup/memory", "memory.kmem.tcp.limit_in_bytes"
 _KILLED = str(128 + signal.SIGKILL)
 """The exit code of a container that was killed, as the daemon writes it."""
 
@@ -105,19 +107,29 @@ class Container:
         try:
             self._client.api.start(self.id)
             if os.geteuid() == 0:
-                self._give_precedence()
+                self._set_as_root()
         except BaseException:
             stream.close()
             raise
         return stream
 
-    def _give_precedence(self) -> None:
-        """Only root may, and only on the daemon's own machine; what the runner starts has none."""
+    def _set_as_root(self) -> None:
+        """What only root may, and only on the daemon's own machine.
+
+        The runner comes first; what it starts has no such precedence. What waits in sockets is
+        counted by control groups of version 1 only where it has a limit, which the SDK can't set.
+        """
         pid = int(self._state().get("Pid") or 0)
         ours = f"{os.sep}{self.id}"
         with contextlib.suppress(OSError):  # it has ended, or the number means something else here
-            if pid and ours in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
+            groups = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8") if pid else ""
+            if ours in groups:
                 os.setpriority(os.PRIO_PROCESS, pid, _FIRST)
+                for line in groups.splitlines():
+                    _, names, path = line.split(":", 2)
+                    if "memory" in names.split(","):
+                        limit = Path(f"{_MEMORY_GROUPS}{path}/{_SOCKET_LIMIT}")
+                        limit.write_text(str(SOCKET_BYTES), encoding="ascii")
 
     @property
     def open(self) -> bool:

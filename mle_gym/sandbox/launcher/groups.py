@@ -9,6 +9,9 @@ import signal
 from .files import lines, write
 
 CONTROLLERS = ("memory", "pids", "cpu")
+SOCKET_BYTES = 128 << 20
+"""What the queues of a sandbox's sockets may hold. Version 1 counts them only where they have a
+limit, and apart from other memory; they would be the machine's, which has few for all together."""
 
 
 class ControlGroups:
@@ -81,6 +84,7 @@ class ControlGroups:
         settings = {
             "memory.limit_in_bytes": memory,
             "memory.memsw.limit_in_bytes": memory,
+            "memory.kmem.tcp.limit_in_bytes": str(SOCKET_BYTES),  # the name is older than it means
             "memory.max": memory,
             "memory.swap.max": "0",
             "pids.max": processes,

@@ -21,6 +21,7 @@ from .processes import (
     kill_descendants,
     memory_in_use,
     process_table,
+    socket_memory,
 )
 from .shell import Shell
 from .warm import WarmPython
@@ -60,6 +61,12 @@ class Runner:
         self._warm = WarmPython(line) if line is not None else None
         self._command: Command | None = None
         self._commands_run = 0
+        self._leftovers = False
+        """Whether anything may run although no command does: nothing else can start more."""
+        self._look_at = 0.0
+        """When to look at the leftovers' memory again."""
+        self._note = b""
+        """What happened to leftovers, for the next command's output."""
         self._expires: float | None = None
         """When everything that the agent started is ended, for good."""
         self._orphan_pipes: list[int] = []
@@ -82,6 +89,9 @@ class Runner:
         run, workspace = options["run"], options["workspace"]
         environment = dict(options["environment"])
         environment["PATH"] = f"{run}/bin:{environment['PATH']}"
+        self._memory_bytes = options["memory_mb"] << 20
+        # Elsewhere what waits in sockets may be anybody's.
+        self._counts_sockets = os.getpid() == 1 and options["own_network"]
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if has_own_users():
             # Elsewhere the limit would count every process of the user, other sandboxes' too.
@@ -165,6 +175,8 @@ class Runner:
         now, waits = time.monotonic(), []
         if self._command:
             waits += [WATCH_EVERY, (self._command.kill_at or self._command.deadline) - now]
+        elif self._leftovers:
+            waits.append(WATCH_EVERY)
         if self._expires is not None:
             waits.append(self._expires - now if now < self._expires else EXPIRED_LOOKS)
         return max(0.0, min(*waits, LONGEST_SLEEP)) * 1000 + 1 if waits else None
@@ -223,10 +235,10 @@ class Runner:
         path = f"{self._options['run']}/output/{self._commands_run}.txt"
         limits = self._options["output_bytes"], self._options["output_file_bytes"]
         self._command = Command(pid, read_end, Output(*limits, path), timeout)
-        if note:
-            self._command.output.add(note)
-        else:
+        if not note:
             self._command.older = older
+        self._command.output.add(self._note + note)
+        self._note = b""
 
     def _start_shell(self, script: bytes) -> tuple[int, int, bytes]:
         """Start bash; returns its pid, its output and what the agent should know of it."""
@@ -294,12 +306,12 @@ class Runner:
                 self._finish(self._command, status, usage)
 
     def _watch(self) -> None:
-        """Enforce time and memory on the running command."""
-        command = self._command
+        """Enforce time and memory on the running command, or memory on what others left."""
+        command, now = self._command, time.monotonic()
         if not command:
-            return
-        now = time.monotonic()
-        if command.kill_at is not None:
+            if self._leftovers and now >= self._look_at:
+                self._watch_leftovers(now)
+        elif command.kill_at is not None:
             if now >= command.kill_at:
                 self._kill_command()
         elif now >= command.deadline:
@@ -330,14 +342,27 @@ class Runner:
             self._reap()
 
     def _watch_memory(self, command: Command) -> None:
-        limit = self._options["memory_mb"] << 20
-        used = memory_in_use()
-        if used > limit:
-            used = exact_memory_in_use()
+        used = self._memory_in_use()
         command.peak_memory = max(command.peak_memory, used)
-        if used > limit:
+        if used > self._memory_bytes:
             command.killed_by, command.older = "memory", frozenset()
             self._kill_command()
+
+    def _watch_leftovers(self, now: float) -> None:
+        """Between commands: who waits for the next one may wait for long."""
+        self._look_at = now + WATCH_EVERY * 0.9
+        self._leftovers = has_children()
+        if self._leftovers and self._memory_in_use() > self._memory_bytes:
+            kill_descendants()
+            limit = self._options["memory_mb"]
+            note = f"[killed: what earlier commands left used more than {limit} MB of memory]\n"
+            self._note = note.encode()
+
+    def _memory_in_use(self) -> int:
+        """Bytes; those of shared pages are counted once where they would be too many."""
+        waiting = socket_memory() if self._counts_sockets else 0
+        used = memory_in_use() + waiting
+        return used if used <= self._memory_bytes else exact_memory_in_use() + waiting
 
     def _kill_command(self) -> None:
         """Kill everything the command started, however it hid, and spare older leftovers."""
@@ -353,7 +378,8 @@ class Runner:
             self._drain(command.pipe)
         if command.pipe is not None:
             self._keep_open(command.pipe)
-        self._command = None
+        self._command, self._leftovers = None, True
+        self._look_at = time.monotonic() + WATCH_EVERY  # not on the command's time
         self._calls.next(command_runs=False)
         cold = self._calls.cold
         self._calls.forget()

@@ -20,6 +20,8 @@ PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 ROUNDS, ROUNDS_ALONE = 100, 2
 LONGEST_LOOK = 0.3
 """Seconds."""
+LONGEST_SOCKETS = 1 << 20
+"""Bytes of the kernel's list of netlink sockets: some 10,000, and each may hold 200 kB."""
 MANY = 12
 """Processes that may be a fork bomb, which takes the processor as well: no time to be choosy."""
 
@@ -105,6 +107,22 @@ def exact_memory_in_use() -> int:
         except OSError:
             continue
     return total * 1024
+
+
+def socket_memory() -> int:
+    """Bytes that wait in netlink sockets: no process maps them, and no control group counts them.
+
+    A list that is too long to be looked at is more than any limit.
+    """
+    try:
+        with open("/proc/net/netlink", "rb") as file:
+            text = file.read(LONGEST_SOCKETS)
+    except OSError:
+        return 0
+    if len(text) == LONGEST_SOCKETS:
+        return 1 << 62
+    rows = [line.split() for line in text.splitlines()[1:]]
+    return sum(int(received) + int(sent) for *_, received, sent, _, _, _, _ in rows)
 
 
 def has_own_users() -> bool:
