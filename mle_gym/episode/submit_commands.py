@@ -178,7 +178,9 @@ class Judge:
             return request.content
         if request.folder is not None:
             return request.folder
-        return {posixpath.basename(request.path): request.content}
+        name = posixpath.basename(request.path)
+        # On Linux a name may be any bytes; in grades and records it is text.
+        return {name.encode("utf-8", "replace").decode(): request.content}
 
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":

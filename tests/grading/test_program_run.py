@@ -392,3 +392,13 @@ def test_a_name_of_a_file_brings_no_escapes_out(
     assert "pipeline.py: x" in observation["output"]
     for text in observation["output"], str(info), capsys.readouterr().out:
         assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(text)
+
+
+def test_a_name_that_is_not_utf8_is_as_good_as_any(make: MakeEnv) -> None:
+    env = make()
+    write(env, SAMPLE)
+    copy = r"cp pipeline.py $'p\x80.py'; "
+    assert "is a valid submission" in step(env, copy + r"validate $'p\x80.py'")[0]
+    assert step(env, r"submit $'p\x80.py'")[3]["grade"]["valid"]
+    assert env.record is not None
+    assert list(env.record.program or ()) == ["p?.py"]

@@ -253,6 +253,13 @@ def test_files_are_written_read_edited_and_listed(sandbox: Sandbox) -> None:
     assert listing == ["14", "train.py"]
 
 
+def test_a_file_whose_name_is_not_utf8_is_written_and_edited(sandbox: Sandbox) -> None:
+    assert sandbox.write_file("n\udc80", b"old").output == b"wrote 3 bytes to n\x80\n"
+    assert sandbox.edit_file("n\udc80", b"old", b"new").output == b"edited n\x80 at line 1\n"
+    assert sandbox.write_file("n\udc80/x", b"").exit_code == 1
+    assert sandbox.execute("cat n*", timeout=20).output == b"new"
+
+
 @pytest.mark.parametrize(
     ("old", "message"),
     [

@@ -128,6 +128,12 @@ def test_another_binary_interface_is_killed(machine: Machine) -> None:
         ("ioprio_set", (3, 0, 5), error(errno.EPERM)),
         ("prctl", (15, 0), ALLOW),
         ("prctl", (62, 1), error(errno.EPERM)),
+        ("mmap", (0, 4096, 3, 0x22, -1 & 0xFFFFFFFF), ALLOW),
+        ("mmap", (0, 4096, 3, 0x40022, -1 & 0xFFFFFFFF), error(errno.ENOMEM)),
+        ("memfd_create", (0, 1), ALLOW),
+        ("memfd_create", (0, 5), error(errno.ENOMEM)),
+        ("sync", (), error(0)),
+        ("syncfs", (3,), error(0)),
     ],
 )
 def test_arguments_decide(

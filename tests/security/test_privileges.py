@@ -40,6 +40,7 @@ ATTACKS = [
     reaches("get_mempolicy", "None, None, 0, None, 0", optional=True),
     reaches("move_pages", "0, 0, None, None, None, 0", optional=True),
     reaches("remap_file_pages", "0, 0, 0, 0, 0", optional=True),
+    reaches("io_setup", "1, ctypes.byref(ctypes.c_ulong())", optional=True),
     reaches("clone3", "None, 0"),
     reaches("personality", "0x0040000"),
     python("tracing a child", """

@@ -47,7 +47,7 @@ class FileActions:
                 return _refuse(f"{options['path']}: is not a regular file")
             file.truncate(0)
             file.write(content)
-        return {"exit_code": 0}, f"wrote {len(content)} bytes to {options['path']}\n".encode()
+        return {"exit_code": 0}, _line(f"wrote {len(content)} bytes to {options['path']}")
 
     def edit_file(self, options: dict[str, Any], payload: bytes) -> Answer:
         """Replace the one occurrence of a text."""
@@ -68,7 +68,7 @@ class FileActions:
         line = content[: content.index(old)].count(b"\n") + 1
         answer, message = self.write_file(options, content.replace(old, new))
         if answer["exit_code"] == 0:
-            message = f"edited {options['path']} at line {line}\n".encode()
+            message = _line(f"edited {options['path']} at line {line}")
         return answer, message
 
     def read_file(self, options: dict[str, Any], _payload: bytes) -> Answer:
@@ -124,7 +124,12 @@ class FileActions:
 
 
 def _refuse(reason: str) -> Answer:
-    return {"exit_code": 1}, f"{reason}\n".encode("utf-8", "surrogateescape")
+    return {"exit_code": 1}, _line(reason)
+
+
+def _line(text: str) -> bytes:
+    """Text that may quote a name, which need not be UTF-8."""
+    return f"{text}\n".encode("utf-8", "surrogateescape")
 
 
 def take_file(path: str, limit: int) -> tuple[str, bytes]:

@@ -207,7 +207,10 @@ class Runner:
             except (OSError, ValueError, MemoryError) as error:
                 reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
                 where = f"{header['path']}: " if header.get("path") else ""
-                answer, content = {"exit_code": 1}, f"{where}{reason}\n".encode()
+                answer, content = (
+                    {"exit_code": 1},
+                    f"{where}{reason}\n".encode("utf-8", "surrogateescape"),
+                )
             self._done(answer, content)
 
     def _done(self, answer: Header, content: bytes = b"") -> None:

@@ -38,6 +38,7 @@ DENIED: dict[str, tuple[str, ...]] = {
         *("shmget", "shmat", "shmctl", "shmdt", "msgget", "msgctl", "msgsnd", "msgrcv"),
         *("semget", "semctl", "semop", "semtimedop"),
     ),
+    "requests of which the machine has a number for all": ("io_setup",),
     "where memory lies, of other processes too": (
         *("mbind", "get_mempolicy", "set_mempolicy", "set_mempolicy_home_node"),
         *("move_pages", "migrate_pages"),
@@ -90,6 +91,7 @@ _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
 _TIOCSTI, _TIOCLINUX, _TIOCCONS = 0x5412, 0x541C, 0x541D
 _PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
 _PR_SCHED_CORE = 62
+_MAP_HUGETLB, _MFD_HUGETLB = 0x40000, 4
 _F_SETLEASE, _F_NOTIFY = 1024, 1026
 _ITSELF = Condition(((Test(0, 0),),))
 """A call whose first argument is a process, of which 0 is the caller. Agents share their user with
@@ -126,5 +128,12 @@ CONDITIONS = {
     "ioprio_set": Condition(((Test(0, _IOPRIO_WHO_PROCESS), Test(1, 0)),)),
     # Whose threads share a core with nobody else's takes the rest of that core from all others.
     "prctl": Condition(_all_but(0, {_PR_SCHED_CORE})),
+    # Huge pages are set aside by the machine's administrator, and no control group counts them.
+    # Programs that ask for some go on without, as on a machine that has none.
+    "mmap": Condition(((Test(3, 0, _MAP_HUGETLB),),), errno.ENOMEM),
+    "memfd_create": Condition(((Test(1, 0, _MFD_HUGETLB),),), errno.ENOMEM),
+    # They would write down what the whole machine has written; a sandbox writes to memory alone.
+    "sync": Condition((), error=0),
+    "syncfs": Condition((), error=0),
 }
 """By name, the calls whose arguments decide."""

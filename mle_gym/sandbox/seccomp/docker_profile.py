@@ -36,9 +36,12 @@ def docker_profile() -> str:
 
 def _without_effect(name: str, condition: Condition) -> dict[str, Any]:
     """Have the other calls succeed; the daemon's own default is an error."""
+    rule = {"names": [name], "action": _ERROR, "errnoRet": 0}
+    if not condition.allowed:
+        return rule
     ((test,),) = condition.allowed
     other = {"index": test.argument, "value": test.value, "op": "SCMP_CMP_NE"}
-    return {"names": [name], "action": _ERROR, "errnoRet": 0, "args": [other]}
+    return rule | {"args": [other]}
 
 
 def _argument(test: Test) -> dict[str, Any]:
