@@ -166,9 +166,54 @@ def read_outside() -> float:
     return float(Path(Path(__file__).with_name("outside").read_text()).parent.exists())
 
 
+def folder() -> Path:
+    """The grader's own."""
+    return Path(__file__).parents[1]
+
+
+def poison() -> float:
+    """Change everything that the next submission's grade could come from."""
+    for file in (folder() / "own", Path(__file__).parent, Path("/tmp")):
+        (file / "colorsys.py").write_text("RED = 1.0")
+    Path(__file__).with_name("weight").write_text("1.0")
+    return 0.25
+
+
+def poisoned() -> float:
+    import colorsys
+
+    weight = Path(__file__).with_name("weight")
+    told = float(weight.read_text()) if weight.exists() else 0.0
+    return float(getattr(colorsys, "RED", 0.0)) + told
+
+
+def edit() -> float:
+    weight = Path(__file__).with_name("weight")
+    weight.write_text("1.0")
+    os.utime(weight, ns=(0, 0))
+    return 0.25
+
+
+def answer_twice() -> float:
+    """Have an answer ready for whoever comes next."""
+    for name in ("answer", "ask"):
+        pipe = os.open(folder() / name, os.O_RDWR)
+        os.write(pipe, b'{"score": "1.0", "answers": 1, "control": true, "job": "next"}\n')
+    return 0.25
+
+
+def look_at_parent() -> float:
+    """Whether the process that will grade the next one can be read."""
+    try:
+        Path(f"/proc/{os.getppid()}/mem").open("rb").close()
+    except OSError:
+        return 0.0
+    return 1.0
+
+
 DEEDS: list[Callable[[], Any]] = [
     fine, leave, odd, interrupt, quit_quietly, kill_itself, kill_its_parent, kill_everything,
     segfault, nothing, text, truth, nan, array, loop, sleep, hog, recursion, library, own_words,
     shout, numpy_float, whole_number, daemon, processes, calls, network, write, secret,
-    read_outside,
+    read_outside, poison, poisoned, edit, answer_twice, look_at_parent,
 ]  # fmt: skip

@@ -105,6 +105,28 @@ def test_nothing_of_a_submission_is_left_for_the_next(play: Play) -> None:
     assert play("calls").score == 1.0  # its globals are as they were when it was loaded
 
 
+def test_no_file_of_a_submission_has_a_part_in_the_next_grade(play: Play) -> None:
+    assert play("poisoned").score == 0.0
+    assert play("poison").score == 0.25
+    assert play("poisoned").score == 0.0
+
+
+def test_a_file_that_a_submission_changed_is_as_it_was_for_the_next(
+    play: Play, tmp_path: Path
+) -> None:
+    (tmp_path / "toy" / "weight").write_text("0.5")
+    assert play("poisoned").score == 0.5
+    assert play("edit").score == 0.25
+    assert play("poisoned").score == 0.5
+
+
+def test_nobody_answers_for_the_next_submission(play: Play) -> None:
+    play("answer_twice")  # it may give itself any score, and nobody else
+    assert play("whole_number").score == 1.0
+    assert play("fine").score == 0.25
+    assert play("look_at_parent").score == 0.0
+
+
 def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_one(
     play: Play,
 ) -> None:

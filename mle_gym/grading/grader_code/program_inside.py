@@ -14,7 +14,9 @@ import json
 import numbers
 import os
 import resource
+import shutil
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -31,7 +33,15 @@ LONGEST_LINE = 4000
 """Bytes of an answer: shorter ones are written to a pipe in one piece."""
 LONGEST_MESSAGE = 1000
 SWEEP_SECONDS = 5.0
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+ISOLATED = Path("/workspace")
+"""Where this runs in a sandbox of its own."""
+PLACES = (".", "/tmp", "/dev/shm")
+"""Where a submission could leave something for the next, there; elsewhere only the first is ours.
+"""
+COMING = ("./handed", "./handed.json", "./outcome.json")
+"""What comes and goes with each submission."""
+LOG = "./log"
 
 
 class Grader:
@@ -127,7 +137,8 @@ def main() -> None:
     sys.path[0] = str(folder / "own")  # not this file's folder, which submissions come to
     sys.path += [str(folder / "task"), str(folder / "folders")]
     sys.dont_write_bytecode = True
-    adopt_orphans()
+    process_control(PR_SET_CHILD_SUBREAPER, 1)  # what a submission's process leaves becomes ours
+    process_control(PR_SET_DUMPABLE, 0)  # nobody looks into this one
     try:
         grader = Grader(folder, request)
     except BaseException as error:
@@ -135,7 +146,11 @@ def main() -> None:
         return
     pipes.answer({"ready": "yes"})
     for line in pipes.asked:
-        pipes.answer(attempt(grader, json.loads(line), pipes))
+        job = json.loads(line)
+        reply, is_clean = attempt(grader, job, pipes)
+        pipes.answer({**reply, "job": job["job"]})
+        if not is_clean:
+            return  # the next submission has a fresh start
 
 
 def unloadable(error: BaseException) -> Reply:
@@ -164,7 +179,8 @@ class Pipes:
     def answer(self, reply: Reply) -> None:
         """Write one line, whole."""
         while len(line := json.dumps(reply).encode() + b"\n") > LONGEST_LINE:
-            reply = {key: value[: len(value) // 2] for key, value in reply.items()}
+            longest = max(reply, key=lambda key: len(reply[key]))
+            reply = {**reply, longest: reply[longest][: len(reply[longest]) // 2]}
         os.write(self._answer, line)
 
     def close(self) -> None:
@@ -173,20 +189,28 @@ class Pipes:
         os.close(self._answer)
 
 
-def attempt(grader: Grader, job: dict[str, Any], pipes: Pipes) -> Reply:
-    """Grade in a fork and clear away what it leaves."""
+def attempt(grader: Grader, job: dict[str, Any], pipes: Pipes) -> tuple[Reply, bool]:
+    """Grade in a fork and clear away what it leaves; also says whether nothing of it is left."""
     outcome = grader.folder / "outcome.json"
     outcome.unlink(missing_ok=True)
     try:
         grader.prepare(job)
     except Exception as error:
-        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
+        return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}, True
+    before = traces()
     child = os.fork()
     if child == 0:
+        process_control(PR_SET_DUMPABLE, 1)  # /proc/self is the submission's own again
         pipes.close()
         grade_and_leave(grader, job, outcome)
     _, status = os.waitpid(child, 0)
     sweep()
+    reply = outcome_of(status, outcome)
+    return reply, clear_away(before)
+
+
+def outcome_of(status: int, outcome: Path) -> Reply:
+    """What the fork wrote down before it ended."""
     if os.WIFSIGNALED(status):
         return {"failed": signal.Signals(os.WTERMSIG(status)).name, "message": "it was killed"}
     try:
@@ -207,12 +231,41 @@ def grade_and_leave(grader: Grader, job: dict[str, Any], outcome: Path) -> None:
         os._exit(0)
 
 
-def adopt_orphans() -> None:
-    """Let what a submission's process leaves become this one's children, where Linux can."""
+def process_control(option: int, value: int) -> None:
+    """Set an attribute of this process, where Linux can."""
     try:
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
     except (OSError, AttributeError):
         return
+
+
+def traces() -> dict[str, tuple[int, ...]]:
+    """What lies where a submission can write; of a file also when it was changed.
+
+    That is a time that nobody without privileges can set.
+    """
+    found = {}
+    for place in PLACES if Path.cwd() == ISOLATED else PLACES[:1]:
+        for folder, folders, names in os.walk(place):
+            for name in (*folders, *names):
+                path = f"{folder}/{name}"
+                status = os.lstat(path)
+                is_file = stat.S_ISREG(status.st_mode) and path != LOG
+                changed = (status.st_size, status.st_ctime_ns) if is_file else ()
+                found[path] = (status.st_ino, status.st_mode, *changed)
+    return found
+
+
+def clear_away(before: dict[str, tuple[int, ...]]) -> bool:
+    """Delete what was not there before; whether all the rest is still what it was."""
+    for path in map(Path, (*COMING, *(path for path in traces() if path not in before))):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    coming = tuple(f"{path}/" for path in COMING)
+    kept = {k: v for k, v in before.items() if k not in COMING and not k.startswith(coming)}
+    return traces() == kept
 
 
 def sweep() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import secrets
 import shlex
 import threading
 import weakref
@@ -185,17 +186,19 @@ class GraderSandbox:
     def _attempt(self, job: Callable[[Sandbox], dict[str, Any]]) -> Outcome:
         try:
             box = self._box or self._start()
-            run = box.execute(_ask(job(box)), timeout=PATIENCE * self.code.seconds)
+            name = secrets.token_hex(16)  # which nobody can give an answer beforehand
+            ask = _ask({**job(box), "job": name})
+            run = box.execute(ask, timeout=PATIENCE * self.code.seconds)
         except BaseException:  # interrupted, perhaps in the middle of an exchange, or worse
             self.close()
             raise
-        return self._outcome(run)
+        return self._outcome(run, name)
 
-    def _outcome(self, run: Execution) -> Outcome:
+    def _outcome(self, run: Execution, name: str) -> Outcome:
         """Read one answer; after anything but an answer the process is not used again."""
         if run.exit_code == 0:
             reply = read_reply(run.output)
-            if reply is not None:
+            if reply is not None and reply.get("job") == name:
                 return understood(reply, self.code.seconds)
         self.close()
         if run.killed_by == "timeout":
