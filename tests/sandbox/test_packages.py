@@ -12,6 +12,7 @@ from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.installation.package_folders import package_folders
 from mle_gym.sandbox.installation.packages import default_packages, shown_packages
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.layout import layout_of
 from tests.sandbox.conftest import eventually, start
 from tests.sandbox.installation import Installation
 
@@ -32,6 +33,11 @@ def installation(tmp_path: Path) -> Installation:
     return made
 
 
+def shown_site(installation: Installation) -> Path:
+    """The package folder, as it is seen in a sandbox."""
+    return layout_of(describe_python(installation.python))(installation.site)
+
+
 def importable(installation: Installation, *names: str, **options: object) -> list[str]:
     """Which of these modules a program finds in a sandbox."""
     program = f"""
@@ -46,7 +52,7 @@ for name in {names!r}:
     with start("bubblewrap", config) as sandbox:
         sandbox.write_file("look.py", program.encode())
         execution = sandbox.execute("python look.py", timeout=30)
-        listed = sandbox.execute(f"find {installation.site} -name '*.pth'", timeout=30)
+        listed = sandbox.execute(f"find {shown_site(installation)} -name '*.pth'", timeout=30)
     assert execution.exit_code == 0, execution.output
     assert listed.output == b""
     return execution.output.decode().split()
@@ -64,7 +70,7 @@ def test_what_is_not_allowed_is_not_there(installation: Installation) -> None:
         with start("bubblewrap", config) as sandbox:
             search = "find / -name rows.csv -not -path '/proc/*' 2>/dev/null"
             found[everything] = sandbox.execute(search, timeout=60).output.decode().split()
-    assert found == {False: [], True: [str(installation.site / "tables" / "rows.csv")]}
+    assert found == {False: [], True: [str(shown_site(installation) / "tables" / "rows.csv")]}
 
 
 @pytest.mark.bubblewrap

@@ -14,7 +14,7 @@ from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig, get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.protocol import PRELOAD
-from mle_gym.sandbox.warm.plan import warm_python
+from mle_gym.sandbox.warm.plan import Shown, warm_python
 from mle_gym.sandbox.zygote.main import _preload
 
 from .conftest import eventually, start
@@ -48,8 +48,9 @@ def test_the_arguments_survive_a_round_trip_of_the_specification(arguments: dict
 def test_versions_that_cannot_be_warm_start_cold() -> None:
     python = describe_python(None)
     assert python.version == sys.version_info[:2]
+    shown = Shown(python.executable, python.folders, {})
     for version in ((3, 8), (3, 13), (3, 14)):
-        assert warm_python(dataclasses.replace(python, version=version), {}, (), {}) is None
+        assert warm_python(dataclasses.replace(python, version=version), shown, (), {}) is None
 
 
 @pytest.mark.usefixtures("_bubblewrap")

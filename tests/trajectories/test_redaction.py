@@ -18,7 +18,7 @@ from mle_gym.trajectories.trajectory import Trajectory
 from mle_gym.trajectories.verify import verify_trajectory
 from tests.trajectories.verify.conftest import Scripted
 
-SHOW = "python -c 'import sys, os; print(sys.prefix, os.__file__)'; echo /home/alice/x.py on $HOST"
+SHOW = f"echo {sys.prefix} {sys.base_prefix}; echo /home/alice/x.py on $HOST"
 
 
 @pytest.mark.bubblewrap

@@ -55,6 +55,8 @@ class LauncherClient:
         status = self.call({"op": "status"})
         self.controllers: tuple[str, ...] = tuple(status["controllers"])
         """The control groups' controllers that enforce limits here."""
+        self.trees: bool = status["trees"]
+        """Whether it can put trees together, for sandboxes and for zygotes."""
         soft, hard = status["open_files"]
         self.open_files: tuple[int, int] = soft, hard
         """Limits of the open files of each program in a sandbox."""

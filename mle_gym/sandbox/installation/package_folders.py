@@ -23,7 +23,7 @@ from mle_gym.ownership import checked_cache, own_cache
 from mle_gym.sandbox.installation.packages import Distribution, ShownPackages
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
 
-__all__ = ["files_of", "package_folders"]
+__all__ = ["files_of", "package_folders", "place_file"]
 
 _COUNT = "count"
 """The file, beside the folders, that says how many files there are in them."""
@@ -128,12 +128,13 @@ def _fill(place: Path, distribution: Distribution) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         if not target.exists():  # namespaces may share a file; byte code may be listed itself
-            _place(path.resolve(), target)
+            place_file(path.resolve(), target)
             count += 1
     return count
 
 
-def _place(path: Path, target: Path) -> None:
+def place_file(path: Path, target: Path) -> None:
+    """Show a file at another place: as a hard link, or else as a copy."""
     try:
         os.link(path, target)
     except OSError:  # another file system, or not ours to link

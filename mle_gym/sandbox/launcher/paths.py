@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 
-from .mounts import CLONE_NEWNS, MS_BIND, MS_REC, make_mounts_private, mount, unshare
-
-NEUTRAL_ROOTS = ("/srv", "/mnt", "/media", "/opt")
+from .mounts import MS_BIND, MS_REC, mount
 
 
 class NeutralPaths:
-    """Gives another user a way to folders below one that only root may enter."""
+    """Gives another user a way to folders below one that only root may enter.
 
-    def __init__(self) -> None:
+    Args:
+        root: What :func:`own_root` made.
+    """
+
+    def __init__(self, root: str) -> None:
         self._known: dict[tuple[str, int, int], str] = {}
-        self._root = next(path for path in NEUTRAL_ROOTS if os.path.isdir(path))
-        unshare(CLONE_NEWNS)
-        make_mounts_private()
-        mount("tmpfs", self._root, "tmpfs", 0)
-        os.chmod(self._root, 0o711)
+        self._root = root
         self.stacks = f"{self._root}/stacks"
         os.mkdir(self.stacks, 0o711)
 

@@ -19,6 +19,7 @@ from .files import BOX_LIMITS
 from .groups import ControlGroups
 from .messages import receive
 from .paths import NeutralPaths
+from .trees import Trees, own_root
 from .zygotes import Warm, Zygotes
 
 MESSAGE = 1 << 20
@@ -34,10 +35,12 @@ class Launcher:
         self._control = control
         self._boxes: dict[int, Box] = {}
         self._poll = select.poll()
-        self._zygotes = Zygotes(self._poll)
         self._groups = ControlGroups()
         self._is_root = os.getuid() == 0
-        self._neutral = NeutralPaths() if self._is_root else None
+        root = own_root()
+        self._trees = Trees(root) if root else None
+        self._neutral = NeutralPaths(root) if root and self._is_root else None
+        self._zygotes = Zygotes(self._poll, self._trees)
         self._bounded = can_bound()
         self._started = 0
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -92,6 +95,7 @@ class Launcher:
         return {
             "controllers": self._groups.controllers,
             "root": self._is_root,
+            "trees": self._trees is not None,
             "open_files": BOX_LIMITS[resource.RLIMIT_NOFILE],
         }
 
@@ -135,6 +139,8 @@ class Launcher:
             return argument
         if "stack" in argument and stack:
             return f"{stack['point']}/workspace"
+        if "tree" in argument and self._trees:
+            return self._trees(argument["tree"])
         if "source" in argument:
             source: str = argument["source"]
             return self._neutral(source) if self._neutral else source

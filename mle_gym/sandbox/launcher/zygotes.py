@@ -15,6 +15,7 @@ from typing import Any
 from .boxes import Box
 from .files import BOX_LIMITS, OPEN_FILES, children
 from .messages import receive
+from .trees import Trees, show_tree
 
 MOST_ZYGOTES = 20
 """Of one plan: what dies so often will not live any longer the next time."""
@@ -45,12 +46,16 @@ class Zygote:
     """A process that has imported what programs import; see the folder of that name.
 
     Args:
-        plan: Its command and its environment.
+        plan: Its command and its environment, and what it sees elsewhere than the host does.
         poll: Where it waits for orders to be taken: while it imports, it takes none, and what the
             kernel holds for it is too little for the orders of some hundred sandboxes.
+        trees: What puts that together.
     """
 
-    def __init__(self, plan: dict[str, Any], poll: select.poll) -> None:
+    def __init__(self, plan: dict[str, Any], poll: select.poll, trees: Trees | None = None) -> None:
+        shown = [
+            (trees(entries), place) for place, entries in plan.get("trees", {}).items() if trees
+        ]
         self._poll = poll
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         """Orders and their descriptors, which are copies of our own."""
@@ -59,11 +64,20 @@ class Zygote:
         self.alive = True
         self.pid = os.fork()
         if self.pid == 0:
-            self._become([*plan["command"], str(theirs.fileno())], theirs, plan["environment"])
+            command = [*plan["command"], str(theirs.fileno())]
+            self._become(command, theirs, plan["environment"], shown)
         theirs.close()
 
-    def _become(self, command: list[str], control: socket.socket, variables: Any) -> None:
+    def _become(
+        self,
+        command: list[str],
+        control: socket.socket,
+        variables: Any,
+        shown: list[tuple[str, str]],
+    ) -> None:
         try:
+            for tree, place in shown:
+                show_tree(tree, place)
             null = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(null, descriptor)
@@ -126,10 +140,11 @@ class Zygotes:
     Args:
         poll: Where the lines to runners that are yet to call are registered; the owner of the
             loop passes what is ready to :meth:`hear`.
+        trees: What puts together what zygotes see, where that can be done.
     """
 
-    def __init__(self, poll: select.poll) -> None:
-        self._poll = poll
+    def __init__(self, poll: select.poll, trees: Trees | None) -> None:
+        self._poll, self._trees = poll, trees
         self._made: dict[str, list[Zygote]] = {}
         self._guests: dict[int, tuple[Box, Warm]] = {}
 
@@ -189,7 +204,7 @@ class Zygotes:
         """The plan's zygote: a new one if the last is dead, unless too many are."""
         made = self._made.setdefault(json.dumps(plan, sort_keys=True), [])
         if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
-            made.append(Zygote(plan, self._poll))
+            made.append(Zygote(plan, self._poll, self._trees))
         return made[-1]
 
     def _forget_line(self, warm: Warm) -> None:

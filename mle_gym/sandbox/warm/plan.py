@@ -25,6 +25,7 @@ __all__ = [
     "NEWEST",
     "OLDEST",
     "ZYGOTE_FOLDER",
+    "Shown",
     "WarmPython",
     "obstacle",
     "programs",
@@ -40,8 +41,23 @@ _START = (
     "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
     "from zygote.main import main; main(start)"
 )
+OPT, _OWN_FOLDER = "/opt", "mle-gym"
 _OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")
 """Variables of commands that a zygote gets too: the ones that are read as Python starts."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How an installation looks to a zygote."""
+
+    executable: Path
+    folders: tuple[Path, ...]
+    """Where modules may be imported from."""
+    packages: Mapping[Path, Path]
+    """For package folders of which sandboxes show a part, where that part is."""
+    tree: list[dict[str, Any]] | None = None
+    """What is to be seen at :data:`OPT`; see ``launcher/trees.py``. None where the zygote sees the
+    host's folders."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class WarmPython:
 
 def warm_python(
     python: PythonInstallation,
-    packages: Mapping[Path, Path],
+    shown: Shown,
     preload: tuple[str, ...],
     environment: dict[str, str],
 ) -> WarmPython | None:
@@ -67,7 +83,7 @@ def warm_python(
 
     Args:
         python: What is offered to the agent.
-        packages: What is shown at each of its package folders instead of it.
+        shown: How that looks where the zygote is.
         preload: Modules to import ahead; the ones that are not shown are left out.
         environment: What the sandbox's commands start with.
     """
@@ -75,17 +91,23 @@ def warm_python(
     if made is None or not OLDEST <= python.version <= NEWEST:
         return None
     shim, *others = made
+    own = {ZYGOTE_FOLDER: ZYGOTE_FOLDER, **{program: program for program in others}}
+    if shown.tree is not None:
+        own = {path: Path(OPT, _OWN_FOLDER, path.name) for path in own}
     plan = zygote_plan(
-        str(python.executable),
-        str(ZYGOTE_FOLDER.parent),
-        [str(program) for program in others],
-        [str(folder) for folder in (*python.folders, *python.site_packages)],
-        {str(site): str(folder) for site, folder in packages.items()},
+        str(shown.executable),
+        str(own[ZYGOTE_FOLDER].parent),
+        [str(own[program]) for program in others],
+        list(map(str, shown.folders)),
+        {str(site): str(folder) for site, folder in shown.packages.items()},
         preload,
         environment,
         filter_program() or b"",
     )
-    return WarmPython(python.executable, _names(python.executable), shim, plan)
+    if shown.tree is not None:
+        entries = [{"target": f"{_OWN_FOLDER}/{p.name}", "source": str(p)} for p in own]
+        plan["trees"] = {OPT: [*shown.tree, *entries]}
+    return WarmPython(shown.executable, _names(python.executable), shim, plan)
 
 
 def obstacle(version: tuple[int, ...]) -> str:

@@ -374,6 +374,9 @@ def _find_user_site() -> None:
     if site.ENABLE_USER_SITE is not None:
         site.USER_BASE = site.USER_SITE = None
         site.getusersitepackages()
+        known = getattr(sys.modules.get("sysconfig"), "_CONFIG_VARS", None)
+        if known and known.get("userbase"):
+            known["userbase"] = site.USER_BASE
 
 
 def _is_there(place: str) -> bool:
