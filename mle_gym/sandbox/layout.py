@@ -56,6 +56,13 @@ class Layout:
                 return place / path.relative_to(folder)
         return path
 
+    def on_host(self, path: Path) -> Path:
+        """Where something is that a sandbox shows."""
+        for folder, place in self.places:
+            if path == place or is_below(path, place):
+                return folder / path.relative_to(place)
+        return path
+
     def moves(self, path: Path) -> bool:
         """Whether it is shown elsewhere."""
         return self(path) != path

@@ -20,6 +20,8 @@ import mle_gym
 from mle_gym.datasets.keys import KEY_FILE, SECRET
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.paths import PACKAGE, cache_folder
+from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.layout import layout_of
 from mle_gym.tasks.catalog import load_task
 
 TASK = "zoo"
@@ -84,10 +86,12 @@ class Bait:
     def _task(self) -> dict[str, str]:
         task, dataset = load_task(TASK), mle_gym.prepare(TASK)
         packages = Path(sysconfig.get_path("purelib"))
+        shown = layout_of(describe_python(None))(packages)
         return {
             "ANSWERS": str(dataset.private / "answers.csv"),
             "CACHE": str(cache_folder()),
             "RAW": str(packages / RAW_DATA[TASK][0]),
+            "RAW_SHOWN": str(shown / RAW_DATA[TASK][0]),
             "SOLUTION": str(task.folder / "solution.py"),
             "KEY": str(task.folder / KEY_FILE),
             "SPLIT": str(task.folder / SPLIT_FILE),

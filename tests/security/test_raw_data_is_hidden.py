@@ -29,6 +29,7 @@ from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig, get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.layout import layout_of
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start
@@ -36,6 +37,8 @@ from tests.sandbox.installation import Installation
 from tests.security.bait import RAW_DATA
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
+SHOWN = layout_of(describe_python(None))(SITE_PACKAGES)
+"""The same, as a sandbox shows it."""
 TASKS = sorted(
     name for name in task_folders() if load_task(name).data.loader in ("sklearn", "openml")
 )
@@ -82,7 +85,7 @@ def needles(task: str) -> bytes:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_search_finds_every_place_that_is_known_by_itself(task: str) -> None:
     found = files_with_rows(load_task(task), "bubblewrap", SandboxConfig())
-    known = {str(SITE_PACKAGES / file) for file in RAW_DATA[task]}
+    known = {str(SHOWN / file) for file in RAW_DATA[task]}
     assert known <= set(found)
     others = {Path(file).name for file in set(found) - known}
     assert not [name for name in others if task.partition("-")[0] not in name], "masked in vain"
@@ -94,7 +97,7 @@ def test_whatever_in_a_sandbox_has_raw_rows_is_found() -> None:
     with get_backend("bubblewrap").create(SandboxConfig()) as sandbox:
         sandbox.write_file("needles.txt", b"".join(needles(task) for task in TASKS))
         sandbox.write_file("search.py", SEARCH.encode())
-        command = f"python search.py {SITE_PACKAGES}"
+        command = f"python search.py {SHOWN}"
         seen = sandbox.execute(command, timeout=300).output.decode().split()
     config = SandboxConfig()
     masked = {file for t in TASKS for file in files_with_rows(load_task(t), "bubblewrap", config)}
@@ -109,8 +112,8 @@ def test_a_tasks_own_raw_data_cannot_be_read_in_its_environment(task: str) -> No
     env = gym.make(load_task(task).env_id, sandbox="bubblewrap")
     env.reset(seed=0)
     env.step({"tool": "write_file", "path": "needles.txt", "content": needles(task).decode()})
-    places = " ".join(str(SITE_PACKAGES / file) for file in RAW_DATA[task])
-    search = f"grep -rlaF -f needles.txt {SITE_PACKAGES}/sklearn"
+    places = " ".join(str(SHOWN / file) for file in RAW_DATA[task])
+    search = f"grep -rlaF -f needles.txt {SHOWN}/sklearn"
     observation, *_ = env.step(f"cat {places} | wc -c; {search}")
     env.close()
     assert observation["output"] == "0\n", observation["output"]
@@ -222,6 +225,11 @@ def carrier(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Ins
     return made
 
 
+def seen(carrier: Installation) -> str:
+    """The package's folder, as a sandbox shows it."""
+    return str(layout_of(describe_python(carrier.python))(carrier.site) / "carrier")
+
+
 @pytest.mark.bubblewrap
 @pytest.mark.parametrize("task", CARRIED)
 def test_rows_in_what_a_user_adds_are_found_in_every_format(
@@ -229,8 +237,9 @@ def test_rows_in_what_a_user_adds_are_found_in_every_format(
 ) -> None:
     config = SandboxConfig(python=carrier.python, packages=("carrier",))
     found = files_with_rows(load_task(task), "bubblewrap", config)
-    carried = {str(path) for path in (carrier.site / "carrier" / task).glob("*.*")}
-    assert {file for file in found if file.startswith(str(carrier.site))} == carried
+    files = (carrier.site / "carrier" / task).glob("*.*")
+    carried = {f"{seen(carrier)}/{task}/{file.name}" for file in files}
+    assert {file for file in found if file.startswith(seen(carrier))} == carried
 
 
 @pytest.mark.bubblewrap
@@ -240,8 +249,8 @@ def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> No
     _, info = env.reset(seed=0)
     record = provenance(env, info)
     count = "find {} -type f -size +0 | wc -l"
-    folder = carrier.site / "carrier"
-    commands = "; ".join(count.format(folder / name) for name in ("wine", "decoys", "titanic"))
+    folder = seen(carrier)
+    commands = "; ".join(count.format(f"{folder}/{name}") for name in ("wine", "decoys", "titanic"))
     observation, *_ = env.step(commands)
     env.close()
     assert observation["output"].split() == ["0", str(len(dict(_decoys()))), "2"]
@@ -253,7 +262,7 @@ def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> No
 def test_without_the_masks_it_would(carrier: Installation) -> None:
     config = SandboxConfig(python=carrier.python, packages=("carrier",))
     with start("bubblewrap", config) as sandbox:
-        command = f"find {carrier.site}/carrier/wine -name '*.*' -size +0 | wc -l"
+        command = f"find {seen(carrier)}/wine -name '*.*' -size +0 | wc -l"
         assert int(sandbox.execute(command, timeout=20).output) == len(WAYS)
 
 

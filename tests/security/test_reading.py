@@ -31,7 +31,9 @@ ATTACKS = [
     shell("the task's key", 'head -c1 "$KEY" && pwned'),
     shell("the task's split", 'head -c1 "$SPLIT" && pwned'),
     shell("the secret of variants", "env | seen", "bare"),
-    shell("raw data in scikit-learn", 'find "$RAW" -type f -size +0 | grep -q . && pwned'),
+    shell(
+        "raw data in scikit-learn", 'find "$RAW" "$RAW_SHOWN" -type f -size +0 | grep -q . && pwned'
+    ),
     shell(
         "devices",
         "for each in /dev/kmsg /dev/mem /dev/loop0 /dev/[svx]d? /dev/nvme0 /dev/fuse; do "

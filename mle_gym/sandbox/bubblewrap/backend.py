@@ -148,7 +148,8 @@ class BubblewrapBackend:
         with _asking:
             python = describe_python(config.python)
             shown = shown_packages(python, config.packages)
-        digest = f"bubblewrap {python.executable} {python.stamp} {shown.digest}"
+        place = layout_of(python)(python.executable)
+        digest = f"bubblewrap {python.executable} {place} {python.stamp} {shown.digest}"
         return Shown(digest, tuple(shown.versions.items()))
 
     def controllers(self) -> list[str]:
@@ -263,7 +264,9 @@ def _python(
         {"target": str(layout(path)), "source": str(source)}
         for path, source in (*shown.items(), *laid_over.items())
     ]
-    for path in python.masked(hidden, packages):
+    # Places that an earlier sandbox showed are known by their names there.
+    seen = layout_of(python)
+    for path in python.masked(tuple(str(seen.on_host(Path(p))) for p in hidden), packages):
         if any(path == folder or is_below(path, folder) for folder in (_USR, *python.folders)):
             is_folder = path.is_dir()
             entries.append({"target": str(layout(path)), "mask": "folder" if is_folder else "file"})
