@@ -7,13 +7,16 @@ a user adds may have anything in any format.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
 import lzma
 import random
+import sqlite3
 import struct
 import sysconfig
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -138,6 +141,7 @@ WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "packed.zip": lambda t: _zip("inner/table.data", t.to_csv(index=False).encode()),
     "array.npy": lambda t: _saved(np.save, t.to_numpy()),
     "arrays.npz": lambda t: _saved(np.savez_compressed, np.asfortranarray(t.to_numpy("f4"))),
+    "tables.sqlite": lambda t: _sqlite(t),
     "frame.rds": lambda t: gzip.compress(b"X\n" + _serialized(t)),
     "frames.rda": lambda t: lzma.compress(b"RDX2\nX\n" + _serialized(_shuffled(t))),
     "database.rdb": lambda t: b"".join(_database(t)),
@@ -160,6 +164,14 @@ def _saved(save: Callable[[io.BytesIO, np.ndarray], None], values: np.ndarray) -
     stream = io.BytesIO()
     save(stream, values)
     return stream.getvalue()
+
+
+def _sqlite(table: pd.DataFrame) -> bytes:
+    with tempfile.NamedTemporaryFile() as file:
+        with contextlib.closing(sqlite3.connect(file.name)) as database:
+            pd.DataFrame({"a": range(9)}).to_sql("other", database)
+            _shuffled(table).to_sql("of rows", database, index=False)
+        return Path(file.name).read_bytes()
 
 
 def _serialized(table: pd.DataFrame) -> bytes:

@@ -13,6 +13,7 @@ import re
 import struct
 import sys
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -37,7 +38,9 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 ARCHIVES = (".zip", ".egg", ".whl", ".npz", ".xlsx", ".ods", ".tar", ".tgz")
 COLUMNAR = (".parquet", ".feather", ".arrow", ".ipc")
-BINARY = (".npy", *COLUMNAR)
+DATABASES = (".sqlite", ".sqlite3", ".db", ".db3")
+"""SQLite's."""
+BINARY = (".npy", *COLUMNAR, *DATABASES)
 OF_R = (".rdb", ".rda", ".rdata", ".rds")
 """What R saves: a database of objects, or some objects."""
 _MISSING_IN_R = -(2**31)
@@ -121,6 +124,9 @@ def _binary(suffix: str, data: bytes) -> Iterator[Content]:
     if suffix in COLUMNAR:
         yield "values", _columns(suffix, data)
         return
+    if suffix in DATABASES:
+        yield from _tables(data)
+        return
     yield from _array(data)
 
 
@@ -137,6 +143,29 @@ def _columns(suffix: str, data: bytes) -> Any:
 
         table = pyarrow.feather.read_table(pyarrow.BufferReader(data))
     return table.to_pydict()
+
+
+def _tables(data: bytes) -> Iterator[Content]:
+    """A database as its tables, by column. Not every Python reads one that is no file."""
+    import sqlite3
+
+    with tempfile.NamedTemporaryFile(suffix=".db") as file:
+        file.write(data)
+        file.flush()
+        database = sqlite3.connect(f"file:{file.name}?mode=ro&immutable=1", uri=True)
+        try:
+            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in names.fetchmany(_MOST_MEMBERS):
+                quoted = name.replace('"', '""')
+                rows = database.execute(f'SELECT * FROM "{quoted}"').fetchmany(MOST_NUMBERS // 10)
+                yield "values", [list(column) for column in zip(*map(_readable, rows))]
+        finally:
+            database.close()
+
+
+def _readable(row: tuple[Any, ...]) -> list[Any]:
+    """Without what is missing, and without bytes."""
+    return [value if isinstance(value, (int, float, str)) else "" for value in row]
 
 
 def _array(data: bytes) -> Iterator[Content]:
