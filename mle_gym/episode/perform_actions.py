@@ -95,13 +95,20 @@ class Commands:
         try:
             event = self._box.begin(script, timeout=seconds)
             while isinstance(event, Request):
-                reply = self._judge.answer(event, deadline - time.monotonic())
+                with self._watch():
+                    reply = self._judge.answer(event, deadline - time.monotonic())
                 event = self._box.answer(reply)
             return event
         except BaseException:  # a Ctrl-C while an answer was sought, for instance
             with contextlib.suppress(SandboxError):
                 self._box.cancel()
             raise
+
+    def _watch(self) -> contextlib.AbstractContextManager[None]:
+        """Ends a program that runs for a call once nobody waits for the answer."""
+        if self._judge.runner is None:
+            return contextlib.nullcontext()
+        return self._box.watch(self._judge.call_off)
 
     def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
         """What the commands of the same names do, as a tool call."""
@@ -113,7 +120,8 @@ class Commands:
         else:
             file = isinstance(handed, bytes)
             request = (handed, None) if file else (b"", handed)
-            reply = self._judge.answer(Request(call.tool, path, *request), seconds)
+            with self._watch():
+                reply = self._judge.answer(Request(call.tool, path, *request), seconds)
         return Execution(reply.exit_code, reply.output.encode())
 
     def _fetch(self, path: str) -> bytes | Files:

@@ -8,7 +8,7 @@ import posixpath
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mle_gym.errors import DatasetError, SandboxError, SubmissionError, TaskError
+from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.sandbox.protocol import Reply, Request
 
@@ -146,6 +146,11 @@ class Judge:
         if self.runner is not None:
             self.runner.cancel()
 
+    def call_off(self) -> None:
+        """End a program that runs for a call whose answer nobody waits for. From any thread."""
+        if self.runner is not None:
+            self.runner.call_off()
+
     def promising(self, content: bytes | Files, seconds: float) -> bool:
         """Whether a submission could know something, for the environment itself.
 
@@ -217,11 +222,15 @@ class Judge:
 
     def _unanswered(self, request: Request, error: Exception) -> Reply:
         """The answer where the grader failed. What it raised may quote answers, so it is logged."""
-        _log.error("%s of %s failed", request.tool, self._dataset.task.id, exc_info=error)
+        interrupted = isinstance(error, SandboxCrashed) and error.kind == "interrupted"
+        if not interrupted:
+            _log.error("%s of %s failed", request.tool, self._dataset.task.id, exc_info=error)
         if request.tool == "score":
             self.score_calls_used += 1
         else:
             self.validate_calls_used += 1
+        if interrupted:
+            return _refuse(request, "it was interrupted")
         return _refuse(request, "the grader failed, which is not the submission's fault")
 
     def _submit(self, request: Request) -> Reply:

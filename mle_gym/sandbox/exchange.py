@@ -11,7 +11,7 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed
@@ -31,6 +31,7 @@ _PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
 _INTERRUPT_SECONDS = 5.0
 _BUSY_SECONDS = 240.0
 """How much longer an answer may take on a busy host."""
+_WATCH_SECONDS = 0.05
 _LOOK_SECONDS = 5.0
 """How often a late answer's host is looked at."""
 
@@ -79,6 +80,37 @@ class Exchange:
     def listen(self, *, seconds: float) -> Frame:
         """Return the next frame that comes without having sent any; raises as :meth:`ask`."""
         return self._turn(lambda: None, "interrupt", seconds)
+
+    @contextlib.contextmanager
+    def watch(self, on_end: Callable[[], None]) -> Iterator[None]:
+        """Call a function in another thread if the runner says anything during the block.
+
+        That is: whoever made the call that the block answers has left or was ended, or the sandbox
+        has ended. The function is called again and again, until the block ends.
+        """
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(on_end, over), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _watch(self, on_end: Callable[[], None], over: threading.Event) -> None:
+        """Until something comes nobody else receives, and so what comes is kept for them."""
+        while not (over.is_set() or self._buffer):
+            try:
+                said = self._stream.receive(time.monotonic() + _WATCH_SECONDS)
+                self._buffer += said
+                if not said:
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        while not over.wait(_WATCH_SECONDS):
+            on_end()
 
     def interrupt(self) -> None:
         """Have the running command ended, if there is one: the next frame will be its end.
@@ -157,6 +189,15 @@ class Exchange:
             self.interrupt()
 
     def _receive(self, deadline: float) -> Frame:
+        """The next frame, but for one that says that a caller has left, as :meth:`watch` sees."""
+        frame = self._frame(deadline)
+        if frame[0]["op"] == "left":
+            frame = self._frame(deadline)
+        if frame[0]["op"] not in ("done", "request"):
+            raise self.end(f"it sent an unknown frame {str(frame[0])[:200]}")
+        return frame
+
+    def _frame(self, deadline: float) -> Frame:
         header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
         if header_size > _MAX_HEADER or payload_size > _MAX_PAYLOAD:
             raise self.end("it sent a frame that is too large")
@@ -164,7 +205,7 @@ class Exchange:
             header = json.loads(self._exactly(header_size, deadline))
         except (ValueError, RecursionError):
             raise self.end("it sent a frame that is not JSON") from None
-        if not isinstance(header, dict) or header.get("op") not in ("done", "request"):
+        if not isinstance(header, dict) or header.get("op") not in ("done", "request", "left"):
             raise self.end(f"it sent an unknown frame {str(header)[:200]}")
         return header, self._exactly(payload_size, deadline)
 

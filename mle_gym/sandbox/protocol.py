@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -196,6 +198,12 @@ class Sandbox(Protocol):
 
     def answer(self, reply: Reply) -> Execution | Request:
         """Answer the call and go on until the script ends or makes the next one."""
+
+    def watch(self, on_end: Callable[[], None]) -> AbstractContextManager[None]:
+        """A block that seeks an answer: who made the call, or its script, may end meanwhile.
+
+        Then ``on_end`` is called in another thread, again and again until the block ends.
+        """
 
     def cancel(self) -> None:
         """End a script whose call will not be answered; without one, do nothing."""

@@ -167,6 +167,10 @@ class RunnerSandbox:
         execution = _execution(header, content)
         return replace(execution, cold=self._cold) if self._cold else execution
 
+    def watch(self, on_end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
+        """Notice that nobody waits for an answer any more; see :meth:`Sandbox.watch`."""
+        return self._exchange.watch(on_end)
+
     def cancel(self) -> None:
         """End a command whose call will not be answered; see :meth:`Sandbox.cancel`."""
         while self._exchange.running and not self._exchange.closed:

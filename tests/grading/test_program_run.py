@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,35 @@ def test_a_program_has_the_time_of_who_asks_until_it_is_graded(make: MakeEnv) ->
     assert info["validation"]["code"] == "no_score"
     assert "the time is up; pipeline.py was graded as it is" in observation["output"]
     assert info["grade"]["valid"]
+
+
+def test_a_program_ends_with_the_call_that_it_runs_for(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def on_examples(*given: Any) -> bytes:
+        try:
+            return real(*given)
+        except SandboxCrashed as error:
+            ended.append(error.kind)
+            raise
+
+    real = program_run.ProgramRunner.on_examples
+    monkeypatch.setattr(program_run.ProgramRunner, "on_examples", on_examples)
+    env = make()
+    write(env, f"import time; time.sleep(60)\n{SAMPLE}")
+    write(env, SAMPLE, "quick.py")
+    output, _, _, info = step(env, "timeout 1 validate; echo on; validate quick.py")
+    assert (output, ended) == ("on\n/workspace/quick.py is a valid submission\n", ["interrupted"])
+    output, _, _, info = step(env, "timeout 1 validate")
+    assert ended == ["interrupted"] * 2
+    assert "validation" not in info
+    later = threading.Timer(1, env.interrupt)
+    later.start()
+    assert "[interrupted]" in step(env, "validate; echo on")[0]
+    assert ended == ["interrupted"] * 3
+    assert step(env, "validate quick.py")[0] == "/workspace/quick.py is a valid submission\n"
 
 
 def test_a_program_that_had_too_little_time_is_run_again_with_more(make: MakeEnv) -> None:

@@ -36,6 +36,7 @@ FAILURES = (
 )
 """Codes of the errors that a program ends with before there is anything to grade."""
 
+_LAST_SECONDS = 1.0
 _TAIL = 1_000
 """Characters of a failed program's output that its error quotes."""
 
@@ -97,8 +98,17 @@ class ProgramRunner:
 
     def cancel(self) -> None:
         """End the program that runs; who waits for it gets a SandboxError. From any thread."""
-        if self._box is not None:
-            self._box.close()
+        box = self._box
+        if box is not None:
+            box.close()
+
+    def call_off(self) -> None:
+        """The same where nobody waits for it any more.
+
+        With a command's time its program's is up too: that ends by itself, and says why.
+        """
+        if self._deadline - time.monotonic() > _LAST_SECONDS:
+            self.cancel()
 
     def _run(self, files: Files, data: Path) -> bytes:
         entry = self._entry(files)
@@ -110,6 +120,8 @@ class ProgramRunner:
             except SandboxEnded as error:
                 message = f"{entry} brought down the sandbox that it was run in: {error}"
                 raise SubmissionError("program_exhausted", message) from None
+            finally:
+                self._box = None
 
     def _predictions(self, box: Sandbox, files: Files, entry: str) -> bytes:
         _write(box, files)

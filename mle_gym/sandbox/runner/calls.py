@@ -40,29 +40,40 @@ class Calls:
         self._callers: dict[int, _Caller] = {}
         self._waiting: list[int] = []
         self._asked: int | None = None
+        self._left = False
+        """Whether the caller that the host was asked for has left."""
         self.cold = ""
         """Why a program of the running command was told to start cold, if one was."""
 
     def descriptors(self) -> list[int]:
-        """What to wait for: new callers and callers that haven't said all."""
-        silent = [d for d in self._callers if d not in self._waiting and d != self._asked]
+        """What to wait for: new callers, those that haven't said all, and the asked one's end."""
+        heard = (*self._waiting, *((self._asked,) if self._left else ()))
+        silent = [d for d in self._callers if d not in heard]
         return [self._listener.fileno(), *silent]
 
-    def hear(self, descriptor: int) -> None:
-        """A caller came, spoke or left."""
+    def hear(self, descriptor: int) -> bool:
+        """A caller came, spoke or left; whether it was the one that waits for the host's answer."""
         if descriptor == self._listener.fileno():
             self._accept()
-            return
-        caller = self._callers[descriptor]
+            return False
+        caller = self._callers.get(descriptor)
+        if caller is None:  # it was answered in this same turn
+            return False
         try:
             data = caller.connection.recv(_MAX_CALL)
+        except BlockingIOError:  # it has just come, and bears the number of one that was answered
+            return False
         except OSError:
             data = b""
+        if descriptor == self._asked:  # it has said all: what it adds is not looked at
+            self._left = not data
+            return self._left
         caller.heard += data
         if not data or len(caller.heard) > _MAX_CALL:
             self._dismiss(descriptor)
         elif caller.heard.endswith(b"\n"):
             self._waiting.append(descriptor)
+        return False
 
     def next(self, *, command_runs: bool) -> Call | None:
         """The next call for the host, if none is with it already."""
@@ -83,7 +94,7 @@ class Calls:
             else:
                 folder, reason, content = take(path, MAX_PAYLOAD >> 1)
                 if not reason:
-                    self._asked = descriptor
+                    self._asked, self._left = descriptor, False
                     return Call(tool, path, content, folder)
                 self._answer(descriptor, 1, f"{tool}: {path}: {reason}\n")
         return None

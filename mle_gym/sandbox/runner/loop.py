@@ -159,7 +159,8 @@ class Runner:
             elif descriptor == self._wakeup:
                 os.read(self._wakeup, CHUNK)
             elif descriptor in calls:
-                self._calls.hear(descriptor)
+                if self._calls.hear(descriptor):
+                    send_frame(self._sink, {"op": "left"}, b"")
             elif self._warm and descriptor in shims:
                 self._warm.hear(descriptor)
             else:
