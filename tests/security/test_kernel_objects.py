@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,25 @@ def test_a_sandbox_has_so_many_and_another_one_as_many(kind: str, most: int, pyt
             counts.append(int(output))
     assert counts[0] == counts[1]
     assert 16 <= counts[0] <= most
+
+
+HOST = """
+import psutil
+from mle_gym.sandbox import SandboxConfig, get_backend
+with get_backend("bubblewrap").create(SandboxConfig(warm=False)) as sandbox:
+    print(*{p.uids().real for p in psutil.Process().children(recursive=True)} - {0}, flush=True)
+    input()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user has no other users")
+def test_sandboxes_of_two_hosts_belong_to_different_users() -> None:
+    """What the kernel counts by user, it counts for all processes of the machine together."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    hosts = [subprocess.Popen([sys.executable, "-c", HOST], **pipes) for _ in range(2)]
+    users = [host.communicate("\n")[0].split() for host in hosts]
+    assert [len(found) for found in users] == [1, 1]
+    assert users[0] != users[1]
 
 
 def test_a_terminal_can_still_be_had() -> None:

@@ -23,8 +23,20 @@ from .trees import Trees, own_root
 from .zygotes import Warm, Zygotes
 
 MESSAGE = 1 << 20
-FIRST_UID = 700_000
-UIDS = 60_000
+FIRST_UID, LAST_UID = 700_000, 700_000 + 2**29
+UIDS = 1024
+"""Users that a launcher's sandboxes belong to, one after the other."""
+
+
+def first_uid() -> int:
+    """The first of so many users that, by all odds, no other launcher of this machine has.
+
+    The kernel counts by user, for all launchers and containers together. A container may know few.
+    """
+    with open("/proc/self/uid_map") as file:
+        known = max(int(first) + int(count) for first, _, count in map(str.split, file))
+    blocks = max(1, (min(known, LAST_UID) - FIRST_UID) // UIDS)
+    return FIRST_UID + int.from_bytes(os.urandom(8), "big") % blocks * UIDS
 
 
 class Launcher:
@@ -42,7 +54,7 @@ class Launcher:
         self._neutral = NeutralPaths(root) if root and self._is_root else None
         self._zygotes = Zygotes(self._poll, self._trees)
         self._bounded = can_bound()
-        self._started = 0
+        self._started, self._first_uid = 0, first_uid()
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -109,7 +121,7 @@ class Launcher:
     ) -> dict[str, Any]:
         """Start bubblewrap with the stream as its standard input and output."""
         self._started += 1
-        uid = FIRST_UID + self._started % UIDS if self._is_root else os.getuid()
+        uid = self._first_uid + self._started % UIDS if self._is_root else os.getuid()
         if stack and self._neutral:
             stack["point"] = self._neutral.stacks
         warm = Warm(plan, int(limits["processes"])) if plan else None
