@@ -243,7 +243,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ResetNeeded: No episode is running.
         """
         episode = self._running()
-        return self._show(describe(action), episode, episode.step(action))
+        return self._show(action, episode, episode.step(action))
 
     def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """End the episode now, as a truncation, and grade what lies there: an agent has stopped.
@@ -252,7 +252,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ResetNeeded: No episode is running.
         """
         episode = self._running()
-        return self._show("", episode, episode.finish())
+        return self._show(None, episode, episode.finish())
 
     def interrupt(self) -> None:
         """End the running command from another thread, as Ctrl-C does: its exit code is 130."""
@@ -320,7 +320,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             raise SandboxCrashed("it was closed or reset again meanwhile", kind="interrupted")
         self._screen.clear()
         observation, info = episode.opening()
-        self._draw("", observation, info)
+        self._draw(None, observation, info)
         return observation, info
 
     def _prepare(self, settings: Settings) -> Dataset:
@@ -347,10 +347,10 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             episode, self._episode = self._episode, None
             return self._turns, episode
 
-    def _show(self, command: str, episode: Episode, outcome: Outcome) -> Outcome:
+    def _show(self, action: RawAction | None, episode: Episode, outcome: Outcome) -> Outcome:
         """Put a step on the screen and, if it was the last, leave the episode."""
         self.record = episode.record()
-        self._draw(command, outcome.observation, outcome.info)
+        self._draw(action, outcome.observation, outcome.info)
         if episode.over:
             # Not waited for: the next episode may begin while the sandbox goes.
             episode.discard()
@@ -359,8 +359,11 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
                     self._episode = None
         return outcome
 
-    def _draw(self, command: str, observation: Observation, info: dict[str, Any]) -> None:
+    def _draw(
+        self, action: RawAction | None, observation: Observation, info: dict[str, Any]
+    ) -> None:
         if self.render_mode is not None:
+            command = "" if action is None else describe(action)
             self._screen.show(Frame.of(command, observation, info))
         if self.render_mode == "human":
             self._screen.print_last()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import threading
 import time
@@ -245,7 +244,7 @@ class Episode:
         task, failure = self.dataset.task.id, self._failure
         info = Info(task=task, variant=self.dataset.options.variant, reward_valid=failure is None)
         if execution is not None:
-            measured = dataclasses.asdict(execution)
+            measured = dict(vars(execution))
             del measured["output"], measured["exit_code"]
             info["execution"] = measured
             info["reward_parts"] = dict(self._reward_parts)

@@ -34,6 +34,8 @@ _BUSY_SECONDS = 240.0
 _WATCH_SECONDS = 0.05
 _LOOK_SECONDS = 5.0
 """How often a late answer's host is looked at."""
+_TAKEN_AT_ONCE = 1 << 15
+"""Bytes that a stream has room for when its last frame was answered: sending them is no wait."""
 
 
 class Exchange:
@@ -181,10 +183,12 @@ class Exchange:
                 raise
 
     def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
+        frame = _packed(header, payload)
         # What was sent in part can't be sent again, so the wait is chosen ahead.
-        deadline += _BUSY_SECONDS if host_is_busy() else 0.0
+        if len(frame) > _TAKEN_AT_ONCE and host_is_busy():
+            deadline += _BUSY_SECONDS
         with self._sending:
-            self._stream.send(_packed(header, payload), deadline)
+            self._stream.send(frame, deadline)
         if self._interrupted:
             self.interrupt()
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import signal
+else:
+    # The public functions look every handler up in an enumeration, in vain, and every exchange
+    # would pay for that.
+    import _signal as signal
 
 __all__ = ["Watch", "held_back"]
 

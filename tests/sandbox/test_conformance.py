@@ -87,6 +87,19 @@ def test_a_broken_saved_state_does_not_wedge_the_next_command(sandbox: Sandbox) 
     assert run(sandbox, "echo alive")[1] == "alive\n"
 
 
+def test_saved_variables_are_written_when_they_or_their_file_changed(sandbox: Sandbox) -> None:
+    saved = "$(dirname $(dirname $(command -v validate)))/environment"
+    look = f'stat -c "%i %z" {saved}'
+    run(sandbox, "export KEPT=1")
+    first = run(sandbox, look)
+    assert first[0] == 0
+    assert run(sandbox, look) == first
+    run(sandbox, f"echo 'export KEPT=2' >{saved}")
+    assert run(sandbox, "echo $KEPT; KEPT=3") == (0, "1\n")
+    assert run(sandbox, f"echo $KEPT; rm {saved}") == (0, "3\n")
+    assert run(sandbox, "echo $KEPT") == (0, "3\n")
+
+
 def test_a_virtual_environment_is_left_as_it_was_entered(sandbox: Sandbox) -> None:
     before = run(sandbox, "which python")
     assert run(sandbox, "python -m venv --without-pip v && . v/bin/activate")[0] == 0

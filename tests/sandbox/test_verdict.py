@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,36 @@ def test_a_busy_host_is_waited_for_and_a_quiet_one_is_not(
     sandbox._exchange._stream = _Late()
     with pytest.raises(SandboxEnded, match="no answer to 'execute'"):
         sandbox.execute("true", timeout=0)
+
+
+class _Listens:
+    """A stream that answers at once and keeps until when it was told to try."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def send(self, data: bytes, deadline: float) -> None:
+        self.until = deadline
+
+    def receive(self, deadline: float) -> bytes:
+        return frame({"op": "done", "exit_code": 0}, b"")
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def test_the_host_is_looked_at_only_for_frames_that_may_take_long(
+    quiet: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressure(tmp_path, 90, 0)
+    sandbox = sandbox_that_says(b"")
+    sandbox._exchange._stream = stream = _Listens()
+    sandbox.execute("true" * 100_000, timeout=10)
+    assert stream.until > time.monotonic() + 200  # seconds that a busy host may need
+    monkeypatch.setattr(verdict, "_PRESSURE", None)  # whoever looks fails
+    sandbox.execute("true", timeout=10)
+    with pytest.raises(TypeError):
+        sandbox.execute("true" * 100_000, timeout=10)
 
 
 def test_nobody_waits_for_what_will_never_answer(quiet: None, tmp_path: Path) -> None:

@@ -19,9 +19,12 @@ FIRST_LOOK = 0.05
 class Command:
     """A running shell and what is known of it."""
 
-    def __init__(self, pid: int, pipe: int, output: Output, timeout: float) -> None:
+    def __init__(self, pid: int, ends: tuple[int, int], output: Output, timeout: float) -> None:
         self.pid, self.output, self.timeout = pid, output, timeout
-        self.pipe: int | None = pipe
+        self.pipe: int | None = ends[0]
+        self.write_end = ends[1]
+        """Kept open as long as the shell runs: its end wakes the runner once then, as a child's
+        death, and not as that of a pipe before."""
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.older: frozenset[int] = frozenset()

@@ -231,31 +231,30 @@ class Runner:
         if self._warm:
             self._warm.used()
         try:
-            pid, read_end, note = self._start_shell(script)
+            pid, ends, note = self._start_shell(script)
         except OSError as error:
             message = f"the shell could not be started: {error.strerror}\n"
             self._done({"exit_code": 126}, message.encode())
             return
         path = f"{self._options['run']}/output/{self._commands_run}.txt"
         limits = self._options["output_bytes"], self._options["output_file_bytes"]
-        self._command = Command(pid, read_end, Output(*limits, path), timeout)
+        self._command = Command(pid, ends, Output(*limits, path), timeout)
         if not note:
             self._command.older = older
         self._command.output.add(self._note + note)
         self._note = b""
 
-    def _start_shell(self, script: bytes) -> tuple[int, int, bytes]:
-        """Start bash; returns its pid, its output and what the agent should know of it."""
-        read_end, write_end = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(read_end, False)
+    def _start_shell(self, script: bytes) -> tuple[int, tuple[int, int], bytes]:
+        """Start bash; returns its pid, its output's pipe and what the agent should know of it."""
+        ends = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(ends[0], False)
         try:
-            pid, note = self._make_room_and_start(script, write_end)
+            pid, note = self._make_room_and_start(script, ends[1])
         except OSError:
-            os.close(read_end)
+            for end in ends:
+                os.close(end)
             raise
-        finally:
-            os.close(write_end)
-        return pid, read_end, note
+        return pid, ends, note
 
     def _make_room_and_start(self, script: bytes, output: int) -> tuple[int, bytes]:
         """Start bash; returns its pid and what the agent should know of it.
@@ -378,6 +377,7 @@ class Runner:
         """The shell ended: collect output and state, tell the host."""
         if command.killed_by:
             self._kill_command()
+        os.close(command.write_end)
         if command.pipe is not None:
             self._drain(command.pipe)
         if command.pipe is not None:

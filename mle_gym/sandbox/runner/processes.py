@@ -79,10 +79,15 @@ def has_children() -> bool:
         return bool(descendants(process_table()))
     pid = os.getpid()
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
-            return bool(file.read())
+        children = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY)
     except OSError:
         return True
+    try:
+        return bool(os.read(children, 1))
+    except OSError:
+        return True
+    finally:
+        os.close(children)
 
 
 def memory_in_use() -> int:

@@ -35,8 +35,8 @@ by their command lines find no word of a script there, and none of ours."""
 
 _START = """\
 set -- "$____"; unset -v __ ___ ____; \
-echo 500 2>/dev/null >/proc/self/oom_score_adj; \
-[ -f "{run}/environment" ] && . "{run}/environment" 2>/dev/null; \
+{{ echo 500 >/proc/self/oom_score_adj; \
+[ -f "{run}/environment" ] && . "{run}/environment"; }} 2>/dev/null; \
 trap '{{ {save}}} 2>/dev/null >"{run}/state"' EXIT; {body}"""
 """One line, so that bash counts the agent's lines from 1."""
 
@@ -50,6 +50,8 @@ class Shell:
         self._directory = workspace
         self._saves_all = False
         """Whether there are plain variables or functions that carry over."""
+        self._kept: tuple[bytes, tuple[int, ...]] = b"", ()
+        """What was written to the file of the environment, and the file's stamp then."""
 
     def start(self, script: bytes, output: int) -> int:
         """Start bash on a script, with its output going to the descriptor; returns its pid."""
@@ -127,8 +129,12 @@ class Shell:
             self._keep(text)
 
     def _keep(self, environment: bytes) -> None:
-        """What the next command starts from."""
-        write_whole(f"{self._run}/environment", environment)
+        """What the next command starts from; most commands change nothing of it."""
+        path = f"{self._run}/environment"
+        if self._kept == (environment, _stamp(path)):
+            return
+        write_whole(path, environment)
+        self._kept = environment, _stamp(path)
         self._saves_all = has_rest(environment)
 
     def _folders(self) -> list[tuple[bytes, bytes]]:
@@ -160,6 +166,15 @@ class Shell:
         save = SAVE_ALL if self._saves_all or can_make_state(script) else SAVE_EXPORTED
         start = _START.format(run=self._run, save=save, body=body)
         return {b"__": b"eval", b"___": start.encode(), b"____": argument}
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What changes with a file, however an agent changes it; empty if there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mode, status.st_ctime_ns
 
 
 def _declaration(name: str, value: str) -> bytes:

@@ -21,13 +21,13 @@ _COUNTED = "POSIXLY_CORRECT RANDOM SECONDS LINENO OPTIND IFS BASH_ARGV0"
 _PLUMBING = "eval set trap unset declare printf echo builtin command exec export ."
 """Functions with these names do not carry over: they would stand between us and the next script."""
 
-_FOLDER_AND_EXPORTED = 'printf "%s\\0" "$PWD"; declare -px; printf "\\0"; '
-SAVE_EXPORTED = _FOLDER_AND_EXPORTED + 'printf "\\0"; '
+_FOLDER_AND_EXPORTED = 'printf "%s\\0" "$PWD"; declare -px; '
+SAVE_EXPORTED = _FOLDER_AND_EXPORTED + 'printf "\\0\\0"; '
 SAVE_ALL = (
     # In POSIX mode no function hides what is needed to get rid of it.
     f"POSIXLY_CORRECT=; set +eux; unset -f {_PLUMBING}; unset -v {_COUNTED}; "
     + _FOLDER_AND_EXPORTED
-    + 'declare -p; declare -f; declare -Fx; printf "\\0"; '
+    + 'printf "\\0"; declare -p; declare -f; declare -Fx; printf "\\0"; '
 )
 """Commands of bash that print the folder, what is exported, and all variables and functions (or
 nothing), each with a NUL behind it."""
