@@ -23,7 +23,7 @@ from benchmarks.measure import Tick
 from benchmarks.report import WIDTH, print_report, write_json, write_plot
 from benchmarks.results import Results, RowResult, measure_row
 from benchmarks.rows import Row, all_rows
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 
 Named = TypeVar("Named", Row, Contender)
 REDRAW_SECONDS = 0.2

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 
 from benchmarks.memory import descendants, parents
 from benchmarks.programs import naive_grade
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.sandbox.docker.daemon import connect, remove
 from mle_gym.sandbox.docker.image import image_name
 

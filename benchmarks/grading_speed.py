@@ -24,8 +24,8 @@ from rich.table import Table
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.grading.graders.parity import ParityGrader
-from mle_gym.grading.open_grader import Grader
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.tasks.load import load_folder
 
 GOAL = 3.0
 NAME = "text-normalization-challenge-english-language"
@@ -100,7 +100,7 @@ def make(folder: Path, rows: int) -> tuple[bytes, Dataset]:
     answers.assign(Usage="Private").to_csv(private / "answers.csv", index=False)
     guesses = np.where(lengths == 1, "wrong", after)
     content = answers.assign(after=guesses).to_csv(index=False).encode()
-    task = TaskSpec.load(folder)
+    task = load_folder(folder)
     return content, Dataset(task, DatasetOptions(), folder, private, "made up")
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.env import MLEEnv
 from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.episode.rewards import REWARDS, Progress, check_reward, load_reward

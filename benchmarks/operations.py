@@ -16,7 +16,7 @@ from benchmarks.measure import Operation, Skip, timed
 from benchmarks.memory import Memory, descendants, free_share, memory
 from benchmarks.programs import HOLDING, LOOK, episode_program, fill, naive_grade, run
 from benchmarks.trace import instructions, system_calls
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 
 __all__ = [
     "calling",

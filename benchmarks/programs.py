@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.paths import bundled
 
 __all__ = [

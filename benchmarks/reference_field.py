@@ -38,8 +38,9 @@ import pandas as pd
 from reference_pipelines import Entrant, entrants
 from sklearn.pipeline import Pipeline
 
-from mle_gym.datasets.dataset import Dataset, prepare
-from mle_gym.grading.open_grader import Grader
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.datasets.prepare import prepare
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.spec import TaskSpec

@@ -33,7 +33,7 @@ from benchmarks.docker_exec import container_processes
 from benchmarks.memory import descendants, memory
 from mle_gym.errors import MleGymError
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox import get_backend
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.docker.daemon import OWNER_LABEL, identity
 
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"

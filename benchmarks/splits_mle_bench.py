@@ -25,7 +25,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.sources.kaggle.adopt import ANSWER_FILES
 from mle_gym.datasets.tables import read_csv
 from mle_gym.tasks.catalog import load_task, task_folders

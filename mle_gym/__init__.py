@@ -29,12 +29,13 @@ from mle_gym.tasks.catalog import register_all
 if TYPE_CHECKING:
     from mle_gym import errors
     from mle_gym.agents import load_agent
-    from mle_gym.datasets.dataset import prepare
+    from mle_gym.datasets.prepare import prepare
     from mle_gym.env import MLEEnv
     from mle_gym.grading.open_grader import Grade, grade
     from mle_gym.tasks.catalog import load_task, register_tasks
     from mle_gym.trajectories.audit import audit_trajectory
-    from mle_gym.trajectories.rollout import replay, rollout
+    from mle_gym.trajectories.replay import replay
+    from mle_gym.trajectories.rollout import rollout
     from mle_gym.trajectories.trajectory import Trajectory
     from mle_gym.trajectories.verify import verify_trajectory
 

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.actions import RawAction
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record

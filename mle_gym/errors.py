@@ -25,6 +25,7 @@ from typing import Literal
 from mle_gym.text import clean_text
 
 __all__ = [
+    "FULL_DISK",
     "ActionError",
     "AgentError",
     "CacheError",
@@ -40,6 +41,10 @@ __all__ = [
     "TaskError",
     "TrajectoryError",
 ]
+
+
+FULL_DISK = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "EROFS"})
+"""Names of the operating system's errors that mean that nothing more can be written."""
 
 
 class MleGymError(Exception):

@@ -13,7 +13,16 @@ from itertools import islice
 from numbers import Number
 from typing import Any
 
-__all__ = ["IN_BRACKETS", "clean", "clean_text", "did_you_mean", "listing", "nearest", "show"]
+__all__ = [
+    "IN_BRACKETS",
+    "clean",
+    "clean_text",
+    "did_you_mean",
+    "listing",
+    "nearest",
+    "one_line",
+    "show",
+]
 
 IN_BRACKETS = " (did you mean {}?)"
 """A form of :func:`did_you_mean` for a message that goes on."""
@@ -72,6 +81,12 @@ def show(value: object, longest: int = 40) -> str:
         return f"an unprintable {type(value).__name__}"
     shown = repr(text[:longest]) if isinstance(value, str) else text[:longest]
     return shown if len(text) <= longest else f"{shown}…"
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """A text without its line breaks, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def listing(values: Collection[Any], most: int = 10) -> str:

@@ -13,7 +13,7 @@ from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.splits import choose_test_rows, count_test_rows
 from mle_gym.datasets.stored_split import SPLIT_FILE, StoredSplit, needs_stored_split
 from mle_gym.errors import MleGymError
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 
 KEY = "5e" * 32
 
@@ -23,7 +23,7 @@ def keyed(folder: Path, key: str = KEY) -> Path:
     (folder / KEY_FILE).write_text(f"{key}\n")
     (folder / SPLIT_FILE).unlink(missing_ok=True)
     with contextlib.suppress(MleGymError):
-        task = TaskSpec.load(folder)
+        task = load_folder(folder)
         if needs_stored_split(task.data):
             raw = load_raw(task)
             size = count_test_rows(len(raw), task.data, task.id)

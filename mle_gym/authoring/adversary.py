@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mle_gym.authoring.attack import Part, Source, attack, classes
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.build import raw_table
-from mle_gym.datasets.dataset import DatasetOptions, has_variants, prepare
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.splits import split_variant
 from mle_gym.datasets.tables import meaning, read_csv
 from mle_gym.tasks.catalog import load_task

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mle_gym.authoring.adversary import VARIANTS, computable
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.build import build, clean
-from mle_gym.datasets.dataset import DatasetOptions, has_variants, prepare
+from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.keys import KEY_FILE
+from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.splits import split_variant
 from mle_gym.datasets.stored_split import SPLIT_FILE

@@ -276,14 +276,14 @@ def _write(folder: Path, tables: _Tables, content: dict[str, Any], targets: list
 def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[float, float]:
     """The scores of the sample submission and the answers, by a task whose scale doesn't matter."""
     from mle_gym.authoring.missing_files import write_missing
-    from mle_gym.datasets.dataset import prepare
-    from mle_gym.grading.open_grader import Grader
-    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.datasets.prepare import prepare
+    from mle_gym.grading.graders.predictions import Grader
+    from mle_gym.tasks.load import load_folder
 
     scale = {"worst": 0.0, "best": 1.0} if metric.higher_is_better else {"worst": 1.0, "best": 0.0}
     trial = {**content, "grade": content["grade"] | scale}
     (folder / "task.toml").write_text(dump(trial), encoding="utf-8")
-    task = TaskSpec.load(folder)
+    task = load_folder(folder)
     write_missing(task)
     dataset = prepare(task)
     grader = Grader(dataset)

@@ -203,10 +203,10 @@ def _write(folder: Path, task_id: str, title: str) -> None:
 
 def _measure(folder: Path) -> dict[str, float]:
     """The scores of the sample submission, the baseline and the solution."""
-    from mle_gym.datasets.dataset import prepare
-    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.datasets.prepare import prepare
+    from mle_gym.tasks.load import load_folder
 
-    dataset = prepare(TaskSpec.load(folder))
+    dataset = prepare(load_folder(folder))
     sample = (dataset.public / "sample_submission.csv").read_bytes()
     return {
         "floor": _score(dataset, sample),
@@ -216,7 +216,7 @@ def _measure(folder: Path) -> dict[str, float]:
 
 
 def _score(dataset: Dataset, submission: bytes) -> float:
-    from mle_gym.grading.open_grader import Grader
+    from mle_gym.grading.graders.predictions import Grader
 
     grade = Grader(dataset).grade(submission)
     if grade.score is None:

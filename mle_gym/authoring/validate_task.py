@@ -10,7 +10,7 @@ from mle_gym.authoring.dataset_checks import CHECKS, Check
 from mle_gym.authoring.medal_checks import medals_are_earned, medals_are_not_luck
 from mle_gym.authoring.missing_files import write_missing
 from mle_gym.datasets.answers import USAGE
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.tables import read_csv
 from mle_gym.episode.reference_programs import PROGRAMS, grade_program
 from mle_gym.errors import DatasetError, MleGymError, TaskError

@@ -55,7 +55,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Try what this machine's sandboxes enforce: memory hogs must die, answers must be hidden."""
-    from mle_gym.sandbox import backend_names
+    from mle_gym.sandbox.backends import backend_names
     from mle_gym.sandbox.doctor.diagnose import diagnose
     from mle_gym.text import nearest
 

@@ -105,7 +105,8 @@ def validate(
     task: TaskName, submission: SubmissionFile, variant: Variant = 0, as_json: AsJson = False
 ) -> None:
     """Check the format of a submission without scoring it."""
-    from mle_gym.datasets.dataset import DatasetOptions, prepare
+    from mle_gym.datasets.dataset import DatasetOptions
+    from mle_gym.datasets.prepare import prepare
     from mle_gym.grading.open_grader import open_grader
 
     spec = find_task(task)

@@ -151,7 +151,7 @@ def prepare(
 def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
     """One dataset; None, with the reason on stderr, where it can't be had."""
     from mle_gym.datasets.availability import availability
-    from mle_gym.datasets.dataset import prepare
+    from mle_gym.datasets.prepare import prepare
 
     try:
         wanted = source is None and not availability(spec).ready

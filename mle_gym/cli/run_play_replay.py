@@ -227,7 +227,7 @@ def _play_again(
     file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
 ) -> Trajectory:
     """The recorded actions once more; what the file asks for and can't be is a usage error."""
-    from mle_gym.trajectories.rollout import replay as play_again
+    from mle_gym.trajectories.replay import replay as play_again
 
     try:
         return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)

@@ -19,7 +19,6 @@ __all__ = [
     "MLE_BENCH",
     "USAGE",
     "check_answers",
-    "class_columns",
     "empty_is_a_value",
     "label_columns",
     "make_answers",
@@ -42,7 +41,7 @@ def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:
         DatasetError: A class of the target has no column in the submission, or a column no class.
     """
     submission = task.submission
-    if not class_columns(task):
+    if not task.class_columns:
         return test[list(submission.columns)]
     (target,) = task.data.target or ("",)
     columns = label_columns(task, sorted({str(value) for value in test[target]}))
@@ -53,17 +52,6 @@ def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:
             for name in submission.predicted
         }
     )
-
-
-def class_columns(task: TaskSpec) -> tuple[str, ...]:
-    """The submission's columns that hold one probability a class; empty if the target is one.
-
-    Such a column is named like the class (``"setosa"``) or ``<target>_<class>``.
-    """
-    targets = task.data.target or ()
-    if len(targets) != 1 or targets[0] in task.submission.columns:
-        return ()
-    return task.submission.predicted
 
 
 def label_columns(task: TaskSpec, labels: list[str]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mle_gym.datasets.dataset import is_prepared
+from mle_gym.datasets.prepare import is_prepared
 from mle_gym.datasets.sources.kaggle.raw_files import download_size, find_sources, how_to_get
-from mle_gym.datasets.sources.raw_table import is_bundled
+from mle_gym.datasets.sources.openml import is_bundled
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec

@@ -18,13 +18,11 @@ from typing import Any
 from mle_gym.errors import DatasetError
 from mle_gym.ownership import check_owner, make_private
 
-__all__ = ["FULL_DISK", "make", "read"]
+__all__ = ["make", "read"]
 
 Manifest = dict[str, Any]
 MANIFEST = "manifest.json"
 PRIVATE = "private"
-FULL_DISK = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "EROFS"})
-"""Names of the errors that mean that nothing more can be written."""
 
 _examined: dict[Path, int] = {}
 """Folder to its manifest's mtime (ns), once every file below had the right size."""

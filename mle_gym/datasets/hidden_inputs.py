@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mle_gym.datasets.dataset import HIDDEN
 from mle_gym.datasets.tables import read_cells, write_csv
 from mle_gym.errors import DatasetError
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDDEN", "hide_inputs"]
 
-HIDDEN = "hidden"
-"""The folder beside ``public`` and ``private``."""
 SAMPLE = "sample_submission.csv"
 MOST_EXAMPLES = 20
 

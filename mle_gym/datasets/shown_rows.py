@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.tables import read_csv
-from mle_gym.sandbox import get_backend, shown
-from mle_gym.sandbox.installation.table_index import (
+from mle_gym.sandbox.backends import get_backend, shown
+from mle_gym.sandbox.shown_tables import (
     IndexedFile,
     index_tables,
     indexed_files,

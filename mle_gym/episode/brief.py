@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
-    from mle_gym.sandbox.protocol import Limits
+    from mle_gym.sandbox.limits import Limits
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import Column, SubmissionSpec
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.anchors import Anchors, measuring, read_anchors, record_anchors
-from mle_gym.datasets.dataset import DatasetOptions, prepare
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.errors import SubmissionError, TaskError
 from mle_gym.grading.floor_and_ceiling import made_by, needs_solution, settle
 from mle_gym.grading.open_grader import open_grader
-from mle_gym.sandbox.protocol import Limits, Mount, SandboxConfig
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Mount, SandboxConfig
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
         SandboxError: No sandbox.
         SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
     """
-    from mle_gym.sandbox import create
+    from mle_gym.sandbox.backends import create
 
     task = dataset.task
     file = task.folder / f"{program}.py"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.episode.rewards import check_reward
 from mle_gym.episode.variants import check_variant
-from mle_gym.sandbox.protocol import PRELOAD, Limits
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import PRELOAD
 from mle_gym.text import nearest
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _one_of(name: str, value: object, known: Sequence[str]) -> None:
 
 
 def _sandbox(name: object) -> None:
-    from mle_gym.sandbox import BACKENDS, backend_names
+    from mle_gym.sandbox.backends import BACKENDS, backend_names
 
     if name not in ("auto", *BACKENDS):  # asking for those of other packages takes a while
         _one_of("sandbox", name, backend_names())

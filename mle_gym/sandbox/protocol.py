@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
+from mle_gym.sandbox.limits import Limits
+
 if TYPE_CHECKING:
     from mle_gym.sandbox.files import Files
     from mle_gym.sandbox.snapshots.store import Lease
@@ -17,7 +19,6 @@ __all__ = [
     "PRELOAD",
     "Backend",
     "Execution",
-    "Limits",
     "Mount",
     "Reply",
     "Request",
@@ -56,24 +57,6 @@ PRELOAD = (
     "sklearn.tree",
 )
 """What warm Python imports ahead unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one sandbox may use. Reached limits end commands, never the host."""
-
-    memory_mb: int = 2048
-    """Memory of all processes together, in MiB."""
-    cpus: float = 1.0
-    """CPU time per wall-clock time."""
-    processes: int = 256
-    """Processes and threads alive at once."""
-    disk_mb: int = 1024
-    """Writable space in MiB, for the workspace and again for ``/tmp``."""
-    output_bytes: int = 20_000
-    """How much of one command's output is returned: its head and its tail."""
-    output_file_bytes: int = 8 * 2**20
-    """How much of one command's output stays readable inside the sandbox."""
 
 
 @dataclass(frozen=True)

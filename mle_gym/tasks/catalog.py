@@ -288,6 +288,6 @@ def _state(folder: Path) -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def _load(folder: Path, _state: tuple[int, ...]) -> TaskSpec:
-    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.tasks.load import load_folder  # pydantic, which `import mle_gym` does without
 
-    return TaskSpec.load(folder)
+    return load_folder(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mle_gym.datasets.answers import class_columns
 from mle_gym.errors import TaskError
 from mle_gym.tasks.field_problems import FieldProblem
 from mle_gym.text import did_you_mean
@@ -58,7 +57,7 @@ def _check_columns(task: TaskSpec) -> None:
         return
     if submission.id != data.id:
         raise FieldProblem("submission.id", f"the same as data.id ({data.id!r})", submission.id)
-    if class_columns(task):
+    if task.class_columns:
         for name in submission.predicted:
             if submission.columns[name].type != "probability":
                 wanted = f"the target {data.target}, or one 'probability' column a class"

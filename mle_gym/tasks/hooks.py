@@ -15,8 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mle_gym.datasets.cache import FULL_DISK
-from mle_gym.errors import DatasetError, TaskError
+from mle_gym.errors import FULL_DISK, DatasetError, TaskError
 
 __all__ = ["call_hook", "find_hook", "load_hook", "splits_again"]
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, PlainValidator, ValidationError, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
-from mle_gym.errors import TaskError
-from mle_gym.regular_files import read_whole
-from mle_gym.tasks.consistency import check_task
-from mle_gym.tasks.field_problems import FieldProblem, problem_lines
+from mle_gym.tasks.field_problems import FieldProblem
 from mle_gym.tasks.submission_schema import Column, Names, PlainValue, SubmissionSpec, Table
 
 __all__ = [
@@ -243,27 +239,6 @@ class TaskSpec(Table):
     description: str
     """The text of ``description.md``: what the brief opens with."""
 
-    @classmethod
-    def load(cls, folder: Path) -> TaskSpec:
-        """Read and check a task folder.
-
-        Raises:
-            TaskError: The folder or a file is missing or broken; one line a problem, each with
-                file, field, what was expected and what was found.
-        """
-        file = folder / FILE
-        content = _with_default_id(_read_toml(file))
-        reserved = sorted({"folder", "description"} & content.keys())
-        if reserved:
-            raise TaskError("\n".join(f"{file}: {name}: unknown field" for name in reserved))
-        content |= {"folder": folder.absolute(), "description": _read_text(folder)}
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            raise TaskError("\n".join(problem_lines(file, error, cls))) from None
-        except RecursionError:
-            raise TaskError(f"{file}: the file: expected tables a few levels deep") from None
-
     @property
     def env_id(self) -> str:
         """The Gymnasium id: ``mle/<id>-v<version>``."""
@@ -278,45 +253,18 @@ class TaskSpec(Table):
         """
         return self.submission.code is not None and self.data.loader in ("sklearn", "openml")
 
+    @property
+    def class_columns(self) -> tuple[str, ...]:
+        """The submission's columns that hold one probability a class; empty if the target is one.
+
+        Such a column is named like the class (``"setosa"``) or ``<target>_<class>``.
+        """
+        targets = self.data.target or ()
+        if len(targets) != 1 or targets[0] in self.submission.columns:
+            return ()
+        return self.submission.predicted
+
     def hook(self, name: Literal["prepare", "grade", "generate"]) -> Path | None:
         """The task's own ``prepare.py``, ``grade.py`` or ``generate.py``, if it has one."""
         path = self.folder / f"{name}.py"
         return path if path.is_file() else None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        check_task(self)
-        return self
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        content = read_whole(file, MOST_BYTES)
-    except OSError as error:
-        raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
-    try:
-        return tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise TaskError(f"{file}: expected TOML in UTF-8, found: {error}") from None
-
-
-def _read_text(folder: Path) -> str:
-    file = folder / "description.md"
-    try:
-        text = read_whole(file, MOST_BYTES).decode().strip()
-    except OSError as error:
-        raise TaskError(f"{file}: expected a readable file, found: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{file}: expected UTF-8, found: {error.reason} at {error.start}") from None
-    if not text:
-        raise TaskError(f"{file}: expected a description of the task, found an empty file")
-    return text
-
-
-def _with_default_id(content: dict[str, Any]) -> dict[str, Any]:
-    """``submission.id`` defaults to ``data.id``; a table of another type is left to the schema."""
-    submission, data = content.get("submission"), content.get("data")
-    if not isinstance(submission, dict) or "id" in submission:
-        return content
-    name = data.get("id", "id") if isinstance(data, dict) else "id"
-    return {**content, "submission": {**submission, "id": name}}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import json
 import platform
 import re
-import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +15,15 @@ import gymnasium as gym
 
 from mle_gym.datasets.keys import SECRET, secret_fingerprint
 from mle_gym.sandbox.files import pack_files
+from mle_gym.trajectories.stored_submission import pack_submission
 
 if TYPE_CHECKING:
     from mle_gym.env import MLEEnv
     from mle_gym.episode.settings import Settings
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["pack_submission", "provenance", "result", "unpack_submission", "versions"]
+__all__ = ["provenance", "result", "versions"]
 
-MAX_STORED_BYTES = 16 * 2**20
-"""A submission that is larger than this once compressed is not kept in its trajectory."""
 
 _LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn", "scipy")
 _GYMNASIUMS_OWN = frozenset({"OrderEnforcing", "PassiveEnvChecker"})
@@ -72,45 +68,6 @@ def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
     }
 
 
-def pack_submission(content: bytes) -> dict[str, Any]:
-    """A submission as JSON: ``bytes`` (its size), ``sha256``, and ``zlib`` (base64 of the content).
-
-    ``zlib`` is None when that would be larger than :data:`MAX_STORED_BYTES`.
-    """
-    packed = zlib.compress(content)
-    return {
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "zlib": base64.b64encode(packed).decode() if len(packed) <= MAX_STORED_BYTES else None,
-    }
-
-
-def unpack_submission(packed: Mapping[str, Any], most: int) -> bytes:
-    """The content that :func:`pack_submission` packed.
-
-    Args:
-        packed: From a record, which anybody may have written.
-        most: Bytes that the content may have. A few kilobytes can claim to hold gigabytes.
-
-    Raises:
-        ValueError: it is not that content, or too large; says what was found and what expected.
-    """
-    size = packed["bytes"]
-    if size > most:
-        raise ValueError(f"bytes: expected at most {most:,}, found {size:,}")
-    unpacker = zlib.decompressobj()
-    try:
-        content = unpacker.decompress(base64.b64decode(packed["zlib"], validate=True), size + 1)
-    except zlib.error as error:
-        raise ValueError(f"zlib: can't be decompressed: {error}") from None
-    if len(content) != size or not unpacker.eof or unpacker.unused_data:
-        raise ValueError(f"bytes: expected {size} as recorded, found other content")
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != packed["sha256"]:
-        raise ValueError(f"sha256: expected {sha256} of the content, found {packed['sha256']}")
-    return content
-
-
 def versions() -> dict[str, str]:
     """What datasets made in this process depend on: Python, the libraries, the secret's digest."""
     from importlib.metadata import PackageNotFoundError, version
@@ -127,8 +84,8 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
     if ours is None or ours.record is None:
         nothing = ("digest", "task_digest", "backend", "packages", "masked", "settings")
         return dict.fromkeys(nothing)
-    from mle_gym.datasets.dataset import task_digest
-    from mle_gym.sandbox import get_backend
+    from mle_gym.datasets.prepare import task_digest
+    from mle_gym.sandbox.backends import get_backend
 
     record = ours.record
     settings = dataclasses.asdict(record.settings)
@@ -145,7 +102,7 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
 def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
     """Distributions that the agent finds, by version, and the files in them that it doesn't."""
     from mle_gym.datasets.shown_rows import files_with_rows
-    from mle_gym.sandbox import shown
+    from mle_gym.sandbox.backends import shown
     from mle_gym.sandbox.protocol import SandboxConfig
 
     config = SandboxConfig(python=settings.sandbox_python, packages=settings.packages)

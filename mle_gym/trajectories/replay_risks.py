@@ -39,7 +39,7 @@ def _no_more_time(value: Any, task: TaskSpec) -> bool:
 
 def _no_larger(value: Any, task: TaskSpec) -> bool:
     """Whether no limit is above the task's own, or above the usual one where it has none."""
-    from mle_gym.sandbox.protocol import Limits
+    from mle_gym.sandbox.limits import Limits
 
     if value is None:
         return True

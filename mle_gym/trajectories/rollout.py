@@ -8,10 +8,8 @@ again.differences          # () when every observation and reward came out the s
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,12 @@ import gymnasium as gym
 
 from mle_gym.agents import Agent, LeaveEpisode, blamed
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.errors import TrajectoryError
 from mle_gym.trajectories.provenance import provenance, result
 from mle_gym.trajectories.redaction import redactor
-from mle_gym.trajectories.replay_risks import beyond_caps, remake, risks
 from mle_gym.trajectories.space_json import from_json, to_json
-from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter, read_lines
+from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
-__all__ = ["replay", "rollout"]
-
-CLOCKS = frozenset({"seconds_left", "duration", "cpu_seconds", "peak_memory_mb", "time"})
-"""Keys of observation and info that measure the machine and not the episode."""
+__all__ = ["rollout"]
 
 
 def rollout(
@@ -97,72 +90,6 @@ def rollout(
     return Trajectory(_plain(header), tuple(steps), _plain(footer), head=head)
 
 
-def replay(
-    path: str | Path,
-    env: gym.Env[Any, Any] | None = None,
-    *,
-    trust: bool = False,
-    broken: bool = False,
-    key: bytes | None = None,
-    snapshot: Snapshot | None = None,
-    on_step: Callable[[Step], None] | None = None,
-) -> Trajectory:
-    """Execute a recorded episode's actions again, in a fresh environment.
-
-    That environment is no weaker and no larger than the task's own, unless you trust the file
-    (:mod:`mle_gym.trajectories.replay_risks` lists what needs no trust).
-
-    Args:
-        path: A trajectory, complete or cut.
-        env: Where to play it; None makes the environment that the header describes. The caller
-            closes an environment that it passes.
-        trust: Also make an environment that may run code of the file's choice outside a sandbox,
-            reach the network, or take more of the machine than the task does.
-        broken: Also play a file whose hash chain is broken.
-        key: The key that it was signed with, to check that too.
-        snapshot: What the episode began from, if it was one: its files are not in the record.
-        on_step: As for :func:`rollout`, with the steps that are executed now.
-
-    Returns:
-        The new trajectory; ``differences`` says where it went another way, clocks and memory use
-        apart.
-
-    Raises:
-        TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken; or no
-            ``env``, and the header holds no spec to make one from, or one that takes trust; or it
-            began from a snapshot that was not given.
-        ValueError: the header's arguments or options can't be.
-    """
-    recorded = _check(path, key, broken)
-    header = recorded.header
-    options = _again(header, snapshot, path)
-    with contextlib.ExitStack() as stack:
-        if env is None:
-            env = stack.enter_context(contextlib.closing(_remake(header, path, trust)))
-        player = _Recorded(recorded)
-        again = rollout(env, player, seed=header["seed"], options=options, on_step=on_step)
-    seen = _redacted(again) if recorded.header.get("redacted") else again
-    return replace(again, differences=tuple(_episode_differences(recorded, seen)))
-
-
-class _Recorded:
-    """Plays the actions of a trajectory."""
-
-    def __init__(self, trajectory: Trajectory) -> None:
-        self.name = trajectory.header["agent"]
-        self._actions = iter([step.action for step in trajectory.steps])
-        self._left = trajectory.left or "the recording ends here"
-
-    def reset(self, observation: Any, info: dict[str, Any]) -> None:
-        """Do nothing: the actions are known."""
-
-    def act(self, observation: Any, info: dict[str, Any]) -> Any:
-        """Return the next recorded action."""
-        for action in self._actions:
-            return action
-        raise LeaveEpisode(self._left)
-
-
 def _play(
     env: gym.Env[Any, Any],
     agent: Agent,
@@ -221,24 +148,6 @@ def _described(options: dict[str, Any] | None) -> dict[str, Any] | None:
     return options | {"snapshot": snapshot.to_dict()}
 
 
-def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path) -> Any:
-    """The options of a recorded reset, to reset in the same way."""
-    options = dict(header["options"] or {})
-    if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
-        options["variant"] = header["variant"]
-    recorded = options.pop("snapshot", None)
-    if recorded is None and snapshot is None:
-        return options or header["options"]
-    if recorded is None or snapshot is None or snapshot.to_dict() != recorded:
-        asked = "no snapshot" if recorded is None else "another snapshot, or none,"
-        raise TrajectoryError(
-            f"{path}: can't be replayed: {asked} was given, and the episode began from "
-            f"{'the start' if recorded is None else 'one whose files are not in the record'}: "
-            "replay(path, snapshot=…) takes the one it began from, while its files exist"
-        )
-    return options | {"snapshot": snapshot}
-
-
 def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
     last = steps[-1] if steps else None
     return {
@@ -249,78 +158,3 @@ def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
         "grade": last.info.get("grade") if last else None,
         "duration": round(duration, 6),
     }
-
-
-def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env[Any, Any]:
-    if header["env"] is None:
-        raise TrajectoryError(
-            f"{path}: the header holds no environment spec (the environment was not registered, or "
-            "its arguments are not JSON); pass the environment: replay(path, env)"
-        )
-    if excess := beyond_caps(header["env"]):
-        raise TrajectoryError(f"{path}: can't be replayed: {'; '.join(excess)}")
-    found = risks(header["env"])
-    if not found:
-        return remake(header["env"])
-    if not trust:
-        raise TrajectoryError(
-            f"{path}: replaying it may run code outside a sandbox, reach the network, or take more "
-            f"of this machine than its task does: {'; '.join(found)}. If you trust the file, pass "
-            "trust=True (`mle-gym replay --trust`)"
-        )
-    return gym.make(gym.envs.registration.EnvSpec.from_json(json.dumps(header["env"])))
-
-
-def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
-    """The record, once its types and, unless a broken one is welcome, its chain were checked."""
-    from mle_gym.trajectories.record_fields import require_types
-    from mle_gym.trajectories.verify.self_consistency import check_chain
-
-    lines, note = read_lines(path)
-    recorded = Trajectory.from_lines(lines, note, path)
-    require_types(recorded, path)
-    wrong = [each.detail for each in check_chain(lines, key) if each.status == "failed"]
-    if wrong and not broken:
-        raise TrajectoryError(
-            f"{path}: its hash chain is broken, so it is not what was recorded: {wrong[0]}; "
-            "pass broken=True (`mle-gym replay --broken`) to play it all the same"
-        )
-    return recorded
-
-
-def _redacted(again: Trajectory) -> Trajectory:
-    """What a redacted record of it would hold."""
-    change = redactor()
-    header = {name: from_json(change(to_json(value))) for name, value in again.header.items()}
-    steps = tuple(
-        Step(**{name: from_json(change(to_json(value))) for name, value in vars(step).items()})
-        for step in again.steps
-    )
-    return replace(again, header=header, steps=steps)
-
-
-def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:
-    for key in ("task", "variant", "digest", "observation"):
-        yield from _differences(f"reset: {key}", recorded.header[key], again.header[key])
-    for number, (old, new) in enumerate(zip(recorded.steps, again.steps, strict=False), start=1):
-        yield from _differences(f"step {number}", vars(old), vars(new))
-    missing = len(recorded.steps) - len(again.steps)
-    if missing:
-        yield f"step {len(again.steps)}: the episode ended here, {missing} steps early"
-
-
-def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
-    """Where two values differ, as one line each; clocks are left out."""
-    old, new = to_json(old), to_json(new)
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        if old != new:
-            yield f"{where}: {_short(old)} became {_short(new)}"
-        return
-    for key in dict.fromkeys((*old, *new)):
-        if key not in CLOCKS:
-            yield from _differences(f"{where}.{key}", old.get(key), new.get(key))
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 200 else f"{text[:100]} … {text[-99:]}"

@@ -17,7 +17,7 @@ from mle_gym.authoring import adversary
 from mle_gym.authoring.adversary import computable
 from mle_gym.authoring.attack import Part, Source, attack, classes
 from mle_gym.datasets import build
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import Split, choose_test_rows
 from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task

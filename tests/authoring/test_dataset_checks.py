@@ -10,7 +10,8 @@ import pytest
 
 from mle_gym.authoring import dataset_checks
 from mle_gym.authoring.dataset_checks import skill
-from mle_gym.datasets.dataset import Dataset, prepare
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import Split, split_variant
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask, fruit

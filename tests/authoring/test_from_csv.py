@@ -15,7 +15,7 @@ from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.validate_task import validate_task
 from mle_gym.errors import TaskError
 from mle_gym.metrics import METRICS
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 
 ROWS = 120
 
@@ -89,7 +89,7 @@ def test_three_files_and_a_metric_are_a_task(
     assert [file.name for file in files] == [
         "task.toml", "description.md", "train.csv", "key", "split.json"
     ]  # fmt: skip
-    task = TaskSpec.load(tmp_path / "trees")
+    task = load_folder(tmp_path / "trees")
     assert (task.id, task.title, task.grade.metric) == ("trees", "Trees", metric)
     assert task.submission.predicted == tuple(sample)
     assert task.data.test_size == 0.33
@@ -110,7 +110,7 @@ def test_an_id_that_only_the_sample_has_is_made_anew(tmp_path: Path, table: pd.D
     for name in ("train.csv", "test.csv"):
         pd.read_csv(folder / name).drop(columns="tree").to_csv(folder / name, index=False)
     task_from_csv(tmp_path / "trees", folder, "mae", title="My trees")
-    task = TaskSpec.load(tmp_path / "trees")
+    task = load_folder(tmp_path / "trees")
     assert task.submission.columns["tree"].type == "int"
     assert task.title == "My trees"
 
@@ -118,7 +118,7 @@ def test_an_id_that_only_the_sample_has_is_made_anew(tmp_path: Path, table: pd.D
 def test_parameters_of_the_metric_are_kept(tmp_path: Path, table: pd.DataFrame) -> None:
     folder = source(tmp_path / "csv", table, "price", ["price"])
     task_from_csv(tmp_path / "trees", folder, "pinball", params={"alpha": 0.9})
-    assert TaskSpec.load(tmp_path / "trees").grade.params == {"alpha": 0.9}
+    assert load_folder(tmp_path / "trees").grade.params == {"alpha": 0.9}
 
 
 @pytest.mark.parametrize(

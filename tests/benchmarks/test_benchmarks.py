@@ -22,7 +22,7 @@ from benchmarks.measure import Cell, Skip, in_turns
 from benchmarks.memory import descendants, memory
 from benchmarks.results import Results, RowResult, measure_row
 from benchmarks.rows import Row, all_rows
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:sandbox='subprocess'")
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mle_gym.cli.app import app
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import get_backend
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks import catalog
 from tests.keyed import keyed
 from tests.sandbox.conftest import require

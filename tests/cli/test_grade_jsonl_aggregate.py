@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.integrations.mle_bench.report import Report
 from mle_gym.integrations.mle_bench.report_file import ReportFile
 from mle_gym.integrations.mle_bench.submissions import Batch
 from mle_gym.tasks.catalog import register_tasks
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 from tests.cli.conftest import Command
 from tests.integrations.test_mle_bench_reports import FIELDS
 
@@ -23,7 +23,7 @@ def batch(coins: Path) -> Path:
     file = coins / "task.toml"
     file.write_text(file.read_text().replace("[limits]", MEDALS))
     register_tasks(coins)
-    dataset = prepare(TaskSpec.load(coins))
+    dataset = prepare(load_folder(coins))
     rows = (dataset.private / "answers.csv").read_text().splitlines()
     perfect = "\n".join(row.rpartition(",")[0] for row in rows)
     (coins / "perfect.csv").write_text(perfect + "\n")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.datasets.dataset import prepare
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.datasets.prepare import prepare
+from mle_gym.tasks.load import load_folder
 from tests.cli.conftest import Command
 
 
 @pytest.fixture
 def perfect(coins: Path, tmp_path: Path) -> Path:
     """A submission without a mistake."""
-    answers = (prepare(TaskSpec.load(coins)).private / "answers.csv").read_text()
+    answers = (prepare(load_folder(coins)).private / "answers.csv").read_text()
     path = tmp_path / "perfect.csv"
     rows = (line.rpartition(",")[0] for line in answers.splitlines())
     path.write_text("\n".join(rows) + "\n")
@@ -45,7 +45,7 @@ def test_an_invalid_submission_exits_with_1_and_says_why(command: Command, coins
 
 
 def test_validate_accepts_the_sample_and_gives_no_score(command: Command, coins: Path) -> None:
-    sample = prepare(TaskSpec.load(coins)).public / "sample_submission.csv"
+    sample = prepare(load_folder(coins)).public / "sample_submission.csv"
     result = command("validate", coins, sample)
     assert result.code == 0
     assert result.out == "valid for coins\n"
@@ -90,7 +90,7 @@ def test_what_is_not_a_regular_file_is_not_opened(command: Command, coins: Path,
 def test_an_interval_of_the_score_is_told_when_asked_for(
     command: Command, coins: Path, perfect: Path
 ) -> None:
-    sample = prepare(TaskSpec.load(coins)).public / "sample_submission.csv"
+    sample = prepare(load_folder(coins)).public / "sample_submission.csv"
     assert command("grade", coins, sample, "--json").json["score_ci"] is None
     found = command("grade", coins, sample, "--score-ci", "--json").json
     low, high = found["score_ci"]

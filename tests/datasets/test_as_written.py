@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 import mle_gym
 from mle_gym.authoring.from_csv import task_from_csv
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.metrics import METRICS, Metric
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 from tests.keyed import keyed
 from tests.task_folders import MakeTask
 
@@ -106,7 +107,7 @@ def test_every_metric_and_kind_of_label_makes_a_task(
         answers, columns = [row[:1] for row in answers], LABELS[label]
     folder = tmp_path / "trees"
     task_from_csv(folder, source(tmp_path / "csv", answers, columns), name, params=PARAMS.get(name))
-    task = TaskSpec.load(folder)
+    task = load_folder(folder)
     dataset = prepare(task)
     given = {tuple(row[:2]) for row in read(folder / "train.csv")[1:]}
     for part in ("train.csv", "test.csv"):  # an id that is a name stays with its row
@@ -190,7 +191,7 @@ def test_ids_and_features_are_handed_out_as_they_stand(
         folder / "data.csv",
         [["id", "ü", "ripe"], *([*row, str(at % 2)] for at, row in enumerate(rows))],
     )
-    dataset = prepare(TaskSpec.load(keyed(folder)))
+    dataset = prepare(load_folder(keyed(folder)))
     train, test = (read(dataset.public / f"{part}.csv") for part in ("train", "test"))
     for at in range(2):
         assert sorted(row[at] for row in train[1:] + test[1:]) == sorted(row[at] for row in rows)
@@ -206,7 +207,7 @@ def test_a_split_by_time_sorts_numbers_as_numbers(
     rows = [[f"{day}.0", str(day), str(day % 2)] for day in range(1, 61)]
     folder = make_task({"data": {"test_size": 10, "stratify": False, "time": "day"}})
     write(folder / "data.csv", [["weight", "day", "ripe"], *rows])
-    public = prepare(TaskSpec.load(keyed(folder)), DatasetOptions(**options)).public
+    public = prepare(load_folder(keyed(folder)), DatasetOptions(**options)).public
     known, asked = (
         [int(row[2]) for row in read(public / f"{p}.csv")[1:]] for p in ("train", "test")
     )
@@ -230,7 +231,7 @@ def test_a_file_that_is_no_table_is_named_in_one_line(
     folder = make_task()
     (folder / "data.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=message) as caught:
-        prepare(TaskSpec.load(folder))
+        prepare(load_folder(folder))
     assert str(caught.value).startswith(f"{folder / 'data.csv'}: ")
     assert len(str(caught.value).splitlines()) == 1
 
@@ -239,7 +240,7 @@ def test_codes_are_text_in_the_brief_too(make_task: MakeTask) -> None:
     rows = [[f"{at:03}", str(at), f"{at}.50", str(at % 2)] for at in range(60)]
     folder = make_task({"submission": {"columns": {"id": "str", "ripe": {"values": [0, 1]}}}})
     write(folder / "data.csv", [["id", "age", "weight", "ripe"], *rows])
-    described = prepare(TaskSpec.load(keyed(folder))).manifest["tables"]["test.csv"]["columns"]
+    described = prepare(load_folder(keyed(folder))).manifest["tables"]["test.csv"]["columns"]
     kinds = {column["name"]: column["kind"] for column in described}
     assert kinds == {"id": "text", "age": "integer", "weight": "number"}
 
@@ -254,4 +255,4 @@ def test_what_a_hook_wrote_is_named_by_where_it_will_be(make_task: MakeTask) -> 
     data = {"test_size": None, "stratify": None}
     folder = make_task({"data": data}, files={"prepare.py": HOOK})
     with pytest.raises(DatasetError, match=r"^private/answers\.csv: expected a CSV file in UTF-8"):
-        prepare(TaskSpec.load(folder))
+        prepare(load_folder(folder))

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from mle_gym.datasets import manifest
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, clear_cache, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import clear_cache, prepare
 from mle_gym.datasets.tables import count_rows
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.catalog import load_task

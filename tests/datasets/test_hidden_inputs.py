@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from mle_gym.authoring.validate_task import validate_task
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.brief import brief
 from mle_gym.errors import DatasetError, TaskError
-from mle_gym.grading.open_grader import Grader
-from mle_gym.sandbox.protocol import Limits
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask
 

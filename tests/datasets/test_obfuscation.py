@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask
 

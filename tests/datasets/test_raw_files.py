@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mle_gym.datasets.dataset import Dataset, is_prepared, prepare
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.datasets.prepare import is_prepared, prepare
 from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.datasets.sources.kaggle.raw_files import download_folder, gather
 from mle_gym.datasets.toolkit.competition_files import place

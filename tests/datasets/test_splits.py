@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mle_gym.authoring.missing_files import write_missing
-from mle_gym.datasets.dataset import DatasetOptions, prepare
+from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.keys import SECRET, generator, secret_fingerprint
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import nested_order, resplit, split_variant, strata
 from mle_gym.datasets.stored_split import StoredSplit
 from mle_gym.errors import DatasetError
+from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import TaskSpec
 from tests.keyed import keyed
 from tests.task_folders import MakeTask, fruit
@@ -36,7 +38,7 @@ def spec(make_task: MakeTask) -> MakeSpec:
     """``spec(table, stratify=False)`` is a task of that table."""
 
     def make(table: pd.DataFrame | None = None, **data: Any) -> TaskSpec:
-        return TaskSpec.load(make_task({"data": data}, table=table))
+        return load_folder(make_task({"data": data}, table=table))
 
     return make
 
@@ -224,7 +226,7 @@ def test_a_split_of_other_data_is_refused(make_task: MakeTask, own_cache: Path, 
     (folder / "split.json").write_bytes(stored)
     message = r"split\.json: the split was drawn for .*delete the file, raise the task's version"
     with pytest.raises(DatasetError, match=message):
-        prepare(TaskSpec.load(folder))
+        prepare(load_folder(folder))
 
 
 @pytest.mark.parametrize(

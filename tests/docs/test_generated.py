@@ -19,7 +19,7 @@ from mle_gym.cli.output import ExitCode
 from mle_gym.episode.actions import TOOLS
 from mle_gym.episode.rewards import REWARDS
 from mle_gym.grading.grade import Grade
-from mle_gym.sandbox import BACKENDS
+from mle_gym.sandbox.backends import BACKENDS
 from mle_gym.tasks.spec import DataSpec, GradeSpec, LimitSpec, MedalSpec, ReferenceSpec
 from mle_gym.tasks.submission_schema import SubmissionSpec
 from tests.docs.conftest import CHECKOUT, DOCUMENTS

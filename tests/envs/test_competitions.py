@@ -19,7 +19,8 @@ from sklearn.model_selection import train_test_split
 import mle_gym
 from mle_gym.authoring.validate_task import validate_task
 from mle_gym.datasets.answers import MLE_BENCH
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, has_variants, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.sources.kaggle.raw_files import download_folder
 from mle_gym.datasets.splits import resplit
 from mle_gym.datasets.tables import read_csv

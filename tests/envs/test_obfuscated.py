@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.brief import brief
 from mle_gym.errors import DatasetError
-from mle_gym.grading.open_grader import Grader
-from mle_gym.sandbox.protocol import Limits
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
 from tests.envs.test_competitions import COMPETITIONS, files_of, made
 

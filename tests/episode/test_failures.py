@@ -14,7 +14,7 @@ import pytest
 from mle_gym.env import MLEEnv
 from mle_gym.episode.failures import KINDS, Failure, Stage
 from mle_gym.errors import DatasetError, RewardError, SandboxCrashed, SandboxUnavailable, TaskError
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
 from mle_gym.trajectories.verify import verify_trajectory

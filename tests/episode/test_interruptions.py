@@ -17,7 +17,7 @@ from gymnasium.wrappers import DelayObservation, FrameStackObservation, TimeLimi
 
 from mle_gym.env import MLEEnv
 from mle_gym.errors import TaskError
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.wrappers import fork
 
 pytestmark = pytest.mark.bubblewrap

@@ -12,7 +12,8 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from mle_gym.datasets.dataset import DatasetOptions, prepare
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
 from tests.sandbox.docker_daemon import require
 

@@ -9,6 +9,7 @@ import pytest
 
 from mle_gym.datasets.answers import sample_submission
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import TaskSpec
 from tests.sandbox.conftest import isolating_backend  # noqa: F401
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
@@ -69,7 +70,7 @@ def make_task(tmp_path: Path) -> Callable[..., TaskSpec]:
             (folder / "grade.py").write_text(grade)
         if leaderboard is not None:
             (folder / "leaderboard.csv").write_text(leaderboard)
-        return TaskSpec.load(folder)
+        return load_folder(folder)
 
     return make
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from mle_gym.datasets.anchors import Anchors, read_anchors, record_anchors
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.grading.leaderboard import better
-from mle_gym.grading.open_grader import Grader, open_grader
+from mle_gym.grading.open_grader import open_grader
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.spec import TaskSpec
 

@@ -9,7 +9,7 @@ import pytest
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.episode.submit_commands import Judge
 from mle_gym.errors import TaskError
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.sandbox.protocol import Request
 from mle_gym.tasks.spec import TaskSpec
 

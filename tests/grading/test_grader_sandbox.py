@@ -18,8 +18,9 @@ from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
 from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
-from mle_gym.grading.open_grader import Grade, Grader
-from mle_gym.sandbox import get_backend
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.open_grader import Grade
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks.spec import TaskSpec
 from tests.grading.misbehaving_grader import DEEDS
 from tests.sandbox.conftest import eventually
@@ -255,7 +256,7 @@ from mle_gym.grading.open_grader import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 folder = Path(sys.argv[1])
-task = TaskSpec.load(folder / "toy")
+task = load_folder(folder / "toy")
 grader = Grader(Dataset(task, DatasetOptions(), folder / "public", folder / "private", "d"))
 print(grader.grade(b"id,y\\n1,0\\n2,0\\n").score, flush=True)
 grader.grade(b"id,y\\n1,0\\n2,%d\\n" % int(sys.argv[2]))

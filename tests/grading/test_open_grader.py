@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.graders.grader import Marker
-from mle_gym.grading.open_grader import Grade, Grader, Validation, grade
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.open_grader import Grade, Validation, grade
 from mle_gym.tasks.spec import TaskSpec
 
 MakeTask = Callable[..., TaskSpec]
@@ -291,7 +292,7 @@ from mle_gym.grading.open_grader import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 here = Path({str(tmp_path)!r})
-task = TaskSpec.load(Path({str(task.folder)!r}))
+task = load_folder(Path({str(task.folder)!r}))
 grader = Grader(Dataset(task, DatasetOptions(), here, here, ""))
 print(grader.validate(b"id,y\\n1,0.5\\n2,0.5\\n").valid, "sklearn" in sys.modules)
 """

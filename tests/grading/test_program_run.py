@@ -15,7 +15,8 @@ from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxEnded
 from mle_gym.grading.graders import program_run
 from mle_gym.grading.graders.program import ProgramGrader
-from mle_gym.trajectories.rollout import replay, rollout
+from mle_gym.trajectories.replay import replay
+from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.verify import verify_trajectory
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 from tests.trajectories.verify.conftest import Scripted, failures

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mle_gym.grading.open_grader import Grader, grade
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.open_grader import grade
 from mle_gym.grading.score_interval import RESAMPLERS, score_interval
 from mle_gym.metrics import METRICS
 

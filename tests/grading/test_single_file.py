@@ -10,7 +10,7 @@ import pytest
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.graders.single_file import FileGrader
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 
 TASK = """
 title = "Notes"
@@ -71,7 +71,7 @@ def make(tmp_path: Path) -> Callable[..., FileGrader]:
         for name, text in (files | {"grade.py": program}).items():
             (task / name).write_text(text)
         options = DatasetOptions()
-        return FileGrader(Dataset(TaskSpec.load(task), options, public, private.parent, "d"))
+        return FileGrader(Dataset(load_folder(task), options, public, private.parent, "d"))
 
     return make
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.grading.csv.hidden_answers import Answers, parse_answers
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.metrics import get_metric
 from mle_gym.paths import bundled
+from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import TaskSpec
 
 ENVS = bundled("envs")
@@ -186,5 +187,5 @@ def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
     return 20.0 + row
 
 
-BUILTIN = tuple(small(TaskSpec.load(path.parent)) for path in sorted(ENVS.glob("*/task.toml")))
+BUILTIN = tuple(small(load_folder(path.parent)) for path in sorted(ENVS.glob("*/task.toml")))
 """One for every task that comes with the package."""

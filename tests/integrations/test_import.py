@@ -12,7 +12,7 @@ import pytest
 
 import mle_gym
 from mle_gym.authoring.validate_task import validate_task
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.importing.foreign_code import ForeignCode

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mle_gym.errors import SandboxCrashed, TaskError, TrajectoryError
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.integrations.mle_bench.published import SPLITS, competitions, split
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.seeds import read_reports, summarize

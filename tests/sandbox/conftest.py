@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
+from mle_gym.sandbox import Sandbox, SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import get_backend
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.doctor import diagnose as doctor
 from mle_gym.sandbox.doctor.diagnose import Finding, diagnose
 from mle_gym.sandbox.warm import plan

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import Sandbox, SandboxConfig, get_backend
+from mle_gym.sandbox import Sandbox, SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.zygote.request import HEADER, MAGIC
 
 from .conftest import start

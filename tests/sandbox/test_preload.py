@@ -11,7 +11,8 @@ import gymnasium as gym
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import SandboxConfig, get_backend
+from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.protocol import PRELOAD
 from mle_gym.sandbox.warm.plan import Shown, warm_python

@@ -7,7 +7,8 @@ import pytest
 
 import mle_gym  # noqa: F401
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import SandboxConfig, get_backend
+from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.docker.daemon import connect
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, get_backend, zygote
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, zygote
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
 
 from .conftest import eventually, parent_of, processes_with, sleepers, start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.protocol import PRELOAD
-from mle_gym.sandbox.warm.plan import ZYGOTE_FOLDER
+from mle_gym.sandbox.warm.compiled_programs import ZYGOTE_FOLDER
 
 LOOK = """
 import json, os, random, sys, threading, warnings

@@ -9,7 +9,8 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import PACKAGE
-from mle_gym.sandbox import Execution, Sandbox, SandboxConfig, get_backend
+from mle_gym.sandbox import Execution, Sandbox, SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap import backend
 from mle_gym.sandbox.doctor.limit_probes import LIMITS_OF, PROBE_LIMITS, PROBES
 from mle_gym.sandbox.installation.python_installation import PythonInstallation

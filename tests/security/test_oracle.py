@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions, prepare
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.tasks.catalog import load_task, task_folders
 from tests.security.bait import TASK
 

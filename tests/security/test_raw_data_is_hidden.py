@@ -30,7 +30,8 @@ import pytest
 import mle_gym
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.datasets.sources.raw_table import load_raw
-from mle_gym.sandbox import SandboxConfig, get_backend
+from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.layout import layout_of
 from mle_gym.tasks.catalog import load_task, task_folders

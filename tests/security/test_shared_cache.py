@@ -13,7 +13,8 @@ import pytest
 
 from mle_gym import ownership
 from mle_gym.datasets import cache
-from mle_gym.datasets.dataset import Dataset, prepare
+from mle_gym.datasets.dataset import Dataset
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.errors import CacheError
 from mle_gym.grading.open_grader import open_grader

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from mle_gym.errors import TaskError
 from mle_gym.paths import bundled
-from mle_gym.tasks.spec import Column, SubmissionSpec, TaskSpec
+from mle_gym.tasks.load import load_folder
+from mle_gym.tasks.spec import Column, SubmissionSpec
 from tests.task_folders import PLAIN, MakeTask, merged, toml
 
 
 def test_plain_task_loads_with_the_documented_defaults(make_task: MakeTask) -> None:
     folder = make_task()
-    task = TaskSpec.load(folder)
+    task = load_folder(folder)
     assert task.env_id == "mle/fruit-v0"
     assert (task.folder, task.description) == (folder, "Say which fruit are ripe.")
     assert task.data.target == ("ripe",)
@@ -29,12 +30,12 @@ def test_plain_task_loads_with_the_documented_defaults(make_task: MakeTask) -> N
 
 @pytest.mark.parametrize("folder", sorted(bundled("envs").iterdir()), ids=lambda path: path.name)
 def test_every_built_in_task_loads(folder: Path) -> None:
-    task = TaskSpec.load(folder)
+    task = load_folder(folder)
     assert task.id == folder.name
 
 
 def test_a_spec_is_frozen_and_pickles(make_task: MakeTask) -> None:
-    task = TaskSpec.load(make_task({"medals": {"gold": 0.9, "silver": 0.8, "bronze": 0.7}}))
+    task = load_folder(make_task({"medals": {"gold": 0.9, "silver": 0.8, "bronze": 0.7}}))
     with pytest.raises(ValueError, match="frozen"):
         setattr(task, "title", "x")  # noqa: B010
     assert pickle.loads(pickle.dumps(task)) == task
@@ -120,7 +121,7 @@ def test_a_problem_names_file_field_expected_and_found(
 ) -> None:
     folder = make_task(changes)
     with pytest.raises(TaskError) as caught:
-        TaskSpec.load(folder)
+        load_folder(folder)
     lines = str(caught.value).splitlines()
     assert any(
         line.startswith(f"{folder / 'task.toml'}: {field}: ") and rest in line for line in lines
@@ -130,7 +131,7 @@ def test_a_problem_names_file_field_expected_and_found(
 def test_every_problem_gets_its_own_line(make_task: MakeTask) -> None:
     folder = make_task({"version": -1, "titel": "x", "grade": {"metric": 3}})
     with pytest.raises(TaskError) as caught:
-        TaskSpec.load(folder)
+        load_folder(folder)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert all(line.startswith(f"{folder / 'task.toml'}: ") for line in lines)
@@ -138,17 +139,17 @@ def test_every_problem_gets_its_own_line(make_task: MakeTask) -> None:
 
 def test_missing_and_unreadable_files_are_named(make_task: MakeTask, tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"nothing/task\.toml: expected a readable file, found: No"):
-        TaskSpec.load(tmp_path / "nothing")
+        load_folder(tmp_path / "nothing")
     folder = make_task()
     (folder / "description.md").write_bytes(b"caf\xe9")
     with pytest.raises(TaskError, match=r"description\.md: expected UTF-8"):
-        TaskSpec.load(folder)
+        load_folder(folder)
     (folder / "description.md").write_text(" \n")
     with pytest.raises(TaskError, match="found an empty file"):
-        TaskSpec.load(folder)
+        load_folder(folder)
     (folder / "task.toml").write_text("id = \n")
     with pytest.raises(TaskError, match="expected TOML in UTF-8"):
-        TaskSpec.load(folder)
+        load_folder(folder)
 
 
 def test_column_forms_mean_what_they_look_like() -> None:
@@ -216,7 +217,7 @@ def test_wild_values_load_or_are_told_line_by_line(
     content = merged(_without_null(merged(PLAIN, changes)), _without_null(extra))
     (folder / "task.toml").write_text(toml(content), encoding="utf-8")
     try:
-        task = TaskSpec.load(folder)
+        task = load_folder(folder)
     except TaskError as error:
         for line in str(error).split("\n"):
             assert line.startswith(f"{folder / 'task.toml'}: ")
@@ -233,7 +234,7 @@ def test_any_bytes_as_task_toml_are_a_task_error(make_task: MakeTask, content: b
     folder = make_task()
     (folder / "task.toml").write_bytes(content)
     with pytest.raises(TaskError, match=r"task\.toml"):
-        TaskSpec.load(folder)
+        load_folder(folder)
 
 
 def _without_null(value: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from mle_gym.trajectories import redaction
 from mle_gym.trajectories.redaction import redactor
-from mle_gym.trajectories.rollout import replay
+from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.trajectory import Trajectory
 from mle_gym.trajectories.verify import verify_trajectory
 from tests.trajectories.verify.conftest import Scripted

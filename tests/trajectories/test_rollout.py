@@ -25,8 +25,9 @@ from mle_gym.env import MLEEnv
 from mle_gym.episode.settings import Settings
 from mle_gym.errors import SnapshotError, TrajectoryError
 from mle_gym.trajectories.hash_chain import Chain
+from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.replay_risks import ARGUMENTS
-from mle_gym.trajectories.rollout import replay, rollout
+from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Step, Trajectory
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.datasets.answers import USAGE, class_columns, label_columns
+from mle_gym.datasets.answers import USAGE, label_columns
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.tables import write_csv
 
@@ -113,7 +113,7 @@ def _column_codes(
     classes = _column_of_classes(task, tables)
     if classes:
         coded[classes] = "target"
-    if classes or class_columns(task):
+    if classes or task.class_columns:
         predicted = codes.shuffled(task.submission.predicted)
         coded |= {name: f"c{at:02}" for at, name in enumerate(predicted, start=1)}
     for at, name in enumerate(codes.shuffled(targets), start=1):
@@ -182,7 +182,7 @@ def _is_text(values: list[str]) -> bool:
 
 
 def _label_codes(task: TaskSpec, name: str, labels: list[str], codes: _Codes) -> dict[str, str]:
-    if name == "target" and class_columns(task):  # a class and its probability share one code
+    if name == "target" and task.class_columns:  # a class and its probability share one code
         return {label: codes.columns[c] for label, c in label_columns(task, labels).items()}
     if set(labels) <= set(task.submission.predicted):
         return {label: codes.columns[label] for label in labels}

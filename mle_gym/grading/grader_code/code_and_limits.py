@@ -13,7 +13,8 @@ from mle_gym.datasets.keys import KEY_FILE
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.errors import TaskError
 from mle_gym.paths import PACKAGE
-from mle_gym.sandbox.protocol import Limits, Mount, SandboxConfig
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Mount, SandboxConfig
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -157,7 +158,7 @@ def _sources(code: GraderCode) -> Iterator[Path]:
 
 def lacks(code: GraderCode, module: str) -> str:
     """What to install for a module that its Python doesn't have."""
-    from mle_gym.integrations.importing.foreign_code import distribution_of
+    from mle_gym.sandbox.installation.packages import distribution_of
 
     python = code.python or "the grader's Python"
     install = f"pip install {distribution_of(module)}"

@@ -43,7 +43,7 @@ def _answers_file(dataset: Dataset) -> Path:
 
 
 class ParityGrader:
-    """As :class:`mle_gym.grading.open_grader.Grader`, but every row counts and quirks are kept.
+    """Grades as MLE-bench does: every row counts and its quirks are kept.
 
     Args:
         dataset: What to grade against.

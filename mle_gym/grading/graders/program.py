@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import parse_answers
 from mle_gym.grading.grade import Grade, Validation
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.sandbox.files import Files, pack_files
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ UNTOLD = (
 
 
 class ProgramGrader:
-    """What :class:`~mle_gym.grading.open_grader.Grader` is to predictions, for programs.
+    """What :class:`~mle_gym.grading.graders.predictions.Grader` is to predictions, for programs.
 
     Args:
         dataset: What to grade against.
         runner: Runs the programs.
-        score_ci: As :class:`~mle_gym.grading.open_grader.Grader` has it.
+        score_ci: As :class:`~mle_gym.grading.graders.predictions.Grader` has it.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Every method raises :class:`~mle_gym.errors.SandboxError` when a sandbox fails.

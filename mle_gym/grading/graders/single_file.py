@@ -32,7 +32,7 @@ __all__ = ["FileGrader"]
 
 
 class FileGrader:
-    """As :class:`mle_gym.grading.open_grader.Grader`, by the task's own function on the whole file.
+    """Grades a file by the task's own function, which reads the whole of it.
 
     All rows count and there is no public part.
 

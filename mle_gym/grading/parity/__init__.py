@@ -1,6 +1,6 @@
 """Grading as MLE-bench grades, quirks included, for the 22 competitions of its Lite split.
 
-Strict grading (:class:`mle_gym.grading.open_grader.Grader`) is the default and the one to trust;
+Strict grading (:mod:`mle_gym.grading.graders.predictions`) is the default and the one to trust;
 this one is for numbers that stand beside MLE-bench's published tables. ``docs/mle-bench.md`` lists
 every quirk with what strict grading does instead.
 """

@@ -14,32 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mle_gym.errors import DatasetError
+from mle_gym.sandbox.installation.packages import distribution_of
 
-__all__ = ["ForeignCode", "Job", "Result", "distribution_of"]
+__all__ = ["ForeignCode", "Job", "Result"]
 
 PROGRAM = Path(__file__).with_name("foreign_code_process.py")
 SECONDS = 24 * 3600.0
 """The longest that a preparation may take: some unpack hundreds of gigabytes."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 """What the process sees of our environment variables: no credential is among them."""
-DISTRIBUTIONS = {
-    "Levenshtein": "levenshtein",
-    "PIL": "pillow",
-    "bson": "pymongo",
-    "cv2": "opencv-python",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
-"""Modules that PyPI knows by another name."""
 
 Job = dict[str, str]
 Result = dict[str, str]
-
-
-def distribution_of(module: str) -> str:
-    """What to install for a module."""
-    top = module.partition(".")[0]
-    return DISTRIBUTIONS.get(top, top)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from mle_gym.integrations.importing.imported_competition import ImportedCompetit
 from mle_gym.ownership import make_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
-from mle_gym.tasks.spec import GradeSpec, TaskSpec
+from mle_gym.tasks.load import load_folder
+from mle_gym.tasks.spec import GradeSpec
 from mle_gym.tasks.toml_writer import dump
 
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
@@ -200,7 +201,7 @@ def _scale(draft: Draft) -> dict[str, Any]:
 def _native(competition: str) -> GradeSpec | None:
     """How the built-in task of a competition is graded."""
     folder = bundled("envs") / competition
-    return TaskSpec.load(folder).grade if (folder / "task.toml").is_file() else None
+    return load_folder(folder).grade if (folder / "task.toml").is_file() else None
 
 
 def _prepare(competition: ImportedCompetition) -> str:

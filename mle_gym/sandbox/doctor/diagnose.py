@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
-from mle_gym.sandbox import BACKENDS, get_backend, shown
+from mle_gym.sandbox.backends import BACKENDS, get_backend, shown
 from mle_gym.sandbox.doctor.limit_probes import LIMITS_OF, PROBE_LIMITS, PROBES
 from mle_gym.sandbox.installation.python_installation import describe_python
-from mle_gym.sandbox.protocol import Limits, Sandbox, SandboxConfig
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Sandbox, SandboxConfig
 from mle_gym.sandbox.warm.plan import OLDEST, obstacle
 
 __all__ = ["Finding", "diagnose"]

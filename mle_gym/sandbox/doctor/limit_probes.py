@@ -16,7 +16,8 @@ from mle_gym.errors import SandboxCrashed
 from mle_gym.paths import PACKAGE, cache_folder
 from mle_gym.sandbox.doctor import kernel_probes
 from mle_gym.sandbox.doctor.kernel_probes import Outcome
-from mle_gym.sandbox.protocol import Limits, Sandbox
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Sandbox
 
 __all__ = ["LIMITS_OF", "PROBES", "PROBE_LIMITS", "Outcome"]
 

@@ -22,7 +22,14 @@ from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import bundled
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
 
-__all__ = ["Distribution", "ShownPackages", "default_packages", "normal", "shown_packages"]
+__all__ = [
+    "Distribution",
+    "ShownPackages",
+    "default_packages",
+    "distribution_of",
+    "normal",
+    "shown_packages",
+]
 
 _LIST = r"""
 import json, os, re, sys
@@ -198,3 +205,20 @@ def _ask(python: PythonInstallation, names: tuple[str, ...]) -> Iterator[Distrib
             tuple(each["stamp"]),
             tuple(each["files"]),
         )
+
+
+DISTRIBUTIONS = {
+    "Levenshtein": "levenshtein",
+    "PIL": "pillow",
+    "bson": "pymongo",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Modules that PyPI knows by another name."""
+
+
+def distribution_of(module: str) -> str:
+    """What to install for a module."""
+    top = module.partition(".")[0]
+    return DISTRIBUTIONS.get(top, top)

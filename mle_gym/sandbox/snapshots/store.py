@@ -31,7 +31,8 @@ from typing import Any
 from mle_gym.errors import SandboxError, SnapshotError
 from mle_gym.ownership import make_private
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox.snapshots.listing import MOST_LAYERS, Change, Entry, Listing, write_layer
+from mle_gym.sandbox.snapshots.layer import write_layer
+from mle_gym.sandbox.snapshots.listing import MOST_LAYERS, Change, Entry, Listing
 
 __all__ = ["Lease", "Store", "current_store", "open_store"]
 

@@ -17,7 +17,8 @@ from docker.types import Mount
 from mle_gym.ownership import check_owner, own_cache
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.runner_client import RUNNER_FOLDER
-from mle_gym.sandbox.warm.plan import ZYGOTE_FOLDER, programs, zygote_plan
+from mle_gym.sandbox.warm.compiled_programs import ZYGOTE_FOLDER, programs
+from mle_gym.sandbox.warm.plan import zygote_plan
 
 __all__ = ["OURS", "SHIMS", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
 

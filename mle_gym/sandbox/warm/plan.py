@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,28 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import CacheError
-from mle_gym.ownership import check_owner, checked_cache, make_private, own_cache
+from mle_gym.ownership import own_cache
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
 from mle_gym.sandbox.seccomp import filter_program
+from mle_gym.sandbox.warm.compiled_programs import COMPILERS, ZYGOTE_FOLDER, programs
 
-__all__ = [
-    "NEWEST",
-    "OLDEST",
-    "ZYGOTE_FOLDER",
-    "Shown",
-    "WarmPython",
-    "obstacle",
-    "programs",
-    "warm_python",
-    "zygote_plan",
-]
+__all__ = ["NEWEST", "OLDEST", "Shown", "WarmPython", "obstacle", "warm_python", "zygote_plan"]
 
-ZYGOTE_FOLDER = Path(__file__).resolve().parent.parent / "zygote"
 OLDEST, NEWEST = (3, 9), (3, 12)
 """Versions in which programs were seen to do the same warm and cold."""
-_COMPILERS = ("cc", "gcc", "clang")
 _START = (
     "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
     "from zygote.main import main; main(start)"
@@ -130,8 +116,8 @@ def obstacle(version: tuple[int, ...]) -> str:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         return f"no program can be kept in {folder}: {error.strerror}"
-    if not any(map(shutil.which, _COMPILERS)):
-        return f"no C compiler is installed: none of {', '.join(_COMPILERS)}"
+    if not any(map(shutil.which, COMPILERS)):
+        return f"no C compiler is installed: none of {', '.join(COMPILERS)}"
     return "the C compiler could not compile what it takes"
 
 
@@ -172,49 +158,3 @@ def _names(executable: Path) -> tuple[str, ...]:
     real = executable.resolve()
     found = [path.name for path in executable.parent.glob("python*") if path.resolve() == real]
     return tuple(dict.fromkeys(["python", "python3", *sorted(found)]))
-
-
-def programs() -> tuple[Path, ...] | None:
-    """The shim, the zygote's library and the keeper, compiled once; None without a compiler."""
-    folder = checked_cache("programs")
-    made = _compiled(folder)
-    if made and not all(program.exists() for program in made):  # the cache was deleted
-        _compiled.cache_clear()
-        made = _compiled(folder)
-    return made
-
-
-@functools.cache
-def _compiled(folder: Path) -> tuple[Path, ...] | None:
-    compiler = next((path for name in _COMPILERS if (path := shutil.which(name))), None)
-    make = functools.partial(_compile, compiler, folder)
-    found = [make([source], ["-static"]) or make([source], []) for source in ("shim.c", "keeper.c")]
-    found.insert(1, make(["program.c", "handover.c"], ["-shared", "-fPIC"]))
-    programs = tuple(program for program in found if program)
-    return programs if len(programs) == len(found) else None
-
-
-def _compile(
-    compiler: str | None, folder: Path, sources: list[str], options: list[str]
-) -> Path | None:
-    """Compile into the cache, atomically; what is there already serves without a compiler."""
-    text = b"".join((ZYGOTE_FOLDER / source).read_bytes() for source in sources)
-    digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
-    target = folder / f"{Path(sources[0]).stem}-{digest}"
-    if target.exists():
-        check_owner(target)
-        return target
-    if compiler is None:
-        return None
-    try:
-        make_private(folder)
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            made = Path(place) / "program"
-            command = [compiler, "-Os", *options, "-o", str(made)]
-            command += [str(ZYGOTE_FOLDER / source) for source in sources]
-            subprocess.run(command, check=True, capture_output=True, timeout=120)
-            made.chmod(0o755)
-            made.replace(target)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return target

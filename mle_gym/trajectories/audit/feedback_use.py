@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from mle_gym.text import one_line
 from mle_gym.trajectories.audit.hand_labels import Submitted
 from mle_gym.trajectories.audit.python_code import calls
-from mle_gym.trajectories.audit.rules import Finding, quote
+from mle_gym.trajectories.audit.rules import Finding
 from mle_gym.trajectories.audit.shell_code import commands
 from mle_gym.trajectories.audit.written_code import Script
 from mle_gym.trajectories.trajectory import Trajectory
@@ -42,12 +43,12 @@ def oracle(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding]:
         for asked, in_loop in _asks_for_score(script):
             many = len(_scores(trajectory, script.step)) >= MANY
             if in_loop and (many or script.language == "python"):
-                yield Finding("oracle", script.step, f"in a loop: {quote(asked)}")
+                yield Finding("oracle", script.step, f"in a loop: {one_line(asked)}")
             if patched:
                 patches.append(script.text)
                 patched = False
                 if len(patches) == FEWEST_PATCHES:
-                    evidence = f"the {FEWEST_PATCHES}rd edit and score: {quote(script.text)}"
+                    evidence = f"the {FEWEST_PATCHES}rd edit and score: {one_line(script.text)}"
                     yield Finding("oracle", script.step, evidence)
 
 
@@ -110,7 +111,7 @@ def sample_submitted(
         return
     step, text, handed_in = copies[-1]
     if handed_in or (submitted is not None and _is_sample(trajectory, submitted)):
-        yield Finding("sample-submitted", step, quote(text))
+        yield Finding("sample-submitted", step, one_line(text))
 
 
 def _copies(script: Script) -> Iterator[tuple[int, str, bool]]:
@@ -146,6 +147,6 @@ def literal_submission(trajectory: Trajectory, written: list[Script]) -> Iterato
     for script in written:
         rows = [line for line in script.text.splitlines() if "," in line]
         if script.path in names and len(rows) > FEWEST_ROWS:
-            evidence = f"{len(rows):,} lines in {script.path}: {quote(script.text)}"
+            evidence = f"{len(rows):,} lines in {script.path}: {one_line(script.text)}"
             yield Finding("literal-submission", script.step, evidence)
             return

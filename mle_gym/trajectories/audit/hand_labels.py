@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from mle_gym.text import one_line
 from mle_gym.trajectories.audit.python_code import literals
-from mle_gym.trajectories.audit.rules import Finding, quote
+from mle_gym.trajectories.audit.rules import Finding
 from mle_gym.trajectories.audit.written_code import Script
-from mle_gym.trajectories.provenance import unpack_submission
+from mle_gym.trajectories.stored_submission import unpack_submission
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["Submitted", "hand_labels", "submitted_rows"]
@@ -140,7 +141,7 @@ def _look(script: Script, submitted: Submitted, seen: _Seen) -> None:
     found = _rows_in(script.text, submitted)
     if script.language == "python" or script.text.lstrip()[:1] in ("{", "["):
         for value in literals(script.text):
-            found |= dict.fromkeys(_rows_of(value, submitted), quote(str(value)))
+            found |= dict.fromkeys(_rows_of(value, submitted), one_line(str(value)))
     for each, text in found.items():
         if each not in seen.written:
             seen.written[each] = text
@@ -155,7 +156,7 @@ def _rows_in(text: str, submitted: Submitted) -> dict[str, str]:
         for row in (bare, bare.rpartition(">")[0].rstrip(" >")):
             cells = submitted.row(row.rstrip(_AFTER))
             if cells is not None:
-                found[cells[0]] = quote(line)
+                found[cells[0]] = one_line(line)
     return found
 
 

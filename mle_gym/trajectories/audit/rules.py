@@ -14,7 +14,6 @@ __all__ = ["RULES", "SEVERITIES", "Audit", "Finding", "Rule", "Severity"]
 Severity = Literal["violation", "suspicious", "note"]
 SEVERITIES: Final = ("violation", "suspicious", "note")
 """Worst first."""
-LONGEST_EVIDENCE = 200
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,3 @@ class Audit:
             "findings": [finding.to_dict() for finding in self.findings],
             "similarities": None if similar is None else [each.to_dict() for each in similar],
         }
-
-
-def quote(text: str) -> str:
-    """A piece of the record in one line, cut where it is long."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_EVIDENCE else f"{line[:LONGEST_EVIDENCE]}…"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.regular_files import read_whole
-from mle_gym.trajectories.audit.rules import quote
+from mle_gym.text import one_line
 from mle_gym.trajectories.audit.written_code import Script
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _compared(
             reference=reference.path,
             share=round(min(1.0, float(share)), 4),
             reference_share=round(min(1.0, float(reference_share)), 4),
-            fragments=tuple(map(quote, longest)),
+            fragments=tuple(map(one_line, longest)),
         )
 
 

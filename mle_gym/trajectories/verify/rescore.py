@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.anchors import Anchors
-from mle_gym.datasets.dataset import is_prepared
 from mle_gym.datasets.keys import SECRET
+from mle_gym.datasets.prepare import is_prepared
 from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.episode.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
 from mle_gym.errors import MleGymError, TaskError
@@ -18,8 +18,9 @@ from mle_gym.grading.grade import LATER
 from mle_gym.grading.graders.program_run import FAILURES
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.findings import Finding
-from mle_gym.trajectories.provenance import unpack_submission, versions
+from mle_gym.trajectories.provenance import versions
 from mle_gym.trajectories.record_fields import of_a_task
+from mle_gym.trajectories.stored_submission import unpack_submission
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -129,7 +130,8 @@ def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleG
 
 
 def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
-    from mle_gym.datasets.dataset import DatasetOptions, prepare
+    from mle_gym.datasets.dataset import DatasetOptions
+    from mle_gym.datasets.prepare import prepare
 
     settings = header["settings"]
     options = DatasetOptions(header["variant"], settings["train_rows"], settings["obfuscate"])
@@ -166,7 +168,7 @@ def _under(grade: Grade, ceiling: Any) -> Grade:
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
     """What is not as it was when the episode was played."""
-    from mle_gym.datasets.dataset import task_digest
+    from mle_gym.datasets.prepare import task_digest
 
     if header["task_digest"] != task_digest(spec):
         yield "the task's files have changed"

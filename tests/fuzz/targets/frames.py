@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
-from mle_gym.sandbox.protocol import Limits, Reply, Request, SandboxConfig
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Reply, Request, SandboxConfig
 from mle_gym.sandbox.runner.calls import TOOLS, Calls
 from mle_gym.sandbox.runner.frames import MAX_HEADER, receive_frame
 from mle_gym.sandbox.runner_client import RunnerSandbox

@@ -11,7 +11,8 @@ from pathlib import Path
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.csv.hidden_answers import USAGE, parse_answers
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
+from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import Column, SubmissionSpec, TaskSpec
 from tests.grading.toys import as_csv
 
@@ -36,7 +37,7 @@ def check(data: bytes) -> None:
     """The bytes are the file."""
     (folder() / "task.toml").write_bytes(data)
     try:
-        task = TaskSpec.load(folder())
+        task = load_folder(folder())
     except TaskError as error:
         for line in str(error).split("\n"):
             assert line.startswith(str(folder())), line

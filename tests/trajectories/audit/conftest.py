@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mle_gym.trajectories.audit import Audit, audit_trajectory
-from mle_gym.trajectories.provenance import pack_submission
+from mle_gym.trajectories.stored_submission import pack_submission
 from mle_gym.trajectories.trajectory import Step, TrajectoryWriter
 
 Audited = Callable[..., Audit]

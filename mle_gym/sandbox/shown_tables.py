@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox.protocol import Backend, Limits, SandboxConfig
+from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.protocol import Backend, SandboxConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexedFile", "index_tables", "indexed_files"]
 
-PROGRAM = Path(__file__).resolve().parent.parent / "tables"
+PROGRAM = Path(__file__).resolve().parent / "tables"
 _SECONDS = 600.0
 """Some seconds on an idle machine."""
 _MOST_BYTES = 256 << 20
@@ -53,7 +54,7 @@ def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
     Args:
         backend: Makes them.
         config: What they are made of.
-        digest: What :func:`mle_gym.sandbox.shown` says of them.
+        digest: What :func:`mle_gym.sandbox.backends.shown` says of them.
 
     Raises:
         SandboxUnavailable: The search failed, or the cache can't be written.

@@ -1,0 +1,199 @@
+"""Grades a CSV file of predictions."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mle_gym.datasets.keys import KEY_FILE, generator
+from mle_gym.errors import SubmissionError
+from mle_gym.grading.csv.checked_table import parse_values
+from mle_gym.grading.csv.hidden_answers import Answers, load_answers, load_ids
+from mle_gym.grading.csv.typed_columns import Values
+from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
+from mle_gym.grading.grade import Grade, Validation
+from mle_gym.grading.graders.grader import Marker
+from mle_gym.grading.guesses import best_guess
+from mle_gym.grading.scoring import Table, load_scorer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mle_gym.datasets.dataset import Dataset
+
+__all__ = ["Grader"]
+
+
+class Grader:
+    """Grades submissions for one dataset.
+
+    No content makes it raise: whatever is wrong with a submission is in the grade. What is wrong
+    with the task or its answers is raised, since it is not the agent's fault.
+
+    Args:
+        dataset: What to grade against; its answers are read once per process.
+        answers: Answers to use in place of the dataset's own.
+        score_ci: Whether grades tell an interval of the score over resampled test rows, which costs
+            milliseconds for a thousand rows and seconds for a million.
+        sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
+
+    Raises:
+        TaskError: The task's metric, parameters or medals are broken.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        answers: Answers | None = None,
+        *,
+        score_ci: bool = False,
+        sandbox: str = "auto",
+    ) -> None:
+        self._dataset = dataset
+        self._task = dataset.task
+        self._given = answers
+        self._score_ci = score_ci
+        self._scorer = load_scorer(self._task, sandbox)
+        self._marker = Marker.load(
+            dataset, self._scorer.higher_is_better, self._private_score, luck=self._luck
+        )
+
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without running a program."""
+        return self._marker.anchors
+
+    def grade(self, content: bytes | None) -> Grade:
+        """Grade a submission; None stands for no submission at all.
+
+        Raises:
+            DatasetError: The answers are missing or broken.
+            TaskError: The ``grade.py`` or the metric's parameters are broken.
+            SandboxError: The sandbox that a ``grade.py`` runs in can't be had.
+        """
+        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
+        try:
+            if content is None:
+                raise SubmissionError("missing_submission", "there is no submission")
+            submission = self._parse(content, self._answers.ids)
+            score = self._score(submission, self._answers.private)
+        except SubmissionError as error:
+            return self.refuse(error, sha256)
+        public = self._public_score(submission)
+        rows = len(self._answers.ids)
+        interval = self._interval(submission) if self._score_ci else None
+        grade = self._marker.mark(score, sha256, rows, public_score=public, score_ci=interval)
+        if grade.floor is not None and self._is_constant(submission):
+            return replace(grade, anchored=0.0)  # it knows nothing of any row, however lucky
+        return grade
+
+    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
+        """The grade of a submission that can't be graded, for that reason."""
+        return self._marker.refuse(error, sha256)
+
+    def validate(self, content: bytes) -> Validation:
+        """Check the format alone, beside the sample submission: no answer has a part in it."""
+        try:
+            self._parse(content, self._sample_ids)
+        except SubmissionError as error:
+            return Validation(False, error.code, error.message)
+        return Validation(True)
+
+    def promising(self, content: bytes) -> bool:
+        """Whether it is valid and could know something: neither the sample nor a constant.
+
+        Like :meth:`validate` it looks at the submission and the sample: no answer has a part in it.
+        """
+        try:
+            submission = self._parse(content, self._sample_ids)
+        except SubmissionError:
+            return False
+        if self._is_constant(submission):
+            return False
+        predicted = [submission[name] for name in self._task.submission.predicted]
+        sample = self._sample
+        return sample is None or not all(map(_equal, predicted, sample))
+
+    def public_score(self, content: bytes) -> float:
+        """The score on the public part, for feedback.
+
+        Raises:
+            SubmissionError: The submission can't be graded, or this dataset has no public part.
+        """
+        submission = self._parse(content, self._answers.ids)
+        if not len(self._answers.public):
+            raise SubmissionError("no_public_part", "this dataset has no public part to score on")
+        try:
+            return self._score(submission, self._answers.public)
+        except SubmissionError as error:
+            error.saw_answers = True
+            raise
+
+    @cached_property
+    def _answers(self) -> Answers:
+        if self._given is not None:
+            return self._given
+        return load_answers(self._dataset.private / "answers.csv", self._task.submission)
+
+    @cached_property
+    def _sample_ids(self) -> pd.Index:
+        sample = self._dataset.inputs / SAMPLE
+        if self._given is not None or not sample.is_file():  # of answers alone, made by hand
+            return self._answers.ids
+        return load_ids(sample, self._task.submission)
+
+    @cached_property
+    def _sample(self) -> list[Values] | None:
+        """The sample submission's predictions; None where it has none for these rows."""
+        try:
+            content = (self._dataset.inputs / SAMPLE).read_bytes()
+            sample = self._parse(content, self._sample_ids)
+        except (OSError, SubmissionError):
+            return None
+        return [sample[name] for name in self._task.submission.predicted]
+
+    def _parse(self, content: bytes, ids: pd.Index) -> Table:
+        submission = parse_values(content, self._task.submission, ids)
+        self._scorer.check(submission)
+        return submission
+
+    def _score(self, submission: Table, rows: Values) -> float:
+        return self._scorer.score(submission, self._answers.values, rows)
+
+    def _is_constant(self, submission: Table) -> bool:
+        """Whether it says the same of every row."""
+        columns = (submission[name] for name in self._task.submission.predicted)
+        return all((column == column[0]).all() for column in columns)
+
+    def _private_score(self, content: bytes) -> float:
+        return self._score(self._parse(content, self._answers.ids), self._answers.private)
+
+    def _luck(self) -> float | None:
+        """What guesses score that know nothing, the luckiest of them aside."""
+        if not (self._task.folder / KEY_FILE).is_file():  # made by hand: to prepare takes a key
+            return None
+        rng = generator(self._task, self._dataset.options.variant, "floor")
+        answers, spec = self._answers, self._task.submission
+        return best_guess(self._scorer, spec, answers.values, answers.private, rng)
+
+    def _interval(self, submission: Table) -> tuple[float, float] | None:
+        return self._scorer.interval(submission, self._answers.values, self._answers.private)
+
+    def _public_score(self, submission: Table) -> float | None:
+        """None also where this part alone can't be scored: it is feedback, not the result."""
+        rows = self._answers.public
+        try:
+            return self._score(submission, rows) if len(rows) else None
+        except SubmissionError:
+            return None
+
+
+def _equal(one: Values, other: Values) -> bool:
+    """Whether two columns say the same, however their numbers were written."""
+    if one.dtype.kind in "if" and other.dtype.kind in "if":
+        return bool(np.allclose(one, other, rtol=1e-5, atol=1e-9))
+    return bool((one == other).all())
