@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mle_gym.agents import load_agent
     from mle_gym.datasets.prepare import prepare
     from mle_gym.env import MLEEnv
-    from mle_gym.grading.open_grader import Grade, grade
+    from mle_gym.grading.grade import Grade
+    from mle_gym.grading.open_grader import grade
     from mle_gym.tasks.catalog import load_task, register_tasks
     from mle_gym.trajectories.audit import audit_trajectory
     from mle_gym.trajectories.replay import replay
@@ -66,9 +67,9 @@ _SOURCES = {
     "grade": "mle_gym.grading.open_grader",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",
-    "prepare": "mle_gym.datasets.dataset",
+    "prepare": "mle_gym.datasets.prepare",
     "register_tasks": "mle_gym.tasks.catalog",
-    "replay": "mle_gym.trajectories.rollout",
+    "replay": "mle_gym.trajectories.replay",
     "rollout": "mle_gym.trajectories.rollout",
     "verify_trajectory": "mle_gym.trajectories.verify",
 }

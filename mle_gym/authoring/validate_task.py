@@ -18,7 +18,7 @@ from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
-    from mle_gym.grading.open_grader import Grade
+    from mle_gym.grading.grade import Grade
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["validate_task"]

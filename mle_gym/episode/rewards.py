@@ -47,7 +47,7 @@ from mle_gym.errors import RewardError
 from mle_gym.text import nearest
 
 if TYPE_CHECKING:
-    from mle_gym.grading.open_grader import Grade
+    from mle_gym.grading.grade import Grade
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["NEED_NO_CEILING", "REWARDS", "Potential", "Progress", "check_reward", "load_reward"]

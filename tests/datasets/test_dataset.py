@@ -27,7 +27,7 @@ PREPARE = """
 import sys
 from pathlib import Path
 from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 print(prepare(load_task(Path(sys.argv[1]))).public)
 """
 
@@ -398,7 +398,7 @@ CROWD = """
 import os, sys
 from pathlib import Path
 from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 task = load_task(Path(sys.argv[1]))
 go, start = os.pipe()
 for _ in range(24):
@@ -503,7 +503,7 @@ def test_a_prepared_dataset_is_found_fast_and_without_pandas(make_task: MakeTask
 import sys, time
 from pathlib import Path
 from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.dataset import prepare
+from mle_gym.datasets.prepare import prepare
 task = load_task(Path({str(folder)!r}))
 prepare(task)
 times = []

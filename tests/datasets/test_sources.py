@@ -15,7 +15,8 @@ import pytest
 import sklearn
 from sklearn.datasets import _openml
 
-from mle_gym.datasets.sources import raw_table
+from mle_gym.datasets.sources import bundled, raw_table
+from mle_gym.datasets.sources import openml as openml_source
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.tables import digest
 from mle_gym.errors import DatasetError
@@ -106,7 +107,7 @@ def test_wheel_and_network_give_the_same_table(
 ) -> None:
     task = openml_task(make_task, ref)
     local = load_raw(task)
-    monkeypatch.setattr(raw_table, "OPENML", "stripped/by/a/distribution")
+    monkeypatch.setattr(openml_source, "OPENML", "stripped/by/a/distribution")
     remote = load_raw(task)
     pd.testing.assert_frame_equal(local, remote)
     assert digest(remote) == task.data.digest
@@ -154,7 +155,7 @@ def test_an_openml_ref_is_a_number(make_task: MakeTask, ref: str) -> None:
         load_raw(openml_task(make_task, ref))
 
 
-@pytest.mark.parametrize("ref", raw_table.SKLEARN)
+@pytest.mark.parametrize("ref", bundled.SKLEARN)
 def test_sklearn_tables_are_pinned_by_their_digest(make_task: MakeTask, ref: str) -> None:
     changes = {"loader": "sklearn", "ref": ref, "digest": "0" * 64}
     with pytest.raises(DatasetError, match=r"data\.digest: expected 000.*, found \w+ for sklearn") as caught:  # noqa: E501  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from mle_gym.env import MLEEnv
 from mle_gym.episode.rewards import REWARDS, Progress, check_reward, load_reward
-from mle_gym.grading.open_grader import Grade
+from mle_gym.grading.grade import Grade
 from mle_gym.tasks.catalog import load_task
 
 GRADE = Grade(

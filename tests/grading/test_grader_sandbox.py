@@ -17,9 +17,9 @@ import pytest
 from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
+from mle_gym.grading.grade import Grade
 from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
 from mle_gym.grading.graders.predictions import Grader
-from mle_gym.grading.open_grader import Grade
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks.spec import TaskSpec
 from tests.grading.misbehaving_grader import DEEDS
@@ -252,7 +252,7 @@ def test_without_isolation_it_runs_only_where_that_was_asked_for(
 HOST = """
 import sys
 from pathlib import Path
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 folder = Path(sys.argv[1])

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grader import Marker
 from mle_gym.grading.graders.predictions import Grader
-from mle_gym.grading.open_grader import Grade, Validation, grade
+from mle_gym.grading.open_grader import grade
 from mle_gym.tasks.spec import TaskSpec
 
 MakeTask = Callable[..., TaskSpec]
@@ -288,7 +289,7 @@ def test_validating_does_not_import_scikit_learn(tmp_path: Path, make_task: Make
     program = f"""
 import sys
 from pathlib import Path
-from mle_gym.grading.open_grader import Grader
+from mle_gym.grading.graders.predictions import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.spec import TaskSpec
 here = Path({str(tmp_path)!r})

@@ -14,9 +14,10 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.grading.grade import Grade
 from mle_gym.grading.graders.parity import ParityGrader
 from mle_gym.grading.graders.predictions import Grader
-from mle_gym.grading.open_grader import Grade, grade
+from mle_gym.grading.open_grader import grade
 from mle_gym.grading.parity import RULES, parity_score, read_like_mle_bench
 from mle_gym.tasks.spec import TaskSpec
 

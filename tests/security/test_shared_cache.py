@@ -19,7 +19,7 @@ from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.errors import CacheError
 from mle_gym.grading.open_grader import open_grader
 from mle_gym.ownership import SHARED, check_private, make_private, own_cache
-from mle_gym.sandbox.warm import plan
+from mle_gym.sandbox.warm import compiled_programs, plan
 from mle_gym.tasks.catalog import load_task
 from tests.sandbox.conftest import require
 
@@ -129,7 +129,7 @@ def test_planted_answers_are_refused_and_would_win(
 
 
 def test_a_planted_program_is_not_run(folder: Path) -> None:
-    made = plan.programs()
+    made = compiled_programs.programs()
     if made is None:
         require("cc", "no C compiler")
         return
@@ -138,7 +138,7 @@ def test_a_planted_program_is_not_run(folder: Path) -> None:
     plan._compiled.cache_clear()
     try:
         with pytest.raises(CacheError, match="plant programs"):
-            plan.programs()
+            compiled_programs.programs()
         assert "plant programs" in plan.obstacle((3, 12))
     finally:
         plan._compiled.cache_clear()

@@ -22,7 +22,7 @@ from typing import Any
 
 from mle_gym.cli.app import app
 from mle_gym.errors import MleGymError
-from mle_gym.trajectories import provenance, space_json, trajectory
+from mle_gym.trajectories import space_json, stored_submission, trajectory
 from mle_gym.trajectories.audit import audit_trajectory, hand_labels
 from mle_gym.trajectories.hash_chain import Chain
 from mle_gym.trajectories.verify import rescore, verify_trajectory
@@ -74,7 +74,7 @@ def _write(folder: Path, record: Path, attack: Callable[[LINES], None]) -> Path:
 def _uncap() -> None:
     trajectory.MOST_BYTES = rescore.MOST_UNPACKED = hand_labels.MOST_BYTES = HUGE  # type: ignore[misc]
     space_json._DTYPE = re.compile(".*")  # type: ignore[misc]
-    unpack = provenance.unpack_submission
+    unpack = stored_submission.unpack_submission
     rescore.unpack_submission = lambda packed, most: unpack(packed, HUGE)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mle_gym.errors import TrajectoryError
 from mle_gym.paths import bundled
-from mle_gym.trajectories import provenance
+from mle_gym.trajectories import stored_submission
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
 from mle_gym.trajectories.verify import verify_trajectory
@@ -50,7 +50,7 @@ def test_the_record_says_what_made_it(recorded: Path) -> None:
     assert (settings["train_rows"], settings["obfuscate"]) == (None, False)
     assert (settings["reward"], settings["max_steps"]) == ("score", 9)
     assert (footer["validate_calls"], footer["score_calls"]) == (3, 1)
-    content = provenance.unpack_submission(footer["submission"], 2**20)
+    content = stored_submission.unpack_submission(footer["submission"], 2**20)
     assert content.startswith(b"id,type\n")
     assert b"bird" in content
 
@@ -79,7 +79,7 @@ def raise_reward(lines: Lines) -> None:
 
 
 def other_submission(lines: Lines) -> None:
-    lines[-1]["submission"] = provenance.pack_submission(b"id,type\n1,bird\n")
+    lines[-1]["submission"] = stored_submission.pack_submission(b"id,type\n1,bird\n")
 
 
 def no_submission(lines: Lines) -> None:
@@ -270,7 +270,7 @@ def test_a_reward_is_computed_again_unless_it_is_the_user_s_own(
 def test_a_submission_too_large_to_be_kept_is_undecided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "MAX_STORED_BYTES", 10)
+    monkeypatch.setattr(stored_submission, "MAX_STORED_BYTES", 10)
     path = tmp_path / "large.jsonl"
     assert play(path)["submission"]["zlib"] is None
     result = verify_trajectory(path)
