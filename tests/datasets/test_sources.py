@@ -96,7 +96,7 @@ def openml_task(make_task: MakeTask, ref: str, pinned: str | None = None) -> Tas
 
 
 def digest_in_wheel(ref: str) -> str:
-    table = raw_table._openml_from_wheel(ref)
+    table = openml_source._openml_from_wheel(ref)
     return "0" * 64 if table is None else digest(table)
 
 
@@ -117,7 +117,7 @@ def test_wheel_and_network_give_the_same_table(
 def test_a_wheel_copy_other_than_the_pinned_table_is_not_used(
     make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = raw_table._openml_from_wheel("561")
+    full = openml_source._openml_from_wheel("561")
     assert full is not None
     monkeypatch.setattr(raw_table, "_openml_from_wheel", lambda ref: full.head(5))
     task = openml_task(make_task, "561", pinned=digest(full))
