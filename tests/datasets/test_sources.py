@@ -15,7 +15,7 @@ import pytest
 import sklearn
 from sklearn.datasets import _openml
 
-from mle_gym.datasets.sources import bundled, raw_table
+from mle_gym.datasets.sources import bundled
 from mle_gym.datasets.sources import openml as openml_source
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.tables import digest
@@ -119,7 +119,7 @@ def test_a_wheel_copy_other_than_the_pinned_table_is_not_used(
 ) -> None:
     full = openml_source._openml_from_wheel("561")
     assert full is not None
-    monkeypatch.setattr(raw_table, "_openml_from_wheel", lambda ref: full.head(5))
+    monkeypatch.setattr(openml_source, "_openml_from_wheel", lambda ref: full.head(5))
     task = openml_task(make_task, "561", pinned=digest(full))
     assert len(load_raw(task)) == len(full)
 

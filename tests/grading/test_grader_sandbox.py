@@ -241,7 +241,7 @@ def test_without_isolation_it_runs_only_where_that_was_asked_for(
     def unavailable() -> None:
         raise SandboxUnavailable("install bubblewrap")
 
-    monkeypatch.setattr(sandbox, "_automatic", unavailable)
+    monkeypatch.setattr(backends, "_automatic", unavailable)
     program = "def grade(a, b): return 0.5"
     with pytest.raises(SandboxUnavailable, match="install bubblewrap"):
         toy(program).grade(b"id,y\n1,0\n2,1\n")
@@ -254,7 +254,7 @@ import sys
 from pathlib import Path
 from mle_gym.grading.graders.predictions import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 folder = Path(sys.argv[1])
 task = load_folder(folder / "toy")
 grader = Grader(Dataset(task, DatasetOptions(), folder / "public", folder / "private", "d"))

@@ -291,7 +291,7 @@ import sys
 from pathlib import Path
 from mle_gym.grading.graders.predictions import Grader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.load import load_folder
 here = Path({str(tmp_path)!r})
 task = load_folder(Path({str(task.folder)!r}))
 grader = Grader(Dataset(task, DatasetOptions(), here, here, ""))

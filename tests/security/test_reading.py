@@ -29,7 +29,7 @@ ATTACKS = [
     shell("importing the grader", "cd /; python -c 'import mle_gym.grading.open_grader' && pwned"),
     shell("the task's solution", 'head -c1 "$SOLUTION" && pwned'),
     shell("the task's key", 'head -c1 "$KEY" && pwned'),
-    shell("the task's split", 'head -c1 "$; " && pwned'),
+    shell("the task's split", 'head -c1 "$SPLIT" && pwned'),
     shell("the secret of variants", "env | seen", "bare"),
     shell(
         "raw data in scikit-learn", 'find "$RAW" "$RAW_SHOWN" -type f -size +0 | grep -q . && pwned'

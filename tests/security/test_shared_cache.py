@@ -135,13 +135,13 @@ def test_a_planted_program_is_not_run(folder: Path) -> None:
         return
     shutil.copy("/bin/true", made[0])
     os.chown(made[0], OTHER, OTHER)
-    plan._compiled.cache_clear()
+    compiled_programs._compiled.cache_clear()
     try:
         with pytest.raises(CacheError, match="plant programs"):
             compiled_programs.programs()
         assert "plant programs" in plan.obstacle((3, 12))
     finally:
-        plan._compiled.cache_clear()
+        compiled_programs._compiled.cache_clear()
 
 
 def test_a_planted_download_is_not_taken(folder: Path) -> None:
