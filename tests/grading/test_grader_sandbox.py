@@ -20,6 +20,7 @@ from mle_gym.errors import SandboxUnavailable, TaskError
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
 from mle_gym.grading.graders.predictions import Grader
+from mle_gym.sandbox import backends
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks.spec import TaskSpec
 from tests.grading.misbehaving_grader import DEEDS
