@@ -55,7 +55,6 @@ class _Reporting(TyperGroup):
 app = typer.Typer(
     cls=_Reporting,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -55,6 +56,21 @@ def test_no_command_shows_the_help(command: Command) -> None:
 
 def test_version(command: Command) -> None:
     assert command("--version").out == version("mle-gym") + "\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_the_names_of_commands(shell: str) -> None:
+    program = [sys.executable, "-m", "mle_gym"]
+    typed = {
+        "_MLE_GYM_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "mle-gym validate-",
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": "mle-gym validate-",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    result = subprocess.run(program, env=os.environ | typed, capture_output=True, text=True)
+    assert "validate-task" in result.stdout
+    assert "replay" not in result.stdout
 
 
 def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
