@@ -2,7 +2,7 @@
 
 scikit-learn's wheel carries the raw data of the tasks that are built on it, SciPy's tests carry
 iris, and what a user adds may carry anything. No list of such places is complete, so they are
-searched for: see :mod:`mle_gym.sandbox.tables` for what makes rows known again.
+searched for: see :mod:`mle_gym.sandbox.standalone.tables` for what makes rows known again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mle_gym.sandbox.shown_tables import (
     indexed_files,
     write_whole,
 )
-from mle_gym.sandbox.tables.prints import (
+from mle_gym.sandbox.standalone.tables.prints import (
     KINDS,
     ROWS,
     RUNS,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNNER_FOLDER", "RunnerSandbox", "runner_command"]
 
-RUNNER_FOLDER = Path(__file__).resolve().parent / "runner"
+RUNNER_FOLDER = Path(__file__).resolve().parent / "standalone/runner"
 """The program that a backend makes available inside, as a folder named ``runner``."""
 
 _WORD = 0xFFFFFFFF
@@ -48,7 +48,7 @@ def runner_command(python: str, parent: str) -> list[str]:
     """
     _compile_runner()
     start = f"import sys; sys.path.append('{parent}'); "
-    return [python, "-I", "-S", "-c", start + "from runner.main import main; sys.exit(main())"]
+    return [python, "-I", "-S", "-c", start + "from runner.serve import main; sys.exit(main())"]
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def _compile_runner() -> None:
 
 
 class RunnerSandbox:
-    """A sandbox whose inside is ``runner.py``. Everything received is checked: it is hostile."""
+    """A sandbox whose inside is the runner. Everything received is checked: it is hostile."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """What tables lie among the files that sandboxes show: looked at from inside, once an environment.
 
-The program of :mod:`mle_gym.sandbox.tables` runs in a sandbox that nobody else uses, made like an
-episode's, so that it sees exactly what an agent would. What it finds is kept in the cache under the
-digest of what is shown: another set of packages, another image or another interpreter is looked at
-again.
+The program of ``standalone/tables`` runs in a sandbox that nobody else uses, made like an
+episode's, so that it sees exactly what an agent would. What it finds is kept in the cache
+under the digest of what is shown: another set of packages, another image or another interpreter is
+looked at again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexedFile", "index_tables", "indexed_files"]
 
-PROGRAM = Path(__file__).resolve().parent / "tables"
+PROGRAM = Path(__file__).resolve().parent / "standalone/tables"
 _SECONDS = 600.0
 """Some seconds on an idle machine."""
 _MOST_BYTES = 256 << 20
@@ -37,7 +37,7 @@ _MOST_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class IndexedFile:
-    """One file that may hold a table, by its prints (:mod:`mle_gym.sandbox.tables.prints`)."""
+    """One file that may hold a table, by its prints (``standalone/tables/prints.py``)."""
 
     path: str
     also: tuple[str, ...]
@@ -114,7 +114,7 @@ def _search(backend: Backend, config: SandboxConfig) -> bytes:
     with backend.create(replace(plain, limits=Limits(cpus=2.0))) as sandbox:
         for source in sorted(PROGRAM.glob("*.py")):
             sandbox.write_file(f"tables/{source.name}", source.read_bytes())
-        run = sandbox.execute("python tables/main.py index.jsonl", timeout=_SECONDS)
+        run = sandbox.execute("python tables/find_tables.py index.jsonl", timeout=_SECONDS)
         if run.exit_code != 0:
             tail = run.output.decode("utf-8", "replace")[-500:].strip()
             raise SandboxUnavailable(

@@ -18,9 +18,10 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import cache_folder
-from mle_gym.sandbox import Limits, Sandbox, SandboxConfig, zygote
+from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.standalone import zygote
 
 from .conftest import eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require
@@ -260,7 +261,7 @@ def zygotes() -> list[int]:
     launcher = current_launcher().pid
     parents = {
         pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        for pid in processes_with("from zygote.main import main")
+        for pid in processes_with("from zygote.parent import main")
     }
     return [pid for pid, parent in parents.items() if parent == str(launcher)]
 

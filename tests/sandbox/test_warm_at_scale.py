@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox.launcher.zygotes import Zygote
+from mle_gym.sandbox.standalone.launcher.warm_zygotes import Zygote
 from tests.sandbox.conftest import eventually, start
 
 ORDERS = 1000

@@ -19,7 +19,7 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from zygote import exercise
+from zygote import first_use
 
 def look():
     import joblib, numpy, pandas, sklearn
@@ -44,7 +44,7 @@ def look():
 
 look()
 before = look()
-exercise.exercise()
+first_use.exercise()
 print(json.dumps([before, look()], default=repr))
 """
 
@@ -55,10 +55,10 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from zygote import exercise
+from zygote import first_use
 
 warnings.simplefilter("error")
-for needed, use in exercise.USES:
+for needed, use in first_use.USES:
     assert all(name in sys.modules for name in needed), needed
     use(*map(import_module, needed))
 """
@@ -87,7 +87,7 @@ def test_every_use_works_and_warns_of_nothing(tmp_path: Path) -> None:
 DEAD_BOX = """
 import json, os, socket, sys
 sys.path.append(sys.argv[1])
-from zygote.main import Zygote
+from zygote.parent import Zygote
 
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 runner, usage = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

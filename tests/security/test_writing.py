@@ -32,7 +32,7 @@ ATTACKS = [
     python(
         "the runner's code",
         """
-        for path in ("/opt/mle-gym/runner", V["PACKAGE"] + "/sandbox/runner"):
+        for path in ("/opt/mle-gym/runner", V["PACKAGE"] + "/sandbox/standalone/runner"):
             for each in (path, path + "/main.py"):
                 pwned(os.access(each, os.W_OK))
         """,

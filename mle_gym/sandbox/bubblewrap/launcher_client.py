@@ -40,7 +40,7 @@ class LauncherClient:
         self._owner = os.getpid()
         self._serial = 0
         self._given_up = False
-        start = _START.format(parent=str(Path(__file__).resolve().parent.parent))
+        start = _START.format(parent=str(Path(__file__).resolve().parent.parent / "standalone"))
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", start, str(theirs.fileno())],
@@ -168,7 +168,7 @@ def _most_open_files() -> Iterator[None]:
     """Raise this process's soft limit for a moment.
 
     Sandboxes of the same user must not be able to keep it from sending a descriptor: see
-    ``BOX_LIMITS`` in ``launcher/files.py``.
+    ``BOX_LIMITS`` in ``launcher/kernel_files.py``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -27,10 +27,10 @@ from mle_gym.sandbox.docker.daemon import (
     machine,
     remove,
 )
-from mle_gym.sandbox.launcher.groups import SOCKET_BYTES
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.runner_client import runner_command
 from mle_gym.sandbox.seccomp import docker_profile
+from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
 from mle_gym.sandbox.verdict import Evidence
 from mle_gym.sandbox.warm.in_containers import OURS, ImagePython, own_mounts
 

@@ -94,7 +94,7 @@ def read_listing(scan: Mapping[str, Any], base: Listing, base_bytes: int, most: 
     """Check what a runner sent.
 
     Args:
-        scan: Decoded JSON, as in :mod:`mle_gym.sandbox.runner.workspace`.
+        scan: Decoded JSON, as in :mod:`mle_gym.sandbox.standalone.runner.take_snapshot`.
         base: The files of the snapshot that it was compared with.
         base_bytes: What they hold.
         most: What all files may hold together.

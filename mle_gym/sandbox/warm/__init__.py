@@ -1,1 +1,1 @@
-"""Warm Python, the host's part. The other ends are ``zygote/`` and the runner's ``warm.py``."""
+"""The host's part of warm Python. The others: ``standalone/zygote`` and the runner's ``warm_*``."""

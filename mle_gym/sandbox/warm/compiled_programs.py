@@ -14,7 +14,7 @@ from mle_gym.ownership import check_owner, checked_cache, make_private
 
 __all__ = ["COMPILERS", "ZYGOTE_FOLDER", "programs"]
 
-ZYGOTE_FOLDER = Path(__file__).resolve().parent.parent / "zygote"
+ZYGOTE_FOLDER = Path(__file__).resolve().parent.parent / "standalone/zygote"
 COMPILERS = ("cc", "gcc", "clang")
 
 

@@ -25,7 +25,7 @@ OLDEST, NEWEST = (3, 9), (3, 12)
 """Versions in which programs were seen to do the same warm and cold."""
 _START = (
     "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
-    "from zygote.main import main; main(start)"
+    "from zygote.parent import main; main(start)"
 )
 OPT, _OWN_FOLDER = "/opt", "mle-gym"
 _OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")

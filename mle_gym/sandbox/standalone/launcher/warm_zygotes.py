@@ -12,9 +12,9 @@ import socket
 from collections import deque
 from typing import Any
 
-from .boxes import Box
-from .files import BOX_LIMITS, OPEN_FILES, children
-from .messages import receive
+from .descriptors import receive
+from .kernel_files import BOX_LIMITS, OPEN_FILES, children
+from .sandbox_process import Box
 from .trees import Trees, show_tree
 
 MOST_ZYGOTES = 20

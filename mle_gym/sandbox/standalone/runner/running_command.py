@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
 
+    from .command_output import Output
     from .frames import Header
-    from .output import Output
 
 FIRST_LOOK = 0.05
 """Seconds until a command's memory is looked at."""

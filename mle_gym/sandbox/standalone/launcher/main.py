@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from .files import raise_open_files
+from .kernel_files import raise_open_files
 from .server import Launcher
 
 

@@ -65,6 +65,6 @@ def main() -> int:
     if name == "serve":
         serve(*arguments)
         return 0
-    from .calls import call
+    from .inside_commands import call
 
     return call(name, arguments[0], arguments[1:])

@@ -12,8 +12,8 @@ import os
 import signal
 import struct
 
-from .files import write
-from .mounts import (
+from .kernel_files import write
+from .system_calls import (
     CLONE_NEWUSER,
     MS_BIND,
     MS_REMOUNT,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 
-from .files import lines, write
+from .kernel_files import lines, write
 
 CONTROLLERS = ("memory", "pids", "cpu")
 SOCKET_BYTES = 128 << 20

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from .files import take_file
+from .command_output import write_whole
+from .file_actions import take_file
 from .lean import signal
-from .output import write_whole
-from .state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry
+from .shell_state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

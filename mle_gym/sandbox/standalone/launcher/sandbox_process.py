@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 from .bounds import bound, enter_namespaces
-from .files import BOX_LIMITS, children, is_halted, is_stopped, lines, write
-from .mounts import die_with
-from .stacking import mount_stack
+from .kernel_files import BOX_LIMITS, children, is_halted, is_stopped, lines, write
+from .snapshot_overlay import mount_stack
+from .system_calls import die_with
 
 STOP_SECONDS = 1.0
 FIRST = -20

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .bounds import ARGUMENTS, can_bound
-from .boxes import Box, Launch
-from .files import BOX_LIMITS
-from .groups import ControlGroups
-from .messages import receive
-from .paths import NeutralPaths
+from .control_groups import ControlGroups
+from .descriptors import receive
+from .kernel_files import BOX_LIMITS
+from .neutral_paths import NeutralPaths
+from .sandbox_process import Box, Launch
 from .trees import Trees, own_root
-from .zygotes import Warm, Zygotes
+from .warm_zygotes import Warm, Zygotes
 
 MESSAGE = 1 << 20
 FIRST_UID, LAST_UID = 700_000, 700_000 + 2**29

@@ -21,8 +21,8 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-from .enter import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
-from .request import Command, Request
+from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
+from .shim_request import Command, Request
 
 PR_SET_MM, PR_SET_MM_MAP = 35, 14
 OUT_OF_MEMORY_SCORE = b"500"

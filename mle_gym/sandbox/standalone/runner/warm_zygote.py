@@ -8,7 +8,7 @@ import sys
 from .lean import accept, dumps, signal, socket
 from .processes import APART
 from .shell import DEFAULT_SIGNALS
-from .warm import WarmPython, read_report, read_usage
+from .warm_line import WarmPython, read_report, read_usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .files import Answer
+    from .file_actions import Answer
     from .shell import Shell
 
     Mark = tuple[int, ...]

@@ -16,9 +16,9 @@ from importlib import import_module, invalidate_caches
 from importlib.machinery import PathFinder
 from typing import Any
 
-from .enter import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
-from .exercise import exercise
-from .program import Template
+from .become_program import Template
+from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
+from .first_use import exercise
 from .spare import Life, Spare
 
 MESSAGE = 1 << 16

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from .files import write
-from .mounts import (
+from .kernel_files import write
+from .system_calls import (
     CLONE_NEWNS,
     CLONE_NEWUSER,
     MS_NOEXEC,

@@ -7,12 +7,11 @@ import resource
 import select
 import time
 
-from .calls import TOOLS, Calls
-from .command import Command
-from .files import FileActions
+from .command_output import Output
+from .file_actions import FileActions
 from .frames import receive_frame, send_frame
+from .inside_commands import TOOLS, Calls
 from .lean import signal
-from .output import Output
 from .processes import (
     descendants,
     exact_memory_in_use,
@@ -23,16 +22,17 @@ from .processes import (
     process_table,
     socket_memory,
 )
+from .running_command import Command
 from .shell import Shell
-from .warm import WarmPython
-from .workspace import Workspaces
+from .take_snapshot import Workspaces
+from .warm_line import WarmPython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .files import Answer
+    from .file_actions import Answer
     from .frames import Header
 
 CHUNK = 1 << 16
@@ -116,13 +116,13 @@ class Runner:
             "unpacked": workspaces.unpacked,
         }
         if options["zygote"]:
-            from .zygote import OwnZygote
+            from .warm_zygote import OwnZygote
 
             self._warm = OwnZygote(options["zygote"])
         self._make_commands(run, options["python"], options["call"])
         if self._warm:
             self._warm.offer(f"{run}/python")
-        if options["open_files"]:  # not before: see BOX_LIMITS in launcher/files.py
+        if options["open_files"]:  # not before: see BOX_LIMITS in launcher/kernel_files.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control")
         self._done({"pid": os.getpid()})

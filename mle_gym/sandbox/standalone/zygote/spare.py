@@ -10,9 +10,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from . import request as requests
-from .enter import PR_SET_PDEATHSIG, Place, enter, own_namespaces, prctl
-from .program import Template
+from . import shim_request
+from .become_program import Template
+from .enter_sandbox import PR_SET_PDEATHSIG, Place, enter, own_namespaces, prctl
 
 MESSAGE = 1 << 16
 
@@ -71,7 +71,7 @@ class Life:
         self._start(connection, usage)
 
     def _rehearse(self) -> None:
-        own = requests.Request(
+        own = shim_request.Request(
             arguments=(b"python", b"-"),
             variables=tuple(name + b"=" + value for name, value in self._environment.items()),
             descriptors=(0, 1, 2),
@@ -85,8 +85,8 @@ class Life:
         )
         self._template.rehearse(own, self._understand(own))
 
-    def _understand(self, request: requests.Request) -> requests.Command:
-        return requests.understand(request, self._environment, _limits(), self._preloaded)
+    def _understand(self, request: shim_request.Request) -> shim_request.Command:
+        return shim_request.understand(request, self._environment, _limits(), self._preloaded)
 
     def _start(self, descriptor: int, usage: int) -> None:
         """In the sandbox: leave the keeper behind, read the request and become the program."""
@@ -95,7 +95,7 @@ class Life:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         _close_all_but((descriptor, line.fileno()))
         connection = socket.socket(fileno=descriptor)
-        request = requests.receive(connection)
+        request = shim_request.receive(connection)
         os.fchdir(request.descriptors[3])
         command = self._understand(request)
         connection.sendall(b"S")
@@ -118,7 +118,7 @@ class Spare:
             if self.pid == 0:
                 try:
                     life.live(theirs)
-                except (requests.Refusal, OSError):
+                except (shim_request.Refusal, OSError):
                     pass  # the shim sees us leave and executes the interpreter
                 finally:
                     os._exit(0)

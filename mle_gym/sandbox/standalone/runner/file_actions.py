@@ -6,8 +6,8 @@ import errno
 import os
 import stat
 
+from .command_output import Output
 from .lean import dumps
-from .output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

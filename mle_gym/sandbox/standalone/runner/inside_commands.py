@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .files import take
+from .file_actions import take
 from .frames import MAX_PAYLOAD
 from .lean import accept, dumps, loads, signal, socket
 

@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from .bounds import enter_namespaces
-from .mounts import (
+from .system_calls import (
     CLONE_NEWNS,
     MS_BIND,
     MS_REC,

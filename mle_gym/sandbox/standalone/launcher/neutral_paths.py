@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .mounts import MS_BIND, MS_REC, mount
+from .system_calls import MS_BIND, MS_REC, mount
 
 
 class NeutralPaths:

@@ -1,6 +1,6 @@
 """Walks over everything that is shown and writes down what tables there are, a line of JSON each.
 
-Run as ``python FOLDER/main.py OUTPUT``.
+Run as ``python FOLDER/find_tables.py OUTPUT``.
 """
 
 from __future__ import annotations
