@@ -27,7 +27,7 @@ from rich.table import Table
 
 import mle_gym
 from mle_gym.agents import Agent, agent_class, is_agents, load_agent
-from mle_gym.console import CleanConsole
+from mle_gym.clean_console import CleanConsole
 from mle_gym.episode.variants import parse_variant
 from mle_gym.errors import MleGymError
 from mle_gym.tasks.catalog import load_task

@@ -18,7 +18,7 @@ import numpy as np
 from rich.panel import Panel
 
 from mle_gym.agents import LeaveEpisode
-from mle_gym.console import CleanConsole
+from mle_gym.clean_console import CleanConsole
 from mle_gym.paths import cache_folder
 
 try:

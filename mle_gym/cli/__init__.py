@@ -1,7 +1,7 @@
 """The command line: ``mle-gym``.
 
-Every module of this package is one group of commands. They import what they need when they run,
-so that ``mle-gym --help`` does not wait for pandas.
+:mod:`mle_gym.cli.app` holds the table of commands. A command's module is imported when the command
+is called, so ``mle-gym --help`` doesn't wait for pandas.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
+from mle_gym.clean_console import drop
+
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code (see :class:`mle_gym.cli.output.ExitCode`).
+    """Run one command and exit with its code (see :class:`mle_gym.cli.console.ExitCode`).
 
     Args:
         arguments: Words of the command line; None for ``sys.argv``.
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):  # not every encoding has our dashes and ellipses
             stream.reconfigure(errors="replace")
     try:
-        from mle_gym.cli.app import app
+        from mle_gym.cli.app import app  # rich and typer: Ctrl-C may come while they are imported
 
         app(arguments, prog_name="mle-gym")
     except KeyboardInterrupt:  # before or after a command; inside one it is reported there
@@ -46,8 +48,6 @@ def _open_what_is_closed() -> None:
 
 def _flush() -> None:
     """Write what is left to write; with its reader gone (``| head``) it is dropped."""
-    from mle_gym.console import drop
-
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,27 +1,100 @@
-"""The program ``mle-gym``: its commands, and what happens to their errors."""
+"""The program ``mle-gym``: a table of its commands, and what happens to their errors.
+
+A command's module is imported when the command is called, so ``mle-gym --help`` loads none of
+them. Each module holds its commands in a ``typer.Typer`` named ``commands``.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from mle_gym.cli import (
-    doctor_image,
-    grade_jsonl_aggregate,
-    grade_validate,
-    import_benchmarks,
-    list_show_prepare,
-    new_and_validate_task,
-    run_play_replay,
-    verify_audit,
-)
-from mle_gym.cli.output import debugging, explain, out, warn
+import mle_gym
+from mle_gym.cli.console import debugging, explain, out, warn
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "app", "load_command"]
+
+COMMANDS = {
+    "Tasks": {
+        "list": (
+            "list_show_prepare",
+            "List every task: what works on this machine now, and what each other one needs.",
+        ),
+        "show": (
+            "list_show_prepare",
+            "Show one task: what is asked, how it is graded, its limits, what models may know of "
+            "it.",
+        ),
+        "prepare": (
+            "list_show_prepare",
+            "Prepare datasets ahead of time. Episodes do it by themselves, but download nothing.",
+        ),
+    },
+    "Episodes": {
+        "run": (
+            "run_play_replay",
+            "Let an agent play one episode of a task; print its grade and where it was recorded.",
+        ),
+        "play": ("run_play_replay", "Play a task yourself, at a prompt in its sandbox."),
+        "replay": (
+            "run_play_replay",
+            "Execute a recorded episode's actions again and say whether anything came out "
+            "differently.",
+        ),
+        "verify": (
+            "verify_audit",
+            "Check that recorded results are whole and true: the hash chain, and the score once "
+            "more.",
+        ),
+        "audit": (
+            "verify_audit",
+            "Look for broken rules in what agents did: labels by hand, data or solutions from "
+            "elsewhere.",
+        ),
+    },
+    "Submissions": {
+        "grade": (
+            "grade_validate",
+            "Grade a submission, without a sandbox and without an episode.",
+        ),
+        "validate": ("grade_validate", "Check the format of a submission without scoring it."),
+        "grade-jsonl": (
+            "grade_jsonl_aggregate",
+            "Grade many submissions of many competitions; write MLE-bench's report.",
+        ),
+        "aggregate": (
+            "grade_jsonl_aggregate",
+            "Average reports over seeds: medals, with standard error and 95% interval.",
+        ),
+    },
+    "Write tasks": {
+        "new-task": (
+            "new_and_validate_task",
+            "Make a task: of generated data, as it stands, for you to change; or of your CSV "
+            "files.",
+        ),
+        "validate-task": (
+            "new_and_validate_task",
+            "Prove that a task is sound: no leaks, working programs, scores where they should be.",
+        ),
+        "import": ("import_benchmarks", "Make tasks of another benchmark's."),
+    },
+    "This machine": {
+        "doctor": (
+            "doctor_image",
+            "Try what this machine's sandboxes enforce: memory hogs must die, answers must be "
+            "hidden.",
+        ),
+        "image": ("doctor_image", "The image of the docker backend."),
+    },
+}
+"""Every command below the title of its group in the help: its module, and its line of help."""
 
 EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -39,8 +112,33 @@ can't be used, 3 this machine lacks something, 70 a bug, 130 interrupted.
 Results are on stdout (--json for scripts), everything else on stderr.[/dim]"""
 
 
-class _Reporting(TyperGroup):
-    """Turns exceptions into one message and an exit code."""
+def load_command(name: str) -> Any:
+    """Import the module of a command and return the command itself, with all its options."""
+    (module,) = (lines[name][0] for lines in COMMANDS.values() if name in lines)
+    commands = import_module(f"mle_gym.cli.{module}").commands
+    return get_group(cast("typer.Typer", commands)).commands[name]
+
+
+def _line_of_help(name: str, panel: str, text: str) -> TyperCommand:
+    """What the overview shows of a command that isn't imported."""
+    return TyperCommand(name=name, help=text, rich_help_panel=panel)
+
+
+class _Commands(TyperGroup):
+    """Imports a command when it is called, and turns exceptions into a message and an exit code."""
+
+    def __init__(self, **options: Any) -> None:
+        options["commands"] = {
+            name: _line_of_help(name, panel, text)
+            for panel, lines in COMMANDS.items()
+            for name, (_, text) in lines.items()
+        }
+        super().__init__(**options)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command that is called by its name, and import it."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known and load_command(known.name or ""), rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -53,7 +151,7 @@ class _Reporting(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_Reporting,
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -64,14 +162,12 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        out().print(version("mle-gym"))
+        out().print(mle_gym.__version__)
         raise typer.Exit
 
 
 @app.callback()
-def mle_gym(
+def global_options(
     version: Annotated[
         bool,
         typer.Option(
@@ -89,18 +185,5 @@ def mle_gym(
 
 
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:
-    """A warning as one line, without the place in our code that raised it."""
+    """Shows a warning as one line, without the place in our code that raised it."""
     warn(str(message))
-
-
-for group in (
-    list_show_prepare,
-    run_play_replay,
-    verify_audit,
-    grade_validate,
-    grade_jsonl_aggregate,
-    new_and_validate_task,
-    import_benchmarks,
-    doctor_image,
-):
-    group.add_to(app)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mle_gym.cli.output import Unusable
-
-if TYPE_CHECKING:
-    from mle_gym.tasks.spec import TaskSpec
+from mle_gym.cli.console import Unusable
+from mle_gym.regular_files import NotAFile, read_regular, read_whole
+from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
+from mle_gym.tasks.spec import TaskSpec
+from mle_gym.trajectories.hash_chain import check_key
 
 __all__ = ["KeyFile", "TaskName", "Variant", "assignments", "find_task", "read_file", "read_key"]
 
@@ -44,8 +45,6 @@ def find_task(name: str) -> TaskSpec:
     Raises:
         TaskError: No such task (with the nearest names), or a broken one.
     """
-    from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
-
     address = KAGGLE.match(name)
     name = address[1].lower() if address else name
     folder = Path(name)
@@ -76,8 +75,6 @@ def read_file(path: Path, most: int) -> bytes:
         OSError: The file can't be read.
         Unusable: It is a folder, a pipe or a device, which might never end.
     """
-    from mle_gym.regular_files import NotAFile, read_regular
-
     if str(path) == "-":
         return typer.get_binary_stream("stdin").read(most + 1)
     try:
@@ -95,9 +92,6 @@ def read_key(path: Path | None) -> bytes | None:
         OSError: The file can't be read.
         Unusable: It is too short for a key.
     """
-    from mle_gym.regular_files import read_whole
-    from mle_gym.trajectories.hash_chain import check_key
-
     if path is None:
         return None
     try:

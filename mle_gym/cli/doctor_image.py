@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, new_table, out
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, new_table, out
+from mle_gym.sandbox.backends import backend_names
+from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
+from mle_gym.sandbox.doctor.diagnose import Finding, diagnose
+from mle_gym.text import nearest
 
-if TYPE_CHECKING:
-    from mle_gym.sandbox.doctor.diagnose import Finding
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 STYLES = {
     "enforced": "green",
@@ -37,16 +38,12 @@ BUILD_EXAMPLES = """\b
   mle-gym image build --from-host     from the Python that runs this, no network"""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    panel = "This machine"
-    app.command(rich_help_panel=panel, epilog=DOCTOR_EXAMPLES)(doctor)
-    image = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
-    image.callback()(_image)
-    image.command(epilog=BUILD_EXAMPLES)(build)
-    app.add_typer(image, name="image", rich_help_panel=panel)
+commands = typer.Typer()
+image = typer.Typer(no_args_is_help=True)
+commands.add_typer(image, name="image")
 
 
+@commands.command(epilog=DOCTOR_EXAMPLES)
 def doctor(
     backends: Annotated[
         list[str] | None,
@@ -55,10 +52,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Try what this machine's sandboxes enforce: memory hogs must die, answers must be hidden."""
-    from mle_gym.sandbox.backends import backend_names
-    from mle_gym.sandbox.doctor.diagnose import diagnose
-    from mle_gym.text import nearest
-
     chosen = backends or ["bubblewrap", "docker"]
     known = [name for name in backend_names() if name != "auto"]
     for name in chosen:
@@ -94,10 +87,12 @@ def _verdict(findings: list[Finding]) -> ExitCode:
     return ExitCode.NOT_OK if weak else ExitCode.OK
 
 
+@image.callback()
 def _image() -> None:
     """The image of the docker backend."""
 
 
+@image.command(epilog=BUILD_EXAMPLES)
 def build(
     from_host: Annotated[
         bool, typer.Option("--from-host", help="Make it from this machine's Python, offline.")
@@ -111,8 +106,6 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build the image in which the docker backend runs commands."""
-    from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
-
     if from_host and python:
         raise Unusable("--python goes with a Dockerfile, not with --from-host")
     added = tuple(package or ())

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, new_table, out, warn
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, new_table, out, warn
+from mle_gym.integrations.mle_bench.published import split as competitions_of
+from mle_gym.integrations.mle_bench.report import aggregate_report
+from mle_gym.integrations.mle_bench.report_file import ReportFile
+from mle_gym.integrations.mle_bench.seeds import read_reports, summarize_what_is_there
+from mle_gym.integrations.mle_bench.submissions import Batch
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mle_gym.integrations.mle_bench.submissions import Batch
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 JSONL_EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -39,13 +40,10 @@ Pad = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    panel = "Submissions"
-    app.command("grade-jsonl", rich_help_panel=panel, epilog=JSONL_EXAMPLES)(grade_jsonl)
-    app.command(rich_help_panel=panel, epilog=AGGREGATE_EXAMPLES)(aggregate)
+commands = typer.Typer()
 
 
+@commands.command("grade-jsonl", epilog=JSONL_EXAMPLES)
 def grade_jsonl(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON Lines files.")],
     parity: Annotated[bool, typer.Option("--parity", help="Grade as MLE-bench does.")] = False,
@@ -58,10 +56,6 @@ def grade_jsonl(
     as_json: AsJson = False,
 ) -> None:
     """Grade many submissions of many competitions; write MLE-bench's report."""
-    from mle_gym.integrations.mle_bench.report import aggregate_report
-    from mle_gym.integrations.mle_bench.report_file import ReportFile
-    from mle_gym.integrations.mle_bench.submissions import Batch
-
     if split is None and (seeds != -1 or pad):
         raise Unusable("--seeds and --pad-missing say what to average: name a --split too")
     wanted = None if split is None else _competitions(split, seeds)
@@ -99,6 +93,7 @@ def _grade(batch: Batch, files: list[Path]) -> ExitCode:
     return ExitCode.NOT_OK if batch.problems else ExitCode.OK
 
 
+@commands.command(epilog=AGGREGATE_EXAMPLES)
 def aggregate(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT…", help="A file for each seed.")],
     split: Annotated[str, typer.Option(metavar="NAME", help="As for grade-jsonl.")] = "all",
@@ -107,8 +102,6 @@ def aggregate(
     as_json: AsJson = False,
 ) -> None:
     """Average reports over seeds: medals, with standard error and 95% interval."""
-    from mle_gym.integrations.mle_bench.seeds import read_reports
-
     wanted = _competitions(split, seeds)
     summary = _summary(read_reports(reports), wanted, seeds, pad)
     if as_json:
@@ -118,18 +111,14 @@ def aggregate(
 
 def _competitions(split: str, seeds: int) -> list[str]:
     """The competitions of a split; called before anything is graded."""
-    from mle_gym.integrations.mle_bench.published import split as competitions
-
     if seeds != -1 and seeds < 1:
         raise Unusable(f"--seeds: expected 1 or more, or -1 for all, found {seeds}")
-    return competitions(split)
+    return competitions_of(split)
 
 
 def _summary(
     reports: list[dict[str, Any]], competitions: list[str], seeds: int, pad: bool
 ) -> dict[str, Any]:
-    from mle_gym.integrations.mle_bench.seeds import summarize_what_is_there
-
     return summarize_what_is_there(reports, competitions, seeds=seeds, pad=pad)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from mle_gym.cli.output import AsJson, Unusable, emit, err, new_table, out, warn
+from mle_gym.cli.console import AsJson, Unusable, emit, err, new_table, out, warn
+from mle_gym.integrations.importing.task_writer import Imported
+from mle_gym.integrations.mle_bench.checkout import import_mle_bench
+from mle_gym.integrations.mle_dojo import import_mle_dojo
 
-if TYPE_CHECKING:
-    from mle_gym.integrations.importing.task_writer import Imported
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -32,25 +32,20 @@ Python = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    group = typer.Typer(no_args_is_help=True, help="Make tasks of another benchmark's.")
-    group.command("mle-bench", epilog=EXAMPLES)(mle_bench)
-    group.command("mle-dojo")(mle_dojo)
-    app.add_typer(group, name="import", rich_help_panel="Write tasks")
+commands = typer.Typer()
+group = typer.Typer(no_args_is_help=True, help="Make tasks of another benchmark's.")
+commands.add_typer(group, name="import")
 
 
+@group.command("mle-bench", epilog=EXAMPLES)
 def mle_bench(path: Checkout, python: Python = None, as_json: AsJson = False) -> None:
     """Import every competition of an MLE-bench checkout."""
-    from mle_gym.integrations.mle_bench.checkout import import_mle_bench
-
     _run(import_mle_bench, path, python, as_json)
 
 
+@group.command("mle-dojo")
 def mle_dojo(path: Checkout, python: Python = None, as_json: AsJson = False) -> None:
     """Import every competition of an MLE-Dojo checkout."""
-    from mle_gym.integrations.mle_dojo import import_mle_dojo
-
     _run(import_mle_dojo, path, python, as_json)
 
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.markdown import Markdown
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
 from mle_gym.cli.arguments import TaskName, Variant, find_task
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
+from mle_gym.datasets.availability import availability
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare as prepare_dataset
+from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.sandbox.installation.packages import default_packages
+from mle_gym.tasks.catalog import load_task, task_folders
+from mle_gym.tasks.spec import TaskSpec
 
-if TYPE_CHECKING:
-    from mle_gym.datasets.dataset import Dataset, DatasetOptions
-    from mle_gym.tasks.spec import TaskSpec
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    panel = "Tasks"
-    app.command("list", rich_help_panel=panel, epilog=LIST_EXAMPLES)(list_tasks)
-    app.command(rich_help_panel=panel)(show)
-    app.command(rich_help_panel=panel, epilog=PREPARE_EXAMPLES)(prepare)
-
+commands = typer.Typer()
 
 LIST_EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -37,10 +36,9 @@ LIST_EXAMPLES = """\b
 [dim]Nothing is opened or downloaded to find out what has its data.[/dim]"""
 
 
+@commands.command("list", epilog=LIST_EXAMPLES)
 def list_tasks(as_json: AsJson = False) -> None:
     """List every task: what works on this machine now, and what each other one needs."""
-    from mle_gym.datasets.availability import availability
-
     found = [(task, availability(task)) for task in _all_tasks()]
     if as_json:
         states = [{"ready": state.ready, "reason": state.reason} for _, state in found]
@@ -84,10 +82,9 @@ def _table_of_lacking(tasks: list[tuple[TaskSpec, str]]) -> Table:
     return table
 
 
+@commands.command()
 def show(task: TaskName, as_json: AsJson = False) -> None:
     """Show one task: what is asked, how it is graded, its limits, what models may know of it."""
-    from rich.markdown import Markdown
-
     spec = find_task(task)
     if as_json:
         told = {"description": spec.description, "contamination": spec.contamination}
@@ -113,6 +110,7 @@ PREPARE_EXAMPLES = """\b
   mle-gym prepare titanic --variant 7 --train-rows 200"""
 
 
+@commands.command(epilog=PREPARE_EXAMPLES)
 def prepare(
     tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK…", help="Tasks.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every task whose data are here.")] = False,
@@ -134,8 +132,6 @@ def prepare(
         raise Unusable("name the tasks to prepare, or use --all")
     if source is not None and (every or len(tasks or ()) != 1):
         raise Unusable("--from DIR goes with one task, whose data are there")
-    from mle_gym.datasets.dataset import DatasetOptions
-
     options = DatasetOptions(variant, train_rows, obfuscate)
     specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
     made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
@@ -150,15 +146,12 @@ def prepare(
 
 def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
     """One dataset; None, with the reason on stderr, where it can't be had."""
-    from mle_gym.datasets.availability import availability
-    from mle_gym.datasets.prepare import prepare
-
     try:
         wanted = source is None and not availability(spec).ready
         if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
             source = _download(spec)
         with err().status(f"preparing {spec.id}"):
-            return prepare(spec, options, source=source)
+            return prepare_dataset(spec, options, source=source)
     except (DatasetError, OSError) as error:
         explain(error)
         return None
@@ -166,10 +159,6 @@ def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Da
 
 def _download(spec: TaskSpec) -> Path:
     """Get the archive of a competition's data, with a bar."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from mle_gym.datasets.sources.kaggle.download import download
-
     text = TextColumn("downloading {task.description}")
     with Progress(text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err()) as bar:
         task = bar.add_task(spec.data.ref, total=None)
@@ -190,8 +179,6 @@ def _location(dataset: Dataset) -> dict[str, Any]:
 
 def _all_tasks() -> list[TaskSpec]:
     """Every task that can be read; the others are warned about."""
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     specs = []
     for _, folder in sorted(task_folders().items()):
         try:
@@ -203,8 +190,6 @@ def _all_tasks() -> list[TaskSpec]:
 
 def _tasks_with_data() -> list[TaskSpec]:
     """Every task but the competitions whose data are not here, which are named."""
-    from mle_gym.datasets.availability import availability
-
     known = _all_tasks()
     lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
     if lacking:
@@ -237,9 +222,6 @@ def _references(task: TaskSpec) -> list[str]:
 
 def _facts(task: TaskSpec) -> Table:
     """The table at the top of ``show``."""
-    from mle_gym.datasets.availability import availability
-    from mle_gym.sandbox.installation.packages import default_packages
-
     grade, limits = task.grade, task.limits
     direction = "higher" if grade.higher_is_better else "lower"
     columns = ", ".join(f"{name} ({c.type})" for name, c in task.submission.columns.items())

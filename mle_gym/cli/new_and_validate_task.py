@@ -9,10 +9,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from mle_gym.authoring.from_csv import task_from_csv
+from mle_gym.authoring.new_task import new_task as scaffold
+from mle_gym.authoring.validate_task import validate_task as validate
 from mle_gym.cli.arguments import assignments
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.tasks.catalog import load_task, task_folders
 
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 NEW_EXAMPLES = """\b
 [bold]Example[/bold]
@@ -30,13 +34,10 @@ VALIDATE_EXAMPLES = """\b
 [dim]Exit code 1: a check failed, or the folder can't be read as a task.[/dim]"""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    panel = "Write tasks"
-    app.command("new-task", rich_help_panel=panel, epilog=NEW_EXAMPLES)(new_task)
-    app.command("validate-task", rich_help_panel=panel, epilog=VALIDATE_EXAMPLES)(validate_task)
+commands = typer.Typer()
 
 
+@commands.command("new-task", epilog=NEW_EXAMPLES)
 def new_task(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder; its name is the id.")],
     title: Annotated[str | None, typer.Option(help="Title; by default made of the name.")] = None,
@@ -59,9 +60,6 @@ def new_task(
     as_json: AsJson = False,
 ) -> None:
     """Make a task: of generated data, as it stands, for you to change; or of your CSV files."""
-    from mle_gym.authoring.from_csv import task_from_csv
-    from mle_gym.authoring.new_task import new_task as scaffold
-
     if from_csv is None and (metric or param or target):
         raise Unusable("--metric, --param and --target go with --from-csv")
     if from_csv is None:
@@ -83,6 +81,7 @@ def new_task(
     )
 
 
+@commands.command("validate-task", epilog=VALIDATE_EXAMPLES)
 def validate_task(
     task: Annotated[str, typer.Argument(metavar="DIR|NAME", help="A task folder, or a name.")],
     programs: Annotated[
@@ -95,8 +94,6 @@ def validate_task(
     as_json: AsJson = False,
 ) -> None:
     """Prove that a task is sound: no leaks, working programs, scores where they should be."""
-    from mle_gym.authoring.validate_task import validate_task as validate
-
     folder = _folder(task)
     with err().status("checking"):
         checks = validate(folder, fix=fix, run_programs=programs)
@@ -116,7 +113,5 @@ def _folder(task: str) -> Path:
     """The task's folder; a broken one is still found."""
     if (Path(task) / "task.toml").is_file():
         return Path(task).absolute()
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     folders = task_folders()
     return folders[task] if task in folders else load_task(task).folder

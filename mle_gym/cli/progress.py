@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from mle_gym.trajectories.trajectory import Step
+from mle_gym.episode.rendering import describe
+from mle_gym.trajectories.trajectory import Step
 
 __all__ = ["Progress"]
 
@@ -51,8 +51,6 @@ class Progress:
 
     def show(self, step: Step) -> None:
         """Print a step that has ended."""
-        from mle_gym.episode.rendering import describe
-
         self._steps += 1
         seconds, self._last = step.time - self._last, step.time
         command = _shorten(describe(step.action).splitlines(), COMMAND_LINES)

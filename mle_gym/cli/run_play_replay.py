@@ -9,23 +9,28 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import gymnasium
 import typer
 from rich.text import Text
 
+from mle_gym.agents import is_agents, load_agent
 from mle_gym.cli.arguments import KeyFile, TaskName, assignments, find_task, read_key
-from mle_gym.cli.grade_validate import grade_panel
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.progress import Progress
+from mle_gym.env import MLEEnv
 from mle_gym.episode.variants import parse_variant
 from mle_gym.errors import MleGymError
+from mle_gym.tasks.spec import TaskSpec
+from mle_gym.text import nearest
+from mle_gym.trajectories.record_fields import require_types
+from mle_gym.trajectories.replay import replay as play_again
+from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.trajectory import Trajectory
 
-if TYPE_CHECKING:
-    from mle_gym.tasks.spec import TaskSpec
-    from mle_gym.trajectories.trajectory import Trajectory
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 EpisodeVariant = Annotated[
     str,
@@ -78,14 +83,10 @@ REPLAY_EXAMPLES = """\b
 [dim]Exit code 1: the replay went another way than the recording.[/dim]"""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    panel = "Episodes"
-    app.command(rich_help_panel=panel, epilog=RUN_EXAMPLES)(run)
-    app.command(rich_help_panel=panel, epilog=PLAY_EXAMPLES)(play)
-    app.command(rich_help_panel=panel, epilog=REPLAY_EXAMPLES)(replay)
+commands = typer.Typer()
 
 
+@commands.command(epilog=RUN_EXAMPLES)
 def run(
     task: TaskName,
     agent: Annotated[
@@ -106,8 +107,6 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Let an agent play one episode of a task; print its grade and where it was recorded."""
-    from mle_gym.agents import load_agent
-
     key = read_key(key_file)
     player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
     name = Path(agent.partition(":")[0]).stem
@@ -121,6 +120,7 @@ def run(
     _finish(trajectory, record.path, as_json)
 
 
+@commands.command(epilog=PLAY_EXAMPLES)
 def play(
     task: TaskName,
     variant: EpisodeVariant = "0",
@@ -133,8 +133,6 @@ def play(
     redact: Redacted = False,
 ) -> None:
     """Play a task yourself, at a prompt in its sandbox."""
-    from mle_gym.agents import load_agent
-
     spec, key = find_task(task), read_key(key_file)
     record = _Record(out_file or _new_path(spec.id, "human"), key, redact)
     with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
@@ -145,6 +143,7 @@ def play(
     _finish(trajectory, record.path, as_json=False)
 
 
+@commands.command(epilog=REPLAY_EXAMPLES)
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A trajectory (JSONL).")],
     show: Annotated[bool, typer.Option("--show", help="Show the recording; run nothing.")] = False,
@@ -163,9 +162,6 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Execute a recorded episode's actions again and say whether anything came out differently."""
-    from mle_gym.trajectories.record_fields import require_types
-    from mle_gym.trajectories.trajectory import Trajectory
-
     recorded = Trajectory.read(file)
     require_types(recorded, file)
     if recorded.note:
@@ -202,11 +198,6 @@ def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -
 @contextlib.contextmanager
 def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
     """The environment of a task, closed in the end; bad arguments are usage errors."""
-    import gymnasium
-
-    from mle_gym.env import MLEEnv
-    from mle_gym.text import nearest
-
     known = inspect.signature(MLEEnv).parameters
     for name in arguments:
         if name not in known:
@@ -227,8 +218,6 @@ def _play_again(
     file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
 ) -> Trajectory:
     """The recorded actions once more; what the file asks for and can't be is a usage error."""
-    from mle_gym.trajectories.replay import replay as play_again
-
     try:
         return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)
     except (TypeError, ValueError) as error:
@@ -254,9 +243,6 @@ def _rollout(
     progress: Progress | None,
 ) -> Trajectory:
     """One episode; whatever ends it early, one line says what was kept."""
-    from mle_gym.agents import is_agents
-    from mle_gym.trajectories.rollout import rollout
-
     theirs = record.path.exists()
     on_step = progress.show if progress else None
     try:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from mle_gym.cli.arguments import KeyFile, find_task, read_key
-from mle_gym.cli.output import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.trajectories.audit import Audit, audit_trajectory
+from mle_gym.trajectories.audit.run_audit import THRESHOLD
+from mle_gym.trajectories.verify import Verification, verify_trajectory
 
-if TYPE_CHECKING:
-    from mle_gym.trajectories.audit import Audit
-    from mle_gym.trajectories.verify import Verification
-
-__all__ = ["add_to"]
+__all__ = ["commands"]
 
 STYLES = {
     "passed": "green",
@@ -54,12 +53,10 @@ or a program like a reference. Attempts count, whether or not the sandbox let th
 That no rule matched is no proof of anything.[/dim]"""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command(rich_help_panel="Episodes", epilog=VERIFY_EXAMPLES)(verify)
-    app.command(rich_help_panel="Episodes", epilog=AUDIT_EXAMPLES)(audit)
+commands = typer.Typer()
 
 
+@commands.command(epilog=VERIFY_EXAMPLES)
 def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
     task: Annotated[
@@ -74,8 +71,6 @@ def verify(
     A hash chain shows damage and edits, but not a forger who computes it anew: for that, publish
     the head that is printed here, or sign with --key-file.
     """
-    from mle_gym.trajectories.verify import verify_trajectory
-
     folder = None if task is None else find_task(task).folder
     key = read_key(key_file)
     results = []
@@ -101,6 +96,7 @@ def _print(result: Verification) -> None:
         out().print(Text.assemble(("  head      ", "dim"), result.head), soft_wrap=True)
 
 
+@commands.command(epilog=AUDIT_EXAMPLES)
 def audit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
     references: Annotated[
@@ -123,9 +119,6 @@ def audit(
 
     The record alone is looked at, and nothing in it is run; `verify` says whether it is true.
     """
-    from mle_gym.trajectories.audit import audit_trajectory
-    from mle_gym.trajectories.audit.run_audit import THRESHOLD
-
     least = THRESHOLD if threshold is None else threshold
     results = []
     for file in files:

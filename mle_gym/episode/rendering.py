@@ -100,7 +100,7 @@ class Screen:
         """Print the newest step, in colour where the terminal has any."""
         from rich.text import Text
 
-        from mle_gym.console import CleanConsole
+        from mle_gym.clean_console import CleanConsole
 
         console = CleanConsole(sys.stdout, soft_wrap=True)
         for line, style in _lines(self.frames[-1]):

@@ -7,20 +7,30 @@ from importlib.metadata import version
 
 import pytest
 
+from mle_gym.cli.app import COMMANDS, load_command
 from tests.cli.conftest import Command
 
-COMMANDS = [
+NAMES = [
     "list", "show", "prepare", "run", "play", "replay", "verify", "audit", "grade", "validate",
     "new-task", "validate-task", "doctor", "image",
 ]  # fmt: skip
+LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
+MODULES = {f"mle_gym.cli.{module}" for lines in COMMANDS.values() for module, _ in lines.values()}
 HEAVY = {"pandas", "sklearn", "docker", "scipy"}
 
 
 def test_help_names_every_command(command: Command) -> None:
     result = command("--help")
     assert result.code == 0
-    for name in COMMANDS:
+    for name in NAMES:
         assert f" {name} " in result.out
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_overview_says_of_a_command_what_its_own_help_opens_with(name: str) -> None:
+    loaded = load_command(name)
+    assert loaded.name == name
+    assert " ".join(loaded.help.split("\n\n")[0].split()) == LINES[name]
 
 
 def test_help_explains_the_exit_codes(command: Command) -> None:
@@ -79,14 +89,17 @@ def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
     assert "rnu" in result.err
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("words", "unwanted"), [(["--help"], HEAVY | MODULES), (["run", "--help"], HEAVY)]
+)
+def test_help_loads_nothing_heavy(words: list[str], unwanted: set[str]) -> None:
     program = (
         "import sys\n"
         "from mle_gym.cli import main\n"
         "try:\n"
-        "    main(['run', '--help'])\n"
+        f"    main({words!r})\n"
         "finally:\n"
-        f"    print('loaded:', *({HEAVY!r} & sys.modules.keys()), file=sys.stderr)\n"
+        f"    print('loaded:', *({unwanted!r} & sys.modules.keys()), file=sys.stderr)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0

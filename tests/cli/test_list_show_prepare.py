@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from mle_gym.datasets.sources.kaggle import download as kaggle
-from mle_gym.tasks import catalog
+from mle_gym.cli import list_show_prepare
 from mle_gym.tasks.catalog import load_task, task_folders
 from tests.cli.conftest import Command
 
@@ -203,7 +202,7 @@ def test_prepare_downloads_a_competition_that_is_not_here(
         progress(5, 10)
         return competition
 
-    monkeypatch.setattr(kaggle, "download", download)
+    monkeypatch.setattr(list_show_prepare, "download", download)
     assert command("prepare", "coins").code == 0
     assert command("prepare", "coins").code == 0
     assert asked == ["coins"]
@@ -215,7 +214,7 @@ def test_all_leaves_out_what_has_no_data(
     command: Command, competition: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lone = {"coins": competition, "zoo": task_folders()["zoo"]}
-    monkeypatch.setattr(catalog, "task_folders", lambda: lone)
+    monkeypatch.setattr(list_show_prepare, "task_folders", lambda: lone)
     result = command("prepare", "--all", "--json")
     assert result.code == 0
     assert [made["task"] for made in result.json] == ["zoo"]

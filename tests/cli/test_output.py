@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from mle_gym.cli.output import ADVICE, ExitCode, explain
+from mle_gym.clean_console import CleanConsole
+from mle_gym.cli.console import ADVICE, ExitCode, explain
 from mle_gym.cli.run_play_replay import _new_path
-from mle_gym.console import CleanConsole
 from tests.cli.conftest import Command
 
 NASTY = "x\x1b]0;TITLE\x1b\\\x1b[2J\x1b]52;c;Y2xpcA==\x1b\\\u009b31m\u202e[red]y[/red]:smile:\x07"

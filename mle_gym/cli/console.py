@@ -13,11 +13,13 @@ from enum import IntEnum
 from typing import Annotated, Any, TextIO
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.console import CleanConsole, drop
+from mle_gym.agents import is_agents
+from mle_gym.clean_console import CleanConsole, drop
 from mle_gym.errors import AgentError, DatasetError, MleGymError, SandboxError
 from mle_gym.paths import PACKAGE
 from mle_gym.regular_files import NotAFile
@@ -126,8 +128,6 @@ def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = 
     The first column holds names, which are for copying: the others give way to it. ``right`` names
     the columns of numbers.
     """
-    from rich import box
-
     table = Table(title=title, box=box.ROUNDED, header_style="bold", title_justify="left")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left")
@@ -163,8 +163,6 @@ def explain(error: BaseException) -> ExitCode:
 
 def _code(error: BaseException) -> ExitCode:
     """The exit code for an exception that ended a command."""
-    from mle_gym.agents import is_agents
-
     if is_agents(error) and not isinstance(error, AgentError):  # which says what can't be played
         return ExitCode.BUG
     if isinstance(error, SandboxError | DatasetError):
