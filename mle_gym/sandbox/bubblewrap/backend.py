@@ -12,19 +12,13 @@ from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
     RUN_FOLDER,
     RUN_FOLDER_MB,
-    RUNNER_PARENT,
-    SHIMS,
     WORKSPACE,
-    beside_shims,
     bwrap_arguments,
     data_mounts,
-    mounted,
     overlay,
-    python_arguments,
-    shim_entries,
-    shown_to_zygotes,
 )
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.bubblewrap.python_mounts import RUNNER_PARENT, SHIMS, python_mounts
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.package_folders import package_folders
 from mle_gym.sandbox.installation.packages import shown_packages
@@ -34,8 +28,7 @@ from mle_gym.sandbox.installation.python_installation import (
 from mle_gym.sandbox.layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
-from mle_gym.sandbox.runner_client import RUNNER_FOLDER, RunnerSandbox, runner_command
-from mle_gym.sandbox.warm.plan import warm_python
+from mle_gym.sandbox.runner_client import RunnerSandbox, runner_command
 
 __all__ = ["BubblewrapBackend"]
 
@@ -73,7 +66,7 @@ class BubblewrapBackend:
             return
         self._program()
         try:
-            self.create(SandboxConfig()).close()
+            self.create(SandboxConfig(warm=False)).close()
         except SandboxCrashed as error:
             raise SandboxUnavailable(
                 f"bubblewrap is installed but can't make a sandbox here: {error}. If unprivileged "
@@ -98,7 +91,7 @@ class BubblewrapBackend:
             "cpus": limits.cpus,
         }
         launcher = current_launcher()
-        packages, warm = {}, None
+        packages = {}
         with _asking:
             python = describe_python(config.python)
             layout = layout_of(python) if launcher.trees else Layout()
@@ -106,16 +99,11 @@ class BubblewrapBackend:
             environment = command_environment(config, str(executable.parent))
             if not config.all_packages:
                 packages = package_folders(python, shown_packages(python, config.packages))
-            entries = python_arguments(python, config.hidden, packages, layout)
-            if config.warm:
-                shown = shown_to_zygotes(python, packages, layout, entries)
-                warm = warm_python(python, shown, config.preload, environment)
-        command = runner_command(str(executable), RUNNER_PARENT)
-        entries.append({"source": str(RUNNER_FOLDER), "target": f"{RUNNER_PARENT}/runner"})
+            shown = python_mounts(python, layout, packages, config, environment, launcher.trees)
+        command, warm = runner_command(str(executable), RUNNER_PARENT), shown.warm
         if warm:
-            entries += [*shim_entries(warm), *beside_shims(python, layout)]
             environment["PATH"] = f"{SHIMS}:{environment['PATH']}"
-        inside = [*bwrap_arguments(config, mounted(entries, launcher.trees)), *data_mounts(config)]
+        inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config)]
         inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
         arguments = [self._program(), *inside, "--", *command, "serve"]
         plan = warm.plan if warm else None

@@ -135,7 +135,12 @@ class ShownPackages:
 
 def default_packages() -> tuple[str, ...]:
     """The names in ``docker/requirements.txt``: what agents find where the host has it."""
-    path = bundled("docker") / "requirements.txt"
+    return _names_in(bundled("docker") / "requirements.txt")
+
+
+@functools.cache
+def _names_in(path: Path) -> tuple[str, ...]:
+    """The distributions that a file of requirements names; read once a process."""
     lines = path.read_text(encoding="utf-8").splitlines()
     found = (re.match(r"[A-Za-z0-9._-]+", line) for line in lines if not line.startswith("#"))
     return tuple(match[0] for match in found if match)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -66,28 +67,75 @@ class PythonInstallation:
     version: tuple[int, ...] = sys.version_info[:2]
     """Major and minor."""
 
-    def masked(self, hidden: tuple[str, ...], packages: Mapping[Path, Path]) -> tuple[Path, ...]:
+    def masked(
+        self, hidden: tuple[str, ...], packages: Mapping[Path, Path]
+    ) -> tuple[tuple[Path, str], ...]:
         """What a sandbox would show and must not: ours always, and ``hidden``.
 
         Args:
             hidden: Absolute paths, or relative to ``site-packages``.
             packages: What is shown at each package folder instead of it.
+
+        Returns:
+            Each path, and whether it is a ``"file"`` or a ``"folder"``.
         """
-        candidates = [PACKAGE, checkout() or PACKAGE, cache_folder().resolve(), *self.foreign]
-        candidates += [folder / path for folder in self.site_packages for path in hidden]
-        found = {path for path in candidates if _shown_at(path, packages).exists()}
-        return tuple(sorted(path for path in found if not self._covered(path, found)))
+        own = PACKAGE, checkout() or PACKAGE, cache_folder().resolve()
+        candidates = _candidates(self, own, hidden, tuple(packages.items()))
+        found = [(path, kind) for path, shown in candidates if (kind := _kind(shown))]
+        return _uncovered(self, tuple(found))
 
     @property
     def stamp(self) -> tuple[int, ...]:
         """Another one, as a rule, once a package manager has put something into what is shown."""
-        places = (folder / place for folder in (Path("/usr"), *self.folders) for place in INSTALLED)
-        return tuple(place.stat().st_mtime_ns for place in places if place.is_dir())
+        return tuple(_time_of(place) for place in _install_places(self.folders))
 
-    def _covered(self, path: Path, masks: set[Path]) -> bool:
+    def covered(self, path: Path, masks: set[Path]) -> bool:
         """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
         deepest = max((len(f.parts) for f in self.folders if is_below(path, f)), default=0)
         return any(is_below(path, other) and len(other.parts) >= deepest for other in masks)
+
+
+@functools.lru_cache(maxsize=64)
+def _candidates(
+    python: PythonInstallation,
+    own: tuple[Path, ...],
+    hidden: tuple[str, ...],
+    packages: tuple[tuple[Path, Path], ...],
+) -> tuple[tuple[Path, Path], ...]:
+    """What may have to be masked, and where on the host that is what a sandbox shows there."""
+    paths = {*own, *python.foreign}
+    paths |= {folder / path for folder in python.site_packages for path in hidden}
+    return tuple((path, _shown_at(path, dict(packages))) for path in sorted(paths))
+
+
+def _kind(path: Path) -> str:
+    """``file`` or ``folder``; nothing where nothing is."""
+    try:
+        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
+    except (OSError, ValueError):
+        return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _uncovered(
+    python: PythonInstallation, found: tuple[tuple[Path, str], ...]
+) -> tuple[tuple[Path, str], ...]:
+    """Without what others of them hide already."""
+    masks = {path for path, _ in found}
+    return tuple((path, kind) for path, kind in found if not python.covered(path, masks))
+
+
+@functools.lru_cache(maxsize=16)
+def _install_places(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(folder / place for folder in (Path("/usr"), *folders) for place in INSTALLED)
+
+
+def _time_of(folder: Path) -> int:
+    """When an entry of a folder last came or went; 0 without the folder."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _shown_at(path: Path, packages: Mapping[Path, Path]) -> Path:

@@ -1,0 +1,193 @@
+"""How a sandbox shows a Python installation, as arguments of ``bwrap``.
+
+Every reset asks for it. What a package manager or a person may change meanwhile is looked at each
+time; what follows from that is kept.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mle_gym.sandbox.bubblewrap.bwrap_arguments import Argument
+from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
+from mle_gym.sandbox.layout import PLACE, Layout, layout_of, rewritten_files
+from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.runner_client import RUNNER_FOLDER
+from mle_gym.sandbox.warm.compiled_programs import programs
+from mle_gym.sandbox.warm.plan import Shown as WarmShown
+from mle_gym.sandbox.warm.plan import WarmPython, warm_python
+
+__all__ = ["RUNNER_PARENT", "SHIMS", "PythonMounts", "python_mounts"]
+
+RUNNER_PARENT = f"{PLACE}/mle-gym"
+SHIMS = f"{RUNNER_PARENT}/bin"
+_USR = Path("/usr")
+Entry = dict[str, Any]
+"""Something of a tree, as ``launcher/trees.py`` has it, but that its target is a whole path."""
+Pairs = tuple[tuple[Path, Path], ...]
+Masks = tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True)
+class PythonMounts:
+    """What shows the interpreter and our own programs. Shared: nobody changes it."""
+
+    arguments: list[Argument]
+    warm: WarmPython | None
+
+
+def python_mounts(
+    python: PythonInstallation,
+    layout: Layout,
+    packages: Mapping[Path, Path],
+    config: SandboxConfig,
+    environment: Mapping[str, str],
+    trees: bool,
+) -> PythonMounts:
+    """What shows an installation in a sandbox.
+
+    Args:
+        python: What is offered to the agent.
+        layout: Where to show it.
+        packages: What is shown at each package folder instead of it.
+        config: The sandbox's.
+        environment: What its commands start with.
+        trees: Whether the launcher can put trees together.
+
+    Raises:
+        SandboxUnavailable: The cache can't be written.
+        CacheError: The cache belongs to somebody else.
+    """
+    # Places that an earlier sandbox showed are known by their names there.
+    seen = layout_of(python)
+    hidden = tuple(str(seen.on_host(Path(path))) for path in config.hidden)
+    laid_over = {**rewritten_files(python, layout), **packages}
+    return _python_mounts(
+        python,
+        layout,
+        tuple(laid_over.items()),
+        tuple(packages.items()),
+        python.masked(hidden, packages),
+        trees,
+        config.preload if config.warm else None,
+        tuple(environment.items()),
+        programs() if config.warm else None,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _python_mounts(
+    python: PythonInstallation,
+    layout: Layout,
+    laid_over: Pairs,
+    packages: Pairs,
+    masks: Masks,
+    trees: bool,
+    preload: tuple[str, ...] | None,
+    environment: tuple[tuple[str, str], ...],
+    _programs: tuple[Path, ...] | None,
+) -> PythonMounts:
+    entries = _entries(python, layout, laid_over, masks)
+    warm = None
+    if preload is not None:
+        shown = _shown_to_zygotes(python, dict(packages), layout, entries)
+        warm = warm_python(python, shown, preload, dict(environment))
+    entries.append({"source": str(RUNNER_FOLDER), "target": f"{RUNNER_PARENT}/runner"})
+    if warm:
+        entries += [*_shim_entries(warm), *_beside_shims(python, layout)]
+    return PythonMounts(_mounted(entries, trees), warm)
+
+
+def _entries(
+    python: PythonInstallation, layout: Layout, laid_over: Pairs, masks: Masks
+) -> list[Entry]:
+    """The interpreter's folders; deeper and therefore later, what is laid over parts of them."""
+    shown = {folder: folder for folder in python.folders if not is_below(folder, _USR)}
+    shown.pop(_USR, None)
+    entries: list[Entry] = [
+        {"target": str(layout(path)), "source": str(source)}
+        for path, source in (*shown.items(), *laid_over)
+    ]
+    for path, kind in masks:
+        if any(path == folder or is_below(path, folder) for folder in (_USR, *python.folders)):
+            entries.append({"target": str(layout(path)), "mask": kind})
+    return sorted(entries, key=lambda entry: entry["target"].count("/"))
+
+
+def _mounted(entries: list[Entry], trees: bool) -> list[Argument]:
+    """What shows these entries: as one tree what lies below its place, if trees can be made."""
+    tree = [entry for entry in entries if trees and is_below(Path(entry["target"]), PLACE)]
+    others = [argument for entry in entries if entry not in tree for argument in _alone(entry)]
+    if tree:
+        others += ["--ro-bind", {"tree": _below(tree)}, str(PLACE)]
+    return others
+
+
+def _below(entries: list[Entry]) -> list[Entry]:
+    """The entries of a tree, by what they are called in it."""
+    first = len(f"{PLACE}/")
+    return [{**entry, "target": entry["target"][first:]} for entry in entries]
+
+
+def _alone(entry: Entry) -> list[Argument]:
+    """The arguments that show one entry."""
+    target = entry["target"]
+    if "link" in entry:
+        return ["--symlink", entry["link"], target]
+    if "source" in entry:
+        return ["--ro-bind", {"source": entry["source"]}, target]
+    if entry["mask"] == "folder":
+        return ["--size", "4096", "--tmpfs", target, "--remount-ro", target]
+    return ["--ro-bind-data", {"text": ""}, target]
+
+
+def _shown_to_zygotes(
+    python: PythonInstallation,
+    packages: Mapping[Path, Path],
+    layout: Layout,
+    entries: list[Entry],
+) -> WarmShown:
+    """How an installation looks to a zygote: as in the sandbox, where it is shown elsewhere.
+
+    A package folder that stays where it is looks as it does on the host; then a folder beside it
+    tells what the sandbox shows of it.
+    """
+    if not layout.places:
+        return WarmShown(python.executable, _folders(python, layout), packages)
+    own = [entry for entry in entries if is_below(Path(entry["target"]), PLACE)]
+    known: dict[Path, Path] = {}
+    for number, (site, folder) in enumerate(packages.items()):
+        known[layout(site)] = layout(site)
+        if not layout.moves(site):
+            known[site] = Path(f"{RUNNER_PARENT}/packages/{number}")
+            own.append({"target": str(known[site]), "source": str(folder)})
+    tree = _below(own)
+    return WarmShown(layout(python.executable), _folders(python, layout), known, tree)
+
+
+def _folders(python: PythonInstallation, layout: Layout) -> tuple[Path, ...]:
+    return tuple(map(layout, (*python.folders, *python.site_packages)))
+
+
+def _shim_entries(warm: WarmPython) -> list[Entry]:
+    """What will be ``python`` on the ``PATH``, by each name that the interpreter has."""
+    first, *others = warm.names
+    links = {f"{SHIMS}/{name}": first for name in others}
+    links[f"{RUNNER_PARENT}/interpreter"] = str(warm.executable)
+    entries = [{"target": target, "link": link} for target, link in links.items()]
+    return [{"target": f"{SHIMS}/{first}", "source": str(warm.shim)}, *entries]
+
+
+def _beside_shims(python: PythonInstallation, layout: Layout) -> Iterator[Entry]:
+    """What an interpreter needs that was told a bare name, and takes a shim for itself.
+
+    Where it is shown as the host has it, it knows its folders by heart.
+    """
+    prefix = python.executable.parent.parent
+    for name in ("lib", "pyvenv.cfg"):
+        if layout.places and (prefix / name).exists():
+            yield {"target": f"{RUNNER_PARENT}/{name}", "link": str(layout(prefix / name))}
