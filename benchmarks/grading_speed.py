@@ -24,7 +24,7 @@ from rich.table import Table
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.grading.graders.parity import ParityGrader
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.tasks.load import load_folder
 
 GOAL = 3.0
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         content, dataset = make(Path(folder), options.rows)
         shuffled = _shuffle(content)
-        graders = {"strict": Grader(dataset), "parity": ParityGrader(dataset)}
+        graders = {"strict": PredictionsGrader(dataset), "parity": ParityGrader(dataset)}
         rows = {"pandas.read_csv": lambda: pd.read_csv(io.BytesIO(content))}
         for name, grader in graders.items():
             rows[f"{name} grading"] = lambda grader=grader: grader.grade(content)

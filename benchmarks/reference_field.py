@@ -40,7 +40,7 @@ from sklearn.pipeline import Pipeline
 
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.prepare import prepare
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.spec import TaskSpec
@@ -131,7 +131,7 @@ def compete(entrant: Entrant, task: str) -> Result:
     except (ValueError, np.linalg.LinAlgError) as error:
         return Result(entrant.team, None, time.perf_counter() - started, str(error).split("\n")[0])
     submission.insert(0, dataset.task.submission.id, test[dataset.task.data.id])
-    grade = Grader(dataset).grade(submission.to_csv(index=False).encode())
+    grade = PredictionsGrader(dataset).grade(submission.to_csv(index=False).encode())
     return Result(entrant.team, grade.score, time.perf_counter() - started, grade.error_message)
 
 

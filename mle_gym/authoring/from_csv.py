@@ -277,7 +277,7 @@ def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[flo
     """The scores of the sample submission and the answers, by a task whose scale doesn't matter."""
     from mle_gym.authoring.missing_files import write_missing
     from mle_gym.datasets.prepare import prepare
-    from mle_gym.grading.graders.predictions import Grader
+    from mle_gym.grading.graders.predictions import PredictionsGrader
     from mle_gym.tasks.load import load_folder
 
     scale = {"worst": 0.0, "best": 1.0} if metric.higher_is_better else {"worst": 1.0, "best": 0.0}
@@ -286,7 +286,7 @@ def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[flo
     task = load_folder(folder)
     write_missing(task)
     dataset = prepare(task)
-    grader = Grader(dataset)
+    grader = PredictionsGrader(dataset)
     floor = grader.grade((dataset.public / SAMPLE).read_bytes())
     if floor.score is None:
         raise TaskError(f"{SAMPLE}: a constant guess can't be scored: {floor.error_message}")

@@ -216,9 +216,9 @@ def _measure(folder: Path) -> dict[str, float]:
 
 
 def _score(dataset: Dataset, submission: bytes) -> float:
-    from mle_gym.grading.graders.predictions import Grader
+    from mle_gym.grading.graders.predictions import PredictionsGrader
 
-    grade = Grader(dataset).grade(submission)
+    grade = PredictionsGrader(dataset).grade(submission)
     if grade.score is None:
         raise DatasetError(f"{dataset.task.id}: can't be measured: {grade.error_message}")
     return grade.score

@@ -13,7 +13,7 @@ from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, out
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.grading.grade import SubmissionGrader
+from mle_gym.grading.graders.grader import Grader
 from mle_gym.grading.open_grader import load_grader, open_grader
 from mle_gym.integrations.mle_bench.report import competition_report
 from mle_gym.integrations.mle_bench.submissions import grade_path
@@ -85,7 +85,7 @@ def grade(
     raise typer.Exit(ExitCode.OK if result["valid"] else ExitCode.NOT_OK)
 
 
-def _print_report(spec: TaskSpec, grader: SubmissionGrader, submission: Path) -> bool:
+def _print_report(spec: TaskSpec, grader: Grader[bytes], submission: Path) -> bool:
     result = grade_path(spec, grader, submission)
     emit(competition_report(spec, result, submission))
     return result.valid

@@ -1,4 +1,4 @@
-"""What an episode may spend: steps and seconds of wall clock. Score calls are the judge's."""
+"""What an episode may spend: steps and seconds of wall clock."""
 
 from __future__ import annotations
 

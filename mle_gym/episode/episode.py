@@ -1,4 +1,4 @@
-"""One episode: the sandbox, the budget and the judge that ``reset`` makes and ``close`` frees."""
+"""One episode: what ``reset`` starts, ``step`` changes and ``close`` frees."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mle_gym.episode.actions import RawAction
 from mle_gym.episode.brief import brief
 from mle_gym.episode.budget import Budget
 from mle_gym.episode.command_slots import current_slots
-from mle_gym.episode.episode_start import make_judge, make_sandbox
+from mle_gym.episode.episode_start import make_sandbox, make_submit_commands
 from mle_gym.episode.failures import KINDS, Failure
 from mle_gym.episode.outcome import Info, Outcome, Record
-from mle_gym.episode.perform_actions import Commands
+from mle_gym.episode.perform_actions import ActionPerformer
 from mle_gym.episode.rewards import Potential, Progress
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
@@ -60,7 +60,7 @@ class Episode:
     ) -> None:
         self.settings = settings
         self.dataset = dataset
-        self._judge = make_judge(dataset, settings)
+        self._submit_commands = make_submit_commands(dataset, settings)
         self._potential = potential
         self._progress = Progress()
         self._paid = potential(self._progress)
@@ -82,8 +82,12 @@ class Episode:
         self._slots = current_slots()
         self._called_off = threading.Event()
         """Whether a script that waits for its turn waits in vain: interrupted, or closed."""
-        self._commands = Commands(
-            self._sandbox, self._judge, self._filename, settings.command_timeout, self._turn_to_run
+        self._actions = ActionPerformer(
+            self._sandbox,
+            self._submit_commands,
+            self._filename,
+            settings.command_timeout,
+            self._turn_to_run,
         )
         self.budget = Budget(settings.max_steps, settings.time_limit)
         if snapshot is not None:
@@ -125,7 +129,7 @@ class Episode:
 
     def _play(self, act: Callable[[], Execution]) -> Outcome:
         """Do something, and tell what came of it."""
-        self._judge.validation = None
+        self._submit_commands.validation = None
         self._reward_parts = dict.fromkeys(self._paid, 0.0)
         try:
             execution = act()
@@ -142,7 +146,7 @@ class Episode:
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
         self._reward_parts = dict.fromkeys(self._paid, 0.0)
-        self._failure = Failure.of(error, self._judge.stage)
+        self._failure = Failure.of(error, self._submit_commands.stage)
         if self._failure.kind == "host_error":
             _log.error("a step failed", exc_info=error)  # perhaps a bug, which must not stay hidden
         # The message is for people: what a grader raised may quote answers.
@@ -152,7 +156,7 @@ class Episode:
 
     def _perform(self, action: RawAction) -> Execution:
         """What an action did; a malformed one is an execution that says what is wrong."""
-        if self._judge.handed_in is not None:  # in a step that was interrupted
+        if self._submit_commands.handed_in is not None:  # in a step that was interrupted
             execution = Execution(0, b"")
         elif self._brought_down is not None:
             return self._end_brought_down(self._brought_down)
@@ -160,20 +164,20 @@ class Episode:
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         else:
             execution = self._try(action)
-        if self._judge.handed_in is not None:
-            self._judge.end(self._judge.handed_in)
+        if self._submit_commands.handed_in is not None:
+            self._submit_commands.end(self._submit_commands.handed_in)
             self._submitted = True
         return execution
 
     def _try(self, action: RawAction) -> Execution:
         try:
-            execution = self._commands.perform(action, self.budget.seconds_left)
+            execution = self._actions.perform(action, self.budget.seconds_left)
         except ActionError as error:
             return Execution(2, f"malformed action: {error}\n".encode())
         except _CalledOff:
             return Execution(130, b"")
         except SandboxError as error:
-            if self._judge.handed_in is not None:
+            if self._submit_commands.handed_in is not None:
                 return Execution(0, b"")  # what was handed in before the sandbox died, counts
             if isinstance(error, SandboxEnded):
                 return self._end_brought_down(error)
@@ -213,11 +217,11 @@ class Episode:
         """Stop everything at once, and grade what lies at the submission's path."""
         try:
             self._sandbox.expire(0)
-            content = self._commands.submission()
+            content = self._actions.submission()
             found = f"{self._filename} was graded as it is"
         except (SubmissionError, SandboxEnded) as error:
             content, found = None, f"no submission was found ({error})"
-        self._judge.end(content)
+        self._submit_commands.end(content)
         self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
     def _earn(self) -> float:
@@ -248,12 +252,14 @@ class Episode:
             del measured["output"], measured["exit_code"]
             info["execution"] = measured
             info["reward_parts"] = dict(self._reward_parts)
-        if self._judge.validation is not None:
-            info["validation"] = self._judge.validation.to_dict()
+        if self._submit_commands.validation is not None:
+            info["validation"] = self._submit_commands.validation.to_dict()
         if failure is not None:
             info["failure"] = failure.to_dict()
-        if self._judge.grade is not None and (failure is None or failure.kind == "reward_failed"):
-            grade = self._judge.grade.to_dict()
+        if self._submit_commands.grade is not None and (
+            failure is None or failure.kind == "reward_failed"
+        ):
+            grade = self._submit_commands.grade.to_dict()
             # Vector environments collect ranks in an integer array, which None doesn't fit.
             info["grade"] = grade | {"rank": grade["rank"] or 0}
         return info
@@ -296,8 +302,8 @@ class Episode:
             dataset=self.dataset.digest,
             steps_taken=self.budget.steps_taken,
             seconds_used=self.budget.seconds_used,
-            score_calls_used=self._judge.score_calls_used,
-            validate_calls_used=self._judge.validate_calls_used,
+            score_calls_used=self._submit_commands.score_calls_used,
+            validate_calls_used=self._submit_commands.validate_calls_used,
             progress=self._progress,
             output=output,
             exit_code=exit_code,
@@ -307,37 +313,37 @@ class Episode:
 
     def record(self) -> Record:
         """What the episode was made of, and what came of it so far."""
-        judge = self._judge
+        commands = self._submit_commands
         return Record(
             dataset=self.dataset,
             settings=self.settings,
-            validate_calls=judge.validate_calls_used,
-            score_calls=judge.score_calls_used,
-            predictions=judge.predictions,
-            program=judge.program,
+            validate_calls=commands.validate_calls_used,
+            score_calls=commands.score_calls_used,
+            predictions=commands.predictions,
+            program=commands.program,
         )
 
     def interrupt(self) -> None:
         """End the running command, and a program that runs for a grade. From any thread."""
         self._called_off.set()
-        self._judge.cancel()
+        self._submit_commands.cancel()
         self._sandbox.interrupt()
 
     def close(self) -> None:
         """Free everything; a step that runs in another thread ends at once. Idempotent."""
         self._called_off.set()
-        self._judge.cancel()
+        self._submit_commands.cancel()
         self._sandbox.close()
 
     def discard(self) -> None:
         """The same without waiting: the next episode can begin."""
         self._called_off.set()
-        self._judge.cancel()
+        self._submit_commands.cancel()
         self._sandbox.discard()
 
     def _end_brought_down(self, error: SandboxEnded) -> Execution:
         """The agent brought its own sandbox down, and with it whatever it could have handed in."""
-        self._judge.end(None)
+        self._submit_commands.end(None)
         self._truncated = True
         why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
         self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
@@ -351,26 +357,26 @@ class Episode:
             snapshot.steps_taken,
             time.monotonic() - snapshot.seconds_used,
         )
-        self._judge.score_calls_used = snapshot.score_calls_used
-        self._judge.validate_calls_used = snapshot.validate_calls_used
+        self._submit_commands.score_calls_used = snapshot.score_calls_used
+        self._submit_commands.validate_calls_used = snapshot.validate_calls_used
         self._progress = snapshot.progress
         self._paid = self._potential(snapshot.progress)
 
     def _look(self) -> Progress:
         """The progress now. The submission is looked at only where the reward depends on it."""
-        if self._judge.grade is not None:
-            return Progress(grade=self._judge.grade)
+        if self._submit_commands.grade is not None:
+            return Progress(grade=self._submit_commands.grade)
         if self.settings.reward != "milestones":
             return Progress()
         try:
-            content = self._commands.submission()
+            content = self._actions.submission()
         except SubmissionError:
             return Progress()
         except SandboxEnded as error:
             self._end_brought_down(error)
             return self._look()
-        seconds = self._commands.most_seconds(self.budget.seconds_left)
-        return Progress(promising=self._judge.promising(content, seconds))
+        seconds = self._actions.most_seconds(self.budget.seconds_left)
+        return Progress(promising=self._submit_commands.promising(content, seconds))
 
 
 class _CalledOff(Exception):

@@ -1,4 +1,4 @@
-"""What an episode starts with: its sandbox, empty or with a snapshot's files, and its judge."""
+"""Makes what an episode starts with: its sandbox and its submit commands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.episode.submit_commands import Judge
+from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
 
-__all__ = ["make_judge", "make_sandbox"]
+__all__ = ["make_sandbox", "make_submit_commands"]
 
 
 def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None) -> Sandbox:
@@ -40,14 +40,14 @@ def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None
         lease.release()
 
 
-def make_judge(dataset: Dataset, settings: Settings) -> Judge:
+def make_submit_commands(dataset: Dataset, settings: Settings) -> SubmitCommands:
     """What knows the answers, with what runs submitted programs if the task asks for some."""
     runner = None
     if dataset.task.submission.code is not None:
         from mle_gym.grading.graders.program_run import ProgramRunner
 
         runner = ProgramRunner(dataset, settings.sandbox, _config(dataset, settings))
-    return Judge(
+    return SubmitCommands(
         dataset,
         feedback=settings.feedback,
         score_calls=settings.score_calls,

@@ -1,4 +1,4 @@
-"""Performs actions in a sandbox, and has the calls that they make answered."""
+"""Performs actions in a sandbox, and answers the calls that they make."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from mle_gym.episode.actions import (
     WriteFile,
     parse_action,
 )
-from mle_gym.episode.submit_commands import Judge
+from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import SandboxError, SubmissionError
 from mle_gym.sandbox.files import Files
 from mle_gym.sandbox.protocol import Execution, Reply, Request, Sandbox
 
-__all__ = ["Commands"]
+__all__ = ["ActionPerformer"]
 
 
-class Commands:
-    """What an agent's actions do.
+class ActionPerformer:
+    """Does what an agent's actions say.
 
     Args:
         box: Where they are performed.
-        judge: Answers ``validate``, ``score`` and ``submit``, while no sandbox waits for anything
-            else: what goes wrong in an answer is never mistaken for a fault of the sandbox.
-        filename: What these calls are about unless they say otherwise.
-        timeout: The most seconds for a shell script, or a program that is looked at, if there is a
-            limit.
-        turn: Waits until a shell script may start; gives the seconds that this took.
+        submit_commands: Answers ``validate``, ``score`` and ``submit``, while no sandbox call is
+            under way: an error in an answer is never mistaken for a fault of the sandbox.
+        filename: The default path of these calls.
+        timeout: The longest that a shell script or a validated program may run, in seconds; None
+            for no limit.
+        turn: Waits until a shell script may start, and yields the seconds that it waited.
     """
 
     def __init__(
         self,
         box: Sandbox,
-        judge: Judge,
+        submit_commands: SubmitCommands,
         filename: str,
         timeout: float | None,
         turn: Callable[[], contextlib.AbstractContextManager[float]],
     ) -> None:
-        self._box, self._judge = box, judge
+        self._box, self._submit_commands = box, submit_commands
         self._filename, self._timeout, self._turn = filename, timeout, turn
 
     def perform(self, raw: RawAction, seconds_left: float) -> Execution:
@@ -96,7 +96,7 @@ class Commands:
             event = self._box.begin(script, timeout=seconds)
             while isinstance(event, Request):
                 with self._watch():
-                    reply = self._judge.answer(event, deadline - time.monotonic())
+                    reply = self._submit_commands.answer(event, deadline - time.monotonic())
                 event = self._box.answer(reply)
             return event
         except BaseException:  # a Ctrl-C while an answer was sought, for instance
@@ -106,9 +106,9 @@ class Commands:
 
     def _watch(self) -> contextlib.AbstractContextManager[None]:
         """Ends a program that runs for a call once nobody waits for the answer."""
-        if self._judge.runner is None:
+        if self._submit_commands.runner is None:
             return contextlib.nullcontext()
-        return self._box.watch(self._judge.call_off)
+        return self._box.watch(self._submit_commands.call_off)
 
     def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
         """What the commands of the same names do, as a tool call."""
@@ -121,9 +121,9 @@ class Commands:
             file = isinstance(handed, bytes)
             request = (handed, None) if file else (b"", handed)
             with self._watch():
-                reply = self._judge.answer(Request(call.tool, path, *request), seconds)
+                reply = self._submit_commands.answer(Request(call.tool, path, *request), seconds)
         return Execution(reply.exit_code, reply.output.encode())
 
     def _fetch(self, path: str) -> bytes | Files:
-        fetch = self._box.fetch if self._judge.runner is None else self._box.fetch_files
-        return fetch(path, max_bytes=self._judge.max_bytes)
+        fetch = self._box.fetch if self._submit_commands.runner is None else self._box.fetch_files
+        return fetch(path, max_bytes=self._submit_commands.max_bytes)

@@ -44,6 +44,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import RewardError
+from mle_gym.grading.leaderboard import has_downloaded_board
 from mle_gym.text import nearest
 
 if TYPE_CHECKING:
@@ -89,19 +90,10 @@ def check_reward(name: str, task: TaskSpec) -> None:
             f"'package.module:function'{nearest(name, REWARDS)}"
         )
     medals = task.medals
-    if name == "percentile" and not medals.leaderboard and not _downloaded_board(task):
+    if name == "percentile" and not medals.leaderboard and not has_downloaded_board(task):
         raise ValueError(f"reward 'percentile': task {task.id!r} has no leaderboard")
     if name == "medal" and not medals.awarded:
         raise ValueError(f"reward 'medal': task {task.id!r} has no medals")
-
-
-def _downloaded_board(task: TaskSpec) -> bool:
-    """Whether a Kaggle competition's full leaderboard is on this machine."""
-    if task.data.loader != "kaggle":
-        return False
-    from mle_gym.datasets.sources.kaggle.raw_files import leaderboard_file
-
-    return leaderboard_file(task.data.ref) is not None
 
 
 def load_reward(name: str) -> Potential:

@@ -6,46 +6,28 @@ import contextlib
 import logging
 import posixpath
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
-from mle_gym.grading.grade import Grade, Validation
+from mle_gym.grading.grade import Validation
 from mle_gym.sandbox.protocol import Reply, Request
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.episode.failures import Stage
+    from mle_gym.grading.grade import Grade
+    from mle_gym.grading.graders.grader import Grader
     from mle_gym.grading.graders.program_run import ProgramRunner
     from mle_gym.sandbox.files import Files
 
-__all__ = ["Assessor", "Judge"]
+__all__ = ["SubmitCommands"]
 
 _log = logging.getLogger(__name__)
 
 _OVER = Reply(1, "the episode is over\n", end_command=True)
 
 
-class Assessor(Protocol):
-    """Grades what is handed in: the bytes of a file of predictions, or the files of a program."""
-
-    def validate(self, submission: Any, /) -> Validation:
-        """Whether it can be graded."""
-
-    def promising(self, submission: Any, /) -> bool:
-        """Whether it is valid and neither the sample nor a constant."""
-
-    def public_score(self, submission: Any, /) -> float:
-        """The score on the public part, for feedback.
-
-        Raises:
-            SubmissionError: It can't be graded.
-        """
-
-    def grade(self, submission: Any, /) -> Grade:
-        """The result; of None, if nothing was handed in."""
-
-
-class Judge:
+class SubmitCommands:
     """Keeps one episode's answers: a sandbox passes it bytes and never sees the grader.
 
     Args:
@@ -135,7 +117,7 @@ class Judge:
         """
         self.stage = "grade"
         self._dataset.check()
-        self.grade = self._assessor.grade(handed)
+        self.grade = self._grader.grade(handed)
         if handed is None or isinstance(handed, bytes):
             self.predictions = handed
         elif self.runner is not None:
@@ -159,14 +141,14 @@ class Judge:
             seconds: How long a program may run; one that takes longer is not promising.
         """
         with self._within(seconds):
-            return self._assessor.promising(content)
+            return self._grader.promising(content)
 
     def _within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
         """Bounds what runs before the end; the grade's own run has the time that the task gives."""
         return contextlib.nullcontext() if self.runner is None else self.runner.within(seconds)
 
     @cached_property
-    def _assessor(self) -> Assessor:
+    def _grader(self) -> Grader[Any]:
         # Imported when something is graded: it costs a second of pandas that reset should not.
         from mle_gym.grading.open_grader import open_grader
 
@@ -190,7 +172,7 @@ class Judge:
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":
             return _refuse(request, "there is no feedback in this environment; only submit")
-        self.validation = self._assessor.validate(self._handed(request))
+        self.validation = self._grader.validate(self._handed(request))
         self.validate_calls_used += 1
         if not self.validation.valid:
             return Reply(1, f"{request.path} is not valid: {self.validation.message}\n")
@@ -202,7 +184,7 @@ class Judge:
         if not self.score_calls_left:
             return _refuse(request, "no calls are left")
         try:
-            score = self._assessor.public_score(self._handed(request))
+            score = self._grader.public_score(self._handed(request))
         except SubmissionError as error:
             return self._unscored(request, error)
         self.validation = Validation(True)

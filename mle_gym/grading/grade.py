@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Self
 
 from mle_gym.errors import MleGymError
 from mle_gym.grading.leaderboard import Medal, better
 
-if TYPE_CHECKING:
-    from mle_gym.errors import SubmissionError
-
-__all__ = ["Grade", "SubmissionGrader", "Validation"]
+__all__ = ["Grade", "Validation"]
 
 LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling", "board"})
 """Fields that grades of older versions don't have."""
@@ -126,16 +123,6 @@ class Grade:
             raise _BadGrade(f"not a grade: missing fields {', '.join(missing)}")
         interval = values.get("score_ci")
         return cls(**{**values, "score_ci": None if interval is None else tuple(interval)})
-
-
-class SubmissionGrader(Protocol):
-    """Whatever grades submissions to one dataset."""
-
-    def grade(self, content: bytes | None) -> Grade:
-        """Grade a submission; None stands for no submission at all."""
-
-    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
-        """The grade of a submission that can't be graded, for that reason."""
 
 
 class _BadGrade(MleGymError, ValueError):

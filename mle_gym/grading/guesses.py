@@ -15,7 +15,7 @@ import numpy as np
 
 from mle_gym.errors import MleGymError
 from mle_gym.grading.csv.typed_columns import Values
-from mle_gym.grading.scoring import CodeScorer, Scorer, Table
+from mle_gym.grading.scoring import CustomMetric, Table, TaskMetric
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column, SubmissionSpec
@@ -41,7 +41,7 @@ FAINT = 0.1
 
 
 def best_guess(
-    scorer: Scorer, spec: SubmissionSpec, answers: Table, rows: Values, rng: np.random.Generator
+    metric: TaskMetric, spec: SubmissionSpec, answers: Table, rows: Values, rng: np.random.Generator
 ) -> float | None:
     """The best score of a constant, the rows' order, or a random guess, the luckiest left out.
 
@@ -49,23 +49,23 @@ def best_guess(
     may refuse tables or take long.
 
     Args:
-        scorer: Scores the guesses.
+        metric: What scores the guesses.
         spec: The columns, and what they may hold.
         answers: What is guessed.
         rows: The positions that count.
         rng: Draws the guesses; nobody should be able to compute it.
     """
-    if isinstance(scorer, CodeScorer) or len(rows) < FEWEST_ROWS:
+    if isinstance(metric, CustomMetric) or len(rows) < FEWEST_ROWS:
         return None
     truth = {name: answers[name][rows] for name in spec.columns}
     everything = np.arange(len(rows))
-    sign = 1 if scorer.higher_is_better else -1
+    sign = 1 if metric.higher_is_better else -1
 
     def score(guess: Table) -> float:
         """Higher is better, and what has no score is the worst."""
         try:
-            scorer.check(guess)
-            return sign * scorer.score(guess, truth, everything)
+            metric.check(guess)
+            return sign * metric.score(guess, truth, everything)
         except MleGymError:  # say, a metric that takes more than one class
             return -np.inf
 

@@ -1,4 +1,4 @@
-"""Ranks, percentiles and medals by Kaggle's rules; the direction is always declared."""
+"""A task's leaderboard and thresholds; ranks, percentiles and medals by Kaggle's rules."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from mle_gym.datasets.sources.kaggle.raw_files import leaderboard_file
 from mle_gym.errors import TaskError
 from mle_gym.regular_files import read_whole
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.spec import TaskSpec
 
 __all__ = [
     "Medal",
     "Thresholds",
     "above_median",
     "better",
+    "has_downloaded_board",
     "load_leaderboard",
     "medal",
     "medal_positions",
@@ -27,6 +32,7 @@ __all__ = [
     "percentile",
     "rank",
     "shown",
+    "standards",
 ]
 
 Medal = Literal["gold", "silver", "bronze", ""]
@@ -54,6 +60,33 @@ class Thresholds:
     def to_dict(self) -> dict[str, float]:
         """Those that are known, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
+    """The scores on the task's leaderboard, empty without one, and the thresholds.
+
+    Raises:
+        TaskError: The leaderboard can't be read.
+    """
+    medals, on_kaggle = task.medals, task.data.loader == "kaggle"
+    declared = Thresholds(medals.gold, medals.silver, medals.bronze, medals.median)
+    downloaded = leaderboard_file(task.data.ref) if on_kaggle else None
+    if downloaded is not None:  # the thresholds stay the published ones
+        return load_leaderboard(downloaded), declared
+    if not medals.leaderboard:
+        return (), declared
+    board = load_leaderboard(task.folder / medals.leaderboard)
+    # Kaggle rounded its boards itself. Ours hold floats to the last bit, which the same model
+    # need not reach on another machine.
+    board = board if on_kaggle else tuple(map(shown, board))
+    if not medals.award:
+        return board, Thresholds(median=median(board))
+    return board, medal_thresholds(board, task.grade.higher_is_better)
+
+
+def has_downloaded_board(task: TaskSpec) -> bool:
+    """Whether a Kaggle competition's full leaderboard is on this machine."""
+    return task.data.loader == "kaggle" and leaderboard_file(task.data.ref) is not None
 
 
 def medal_positions(teams: int) -> tuple[int, int, int]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, parse_answers
-from mle_gym.grading.grade import Grade, SubmissionGrader, Validation
+from mle_gym.grading.grade import Grade, Validation
+from mle_gym.grading.graders.grader import Grader
 from mle_gym.grading.graders.parity import ParityGrader, parity_rule
-from mle_gym.grading.graders.predictions import Grader
-from mle_gym.grading.graders.single_file import FileGrader
+from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.grading.graders.single_file import SingleFileGrader
 from mle_gym.regular_files import NotAFile, read_regular
 from mle_gym.text import show
 
@@ -65,15 +66,20 @@ def grade(
 
 def open_grader(
     dataset: Dataset, *, score_ci: bool = False, sandbox: str = "auto"
-) -> Grader | FileGrader:
-    """What grades submissions to a dataset strictly; the arguments are those of :class:`Grader`.
+) -> Grader[bytes]:
+    """The grader that grades submissions to a dataset strictly.
+
+    Args:
+        dataset: What to grade against.
+        score_ci: As for :class:`PredictionsGrader`; other graders have no interval.
+        sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Raises:
         TaskError: The task's metric, parameters or medals are broken.
     """
     if dataset.task.submission.kind == "file":
-        return FileGrader(dataset, sandbox=sandbox)
-    return Grader(dataset, score_ci=score_ci, sandbox=sandbox)
+        return SingleFileGrader(dataset, sandbox=sandbox)
+    return PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
 
 
 def load_grader(
@@ -83,8 +89,8 @@ def load_grader(
     variant: int = 0,
     parity: bool = False,
     score_ci: bool = False,
-) -> SubmissionGrader:
-    """What grades a task's submissions; the arguments are those of :func:`grade`.
+) -> Grader[bytes]:
+    """The grader that :func:`grade` uses; the arguments are the same.
 
     Raises:
         TaskError: A broken task, or one without the parity grader asked for.
@@ -101,12 +107,12 @@ def load_grader(
         dataset = prepare(spec, options)
         if not parity:
             return open_grader(dataset, score_ci=score_ci)
-        return FileGrader(dataset, parity=True) if imported else ParityGrader(dataset)
+        return SingleFileGrader(dataset, parity=True) if imported else ParityGrader(dataset)
     if spec.submission.kind == "file":
         raise DatasetError(f"{spec.id}: answers: only the prepared ones, by its own grade.py")
     nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
     if not parity:
-        return Grader(nowhere, _given_answers(answers, spec), score_ci=score_ci)
+        return PredictionsGrader(nowhere, _given_answers(answers, spec), score_ci=score_ci)
     if not isinstance(answers, (str, Path)):
         raise DatasetError("parity: expected answers in a file, found a table")
     return ParityGrader(nowhere, Path(answers))

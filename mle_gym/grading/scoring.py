@@ -1,4 +1,4 @@
-"""What turns a table of predictions into a number: a metric, or the task's own ``grade.py``."""
+"""How a task turns a table of predictions into a number: a metric, or its own ``grade.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.grader_pool import GraderPool, shared_grader
+from mle_gym.grading.grader_code.grader_pool import CodeSandboxPool, shared_pool
 from mle_gym.grading.grader_code.sandboxed_grader import Table
 from mle_gym.metrics import Metric, get_metric
 from mle_gym.metrics.metric import Misfit
@@ -17,11 +17,14 @@ from mle_gym.text import show
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["Scorer", "Table", "load_scorer"]
+__all__ = ["Table", "TaskMetric", "load_task_metric"]
 
 
-class Scorer(Protocol):
-    """Scores columns that :func:`~mle_gym.grading.csv.checked_table.parse_values` has checked."""
+class TaskMetric(Protocol):
+    """How a task scores tables of predictions.
+
+    The columns have passed :func:`~mle_gym.grading.csv.checked_table.parse_values`.
+    """
 
     @property
     def higher_is_better(self) -> bool:
@@ -34,11 +37,6 @@ class Scorer(Protocol):
             SubmissionError: Says what can't be scored.
         """
 
-    def interval(
-        self, submission: Table, answers: Table, rows: Values
-    ) -> tuple[float, float] | None:  # fmt: skip
-        """An interval of that number over resampled rows; None where there is none."""
-
     def score(self, submission: Table, answers: Table, rows: Values) -> float:
         """A finite number for some rows of two tables with the same ids in the same order.
 
@@ -47,15 +45,20 @@ class Scorer(Protocol):
             TaskError: The metric's parameters, the answers or the ``grade.py`` are broken.
         """
 
+    def interval(
+        self, submission: Table, answers: Table, rows: Values
+    ) -> tuple[float, float] | None:
+        """An interval of that number over resampled rows; None where there is none."""
+
 
 @dataclass(frozen=True)
-class MetricScorer:
-    """A declared metric."""
+class DeclaredMetric:
+    """The metric that the task names."""
 
     metric: Metric
     params: dict[str, Any]
     columns: list[str]
-    """The predicted ones."""
+    """Those that hold predictions."""
     id: str
     """The column that names the row."""
 
@@ -97,7 +100,7 @@ class MetricScorer:
 
 
 @dataclass(frozen=True)
-class CodeScorer:
+class CustomMetric:
     """A task's ``grade(submission, answers) -> float``, with MLE-bench's signature.
 
     It runs in a sandbox (:mod:`mle_gym.grading.grader_code.sandboxed_grader`). Both tables hold the
@@ -108,22 +111,22 @@ class CodeScorer:
     and not the submission.
     """
 
-    sandbox: GraderPool
+    sandboxes: CodeSandboxPool
     higher_is_better: bool
 
     def interval(self, submission: Table, answers: Table, rows: Values) -> None:
-        """None: drawn rows repeat ids, which a ``grade.py`` need not bear."""
+        """None: resampled rows repeat ids, which a ``grade.py`` may not expect."""
 
     def check(self, submission: Table) -> None:
-        """Nothing: a ``grade.py`` looks at submission and answers together."""
+        """Does nothing: a ``grade.py`` only looks at submission and answers together."""
 
     def score(self, submission: Table, answers: Table, rows: Values) -> float:
-        """Have the sandbox call the function."""
-        return self.sandbox.score_table(submission, answers, rows)
+        """Call the function in its sandbox."""
+        return self.sandboxes.score_table(submission, answers, rows)
 
 
-def load_scorer(task: TaskSpec, sandbox: str = "auto") -> Scorer:
-    """The task's ``grade.py`` if it has one, else its metric.
+def load_task_metric(task: TaskSpec, sandbox: str = "auto") -> TaskMetric:
+    """The task's ``grade.py`` if it has one, otherwise the metric that it names.
 
     Args:
         task: The task.
@@ -134,7 +137,7 @@ def load_scorer(task: TaskSpec, sandbox: str = "auto") -> Scorer:
     """
     if task.hook("grade") is not None:
         code = GraderCode.of(task, "grade", sandbox)
-        return CodeScorer(shared_grader(code), task.grade.higher_is_better)
+        return CustomMetric(shared_pool(code), task.grade.higher_is_better)
     columns = list(task.submission.predicted)
     metric, params = get_metric(task.grade.metric), dict(task.grade.params)
-    return MetricScorer(metric, params, columns, task.submission.id)
+    return DeclaredMetric(metric, params, columns, task.submission.id)

@@ -13,7 +13,7 @@ from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.brief import brief
 from mle_gym.errors import DatasetError, TaskError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask
@@ -53,8 +53,12 @@ def test_the_public_folder_has_examples_in_place_of_the_rows_to_predict(
     assert not (dataset.public / "test").exists()
     assert (dataset.inputs / "test" / "one.txt").exists()
     sample = (dataset.inputs / "sample_submission.csv").read_bytes()
-    assert Grader(dataset).grade(sample).valid
-    assert not Grader(dataset).grade((dataset.public / "sample_submission.csv").read_bytes()).valid
+    assert PredictionsGrader(dataset).grade(sample).valid
+    assert (
+        not PredictionsGrader(dataset)
+        .grade((dataset.public / "sample_submission.csv").read_bytes())
+        .valid
+    )
 
 
 def test_other_tasks_hide_no_inputs(make_task: MakeTask, own_cache: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask
 
@@ -112,14 +112,16 @@ def test_grading_is_the_same_with_codes(make_task: MakeTask) -> None:
     plain, hidden = pair(colour_task(make_task))
     for dataset in (plain, hidden):
         answers = read(dataset, "answers.csv").drop(columns="Usage")
-        assert Grader(dataset).grade(answers.to_csv(index=False).encode()).score == 1.0
+        assert PredictionsGrader(dataset).grade(answers.to_csv(index=False).encode()).score == 1.0
     scores = {
-        Grader(dataset).grade((dataset.public / "sample_submission.csv").read_bytes()).score
+        PredictionsGrader(dataset)
+        .grade((dataset.public / "sample_submission.csv").read_bytes())
+        .score
         for dataset in (plain, hidden)
     }
     assert len(scores) == 1
     wrong = (plain.public / "sample_submission.csv").read_bytes()
-    assert not Grader(hidden).grade(wrong).valid
+    assert not PredictionsGrader(hidden).grade(wrong).valid
 
 
 def test_classes_share_their_code_with_their_probability(make_task: MakeTask) -> None:
@@ -160,7 +162,7 @@ def test_names_in_metric_parameters_are_replaced(make_task: MakeTask) -> None:
     coded = read(hidden, "train.csv")["target"]
     assert set(coded[states == "ripe"]) == {hidden.task.grade.params["positive"]}
     answers = read(hidden, "answers.csv").drop(columns="Usage")
-    assert Grader(hidden).grade(answers.to_csv(index=False).encode()).score == 1.0
+    assert PredictionsGrader(hidden).grade(answers.to_csv(index=False).encode()).score == 1.0
 
 
 def test_a_task_with_its_own_grader_is_refused(make_task: MakeTask) -> None:
@@ -185,4 +187,4 @@ def test_built_in_tasks_keep_no_telling_name(name: str) -> None:
     assert not {text for text in suspects if re.search(rf"\b{re.escape(text)}\b", shown)}
     assert re.search(r"\bf01\b", shown)
     answers = read(hidden, "answers.csv").drop(columns="Usage")
-    assert Grader(hidden).grade(answers.to_csv(index=False).encode()).normalized > 0.9999
+    assert PredictionsGrader(hidden).grade(answers.to_csv(index=False).encode()).normalized > 0.9999

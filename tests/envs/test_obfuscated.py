@@ -13,7 +13,7 @@ from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.brief import brief
 from mle_gym.errors import DatasetError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
 from tests.envs.test_competitions import COMPETITIONS, files_of, made
@@ -72,8 +72,8 @@ def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
     if tables:
         assert set(answers["id"]) <= set(read(hidden.public / "test.csv")["id"])
     perfect = answers.drop(columns="Usage").to_csv(index=False).encode()
-    assert Grader(hidden).grade(perfect).normalized == pytest.approx(1.0, abs=1e-4)
-    sample = Grader(hidden).grade((hidden.public / "sample_submission.csv").read_bytes())
+    assert PredictionsGrader(hidden).grade(perfect).normalized == pytest.approx(1.0, abs=1e-4)
+    sample = PredictionsGrader(hidden).grade((hidden.public / "sample_submission.csv").read_bytes())
     assert sample.valid, sample.error_message
 
 

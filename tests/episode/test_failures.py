@@ -14,7 +14,7 @@ import pytest
 from mle_gym.env import MLEEnv
 from mle_gym.episode.failures import KINDS, Failure, Stage
 from mle_gym.errors import DatasetError, RewardError, SandboxCrashed, SandboxUnavailable, TaskError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
 from mle_gym.trajectories.verify import verify_trajectory
@@ -60,7 +60,7 @@ def test_no_fault_of_the_grader_becomes_a_reward(
     def fail(*_: object) -> Any:
         raise error
 
-    monkeypatch.setattr(Grader, "grade", fail)
+    monkeypatch.setattr(PredictionsGrader, "grade", fail)
     env = MLEEnv("zoo", sandbox="bubblewrap")
     env.reset(seed=0)
     observation, reward, terminated, truncated, info = env.step(SUBMIT)

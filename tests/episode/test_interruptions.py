@@ -17,7 +17,7 @@ from gymnasium.wrappers import DelayObservation, FrameStackObservation, TimeLimi
 
 from mle_gym.env import MLEEnv
 from mle_gym.errors import TaskError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.wrappers import fork
 
 pytestmark = pytest.mark.bubblewrap
@@ -130,7 +130,9 @@ def test_ctrl_c_while_something_is_graded(
     env = make(max_steps=3)
     with monkeypatch.context() as patch:
         name = "grade" if call == "submit" else "validate"
-        patch.setattr(Grader, name, lambda *_: os.kill(os.getpid(), signal.SIGINT) or time.sleep(9))
+        patch.setattr(
+            PredictionsGrader, name, lambda *_: os.kill(os.getpid(), signal.SIGINT) or time.sleep(9)
+        )
         with pytest.raises(KeyboardInterrupt):
             env.step(f"{SAMPLE}; {call}; touch after")
     observation, _, terminated, _, info = env.step("ls")
@@ -213,8 +215,8 @@ def test_a_broken_grader_is_no_fault_of_the_submission(
     def fail(*_: object) -> Any:
         raise TaskError("KeyError: 'the answer is 42'")
 
-    monkeypatch.setattr(Grader, "validate", fail)
-    monkeypatch.setattr(Grader, "public_score", fail)
+    monkeypatch.setattr(PredictionsGrader, "validate", fail)
+    monkeypatch.setattr(PredictionsGrader, "public_score", fail)
     for action in (f"{SAMPLE}; {tool}; echo on", {"tool": tool}):
         observation, _, terminated, truncated, info = env.step(action)
         assert "the grader failed, which is not the submission's fault" in observation["output"]

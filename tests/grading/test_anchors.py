@@ -13,7 +13,7 @@ import pytest
 from mle_gym.datasets.anchors import Anchors, read_anchors, record_anchors
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.leaderboard import better
 from mle_gym.grading.open_grader import open_grader
 from mle_gym.tasks.catalog import load_task
@@ -35,14 +35,14 @@ def toy(make_task: MakeTask, make_dataset: MakeDataset) -> Dataset:
 
 def test_the_floor_is_what_the_dataset_s_own_sample_scores(toy: Dataset) -> None:
     sample = (toy.public / "sample_submission.csv").read_bytes()
-    grade = Grader(toy).grade(sample)
+    grade = PredictionsGrader(toy).grade(sample)
     assert (grade.score, grade.floor) == (0.25, 0.25)
     assert (grade.beats_floor, grade.anchored) == (False, 0.0)
     assert toy.anchors == Anchors(0.25, 1.0)
 
 
 def test_without_a_solution_the_declared_best_is_the_ceiling(toy: Dataset) -> None:
-    grader = Grader(toy)
+    grader = PredictionsGrader(toy)
     assert grader.grade(HALF).anchored == pytest.approx((0.5 - 0.25) / (1 - 0.25))
     assert grader.grade(SOLVED).anchored == 1.0
     assert grader.grade(b"id,y\n1,1\n2,0\n3,0\n4,0\n5,1\n6,0\n").anchored == 0.0
@@ -50,21 +50,21 @@ def test_without_a_solution_the_declared_best_is_the_ceiling(toy: Dataset) -> No
 
 
 def test_the_floor_is_measured_once_until_what_measures_it_changes(toy: Dataset) -> None:
-    Grader(toy).grade(SOLVED)
+    PredictionsGrader(toy).grade(SOLVED)
     file = toy.public.parent / "anchors.json"
     entry = json.loads(file.read_bytes())
     entry["strict"]["floor"] = 0.5
     file.write_text(json.dumps(entry))
-    assert Grader(toy).grade(HALF).beats_floor is False
+    assert PredictionsGrader(toy).grade(HALF).beats_floor is False
     (toy.task.folder / "solution.py").write_text("")
-    grade = Grader(toy).grade(HALF)
+    grade = PredictionsGrader(toy).grade(HALF)
     assert (grade.floor, grade.ceiling) == (0.25, None)  # the ceiling takes running the solution
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"strict": 3}', '{"strict": {"floor": "x"}}'])
 def test_a_damaged_record_of_anchors_is_measured_again(toy: Dataset, content: str) -> None:
     (toy.public.parent / "anchors.json").write_text(content)
-    assert Grader(toy).grade(HALF).floor == 0.25
+    assert PredictionsGrader(toy).grade(HALF).floor == 0.25
 
 
 def test_anchors_of_one_kind_of_grading_leave_the_other_s_alone(tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_a_ceiling_no_better_than_the_floor_is_the_declared_best(
     competition = task.model_copy(
         update={"data": task.data.model_copy(update={"loader": "kaggle"})}
     )
-    assert Grader(make_dataset(competition, ANSWERS)).grade(HALF).ceiling == 1.0
+    assert PredictionsGrader(make_dataset(competition, ANSWERS)).grade(HALF).ceiling == 1.0
     generous = medals.replace("0.2", "0.75")
     medal = make_task(tables=generous).medals
     assert (
-        Grader(make_dataset(competition.model_copy(update={"medals": medal}), ANSWERS))
+        PredictionsGrader(make_dataset(competition.model_copy(update={"medals": medal}), ANSWERS))
         .grade(HALF)
         .ceiling
         == 0.75
@@ -105,7 +105,9 @@ def test_a_ceiling_no_better_than_the_floor_is_the_declared_best(
 def test_where_even_the_best_is_no_better_nothing_can_be_gained(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
-    grade = Grader(make_dataset(make_task(), "id,y\n1,0\n2,0\n")).grade(b"id,y\n1,0\n2,0\n")
+    grade = PredictionsGrader(make_dataset(make_task(), "id,y\n1,0\n2,0\n")).grade(
+        b"id,y\n1,0\n2,0\n"
+    )
     assert (grade.floor, grade.ceiling, grade.beats_floor, grade.anchored) == (
         1.0,
         None,
@@ -152,7 +154,7 @@ def test_a_sample_never_beats_itself_however_it_is_written(task: str) -> None:
     for variant in (0, 1, 2):
         dataset = prepare(load_task(task), DatasetOptions(variant))
         grader = open_grader(dataset)
-        assert isinstance(grader, Grader)
+        assert isinstance(grader, PredictionsGrader)
         file = dataset.inputs / "sample_submission.csv"
         for spell in SPELLINGS.values():
             content = spell(pd.read_csv(file)).to_csv(index=False).encode()
@@ -167,7 +169,7 @@ def test_what_is_promising_differs_from_the_sample_and_from_row_to_row(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
     task = make_task('id = "int", y = { type = "float", sample = 9.0 }', "rmse", 10.0, 0.0)
-    grader = Grader(make_dataset(task, "id,y\n1,0\n2,1\n3,2\n"))
+    grader = PredictionsGrader(make_dataset(task, "id,y\n1,0\n2,1\n3,2\n"))
     assert grader.promising(b"id,y\n1,9\n2,9\n3,8\n")
     for nothing in (b"id,y\n1,9.0\n2,9\n3,9.0\n", b"id,y\n1,8\n2,8\n3,8\n", b"id,y\n1,9\n", b""):
         assert not grader.promising(nothing)
@@ -176,6 +178,6 @@ def test_what_is_promising_differs_from_the_sample_and_from_row_to_row(
 def test_a_sample_that_differs_from_row_to_row_is_not_promising_either(toy: Dataset) -> None:
     sample = toy.public / "sample_submission.csv"
     sample.write_bytes(HALF)
-    grader = Grader(replace(toy))
+    grader = PredictionsGrader(replace(toy))
     assert not grader.promising(HALF)
     assert grader.promising(SOLVED)

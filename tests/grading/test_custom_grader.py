@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from mle_gym.datasets.dataset import Dataset
-from mle_gym.episode.submit_commands import Judge
+from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import TaskError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.protocol import Request
 from mle_gym.tasks.spec import TaskSpec
 
@@ -20,15 +20,17 @@ PERFECT = b"id,y\n1,3\n2,5\n3,7\n"
 @pytest.fixture
 def grader(
     make_task: Callable[..., TaskSpec], make_dataset: Callable[[TaskSpec, str], Dataset]
-) -> Callable[[str], Grader]:
-    def make(program: str) -> Grader:
+) -> Callable[[str], PredictionsGrader]:
+    def make(program: str) -> PredictionsGrader:
         task = make_task('id = "int", y = "int"', "own", 10.0, 0.0, grade=program)
-        return Grader(make_dataset(task, ANSWERS))
+        return PredictionsGrader(make_dataset(task, ANSWERS))
 
     return make
 
 
-def test_it_sees_the_ids_and_the_rows_of_one_part(grader: Callable[[str], Grader]) -> None:
+def test_it_sees_the_ids_and_the_rows_of_one_part(
+    grader: Callable[[str], PredictionsGrader],
+) -> None:
     program = """
 def grade(submission, answers):
     assert list(submission.columns) == list(answers.columns) == ["id", "y"]
@@ -41,7 +43,7 @@ def grade(submission, answers):
     assert (result.metric, result.higher_is_better) == ("own", False)
 
 
-def test_it_may_write_to_its_tables(grader: Callable[[str], Grader]) -> None:
+def test_it_may_write_to_its_tables(grader: Callable[[str], PredictionsGrader]) -> None:
     program = """
 def grade(submission, answers):
     error = float((submission["y"] - answers["y"]).abs().sum())
@@ -69,7 +71,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("action", "code", "message"), REFUSALS.values(), ids=list(REFUSALS))
 def test_what_it_refuses_is_not_valid(
-    grader: Callable[[str], Grader], action: str, code: str, message: str
+    grader: Callable[[str], PredictionsGrader], action: str, code: str, message: str
 ) -> None:
     program = f"""
 import json
@@ -91,7 +93,7 @@ def parse(answers):
 
 
 def test_a_score_that_it_refuses_is_a_score_that_was_asked_for(
-    grader: Callable[[str], Grader],
+    grader: Callable[[str], PredictionsGrader],
 ) -> None:
     toy = grader("""
 def grade(submission, answers):
@@ -99,15 +101,15 @@ def grade(submission, answers):
         raise ValueError("no fours")
     return 0.0
 """)
-    judge = Judge(toy._dataset, feedback="score", score_calls=2)
+    commands = SubmitCommands(toy._dataset, feedback="score", score_calls=2)
     for content, exit_code, used in (
         (b"id,y\n1,x\n", 1, 0),  # refused by its shape, which `validate` tells for nothing
         (b"id,y\n1,4\n2,4\n3,7\n", 1, 1),
         (PERFECT, 0, 2),
         (PERFECT, 1, 2),
     ):
-        reply = judge.answer(Request("score", "submission.csv", content), 60.0)
-        assert (reply.exit_code, judge.score_calls_used) == (exit_code, used), reply.output
+        reply = commands.answer(Request("score", "submission.csv", content), 60.0)
+        assert (reply.exit_code, commands.score_calls_used) == (exit_code, used), reply.output
     assert "no calls are left" in reply.output
 
 
@@ -129,13 +131,13 @@ BROKEN = {
 
 @pytest.mark.parametrize(("program", "message"), BROKEN.values(), ids=list(BROKEN))
 def test_a_broken_grade_py_is_the_tasks_fault(
-    grader: Callable[[str], Grader], program: str, message: str
+    grader: Callable[[str], PredictionsGrader], program: str, message: str
 ) -> None:
     with pytest.raises(TaskError, match=message):
         grader(program).grade(PERFECT)
 
 
-def test_nothing_is_left_beside_it(grader: Callable[[str], Grader]) -> None:
+def test_nothing_is_left_beside_it(grader: Callable[[str], PredictionsGrader]) -> None:
     toy = grader("def grade(submission, answers): return 1.0")
     assert toy.grade(PERFECT).score == 1.0
     assert not list(toy._task.folder.glob("__pycache__"))

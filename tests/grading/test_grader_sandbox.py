@@ -19,7 +19,7 @@ from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox import backends
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks.spec import TaskSpec
@@ -57,20 +57,20 @@ Play = Callable[[str], Grade]
 @pytest.fixture
 def toy(
     make_task: Callable[..., TaskSpec], make_dataset: Callable[[TaskSpec, str], Dataset]
-) -> Callable[..., Grader]:
+) -> Callable[..., PredictionsGrader]:
     """Graders by the text of their ``grade.py``."""
 
-    def make(program: str, **options: str) -> Grader:
+    def make(program: str, **options: str) -> PredictionsGrader:
         columns = 'id = "int", y = "int"'
         task = make_task(columns, "own", worst=0.0, best=1.0, grade=program, tables=LIMITS)
         answers = "id,y,Usage\n1,0,Private\n2,0,Private\n"
-        return Grader(make_dataset(task, answers), **options)
+        return PredictionsGrader(make_dataset(task, answers), **options)
 
     return make
 
 
 @pytest.fixture
-def play(toy: Callable[..., Grader]) -> Play:
+def play(toy: Callable[..., PredictionsGrader]) -> Play:
     """Have the misbehaving grader grade a submission that makes it do something."""
     grader = toy(PROGRAM.read_text())
     return lambda deed: grader.grade(f"id,y\n1,0\n2,{NUMBERS[deed]}\n".encode())
@@ -156,7 +156,9 @@ def test_it_reaches_neither_host_nor_network(
     assert not (tmp_path / "toy" / "written").exists()
 
 
-def test_a_grader_that_fails_on_the_answers_too_is_broken(toy: Callable[..., Grader]) -> None:
+def test_a_grader_that_fails_on_the_answers_too_is_broken(
+    toy: Callable[..., PredictionsGrader],
+) -> None:
     for body, told in (
         ("import os; os.kill(os.getpid(), 9)", "answers themselves: it was killed"),
         ("while True: pass", "answers themselves: grading took over 2 s"),
@@ -167,7 +169,7 @@ def test_a_grader_that_fails_on_the_answers_too_is_broken(toy: Callable[..., Gra
 
 
 def test_it_imports_its_neighbours_and_our_errors(
-    toy: Callable[..., Grader], tmp_path: Path
+    toy: Callable[..., PredictionsGrader], tmp_path: Path
 ) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "neighbour.py").write_text("SCORE = 0.75")
@@ -211,7 +213,7 @@ def test_sandboxes_are_no_more_than_processors(play: Play, monkeypatch: pytest.M
     assert len(sandboxed_grader._alive) == 1
 
 
-def _is_idle(grader: sandboxed_grader.GraderSandbox) -> bool:
+def _is_idle(grader: sandboxed_grader.CodeSandbox) -> bool:
     if idle := grader.lock.acquire(blocking=False):
         grader.lock.release()
     return idle
@@ -237,7 +239,7 @@ def test_it_runs_in_docker_too(
 
 
 def test_without_isolation_it_runs_only_where_that_was_asked_for(
-    toy: Callable[..., Grader], monkeypatch: pytest.MonkeyPatch
+    toy: Callable[..., PredictionsGrader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unavailable() -> None:
         raise SandboxUnavailable("install bubblewrap")
@@ -253,12 +255,13 @@ def test_without_isolation_it_runs_only_where_that_was_asked_for(
 HOST = """
 import sys
 from pathlib import Path
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.load import load_folder
 folder = Path(sys.argv[1])
 task = load_folder(folder / "toy")
-grader = Grader(Dataset(task, DatasetOptions(), folder / "public", folder / "private", "d"))
+dataset = Dataset(task, DatasetOptions(), folder / "public", folder / "private", "d")
+grader = PredictionsGrader(dataset)
 print(grader.grade(b"id,y\\n1,0\\n2,0\\n").score, flush=True)
 grader.grade(b"id,y\\n1,0\\n2,%d\\n" % int(sys.argv[2]))
 """
@@ -277,7 +280,7 @@ def test_no_grader_outlives_its_host(play: Play, tmp_path: Path, number: signal.
 
 
 def test_few_are_kept_alive(
-    toy: Callable[..., Grader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: Callable[..., PredictionsGrader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandboxed_grader, "MOST_ALIVE", 1)
     graders = [toy(f"def grade(a, b): return {score}") for score in (0.25, 0.5)]

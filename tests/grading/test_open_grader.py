@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.grade import Grade, Validation
-from mle_gym.grading.graders.grader import Marker
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.open_grader import grade
 from mle_gym.tasks.spec import TaskSpec
 
@@ -36,11 +36,11 @@ MEDALS = "[medals]\ngold = 0.9\nsilver = 0.75\nbronze = 0.75\nmedian = 0.75"
 
 
 @pytest.fixture
-def toy(make_task: MakeTask, make_dataset: MakeDataset) -> Grader:
-    return Grader(make_dataset(make_task(tables=MEDALS), ANSWERS))
+def toy(make_task: MakeTask, make_dataset: MakeDataset) -> PredictionsGrader:
+    return PredictionsGrader(make_dataset(make_task(tables=MEDALS), ANSWERS))
 
 
-def test_the_result_is_the_score_on_the_private_part(toy: Grader) -> None:
+def test_the_result_is_the_score_on_the_private_part(toy: PredictionsGrader) -> None:
     result = toy.grade(MIXED)
     assert result.valid
     assert (result.score, result.public_score, result.normalized) == (0.75, 0.5, 0.75)
@@ -54,7 +54,7 @@ def test_the_result_is_the_score_on_the_private_part(toy: Grader) -> None:
     assert (result.error_code, result.error_message) == ("", "")
 
 
-def test_a_perfect_submission_gets_the_best(toy: Grader) -> None:
+def test_a_perfect_submission_gets_the_best(toy: PredictionsGrader) -> None:
     result = toy.grade(PERFECT)
     assert (result.score, result.public_score, result.normalized) == (1.0, 1.0, 1.0)
     assert (result.medal, result.beats_median, result.beats_floor) == ("gold", True, True)
@@ -65,7 +65,7 @@ def test_a_perfect_submission_gets_the_best(toy: Grader) -> None:
     [(None, "missing_submission"), (b"", "empty_file"), (b"id,y\n1,1\n", "missing_ids")],
 )
 def test_what_cannot_be_graded_is_graded_zero(
-    toy: Grader, content: bytes | None, code: str
+    toy: PredictionsGrader, content: bytes | None, code: str
 ) -> None:
     result = toy.grade(content)
     assert not result.valid
@@ -81,7 +81,7 @@ def test_what_cannot_be_graded_is_graded_zero(
 def test_without_standards_nothing_is_claimed(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
-    result = Grader(make_dataset(make_task(), ANSWERS)).grade(PERFECT)
+    result = PredictionsGrader(make_dataset(make_task(), ANSWERS)).grade(PERFECT)
     assert (result.medal, result.thresholds) == ("", {})
     assert result.beats_median is result.percentile is None
 
@@ -89,7 +89,7 @@ def test_without_standards_nothing_is_claimed(
 def test_medals_from_a_leaderboard(make_task: MakeTask, make_dataset: MakeDataset) -> None:
     board = "score\n" + "".join(f"{place / 10}\n" for place in range(1, 11))
     task = make_task(tables='[medals]\nleaderboard = "leaderboard.csv"', leaderboard=board)
-    result = Grader(make_dataset(task, ANSWERS)).grade(MIXED)
+    result = PredictionsGrader(make_dataset(task, ANSWERS)).grade(MIXED)
     assert (result.rank, result.percentile, result.medal) == (4, 0.7, "bronze")
     assert result.thresholds == {"gold": 1.0, "silver": 0.9, "bronze": 0.7, "median": 0.55}
     assert result.beats_median is True
@@ -101,10 +101,10 @@ def test_equalling_a_team_of_our_own_board_is_enough(
     """Its scores are floats to the last bit, and one of a third is rounded down."""
     board = "score\n0.3333333333333333\n0.1\n"
     task = make_task(tables='[medals]\nleaderboard = "leaderboard.csv"', leaderboard=board)
-    marker = Marker.load(
+    grades = GradeMaker.load(
         make_dataset(task, ANSWERS), higher_is_better=True, score=lambda content: 0.0
     )
-    assert marker.mark(1 / 3, "", 3).medal == "gold"
+    assert grades.accept(Measured(1 / 3, rows=3)).medal == "gold"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_losses_are_normalized_and_clipped(
     beats: bool,
 ) -> None:
     task = make_task('id = "int", y = { type = "float", sample = 9.0 }', "rmse", 10.0, 0.0)
-    grader = Grader(make_dataset(task, "id,y,Usage\n1,0,Private\n2,0,Public\n"))
+    grader = PredictionsGrader(make_dataset(task, "id,y,Usage\n1,0,Private\n2,0,Public\n"))
     result = grader.grade(f"id,y\n1,{prediction}\n2,0\n".encode())
     assert (result.score, result.normalized) == (prediction, normalized)
     assert result.higher_is_better is False
@@ -130,7 +130,7 @@ def test_losses_are_normalized_and_clipped(
 )
 @given(st.permutations(range(6)), st.booleans())
 def test_the_order_of_rows_and_columns_never_changes_the_score(
-    toy: Grader, order: list[int], swapped: bool
+    toy: PredictionsGrader, order: list[int], swapped: bool
 ) -> None:
     ids, labels = range(1, 7), [1, 1, 1, 1, 0, 1]
     table = pd.DataFrame({"id": ids, "y": labels}).iloc[order]
@@ -143,7 +143,9 @@ def test_the_order_of_rows_and_columns_never_changes_the_score(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.binary(max_size=200) | st.text(alphabet="id,y01236\n", max_size=60).map(str.encode))
-def test_no_content_makes_the_grader_raise_or_scores_by_luck(toy: Grader, content: bytes) -> None:
+def test_no_content_makes_the_grader_raise_or_scores_by_luck(
+    toy: PredictionsGrader, content: bytes
+) -> None:
     result = toy.grade(content)
     assert not result.valid
     assert result.normalized == 0.0
@@ -154,7 +156,7 @@ def test_no_content_makes_the_grader_raise_or_scores_by_luck(toy: Grader, conten
 
 def test_messages_never_quote_an_answer(make_task: MakeTask, make_dataset: MakeDataset) -> None:
     task = make_task('id = "int", y = "str"', "map_at_k", params="k = 3")
-    grader = Grader(make_dataset(task, "id,y\n1,s3cret\n2,h1dden\n"))
+    grader = PredictionsGrader(make_dataset(task, "id,y\n1,s3cret\n2,h1dden\n"))
     for content in (b"", b"id\n1\n", b"id,y\n1,a\n", b"id,y\n1,a\n3,b\n", b"id,y,z\n1,a,b\n"):
         message = grader.grade(content).error_message
         assert message
@@ -166,13 +168,13 @@ def test_validation_checks_what_a_metric_cannot_score(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
     task = make_task('id = "int", mask = "str"', "dice", targets='"mask"')
-    grader = Grader(make_dataset(task, "id,mask\n1,1 5\n2,\n"))
+    grader = PredictionsGrader(make_dataset(task, "id,mask\n1,1 5\n2,\n"))
     assert grader.validate(b"id,mask\n1,3 4\n2,\n") == Validation(True)
     assert grader.validate(b"id,mask\n1,3\n2,\n").code == "malformed_mask"
     assert grader.grade(b"id,mask\n1,3\n2,\n").error_code == "malformed_mask"
 
 
-def test_public_scores_are_feedback(toy: Grader) -> None:
+def test_public_scores_are_feedback(toy: PredictionsGrader) -> None:
     assert toy.public_score(MIXED) == 0.5
     with pytest.raises(SubmissionError, match="the file is empty"):
         toy.public_score(b"")
@@ -181,7 +183,7 @@ def test_public_scores_are_feedback(toy: Grader) -> None:
 def test_without_a_usage_column_all_is_private(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
-    grader = Grader(make_dataset(make_task(), "id,y\n1,1\n2,0\n"))
+    grader = PredictionsGrader(make_dataset(make_task(), "id,y\n1,1\n2,0\n"))
     result = grader.grade(b"id,y\n1,1\n2,1\n")
     assert (result.score, result.public_score) == (0.5, None)
     with pytest.raises(SubmissionError, match="no public part"):
@@ -191,7 +193,9 @@ def test_without_a_usage_column_all_is_private(
 def test_ignored_rows_must_be_handed_in_and_count_nowhere(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
-    grader = Grader(make_dataset(make_task(), "id,y,Usage\n1,1,Private\n2,0,Ignored\n3,1,Public\n"))
+    grader = PredictionsGrader(
+        make_dataset(make_task(), "id,y,Usage\n1,1,Private\n2,0,Ignored\n3,1,Public\n")
+    )
     result = grader.grade(b"id,y\n1,1\n2,1\n3,0\n")
     assert (result.score, result.public_score) == (1.0, 0.0)
     assert grader.grade(b"id,y\n1,1\n3,0\n").error_code == "missing_ids"
@@ -201,7 +205,7 @@ def test_scores_that_are_not_finite_are_refused(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:
     task = make_task('id = "int", y = "float"', "rmse", 10.0, 0.0)
-    grader = Grader(make_dataset(task, "id,y,Usage\n1,0,Private\n2,0,Public\n"))
+    grader = PredictionsGrader(make_dataset(task, "id,y,Usage\n1,0,Private\n2,0,Public\n"))
     assert grader.grade(b"id,y\n1,1e300\n2,0\n").error_code == "score_not_finite"
     public_only = grader.grade(b"id,y\n1,1\n2,1e300\n")
     assert public_only.valid
@@ -222,7 +226,7 @@ def test_scores_that_are_not_finite_are_refused(
 def test_broken_answers_are_the_datasets_fault(
     make_task: MakeTask, make_dataset: MakeDataset, answers: str, message: str
 ) -> None:
-    grader = Grader(make_dataset(make_task(), answers))
+    grader = PredictionsGrader(make_dataset(make_task(), answers))
     with pytest.raises(DatasetError, match=message):
         grader.grade(PERFECT)
 
@@ -231,7 +235,7 @@ def test_missing_answers_are_named(make_task: MakeTask, make_dataset: MakeDatase
     dataset = make_dataset(make_task(), ANSWERS)
     (dataset.private / "answers.csv").unlink()
     with pytest.raises(DatasetError, match=r"answers\.csv: expected a readable file"):
-        Grader(dataset).grade(PERFECT)
+        PredictionsGrader(dataset).grade(PERFECT)
 
 
 def test_answers_are_read_once_until_they_change(
@@ -239,16 +243,16 @@ def test_answers_are_read_once_until_they_change(
 ) -> None:
     task = make_task()
     dataset = make_dataset(task, ANSWERS)
-    assert Grader(dataset).grade(PERFECT).score == 1.0
+    assert PredictionsGrader(dataset).grade(PERFECT).score == 1.0
     with monkeypatch.context() as patch:
         patch.setattr("mle_gym.grading.csv.hidden_answers.parse_answers", None)
-        assert Grader(dataset).grade(PERFECT).score == 1.0
+        assert PredictionsGrader(dataset).grade(PERFECT).score == 1.0
     make_dataset(task, ANSWERS.replace("6,0", "6,1"))
     os.utime(dataset.private / "answers.csv", ns=(1, 1))
-    assert Grader(dataset).grade(PERFECT).score == 0.75
+    assert PredictionsGrader(dataset).grade(PERFECT).score == 0.75
 
 
-def test_grades_survive_json(toy: Grader) -> None:
+def test_grades_survive_json(toy: PredictionsGrader) -> None:
     for content in (MIXED, PERFECT, b"id,y\n", None):
         result = toy.grade(content)
         text = json.dumps(result.to_dict(), allow_nan=False)
@@ -272,7 +276,7 @@ def test_a_titanic_sized_submission_is_graded_in_milliseconds(
     answers = "\n".join(
         ["id,y,Usage", *(f"{line},{rng.choice(['Public', 'Private'])}" for line in lines)]
     )
-    grader = Grader(make_dataset(make_task(), answers))
+    grader = PredictionsGrader(make_dataset(make_task(), answers))
     content = "\n".join(["id,y", *reversed(lines)]).encode()
     assert grader.grade(content).score == 1.0
     times = []
@@ -289,12 +293,12 @@ def test_validating_does_not_import_scikit_learn(tmp_path: Path, make_task: Make
     program = f"""
 import sys
 from pathlib import Path
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.tasks.load import load_folder
 here = Path({str(tmp_path)!r})
 task = load_folder(Path({str(task.folder)!r}))
-grader = Grader(Dataset(task, DatasetOptions(), here, here, ""))
+grader = PredictionsGrader(Dataset(task, DatasetOptions(), here, here, ""))
 print(grader.validate(b"id,y\\n1,0.5\\n2,0.5\\n").valid, "sklearn" in sys.modules)
 """
     result = subprocess.run(

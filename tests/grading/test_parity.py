@@ -16,7 +16,7 @@ from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.graders.parity import ParityGrader
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.open_grader import grade
 from mle_gym.grading.parity import RULES, parity_score, read_like_mle_bench
 from mle_gym.tasks.spec import TaskSpec
@@ -202,7 +202,7 @@ def test_every_row_counts_and_the_grade_says_who_graded(dataset: Dataset) -> Non
     assert (result.public_score, result.beats_median, result.medal) == (None, True, "")
     assert result.normalized == pytest.approx(1 - 0.17329 / 36)
     assert Grade.from_dict(json.loads(json.dumps(result.to_dict()))) == result
-    assert Grader(dataset).grade(guess(0.5)).grader == "strict"
+    assert PredictionsGrader(dataset).grade(guess(0.5)).grader == "strict"
 
 
 def test_answers_of_mle_bench_come_before_ours(dataset: Dataset) -> None:
@@ -226,6 +226,17 @@ def test_refusals_are_grades(dataset: Dataset) -> None:
     assert grader.grade(b"id\n1\n").error_code == "missing_column"
     assert grader.grade(b"x" * (dataset.task.submission.max_bytes + 1)).error_code == "too_large"
     assert grader.grade(b"id,label\n1,x\n2,1\n3,1\n4,1\n").error_code == "refused"
+
+
+def test_what_mle_bench_would_not_score_is_not_valid(dataset: Dataset) -> None:
+    grader = ParityGrader(dataset)
+    assert grader.validate(guess(0.5)).valid
+    assert grader.validate(b"id\n1\n").code == "missing_column"
+    (dataset.public / "sample_submission.csv").write_bytes(guess(0.5))
+    assert grader.promising(guess(0.6))
+    assert not grader.promising(guess(0.5))
+    with pytest.raises(SubmissionError, match="all rows together"):
+        grader.public_score(guess(0.5))
 
 
 def test_the_public_function_grades_so_too(dogs: TaskSpec) -> None:

@@ -144,7 +144,7 @@ def test_a_program_that_fails_is_told_why_by_validate_and_by_the_grade(
 def test_a_program_that_takes_too_long_is_killed(make: MakeEnv) -> None:
     env = make()
     assert env._episode is not None
-    runner = env._episode._judge.runner
+    runner = env._episode._submit_commands.runner
     assert runner is not None
     runner.code = runner.code.model_copy(update={"seconds": 1.0})
     write(env, "import time; time.sleep(600)")
@@ -207,7 +207,7 @@ def test_a_program_that_had_too_little_time_is_run_again_with_more(make: MakeEnv
     write(env, f"import time; time.sleep(3)\n{SAMPLE}")
     assert not step(env, {"tool": "validate"})[3]["validation"]["valid"]
     assert env._episode is not None
-    env._episode._commands._timeout = None
+    env._episode._actions._timeout = None
     assert step(env, {"tool": "validate"})[3]["validation"]["valid"]
 
 

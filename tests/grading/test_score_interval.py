@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.open_grader import grade
 from mle_gym.grading.score_interval import RESAMPLERS, score_interval
 from mle_gym.metrics import METRICS
@@ -92,12 +92,15 @@ def test_a_grade_tells_it_when_asked(make_task: Any, make_dataset: Any) -> None:
     answers = "id,y,Usage\n" + "".join(f"{at},{at % 2},Private\n" for at in range(40))
     content = b"id,y\n" + b"".join(b"%d,%d\n" % (at, at % 4 == 1) for at in range(40))
     dataset = make_dataset(make_task(), answers)
-    assert Grader(dataset).grade(content).score_ci is None
-    asked = Grader(dataset, score_ci=True).grade(content)
+    assert PredictionsGrader(dataset).grade(content).score_ci is None
+    asked = PredictionsGrader(dataset, score_ci=True).grade(content)
     assert asked.score_ci is not None
     assert asked.score_ci[0] < asked.score < asked.score_ci[1]
     assert grade(make_task(), content, dataset.private / "answers.csv", score_ci=True).score_ci == (
         asked.score_ci
     )
     custom = make_task(grade="def grade(submission, answers):\n    return 0.5\n")
-    assert Grader(make_dataset(custom, answers), score_ci=True).grade(content).score_ci is None
+    assert (
+        PredictionsGrader(make_dataset(custom, answers), score_ci=True).grade(content).score_ci
+        is None
+    )

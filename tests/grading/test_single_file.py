@@ -9,7 +9,7 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
-from mle_gym.grading.graders.single_file import FileGrader
+from mle_gym.grading.graders.single_file import SingleFileGrader
 from mle_gym.tasks.load import load_folder
 
 TASK = """
@@ -53,10 +53,10 @@ SAMPLE = "id,y\na,0\nb,0\n"
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., FileGrader]:
+def make(tmp_path: Path) -> Callable[..., SingleFileGrader]:
     """A grader with such a ``grade.py`` and such a sample submission."""
 
-    def make(program: str = GRADE, sample: str | bytes = SAMPLE) -> FileGrader:
+    def make(program: str = GRADE, sample: str | bytes = SAMPLE) -> SingleFileGrader:
         task, public = tmp_path / "notes", tmp_path / "public"
         private = tmp_path / "private" / "deep"
         for folder in (task, public, private):
@@ -71,19 +71,19 @@ def make(tmp_path: Path) -> Callable[..., FileGrader]:
         for name, text in (files | {"grade.py": program}).items():
             (task / name).write_text(text)
         options = DatasetOptions()
-        return FileGrader(Dataset(load_folder(task), options, public, private.parent, "d"))
+        return SingleFileGrader(Dataset(load_folder(task), options, public, private.parent, "d"))
 
     return make
 
 
-def test_the_function_gets_the_file_and_the_answers(make: Callable[..., FileGrader]) -> None:
+def test_the_function_gets_the_file_and_the_answers(make: Callable[..., SingleFileGrader]) -> None:
     grader = make()
     assert grader.grade(b"id,y\na,1\nb,0\n").score == 0.5
     assert grader.grade(b"id,y\na,1\nb,2\n").score == 1.0
 
 
 def test_answers_that_were_prepared_anew_count(
-    make: Callable[..., FileGrader], tmp_path: Path
+    make: Callable[..., SingleFileGrader], tmp_path: Path
 ) -> None:
     assert make().grade(b"id,y\na,1\nb,2\n").score == 1.0
     (tmp_path / "private").rename(tmp_path / "old")
@@ -93,7 +93,7 @@ def test_answers_that_were_prepared_anew_count(
 
 
 def test_it_is_to_blame_only_if_it_fails_on_the_sample_too(
-    make: Callable[..., FileGrader],
+    make: Callable[..., SingleFileGrader],
 ) -> None:
     grader = make()
     refusals = {
@@ -131,7 +131,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("content", "code"), SHAPES.values(), ids=list(SHAPES))
 def test_validating_looks_at_the_sample_and_at_nothing_else(
-    make: Callable[..., FileGrader], tmp_path: Path, content: bytes, code: str
+    make: Callable[..., SingleFileGrader], tmp_path: Path, content: bytes, code: str
 ) -> None:
     grader = make("raise SystemExit('nobody asked for a grade')")
     (tmp_path / "private" / "deep" / "answers.txt").unlink()
@@ -140,7 +140,7 @@ def test_validating_looks_at_the_sample_and_at_nothing_else(
 
 
 def test_a_file_that_no_grader_should_have_to_read_reaches_none(
-    make: Callable[..., FileGrader],
+    make: Callable[..., SingleFileGrader],
 ) -> None:
     grader = make("raise SystemExit('nobody asked for a grade')")
     assert grader.grade(WIDE).error_code == "too_many_columns"
@@ -150,25 +150,29 @@ def test_a_file_that_no_grader_should_have_to_read_reaches_none(
 
 
 def test_where_the_sample_is_no_table_only_size_is_checked(
-    make: Callable[..., FileGrader],
+    make: Callable[..., SingleFileGrader],
 ) -> None:
     grader = make(sample=b"\x89PNG\r\n")
     assert grader.validate(b"\x89PNG anything").valid
     assert grader.validate(b"x" * 2_000_001).code == "too_large"
 
 
-def test_values_may_be_as_long_as_masks_of_large_images(make: Callable[..., FileGrader]) -> None:
+def test_values_may_be_as_long_as_masks_of_large_images(
+    make: Callable[..., SingleFileGrader],
+) -> None:
     mask = b" ".join(b"%d 1" % n for n in range(100_000))
     assert make().validate(b"id,y\na," + mask + b"\nb,1\n").valid
     assert make().grade(b"id,y\na," + mask + b"\nb,1\n").error_code == "refused"
 
 
-def test_ids_that_repeat_in_the_sample_are_not_compared(make: Callable[..., FileGrader]) -> None:
+def test_ids_that_repeat_in_the_sample_are_not_compared(
+    make: Callable[..., SingleFileGrader],
+) -> None:
     grader = make(sample="image,box\na,1\na,2\nb,3\n")
     assert grader.validate(b"image,box\na,1\n").valid
 
 
-def test_there_is_no_public_part(make: Callable[..., FileGrader]) -> None:
+def test_there_is_no_public_part(make: Callable[..., SingleFileGrader]) -> None:
     with pytest.raises(SubmissionError, match="no public part") as caught:
         make().public_score(b"id,y\na,1\nb,0\n")
     assert not caught.value.saw_answers

@@ -10,7 +10,7 @@ from typing import Any
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.grading.csv.hidden_answers import Answers, parse_answers
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.metrics import get_metric
 from mle_gym.paths import bundled
 from mle_gym.tasks.load import load_folder
@@ -72,9 +72,9 @@ class Toy:
         return parse_answers(as_csv(lines), self.task.submission, "the toy's answers")
 
     @cached_property
-    def grader(self) -> Grader:
+    def grader(self) -> PredictionsGrader:
         nowhere = Dataset(self.task, DatasetOptions(), FOLDER, FOLDER, "")
-        return Grader(nowhere, self.answers)
+        return PredictionsGrader(nowhere, self.answers)
 
 
 def as_csv(lines: Sequence[Sequence[str]]) -> bytes:

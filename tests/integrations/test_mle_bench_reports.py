@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mle_gym.errors import SandboxCrashed, TaskError, TrajectoryError
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.integrations.mle_bench.published import SPLITS, competitions, split
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.seeds import read_reports, summarize
@@ -127,7 +127,7 @@ def test_a_grader_that_can_not_be_run_is_a_problem_and_no_invalid_submission(
     def crash(*_: object) -> None:
         raise SandboxCrashed("the launcher is gone")
 
-    monkeypatch.setattr(Grader, "grade", crash)
+    monkeypatch.setattr(PredictionsGrader, "grade", crash)
     (tmp_path / "submission.csv").write_text("PassengerId,survived\n")
     entry = {"competition_id": "titanic", "submission_path": str(tmp_path / "submission.csv")}
     (tmp_path / "batch.jsonl").write_text(json.dumps(entry))

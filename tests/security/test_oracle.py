@@ -16,7 +16,7 @@ from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.tasks.catalog import load_task, task_folders
 from tests.security.bait import TASK
 
@@ -65,7 +65,7 @@ def with_other_answers(dataset: Dataset, which: str) -> Answers:
     return replace(answers, values=values)
 
 
-def said(grader: Grader, content: bytes) -> str:
+def said(grader: PredictionsGrader, content: bytes) -> str:
     """All that a caller of ``validate`` and ``score`` sees."""
     validation = grader.validate(content)
     try:
@@ -78,7 +78,10 @@ def said(grader: Grader, content: bytes) -> str:
 @pytest.mark.parametrize("task", REAL)
 def test_validating_needs_no_answers(task: str, tmp_path: Path) -> None:
     dataset = prepare(task)
-    judge, blind = Grader(dataset), Grader(replace(dataset, private=tmp_path / "nowhere"))
+    judge, blind = (
+        PredictionsGrader(dataset),
+        PredictionsGrader(replace(dataset, private=tmp_path / "nowhere")),
+    )
     for content in hostile(dataset):
         assert blind.validate(content) == judge.validate(content)
 
@@ -86,7 +89,10 @@ def test_validating_needs_no_answers(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", REAL)
 def test_nothing_that_is_said_depends_on_private_labels(task: str) -> None:
     dataset = prepare(task)
-    truth, other = Grader(dataset), Grader(dataset, with_other_answers(dataset, "private"))
+    truth, other = (
+        PredictionsGrader(dataset),
+        PredictionsGrader(dataset, with_other_answers(dataset, "private")),
+    )
     for content in hostile(dataset):
         assert said(truth, content) == said(other, content)
 
@@ -94,7 +100,10 @@ def test_nothing_that_is_said_depends_on_private_labels(task: str) -> None:
 @pytest.mark.parametrize("task", REAL)
 def test_verdicts_on_the_format_depend_on_no_label(task: str) -> None:
     dataset = prepare(task)
-    truth, other = Grader(dataset), Grader(dataset, with_other_answers(dataset, "public"))
+    truth, other = (
+        PredictionsGrader(dataset),
+        PredictionsGrader(dataset, with_other_answers(dataset, "public")),
+    )
     for content in hostile(dataset):
         assert truth.validate(content) == other.validate(content)
 
@@ -105,8 +114,8 @@ def test_scores_do_depend_on_public_labels() -> None:
     perfect = pd.read_csv(dataset.private / "answers.csv").drop(columns="Usage")
     content = perfect.to_csv(index=False).encode()
     for which in ("public", "private"):
-        other = Grader(dataset, with_other_answers(dataset, which))
-        changed = said(Grader(dataset), content) != said(other, content)
+        other = PredictionsGrader(dataset, with_other_answers(dataset, which))
+        changed = said(PredictionsGrader(dataset), content) != said(other, content)
         assert changed == (which == "public")
 
 

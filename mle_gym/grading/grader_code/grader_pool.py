@@ -18,16 +18,16 @@ from functools import lru_cache
 
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.sandboxed_grader import GraderSandbox, Table, end_idle
+from mle_gym.grading.grader_code.sandboxed_grader import CodeSandbox, Table, end_idle
 
-__all__ = ["GraderPool", "shared_grader"]
+__all__ = ["CodeSandboxPool", "shared_pool"]
 
 PATIENT_SECONDS = 1.0
 """About what a further sandbox takes to start: a shorter wait is not worth one."""
 
 
-class GraderPool:
-    """Grades as a :class:`GraderSandbox` does, several submissions at the same time."""
+class CodeSandboxPool:
+    """Grades as a :class:`CodeSandbox` does, several submissions at the same time."""
 
     def __init__(self, code: GraderCode) -> None:
         self.code = code
@@ -35,12 +35,12 @@ class GraderPool:
         _known.add(self)
 
     def score_table(self, submission: Table, answers: Table, rows: Values) -> float:
-        """See :meth:`GraderSandbox.score_table`."""
+        """See :meth:`CodeSandbox.score_table`."""
         with self._lent() as grader:
             return grader.score_table(submission, answers, rows)
 
     def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> float:
-        """See :meth:`GraderSandbox.score_file`."""
+        """See :meth:`CodeSandbox.score_file`."""
         with self._lent() as grader:
             return grader.score_file(content, filename, control)
 
@@ -48,11 +48,11 @@ class GraderPool:
         """Begin without any, as in a forked child: the sandboxes are the parent's."""
         self._door = threading.Lock()
         self._returned = threading.Condition()
-        self._graders: list[GraderSandbox] = []
+        self._graders: list[CodeSandbox] = []
         """Whoever holds the lock of one grades there."""
 
     @contextlib.contextmanager
-    def _lent(self) -> Iterator[GraderSandbox]:
+    def _lent(self) -> Iterator[CodeSandbox]:
         grader = self._take()
         try:
             yield grader
@@ -62,7 +62,7 @@ class GraderPool:
                 self._returned.notify()
             end_idle()
 
-    def _take(self) -> GraderSandbox:
+    def _take(self) -> CodeSandbox:
         """An idle one, locked."""
         with self._door, self._returned:  # one after the other: a slow submission starts one more
             if not self._graders:
@@ -72,28 +72,28 @@ class GraderPool:
                     return self._another()
             return grader
 
-    def _idle(self) -> GraderSandbox | None:
+    def _idle(self) -> CodeSandbox | None:
         """The last one that is idle, locked: the first ones may grow old and be ended."""
         for grader in reversed(self._graders):
             if grader.lock.acquire(blocking=False):
                 return grader
         return None
 
-    def _another(self) -> GraderSandbox:
+    def _another(self) -> CodeSandbox:
         """A further one, locked; its process starts with its first submission."""
-        grader = GraderSandbox(self.code)
+        grader = CodeSandbox(self.code)
         grader.lock.acquire()
         self._graders.append(grader)
         return grader
 
 
-_known: weakref.WeakSet[GraderPool] = weakref.WeakSet()
+_known: weakref.WeakSet[CodeSandboxPool] = weakref.WeakSet()
 
 
 @lru_cache(maxsize=64)
-def shared_grader(code: GraderCode) -> GraderPool:
+def shared_pool(code: GraderCode) -> CodeSandboxPool:
     """This process's only one for that code."""
-    return GraderPool(code)
+    return CodeSandboxPool(code)
 
 
 def _forget_all() -> None:

@@ -44,7 +44,7 @@ COMING = ("./handed", "./handed.json", "./outcome.json")
 LOG = "./log"
 
 
-class Grader:
+class LoadedCode:
     """The loaded code and the answers that it was given."""
 
     def __init__(self, folder: Path, request: dict[str, Any]) -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     process_control(PR_SET_CHILD_SUBREAPER, 1)  # what a submission's process leaves becomes ours
     process_control(PR_SET_DUMPABLE, 0)  # nobody looks into this one
     try:
-        grader = Grader(folder, request)
+        grader = LoadedCode(folder, request)
     except BaseException as error:
         pipes.answer(unloadable(error))
         return
@@ -189,7 +189,7 @@ class Pipes:
         os.close(self._answer)
 
 
-def attempt(grader: Grader, job: dict[str, Any], pipes: Pipes) -> tuple[Reply, bool]:
+def attempt(grader: LoadedCode, job: dict[str, Any], pipes: Pipes) -> tuple[Reply, bool]:
     """Grade in a fork and clear away what it leaves; also says whether nothing of it is left."""
     outcome = grader.folder / "outcome.json"
     outcome.unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def outcome_of(status: int, outcome: Path) -> Reply:
         return {"failed": "", "message": f"it ended by itself, status {status}, without a score"}
 
 
-def grade_and_leave(grader: Grader, job: dict[str, Any], outcome: Path) -> None:
+def grade_and_leave(grader: LoadedCode, job: dict[str, Any], outcome: Path) -> None:
     """In the fork: grade, write what came of it, end at once."""
     try:
         os.dup2(0, 2)

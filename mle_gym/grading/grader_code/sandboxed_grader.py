@@ -43,7 +43,7 @@ from mle_gym.grading.grader_code.outcome import (
 )
 from mle_gym.sandbox.protocol import Backend, Execution, Sandbox
 
-__all__ = ["GraderSandbox", "Table", "end_idle"]
+__all__ = ["CodeSandbox", "Table", "end_idle"]
 
 Table = Mapping[str, Values]
 """Columns by name, of the same length, id included."""
@@ -74,10 +74,10 @@ echo $! >server
 {_WAIT}"""
 
 
-class GraderSandbox:
+class CodeSandbox:
     """The process that runs one ``grade.py``. Thread-safe: submissions wait for one another.
 
-    A :class:`GraderPool` has several of them, so that no submission waits for long.
+    A :class:`CodeSandboxPool` has several of them, so that no submission waits for long.
     """
 
     def __init__(self, code: GraderCode) -> None:
@@ -287,13 +287,13 @@ def _table_bytes(table: Table, rows: Values) -> bytes:
 
 # -------------------------------------------------------------------------------- which are alive
 
-_known: weakref.WeakSet[GraderSandbox] = weakref.WeakSet()
+_known: weakref.WeakSet[CodeSandbox] = weakref.WeakSet()
 _counting = threading.Lock()
-_alive: list[GraderSandbox] = []
+_alive: list[CodeSandbox] = []
 """Those with a process, the one that was started last at the end."""
 
 
-def _keep(started: GraderSandbox) -> None:
+def _keep(started: CodeSandbox) -> None:
     """Count one that has started."""
     with _counting:
         if started in _alive:

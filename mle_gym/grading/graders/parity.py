@@ -1,23 +1,24 @@
-"""Grades one dataset's submissions as MLE-bench would, with everything else a grade tells."""
+"""Grades one dataset's submissions as MLE-bench would."""
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.answers import MLE_BENCH
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
-from mle_gym.grading.graders.grader import Marker
+from mle_gym.grading.floor_and_ceiling import SAMPLE
+from mle_gym.grading.grade import Grade, Validation
+from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 from mle_gym.grading.parity.mle_bench_csv import read_like_mle_bench
 from mle_gym.grading.parity.mle_bench_rules import RULES, Rule, parity_score
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mle_gym.datasets.anchors import Anchors
     from mle_gym.datasets.dataset import Dataset
-    from mle_gym.grading.grade import Grade
 
 __all__ = ["ParityGrader", "parity_rule"]
 
@@ -60,30 +61,52 @@ class ParityGrader:
             raise DatasetError(f"{dataset.task.id}: parity: not for an obfuscated dataset")
         self._path = _answers_file(dataset) if answers is None else answers
         self._dataset = dataset
-        self._marker = Marker.load(
-            dataset, dataset.task.grade.higher_is_better, self._score, "parity"
-        )
+        higher = dataset.task.grade.higher_is_better
+        self._grades = GradeMaker.load(dataset, higher, self._score, "parity")
 
-    def grade(self, content: bytes | None) -> Grade:
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling under this kind of grading."""
+        return self._grades.anchors
+
+    def validate(self, content: bytes, /) -> Validation:
+        """Whether MLE-bench would score it, which its graders find out by scoring it."""
+        try:
+            self._score(content)
+        except SubmissionError as error:
+            return Validation(False, error.code, error.message)
+        return Validation(True)
+
+    def promising(self, content: bytes, /) -> bool:
+        """Whether it has a score and is not the sample submission."""
+        sample = self._dataset.public / SAMPLE
+        is_sample = sample.is_file() and content == sample.read_bytes()
+        return not is_sample and self.validate(content).valid
+
+    def public_score(self, content: bytes, /) -> float:
+        """There is none: every row counts.
+
+        Raises:
+            SubmissionError: Always.
+        """
+        raise SubmissionError("no_public_part", "MLE-bench scores all rows together")
+
+    def grade(self, content: bytes | None, /) -> Grade:
         """Grade a submission; None stands for no submission at all.
 
         Raises:
             DatasetError: The answers are missing.
         """
-        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
-        try:
-            score = self._score(content)
-        except SubmissionError as error:
-            return self._marker.refuse(error, sha256)
-        return self._marker.mark(score, sha256, len(self._answers))
+        return self._grades.grade(content, self._measure)
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
-        """The grade of a submission that can't be graded, for that reason."""
-        return self._marker.refuse(error, sha256)
+        """The grade of a submission that can't be graded, for the reason given."""
+        return self._grades.refuse(error, sha256)
 
-    def _score(self, content: bytes | None) -> float:
-        if content is None:
-            raise SubmissionError("missing_submission", "there is no submission")
+    def _measure(self, content: bytes) -> Measured:
+        return Measured(self._score(content), len(self._answers))
+
+    def _score(self, content: bytes) -> float:
         most = self._dataset.task.submission.max_bytes
         if len(content) > most:
             raise SubmissionError("too_large", f"found over {most:,} bytes, which is the most")

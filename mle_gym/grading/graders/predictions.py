@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,19 +14,19 @@ from mle_gym.grading.csv.hidden_answers import Answers, load_answers, load_ids
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Grade, Validation
-from mle_gym.grading.graders.grader import Marker
+from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 from mle_gym.grading.guesses import best_guess
-from mle_gym.grading.scoring import Table, load_scorer
+from mle_gym.grading.scoring import Table, load_task_metric
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mle_gym.datasets.dataset import Dataset
 
-__all__ = ["Grader"]
+__all__ = ["PredictionsGrader"]
 
 
-class Grader:
+class PredictionsGrader:
     """Grades submissions for one dataset.
 
     No content makes it raise: whatever is wrong with a submission is in the grade. What is wrong
@@ -57,17 +55,17 @@ class Grader:
         self._task = dataset.task
         self._given = answers
         self._score_ci = score_ci
-        self._scorer = load_scorer(self._task, sandbox)
-        self._marker = Marker.load(
-            dataset, self._scorer.higher_is_better, self._private_score, luck=self._luck
+        self._metric = load_task_metric(self._task, sandbox)
+        self._grades = GradeMaker.load(
+            dataset, self._metric.higher_is_better, self._private_score, luck=self._luck
         )
 
     @property
     def anchors(self) -> Anchors:
         """The dataset's floor and ceiling, as far as they are known without running a program."""
-        return self._marker.anchors
+        return self._grades.anchors
 
-    def grade(self, content: bytes | None) -> Grade:
+    def grade(self, content: bytes | None, /) -> Grade:
         """Grade a submission; None stands for no submission at all.
 
         Raises:
@@ -75,27 +73,13 @@ class Grader:
             TaskError: The ``grade.py`` or the metric's parameters are broken.
             SandboxError: The sandbox that a ``grade.py`` runs in can't be had.
         """
-        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
-        try:
-            if content is None:
-                raise SubmissionError("missing_submission", "there is no submission")
-            submission = self._parse(content, self._answers.ids)
-            score = self._score(submission, self._answers.private)
-        except SubmissionError as error:
-            return self.refuse(error, sha256)
-        public = self._public_score(submission)
-        rows = len(self._answers.ids)
-        interval = self._interval(submission) if self._score_ci else None
-        grade = self._marker.mark(score, sha256, rows, public_score=public, score_ci=interval)
-        if grade.floor is not None and self._is_constant(submission):
-            return replace(grade, anchored=0.0)  # it knows nothing of any row, however lucky
-        return grade
+        return self._grades.grade(content, self._measure)
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
-        return self._marker.refuse(error, sha256)
+        return self._grades.refuse(error, sha256)
 
-    def validate(self, content: bytes) -> Validation:
+    def validate(self, content: bytes, /) -> Validation:
         """Check the format alone, beside the sample submission: no answer has a part in it."""
         try:
             self._parse(content, self._sample_ids)
@@ -103,7 +87,7 @@ class Grader:
             return Validation(False, error.code, error.message)
         return Validation(True)
 
-    def promising(self, content: bytes) -> bool:
+    def promising(self, content: bytes, /) -> bool:
         """Whether it is valid and could know something: neither the sample nor a constant.
 
         Like :meth:`validate` it looks at the submission and the sample: no answer has a part in it.
@@ -118,7 +102,7 @@ class Grader:
         sample = self._sample
         return sample is None or not all(map(_equal, predicted, sample))
 
-    def public_score(self, content: bytes) -> float:
+    def public_score(self, content: bytes, /) -> float:
         """The score on the public part, for feedback.
 
         Raises:
@@ -158,11 +142,21 @@ class Grader:
 
     def _parse(self, content: bytes, ids: pd.Index) -> Table:
         submission = parse_values(content, self._task.submission, ids)
-        self._scorer.check(submission)
+        self._metric.check(submission)
         return submission
 
+    def _measure(self, content: bytes) -> Measured:
+        submission = self._parse(content, self._answers.ids)
+        return Measured(
+            score=self._score(submission, self._answers.private),
+            rows=len(self._answers.ids),
+            public_score=self._public_score(submission),
+            score_ci=self._interval(submission) if self._score_ci else None,
+            is_constant=self._is_constant(submission),
+        )
+
     def _score(self, submission: Table, rows: Values) -> float:
-        return self._scorer.score(submission, self._answers.values, rows)
+        return self._metric.score(submission, self._answers.values, rows)
 
     def _is_constant(self, submission: Table) -> bool:
         """Whether it says the same of every row."""
@@ -178,10 +172,10 @@ class Grader:
             return None
         rng = generator(self._task, self._dataset.options.variant, "floor")
         answers, spec = self._answers, self._task.submission
-        return best_guess(self._scorer, spec, answers.values, answers.private, rng)
+        return best_guess(self._metric, spec, answers.values, answers.private, rng)
 
     def _interval(self, submission: Table) -> tuple[float, float] | None:
-        return self._scorer.interval(submission, self._answers.values, self._answers.private)
+        return self._metric.interval(submission, self._answers.values, self._answers.private)
 
     def _public_score(self, submission: Table) -> float | None:
         """None also where this part alone can't be scored: it is feedback, not the result."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import parse_answers
 from mle_gym.grading.grade import Grade, Validation
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.files import Files, pack_files
 
 if TYPE_CHECKING:
+    from mle_gym.datasets.anchors import Anchors
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.grading.graders.program_run import ProgramRunner
 
@@ -26,12 +27,12 @@ UNTOLD = (
 
 
 class ProgramGrader:
-    """What :class:`~mle_gym.grading.graders.predictions.Grader` is to predictions, for programs.
+    """Runs a program on inputs that nobody has seen, and grades its predictions.
 
     Args:
         dataset: What to grade against.
         runner: Runs the programs.
-        score_ci: As :class:`~mle_gym.grading.graders.predictions.Grader` has it.
+        score_ci: As :class:`PredictionsGrader` has it.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Every method raises :class:`~mle_gym.errors.SandboxError` when a sandbox fails.
@@ -47,11 +48,16 @@ class ProgramGrader:
     ) -> None:
         self._dataset = dataset
         self._runner = runner
-        self._grader = Grader(dataset, score_ci=score_ci, sandbox=sandbox)
+        self._predictions = PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
         self._last: tuple[str, bytes | Validation, float] | None = None
         """The last program's digest, what came of it, and the most seconds that change nothing."""
 
-    def validate(self, files: Files) -> Validation:
+    @property
+    def anchors(self) -> Anchors:
+        """The dataset's floor and ceiling, as far as they are known without its solution."""
+        return self._predictions.anchors
+
+    def validate(self, files: Files, /) -> Validation:
         """Whether the program predicts the examples in a sandbox of its own.
 
         The same program is run only once in a row, unless it had too little time.
@@ -59,33 +65,37 @@ class ProgramGrader:
         found = self._try(files)
         return found if isinstance(found, Validation) else self._examples.validate(found)
 
-    def promising(self, files: Files) -> bool:
+    def promising(self, files: Files, /) -> bool:
         """Whether its predictions for the examples are valid and differ from row to row."""
         found = self._try(files)
         return not isinstance(found, Validation) and self._examples.promising(found)
 
-    def public_score(self, files: Files) -> float:
+    def public_score(self, files: Files, /) -> float:
         """The score of its predictions on the public part of the hidden rows.
 
         Raises:
             SubmissionError: There is no score, and nothing more is said.
         """
         try:
-            return self._grader.public_score(self._runner.on_hidden_inputs(files))
+            return self._predictions.public_score(self._runner.on_hidden_inputs(files))
         except SubmissionError:
             error = SubmissionError("no_score", UNTOLD)
             error.saw_answers = True
             raise error from None
 
-    def grade(self, files: Files | None) -> Grade:
+    def grade(self, files: Files | None, /) -> Grade:
         """Grade the predictions for the hidden rows; None stands for no submission at all."""
         if files is None:
-            return self._grader.grade(None)
+            return self._predictions.grade(None)
         try:
             predictions = self._runner.on_hidden_inputs(files)
         except SubmissionError as error:
-            return self._grader.refuse(error)
-        return self._grader.grade(predictions)
+            return self._predictions.refuse(error)
+        return self._predictions.grade(predictions)
+
+    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
+        """The grade of a submission that can't be graded, for the reason given."""
+        return self._predictions.refuse(error, sha256)
 
     def _try(self, files: Files) -> bytes | Validation:
         """The program's predictions for the examples, or why there are none."""
@@ -102,8 +112,10 @@ class ProgramGrader:
         return self._last[1]
 
     @cached_property
-    def _examples(self) -> Grader:
+    def _examples(self) -> PredictionsGrader:
         """A grader that expects the examples' rows."""
         sample = self._dataset.public / "sample_submission.csv"
         spec = self._dataset.task.submission
-        return Grader(self._dataset, parse_answers(sample.read_bytes(), spec, str(sample)))
+        return PredictionsGrader(
+            self._dataset, parse_answers(sample.read_bytes(), spec, str(sample))
+        )

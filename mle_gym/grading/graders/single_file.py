@@ -9,7 +9,6 @@ the fault is not the submission's.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from functools import cached_property
 from pathlib import Path
@@ -19,19 +18,19 @@ from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Validation
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.grader_pool import shared_grader
+from mle_gym.grading.grader_code.grader_pool import shared_pool
 from mle_gym.grading.grader_code.outcome import not_finite
 from mle_gym.grading.graders.file_shape import FileShape, load_shape
-from mle_gym.grading.graders.grader import Marker
+from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.grading.grade import Grade
 
-__all__ = ["FileGrader"]
+__all__ = ["SingleFileGrader"]
 
 
-class FileGrader:
+class SingleFileGrader:
     """Grades a file by the task's own function, which reads the whole of it.
 
     All rows count and there is no public part.
@@ -49,17 +48,17 @@ class FileGrader:
         self._dataset = dataset
         self._spec = dataset.task.submission
         code = GraderCode.of(dataset.task, "grade_file", sandbox, dataset.private)
-        self._code = shared_grader(code)
+        self._code = shared_pool(code)
         self._parity, higher = parity, dataset.task.grade.higher_is_better
         kind = "parity" if parity else "strict"
-        self._marker = Marker.load(dataset, higher, self._score, kind)
+        self._grades = GradeMaker.load(dataset, higher, self._score, kind)
 
     @property
     def anchors(self) -> Anchors:
         """The dataset's floor and ceiling, as far as they are known without running a program."""
-        return self._marker.anchors
+        return self._grades.anchors
 
-    def grade(self, content: bytes | None) -> Grade:
+    def grade(self, content: bytes | None, /) -> Grade:
         """Grade a submission; None stands for no submission at all.
 
         Raises:
@@ -67,20 +66,13 @@ class FileGrader:
             TaskError: The ``grade.py`` is broken.
             SandboxError: The sandbox that it runs in can't be had.
         """
-        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
-        try:
-            if content is None:
-                raise SubmissionError("missing_submission", "there is no submission")
-            score = self._score(content)
-        except SubmissionError as error:
-            return self._marker.refuse(error, sha256)
-        return self._marker.mark(score, sha256, 0)
+        return self._grades.grade(content, self._measure)
 
     def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
         """The grade of a submission that can't be graded, for that reason."""
-        return self._marker.refuse(error, sha256)
+        return self._grades.refuse(error, sha256)
 
-    def validate(self, content: bytes) -> Validation:
+    def validate(self, content: bytes, /) -> Validation:
         """Whether it has the shape of the sample submission; ``grade.py`` and answers stay out."""
         try:
             self._shape.check(content, self._spec.max_bytes)
@@ -88,17 +80,20 @@ class FileGrader:
             return Validation(False, error.code, error.message)
         return Validation(True)
 
-    def promising(self, content: bytes) -> bool:
+    def promising(self, content: bytes, /) -> bool:
         """Whether it is valid and not the sample; only the task's grader could know more."""
         return content != self._sample() and self.validate(content).valid
 
-    def public_score(self, content: bytes) -> float:
+    def public_score(self, content: bytes, /) -> float:
         """There is none.
 
         Raises:
             SubmissionError: Always.
         """
         raise SubmissionError("no_public_part", "this dataset has no public part to score on")
+
+    def _measure(self, content: bytes) -> Measured:
+        return Measured(self._score(content))
 
     def _score(self, content: bytes) -> float:
         self._shape.check_cost(content, self._spec.max_bytes)

@@ -13,7 +13,8 @@ from mle_gym.integrations.mle_bench.report import Report, competition_report, su
 from mle_gym.regular_files import NotAFile, read_regular, read_whole
 
 if TYPE_CHECKING:
-    from mle_gym.grading.grade import Grade, SubmissionGrader
+    from mle_gym.grading.grade import Grade
+    from mle_gym.grading.graders.grader import Grader
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Batch", "Problem", "find_competition"]
@@ -48,7 +49,7 @@ class Batch:
     problems: list[Problem] = field(default_factory=list)
     keep: Callable[[Report], None] = lambda report: None
     """Called with each report as soon as there is one."""
-    _graders: dict[str, tuple[TaskSpec, SubmissionGrader]] = field(default_factory=dict)
+    _graders: dict[str, tuple[TaskSpec, Grader[bytes]]] = field(default_factory=dict)
 
     def grade_file(self, path: Path) -> None:
         """Grade every line; blank ones and those that begin with ``#`` or ``//`` are skipped.
@@ -83,14 +84,14 @@ class Batch:
         task, grader = self._graders[competition]
         return competition_report(task, grade_path(task, grader, path), path)
 
-    def _grader(self, competition: str) -> tuple[TaskSpec, SubmissionGrader]:
+    def _grader(self, competition: str) -> tuple[TaskSpec, Grader[bytes]]:
         from mle_gym.grading.open_grader import load_grader
 
         task = find_competition(competition)
         return task, load_grader(task, parity=self.parity)
 
 
-def grade_path(task: TaskSpec, grader: SubmissionGrader, path: Path) -> Grade:
+def grade_path(task: TaskSpec, grader: Grader[bytes], path: Path) -> Grade:
     """Grade the submission at a path; as for MLE-bench, its name must end in ``.csv``."""
     if not submission_exists(path):
         return grader.refuse(SubmissionError("missing_submission", f"{path}: no such CSV file"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.csv.hidden_answers import USAGE, parse_answers
-from mle_gym.grading.graders.predictions import Grader
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import Column, SubmissionSpec, TaskSpec
 from tests.grading.toys import as_csv
@@ -57,7 +57,7 @@ def check_usable(task: TaskSpec) -> None:
         return
     nowhere = Dataset(task, DatasetOptions(), task.folder, task.folder, "")
     try:
-        grader = Grader(nowhere, answers)
+        grader = PredictionsGrader(nowhere, answers)
     except TaskError:
         return
     with contextlib.suppress(TaskError):  # these answers don't suit every metric
