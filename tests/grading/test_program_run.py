@@ -261,7 +261,7 @@ def test_spies_succeed_where_score_tells_what_validate_tells(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tell(self: ProgramGrader, files: Any) -> float:
-        return self._grader.public_score(self._runner.on_hidden_inputs(files))
+        return self._predictions.public_score(self._runner.on_hidden_inputs(files))
 
     monkeypatch.setattr(ProgramGrader, "public_score", tell)
     env = make()
