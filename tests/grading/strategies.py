@@ -91,7 +91,7 @@ def mask(steps: Sequence[int]) -> str:
 @st.composite
 def rows(draw: Draw, toy: Toy) -> list[Row]:
     """A header and a row for each id; shares sum to one where they must."""
-    spec, kind = toy.task.submission, toy.grader._scorer.metric.kind
+    spec, kind = toy.task.submission, toy.grader._metric.metric.kind
     table = [list(spec.columns)]
     for name in toy.ids:
         row = {spec.id: str(name)}
