@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import threading
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.error import ResetNeeded
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.actions import RawAction
+from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
+from mle_gym.episode.current_episode import CurrentEpisode
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record
 from mle_gym.episode.rendering import Frame, Screen, describe
@@ -30,17 +30,12 @@ from mle_gym.episode.snapshot import Snapshot, checked
 from mle_gym.episode.spaces import ActionSpace, observation_space
 from mle_gym.episode.step_limits import within_time_limit
 from mle_gym.episode.variants import draw_variant
-from mle_gym.errors import SandboxCrashed
 from mle_gym.tasks.catalog import load_task
-from mle_gym.text import nearest
 
 __all__ = ["MLEEnv", "Observation"]
 
 Observation = dict[str, Any]
 """``output``, ``exit_code``, ``steps_left`` and ``seconds_left``; see :class:`MLEEnv`."""
-
-_SWITCHING = threading.Lock()
-"""Held while an environment changes its episode, which any thread may do."""
 
 
 class MLEEnv(gymnasium.Env[Observation, RawAction]):
@@ -116,30 +111,30 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ## Arguments
 
-    All are plain data, so ``env.spec.to_json()`` round-trips.
+    | argument          | default      | meaning                                            |
+    |-------------------|--------------|----------------------------------------------------|
+    | `task`            |              | id of a task, or the path of a task folder         |
+    | `variant`         | `0`          | which instance of the task is played               |
+    | `train_rows`      | all          | size of a smaller training set                     |
+    | `obfuscate`       | `False`      | hide names that a model may have memorised         |
+    | `reward`          | `"score"`    | what an episode pays                               |
+    | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it    |
+    | `time_limit`      | the task's   | seconds in an episode, thinking included           |
+    | `command_timeout` | what is left | seconds for a command or a validated program       |
+    | `feedback`        | `"validate"` | what an agent may ask before it submits            |
+    | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"` |
+    | `sandbox`         | `"auto"`     | the backend, which runs the commands               |
+    | `limits`          | the task's   | changes to the sandbox's limits                    |
+    | `network`         | `False`      | let the sandbox reach the network                  |
+    | `gpus`            | none         | GPUs that the sandbox may use                      |
+    | `runtime`         | Docker's     | what runs containers, with `sandbox="docker"`      |
+    | `sandbox_python`  | this Python  | the interpreter that agents get                    |
+    | `packages`        | none         | distributions to show beside the usual ones        |
+    | `warm`            | `True`       | run `python` with its libraries imported already   |
+    | `preload`         | the usual    | the modules that a warm Python has imported        |
+    | `render_mode`     | none         | what `render` gives                                |
 
-    | argument          | default      | meaning                                                   |
-    |-------------------|--------------|-----------------------------------------------------------|
-    | `task`            |              | id of a task, or the path of a task folder                |
-    | `variant`         | `0`          | an integer, `"train"`, `"heldout"` or a range: `"1-100"`  |
-    | `sandbox`         | `"auto"`     | a backend: `"bubblewrap"`, `"docker"`, `"subprocess"`     |
-    | `reward`          | `"score"`    | see Rewards                                               |
-    | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it           |
-    | `time_limit`      | the task's   | seconds in an episode, the agent's thinking included      |
-    | `command_timeout` | what is left | seconds for a command or a validated program              |
-    | `feedback`        | `"validate"` | `"none"`, `"validate"` or `"score"`: what may be asked    |
-    | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"`        |
-    | `train_rows`      | all          | size of a smaller training set                            |
-    | `obfuscate`       | `False`      | hide names that a language model may have memorised       |
-    | `network`         | `False`      | let the sandbox reach the network                         |
-    | `gpus`            | none         | list of GPU indices or UUIDs to pass through              |
-    | `runtime`         | Docker's     | what runs containers, such as `"runsc"`, with Docker      |
-    | `sandbox_python`  | this Python  | interpreter to offer to the agent                         |
-    | `packages`        | none         | distributions to show beside the usual: `["lightgbm"]`    |
-    | `limits`          | the task's   | changes, such as `{"memory_mb": 4096}`                    |
-    | `warm`            | `True`       | run `python` with its libraries imported already          |
-    | `preload`         | the usual    | the modules that are: `["numpy", "pandas", "torch"]`      |
-    | `render_mode`     | `None`       | `"ansi"`, `"human"`, `"rgb_array"`                        |
+    All are plain data, so ``env.spec.to_json()`` round-trips.
 
     ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode, and
     for those that a plain ``reset()`` begins after it; and ``snapshot`` (what :meth:`snapshot`
@@ -151,47 +146,24 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
-        "render_modes": ["ansi", "human", "rgb_array"],
+        "render_modes": list(RENDER_MODES),
         "render_fps": 2,
     }
 
-    def __init__(
-        self,
-        task: str,
-        variant: int | str = 0,
-        sandbox: str = "auto",
-        reward: str = "score",
-        max_steps: int | None = None,
-        time_limit: float | None = None,
-        command_timeout: float | None = None,
-        feedback: str = "validate",
-        score_calls: int = 5,
-        train_rows: int | None = None,
-        obfuscate: bool = False,
-        network: bool = False,
-        gpus: list[str] | None = None,
-        runtime: str | None = None,
-        sandbox_python: str | None = None,
-        packages: list[str] | None = None,
-        limits: dict[str, float] | None = None,
-        warm: bool = True,
-        preload: list[str] | None = None,
-        render_mode: str | None = None,
-    ) -> None:
+    @spelled_out
+    def __init__(self, task: str, **arguments: Unpack[Arguments]) -> None:
         """Check the arguments; nothing is prepared or started before :meth:`reset`.
 
         Raises:
             TaskError: No such task, or a broken one.
+            TypeError: There is no argument of a name; the message has the nearest ones.
             ValueError: An argument that can't be; the message names it and what was expected.
         """
-        arguments = {key: value for key, value in locals().items() if key in Settings.names()}
         self.task = load_task(task)
         self.settings = Settings.check(self.task, arguments)
         self._lasting = self.settings
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            known = self.metadata["render_modes"]
-            raise ValueError(f"no such render_mode: {render_mode!r}{nearest(render_mode, known)}")
-        self.render_mode = render_mode
+        """The settings that a ``reset`` without any argument goes on with."""
+        self.render_mode = arguments.get("render_mode")
         self.action_space = ActionSpace()
         self.observation_space = observation_space(
             max_steps=self.settings.max_steps,
@@ -199,11 +171,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             output_bytes=self.settings.limits.output_bytes,
         )
         self._screen = Screen(self.task.env_id)
-        self._episode: Episode | None = None
-        self._turns = 0
-        """Counts calls of ``reset`` and ``close``: others may come while a reset is under way."""
-        self.record: Record | None = None
-        """What the episode that runs, or that ended last, was made of and what came of it."""
+        self._current = CurrentEpisode()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -243,7 +211,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         Raises:
             ResetNeeded: No episode is running.
         """
-        episode = self._running()
+        episode = self._current.running()
         return self._show(action, episode, episode.step(action))
 
     def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -252,7 +220,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         Raises:
             ResetNeeded: No episode is running.
         """
-        episode = self._running()
+        episode = self._current.running()
         return self._show(None, episode, episode.finish())
 
     def interrupt(self) -> None:
@@ -272,9 +240,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
         A step that another thread has under way ends at once, with the failure ``interrupted``.
         """
-        _, episode = self._take()
-        if episode is not None:
-            episode.close()
+        self._current.close()
 
     def snapshot(self) -> Snapshot:
         """This moment of the episode as a value: ``reset(options={"snapshot": …})`` continues it.
@@ -284,7 +250,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             SnapshotError: The workspace holds too much, or there is no room for it.
             SandboxError: The sandbox failed.
         """
-        return self._running().snapshot()
+        return self._current.running().snapshot()
 
     def fork(self) -> MLEEnv:
         """A running copy, to be closed as well. :func:`mle_gym.wrappers.fork` copies wrappers too.
@@ -292,7 +258,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         Raises:
             As :meth:`snapshot` and :meth:`reset`.
         """
-        episode = self._running()
+        episode = self._current.running()
         with episode.snapshot() as snapshot:
             twin = copy.deepcopy(self, {id(each): each for each in (self.task, self.settings)})
             settings = dataclasses.replace(episode.settings, variant=snapshot.options.variant)
@@ -300,31 +266,27 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         twin._screen = copy.deepcopy(self._screen)
         return twin
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the running episode: a copy must be reset before its first step."""
-        return {**vars(self), "_episode": None, "record": None}
+    @property
+    def record(self) -> Record | None:
+        """What the episode that runs, or that ended last, was made of and what came of it."""
+        return self._current.record
+
+    @property
+    def _episode(self) -> Episode | None:
+        return self._current.episode
 
     def _begin(
         self, settings: Settings, snapshot: Snapshot | None
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode in the place of the one that runs."""
-        turn, old = self._take()
-        if old is not None:
-            old.discard()
-        dataset = self._prepare(settings)
-        episode = Episode(dataset, settings, load_reward(settings.reward), snapshot)
-        with _SWITCHING:
-            if turn == self._turns:
-                self._episode, self.record = episode, episode.record()
-        if self._episode is not episode:
-            episode.discard()
-            raise SandboxCrashed("it was closed or reset again meanwhile", kind="interrupted")
+        episode = self._current.replace(lambda: self._start(settings, snapshot))
         self._screen.clear()
         observation, info = episode.opening()
         self._draw(None, observation, info)
         return observation, info
 
-    def _prepare(self, settings: Settings) -> Dataset:
+    def _start(self, settings: Settings, snapshot: Snapshot | None) -> Episode:
+        """Prepare the data and start an episode on them."""
         variant = draw_variant(settings.variant, self.np_random)
         options = DatasetOptions(variant, settings.train_rows, settings.obfuscate)
         dataset = prepare(self.task, options)
@@ -334,30 +296,12 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             )
 
             measure_ceiling(dataset, settings.sandbox)
-        return dataset
-
-    def _running(self) -> Episode:
-        if self._episode is None:
-            raise ResetNeeded("no episode is running: call reset() before step()")
-        return self._episode
-
-    def _take(self) -> tuple[int, Episode | None]:
-        """Take the running episode away; the number tells later whether anybody else came."""
-        with _SWITCHING:
-            self._turns += 1
-            episode, self._episode = self._episode, None
-            return self._turns, episode
+        return Episode(dataset, settings, load_reward(settings.reward), snapshot)
 
     def _show(self, action: RawAction | None, episode: Episode, outcome: Outcome) -> Outcome:
         """Put a step on the screen and, if it was the last, leave the episode."""
-        self.record = episode.record()
+        self._current.keep_record(episode)
         self._draw(action, outcome.observation, outcome.info)
-        if episode.over:
-            # Not waited for: the next episode may begin while the sandbox goes.
-            episode.discard()
-            with _SWITCHING:
-                if self._episode is episode:
-                    self._episode = None
         return outcome
 
     def _draw(

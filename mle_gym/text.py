@@ -104,7 +104,10 @@ def did_you_mean(name: object, known: Iterable[str], form: str = "; did you mean
         form: Where the names go.
     """
     wanted = name[:100] if isinstance(name, str) else ""
-    near = difflib.get_close_matches(wanted, sorted(known), n=3, cutoff=0.55)
+    names = sorted(known)
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.55)
+    if wanted and not near:  # the beginning of a long name is not close to the whole of it
+        near = [each for each in names if each.startswith(wanted)][:3]
     return form.format(" or ".join(map(repr, near))) if near else ""
 
 

@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md and docs/ from the code, or check that they are current.
+"""Write the generated tables of README.md, docs/ and MLEEnv from the code, or check them.
 
 python scripts/update_docs.py [--check]
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import sys
 from pathlib import Path
 
+from argument_tables import arguments_in_docstring, arguments_table
 from measured_tables import benchmarks_table, hand_ins_table, soak_table, speed_table
 
 from mle_gym.episode.failures import KINDS
@@ -112,6 +112,8 @@ def failures_table() -> str:
 
 
 TABLES = {
+    "arguments": ("docs/environment.md", arguments_table),
+    "arguments_in_docstring": ("mle_gym/env.py", arguments_in_docstring),
     "failures": ("docs/environment.md", failures_table),
     "tasks": ("README.md", tasks_table),
     "competitions": ("docs/kaggle.md", competitions_table),
@@ -129,16 +131,14 @@ def updated(name: str) -> tuple[Path, str]:
     """The file with a table, and its text with the table made anew."""
     file, make = TABLES[name]
     path = CHECKOUT / file
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    text, count = re.subn(
-        f"{begin}.*{end}",
-        lambda _: f"{begin}\n{make()}\n{end}",
-        path.read_text(encoding="utf-8"),
-        flags=re.DOTALL,
-    )
-    if count != 1:
-        raise ValueError(f"{path}: expected {begin} and {end} once")
-    return path, text
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    if path.suffix == ".py":  # a docstring's table is from its heading to the next blank line
+        begin, end = "    ## Arguments\n\n", "\n\n"
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed) or begin in rest:
+        raise ValueError(f"{path}: expected {begin!r} and {end!r} once")
+    return path, f"{before}{begin}{make()}{end}{after}"
 
 
 def main() -> int:

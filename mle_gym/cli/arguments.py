@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,16 @@ from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.hash_chain import check_key
 
-__all__ = ["KeyFile", "TaskName", "Variant", "assignments", "find_task", "read_file", "read_key"]
+__all__ = [
+    "KeyFile",
+    "TaskName",
+    "Variant",
+    "assignments",
+    "find_task",
+    "name_and_word",
+    "read_file",
+    "read_key",
+]
 
 TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A name (titanic) or a task folder (./my-task).")
@@ -57,15 +67,25 @@ def find_task(name: str) -> TaskSpec:
 def assignments(words: list[str], option: str) -> dict[str, Any]:
     """``["max_steps=5", "gpus=[0]"]`` as a dict: values are JSON, and text where they are not."""
     values: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key.isidentifier() and equals):
-            raise Unusable(f"{option}: expected NAME=VALUE, found {word!r}")
+    for key, value in name_and_word(words, option):
         try:
             values[key] = json.loads(value)
         except ValueError:
             values[key] = value
     return values
+
+
+def name_and_word(words: list[str], option: str) -> Iterator[tuple[str, str]]:
+    """The two sides of each ``NAME=VALUE`` that an option was given.
+
+    Raises:
+        Unusable: Something else was given.
+    """
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key.isidentifier() and equals):
+            raise Unusable(f"{option}: expected NAME=VALUE, found {word!r}")
+        yield key, value
 
 
 def read_file(path: Path, most: int) -> bytes:

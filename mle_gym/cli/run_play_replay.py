@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import secrets
 import time
 from collections.abc import Iterator
@@ -18,13 +17,18 @@ from rich.text import Text
 from mle_gym.agents import is_agents, load_agent
 from mle_gym.cli.arguments import KeyFile, TaskName, assignments, find_task, read_key
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.environment_options import (
+    EnvironmentArguments,
+    EpisodeVariant,
+    RewardName,
+    SandboxName,
+    environment_arguments,
+    listed_arguments,
+)
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.progress import Progress
-from mle_gym.env import MLEEnv
-from mle_gym.episode.variants import parse_variant
 from mle_gym.errors import MleGymError
 from mle_gym.tasks.spec import TaskSpec
-from mle_gym.text import nearest
 from mle_gym.trajectories.record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
 from mle_gym.trajectories.rollout import rollout
@@ -32,22 +36,8 @@ from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["commands"]
 
-EpisodeVariant = Annotated[
-    str,
-    typer.Option(help="Which instance: a number, a range such as 1-100, train, heldout or random."),
-]
-SandboxName = Annotated[str, typer.Option(help="auto, bubblewrap, docker or subprocess.")]
-RewardName = Annotated[
-    str,
-    typer.Option(help="score, anchored, milestones, percentile, medal or package.module:function."),
-]
+
 Seed = Annotated[int | None, typer.Option(min=0, help="Seeds what the environment draws.")]
-EnvironmentArguments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--env", metavar="NAME=VALUE", help="Any other argument of the environment; repeatable."
-    ),
-]
 OutFile = Annotated[
     Path | None, typer.Option("--out", help="Trajectory file; by default a new one in runs/.")
 ]
@@ -86,7 +76,7 @@ REPLAY_EXAMPLES = """\b
 commands = typer.Typer()
 
 
-@commands.command(epilog=RUN_EXAMPLES)
+@commands.command(epilog=listed_arguments() + RUN_EXAMPLES)
 def run(
     task: TaskName,
     agent: Annotated[
@@ -112,7 +102,7 @@ def run(
     name = Path(agent.partition(":")[0]).stem
     spec = find_task(task)
     record = _Record(out_file or _new_path(spec.id, name), key, redact)
-    arguments = _arguments(variant, sandbox, reward, env)
+    arguments = environment_arguments(variant, sandbox, reward, env)
     display = contextlib.nullcontext() if agent == "human" else Progress(err())
     with _environment(spec, arguments) as environment, display as progress:
         err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
@@ -120,7 +110,7 @@ def run(
     _finish(trajectory, record.path, as_json)
 
 
-@commands.command(epilog=PLAY_EXAMPLES)
+@commands.command(epilog=listed_arguments() + PLAY_EXAMPLES)
 def play(
     task: TaskName,
     variant: EpisodeVariant = "0",
@@ -135,7 +125,7 @@ def play(
     """Play a task yourself, at a prompt in its sandbox."""
     spec, key = find_task(task), read_key(key_file)
     record = _Record(out_file or _new_path(spec.id, "human"), key, redact)
-    with _environment(spec, _arguments(variant, sandbox, reward, env)) as environment:
+    with _environment(spec, environment_arguments(variant, sandbox, reward, env)) as environment:
         trajectory = _rollout(environment, load_agent("human"), record, seed, None)
     last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
     if last:
@@ -185,23 +175,9 @@ def replay(
     raise typer.Exit(ExitCode.NOT_OK if again.differences else ExitCode.OK)
 
 
-def _arguments(variant: str, sandbox: str, reward: str, env: list[str] | None) -> dict[str, Any]:
-    """Arguments for ``gymnasium.make``."""
-    try:
-        chosen = parse_variant(variant)
-    except ValueError as error:
-        raise Unusable(f"--variant: {error}") from None
-    named = {"variant": chosen, "sandbox": sandbox, "reward": reward}
-    return named | assignments(env or [], "--env")
-
-
 @contextlib.contextmanager
 def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
     """The environment of a task, closed in the end; bad arguments are usage errors."""
-    known = inspect.signature(MLEEnv).parameters
-    for name in arguments:
-        if name not in known:
-            raise Unusable(f"--env: no argument is called {name!r}{nearest(name, known)}")
     try:
         environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
     except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from gymnasium.wrappers import TimeLimit
 from gymnasium.wrappers.utils import create_zero_array
 
 from mle_gym.env import MLEEnv
+from mle_gym.episode.arguments import Arguments
 from mle_gym.episode.failures import Failure
 from mle_gym.episode.outcome import Info
 from mle_gym.errors import DatasetError, SandboxError, TaskError
@@ -93,12 +94,13 @@ class Member:
 
 
 def make_environment(
-    arguments: dict[str, Any],
+    task: str,
+    arguments: Arguments,
     max_episode_steps: int | None,
     wrappers: Sequence[Callable[[Environment], Environment]],
 ) -> Environment:
     """An environment as ``gymnasium.make`` would make it, in its wrappers."""
-    env: Environment = MLEEnv(**arguments)
+    env: Environment = MLEEnv(task, **arguments)
     if max_episode_steps not in (None, -1):
         env = TimeLimit(env, max_episode_steps)
     for wrap in wrappers:

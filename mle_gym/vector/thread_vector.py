@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
+from mle_gym.episode.arguments import Arguments, spelled_out
 from mle_gym.vector.member import (
     Environment,
     Member,
@@ -46,6 +47,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
     rest as arrays of shape ``(num_envs,)``; infos as in every Gymnasium vector environment.
 
     Args:
+        task: Id of a task, or the path of a task folder.
         num_envs: How many environments.
         autoreset_mode: ``"next_step"`` (the step after an episode's end resets and ignores its
             action), ``"same_step"`` (the last step resets; its observation and info are in
@@ -53,28 +55,31 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             ``reset(options={"reset_mask": mask})``).
         env_wrappers: Functions from an environment to its wrapped form, applied to each in order.
         max_episode_steps: As in ``gymnasium.make``: lowers ``max_steps``.
-        **arguments: For every environment.
+        **arguments: For every environment, those of :class:`~mle_gym.env.MLEEnv`.
 
     Raises:
+        TypeError: There is no argument of a name; the message has the nearest ones.
         ValueError: ``num_envs`` is not positive, or an argument that can't be.
         TaskError: No such task, or a broken one.
     """
 
+    @spelled_out
     def __init__(
         self,
-        *,
+        task: str,
         num_envs: int = 1,
+        *,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         env_wrappers: Sequence[Callable[[Environment], Environment]] = (),
         max_episode_steps: int | None = None,
-        **arguments: Any,
+        **arguments: Unpack[Arguments],
     ) -> None:
         self.closed = True  # until it is whole: there is nothing to close before
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         self.autoreset_mode = chosen_mode(autoreset_mode)
         self.num_envs = num_envs
-        make = partial(make_environment, arguments, max_episode_steps, env_wrappers)
+        make = partial(make_environment, task, arguments, max_episode_steps, env_wrappers)
         self._members = [
             Member(make, self.autoreset_mode, f"mle-gym-env-{i}") for i in range(num_envs)
         ]

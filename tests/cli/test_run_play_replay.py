@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mle_gym.episode.arguments import ARGUMENTS
 from mle_gym.trajectories.trajectory import Trajectory
 from tests.cli.conftest import Command
 from tests.sandbox.conftest import eventually, processes_with, sleepers
@@ -59,6 +60,13 @@ def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
     assert header["env"]["kwargs"]["train_rows"] == 9
 
 
+@pytest.mark.parametrize("name", ["run", "play"])
+def test_help_lists_every_argument_of_the_environment(command: Command, name: str) -> None:
+    lines = command(name, "--help").out.split("\n")
+    listed = {word for line in lines for word in line.strip("│ ").split()[:1]}
+    assert ARGUMENTS.keys() <= {word.removeprefix("--") for word in listed}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -71,7 +79,9 @@ def test_arguments_reach_the_environment(command: Command, coins: Path) -> None:
             "--variant: variant must be an integer, 'train'",
         ),
         (["--agent", "random", "--env", "max_step=1"], "did you mean 'max_steps'?"),
-        (["--agent", "random", "--env", "max_steps=0"], "max_steps must be"),
+        (["--agent", "random", "--env", "max_steps=0"], "--env: max_steps must be"),
+        (["--agent", "random", "--env", "max_steps"], "error: --env: expected NAME=VALUE"),
+        (["--agent", "random", "--env", "task=zoo"], "--env: no argument is called 'task'"),
         (["--agent", "random", "--sandbox", "bublewrap"], "did you mean 'bubblewrap'?"),
         (["--agent", "random", "--reward", "medals"], "did you mean 'medal'?"),
         (["--agent", "random", "--out", "coins/task.toml"], "there is a trajectory already"),

@@ -50,7 +50,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"limits": {"memory_mb": 0}}, "memory_mb must be a positive number, not 0"),
     ({"limits": {"memory_mb": 1.5}}, "memory_mb must be a positive number"),
     ({"limits": [1]}, "limits must be a dict"),
-    ({"render_mode": "rgb"}, "no such render_mode: 'rgb'; did you mean 'rgb_array'"),
+    ({"render_mode": "rgb"}, "render_mode: no such value 'rgb'; did you mean 'rgb_array'"),
 ]
 
 
@@ -76,7 +76,7 @@ def test_arguments_go_before_the_task() -> None:
         max_steps=3,
         time_limit=9,
         limits={"memory_mb": 512, "cpus": 0.5},
-        gpus=[0, "GPU-1"],  # type: ignore[list-item]
+        gpus=[0, "GPU-1"],
         sandbox_python=sys.executable,
     )
     settings = env.settings

@@ -1,0 +1,76 @@
+"""The options that set an environment's arguments, such as ``--env max_steps=5``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from mle_gym.cli.arguments import name_and_word
+from mle_gym.cli.console import Unusable
+from mle_gym.episode.arguments import ARGUMENTS, check_name
+from mle_gym.episode.variants import parse_variant
+
+__all__ = [
+    "EnvironmentArguments",
+    "EpisodeVariant",
+    "RewardName",
+    "SandboxName",
+    "environment_arguments",
+    "listed_arguments",
+]
+
+
+def _help(name: str) -> str:
+    """What an argument of the environment means and may be."""
+    argument = ARGUMENTS[name]
+    return f"{argument.meaning.capitalize()}: {argument.kind.expected}."
+
+
+EpisodeVariant = Annotated[str, typer.Option(help=_help("variant"))]
+SandboxName = Annotated[str, typer.Option(help=_help("sandbox"))]
+RewardName = Annotated[str, typer.Option(help=_help("reward"))]
+EnvironmentArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env", metavar="NAME=VALUE", help="Any other argument, listed below; repeatable."
+    ),
+]
+
+WITH_OPTIONS = ("variant", "sandbox", "reward")
+"""Arguments of the environment that have an option of their own."""
+
+
+def listed_arguments() -> str:
+    """What ``--env`` sets, with defaults and meanings, as part of a command's help."""
+    lines = [
+        f"  {name:15} {argument.shown_default:12} {argument.meaning}".replace("`", "")
+        for name, argument in ARGUMENTS.items()
+        if name not in WITH_OPTIONS
+    ]
+    heading = "\b\n[bold]Arguments for --env, with their defaults[/bold]\n"
+    return heading + "\n".join(map(escape, lines)) + "\n\n"
+
+
+def environment_arguments(
+    variant: str, sandbox: str, reward: str, env: list[str] | None
+) -> dict[str, Any]:
+    """Arguments for ``gymnasium.make``.
+
+    Raises:
+        Unusable: There is no such argument, or it can't have that value.
+    """
+    try:
+        chosen = parse_variant(variant)
+    except ValueError as error:
+        raise Unusable(f"--variant: {error}") from None
+    given: dict[str, Any] = {"variant": chosen, "sandbox": sandbox, "reward": reward}
+    for name, word in name_and_word(env or [], "--env"):
+        try:
+            check_name(name)
+            given[name] = ARGUMENTS[name].parse(word)
+            ARGUMENTS[name].check(name, given[name])
+        except (TypeError, ValueError) as error:
+            raise Unusable(f"--env: {error}") from None
+    return given

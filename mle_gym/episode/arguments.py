@@ -1,0 +1,324 @@
+"""The arguments of an environment: the one place that says which there are and what each may be.
+
+Everything else comes from :class:`Arguments`: what type checkers and editors know about a call,
+what ``help`` shows, the checks and their messages, the tables in the documents and in
+:class:`~mle_gym.env.MLEEnv`, and the ``--env`` options of the command line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+
+from mle_gym.episode.argument_kinds import (
+    Boolean,
+    Integer,
+    Interpreter,
+    Kind,
+    LimitChanges,
+    ListOf,
+    OneOf,
+    Seconds,
+    Text,
+    Variant,
+    is_distribution,
+    is_gpu,
+    is_module,
+)
+from mle_gym.episode.rewards import REWARDS
+from mle_gym.sandbox.backends import BACKENDS, backend_names
+from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.text import nearest
+
+__all__ = [
+    "ARGUMENTS",
+    "FEEDBACK",
+    "RENDER_MODES",
+    "RESET_OPTIONS",
+    "Argument",
+    "Arguments",
+    "check_arguments",
+    "check_name",
+    "spelled_out",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+Feedback = Literal["none", "validate", "score"]
+FEEDBACK: tuple[Feedback, ...] = get_args(Feedback)
+"""How much an agent may learn about a submission before it hands it in, least first."""
+
+RenderMode = Literal["ansi", "human", "rgb_array"]
+RENDER_MODES: tuple[RenderMode, ...] = get_args(RenderMode)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What is known about one argument beside its name and its type.
+
+    Where the default is None, None may be given, too.
+    """
+
+    default: Any
+    kind: Kind
+    meaning: str
+    """For tables; no longer than a line of a terminal has room for."""
+    otherwise: str = ""
+    """What None stands for, in words: ``the task's``."""
+    unset: Any = None
+    """What settings hold in the place of None."""
+    of_an_episode: bool = False
+    """Whether ``reset(options=…)`` may change it for one episode."""
+    link: str = ""
+    """Where the documents explain more, from their folder."""
+
+    @property
+    def shown_default(self) -> str:
+        """The default in words, or in backticks as JSON or Python write it."""
+        if self.otherwise:
+            return self.otherwise
+        return f'`"{self.default}"`' if isinstance(self.default, str) else f"`{self.default}`"
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as settings hold it.
+
+        Raises:
+            ValueError: The value doesn't fit; the message says what was expected and found.
+        """
+        if value is None and self.default is None:
+            return self.unset
+        return self.kind.check(name, value)
+
+    def parse(self, word: str) -> Any:
+        """What a word of a command line stands for; the value is still to be checked."""
+        if self.kind.is_text and not (word == "null" and self.default is None):
+            return word
+        try:
+            return json.loads(word)
+        except ValueError:
+            return word
+
+
+class Arguments(TypedDict, total=False):
+    """What an environment may be given beside its task: plain data, JSON all the way."""
+
+    variant: Annotated[
+        int | str,
+        Argument(
+            0,
+            Variant(),
+            "which instance of the task is played",
+            of_an_episode=True,
+            link="#variants",
+        ),
+    ]
+    train_rows: Annotated[
+        int | None,
+        Argument(
+            None, Integer(1), "size of a smaller training set", otherwise="all", of_an_episode=True
+        ),
+    ]
+    obfuscate: Annotated[
+        bool,
+        Argument(
+            False,
+            Boolean(),
+            "hide names that a model may have memorised",
+            of_an_episode=True,
+        ),
+    ]
+    reward: Annotated[
+        str,
+        Argument(
+            "score",
+            Text(f"{', '.join(map(repr, REWARDS))} or an import path: 'package.module:function'"),
+            "what an episode pays",
+            link="#rewards",
+        ),
+    ]
+    max_steps: Annotated[
+        int | None,
+        Argument(
+            None,
+            Integer(1),
+            "steps in an episode; a `TimeLimit` can lower it",
+            otherwise="the task's",
+        ),
+    ]
+    time_limit: Annotated[
+        float | None,
+        Argument(
+            None,
+            Seconds(),
+            "seconds in an episode, thinking included",
+            otherwise="the task's",
+        ),
+    ]
+    command_timeout: Annotated[
+        float | None,
+        Argument(
+            None,
+            Seconds(),
+            "seconds for a command or a validated program",
+            otherwise="what is left",
+        ),
+    ]
+    feedback: Annotated[
+        Feedback,
+        Argument("validate", OneOf(FEEDBACK), "what an agent may ask before it submits"),
+    ]
+    score_calls: Annotated[
+        int,
+        Argument(5, Integer(0), 'how often `score` answers, with `feedback="score"`'),
+    ]
+    sandbox: Annotated[
+        str,
+        Argument(
+            "auto",
+            OneOf(("auto", *BACKENDS), others=backend_names),
+            "the backend, which runs the commands",
+            link="sandbox.md",
+        ),
+    ]
+    limits: Annotated[
+        Mapping[str, float] | None,
+        Argument(
+            None,
+            LimitChanges(),
+            "changes to the sandbox's limits",
+            otherwise="the task's",
+            unset={},
+            link="sandbox.md#what-is-limited",
+        ),
+    ]
+    network: Annotated[bool, Argument(False, Boolean(), "let the sandbox reach the network")]
+    gpus: Annotated[
+        Sequence[int | str] | None,
+        Argument(
+            None,
+            ListOf(
+                "GPU indices or UUIDs",
+                "the index or the UUID of a GPU",
+                is_gpu,
+                order=lambda gpus: tuple(map(str, gpus)),
+            ),
+            "GPUs that the sandbox may use",
+            otherwise="none",
+            unset=(),
+        ),
+    ]
+    runtime: Annotated[
+        str | None,
+        Argument(
+            None,
+            Text("a name such as 'runsc'"),
+            'what runs containers, with `sandbox="docker"`',
+            otherwise="Docker's",
+            unset="",
+            link="../SECURITY.md#a-stronger-wall",
+        ),
+    ]
+    sandbox_python: Annotated[
+        str | None,
+        Argument(
+            None,
+            Interpreter(),
+            "the interpreter that agents get",
+            otherwise="this Python",
+            link="sandbox.md#which-packages-are-shown",
+        ),
+    ]
+    packages: Annotated[
+        Sequence[str] | None,
+        Argument(
+            None,
+            ListOf(
+                "distributions such as ['lightgbm']",
+                "the name of a distribution",
+                is_distribution,
+                order=lambda names: tuple(sorted(set(names))),  # sandboxes of equal ones are alike
+            ),
+            "distributions to show beside the usual ones",
+            otherwise="none",
+            unset=(),
+            link="sandbox.md#which-packages-are-shown",
+        ),
+    ]
+    warm: Annotated[
+        bool,
+        Argument(
+            True,
+            Boolean(),
+            "run `python` with its libraries imported already",
+            link="sandbox.md#warm-python",
+        ),
+    ]
+    preload: Annotated[
+        Sequence[str] | None,
+        Argument(
+            None,
+            ListOf("modules such as ['torch']", "the name of a module", is_module),
+            "the modules that a warm Python has imported",
+            otherwise="the usual",
+            unset=PRELOAD,
+            link="sandbox.md#warm-python",
+        ),
+    ]
+    render_mode: Annotated[
+        RenderMode | None,
+        Argument(None, OneOf(RENDER_MODES), "what `render` gives", otherwise="none"),
+    ]
+
+
+_TYPES = get_type_hints(Arguments, include_extras=True)
+
+ARGUMENTS: Mapping[str, Argument] = {name: get_args(each)[1] for name, each in _TYPES.items()}
+"""Every argument by its name."""
+
+RESET_OPTIONS = tuple(name for name, argument in ARGUMENTS.items() if argument.of_an_episode)
+"""What ``reset(options=…)`` may change for one episode."""
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of an argument that there is not.
+
+    Raises:
+        TypeError: The message has the nearest names.
+    """
+    if name not in ARGUMENTS:
+        raise TypeError(f"no argument is called {name!r}{nearest(name, ARGUMENTS)}")
+
+
+def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every argument: what was given, as settings hold it, or its default.
+
+    Raises:
+        TypeError: There is no argument of a name.
+        ValueError: A value that can't be.
+    """
+    for name in given:
+        check_name(name)
+    return {
+        name: argument.check(name, given.get(name, argument.default))
+        for name, argument in ARGUMENTS.items()
+    }
+
+
+def spelled_out(function: Function) -> Function:
+    """Have ``help`` and notebooks show what ``**arguments: Unpack[Arguments]`` stands for."""
+    own = inspect.signature(function)
+    *named, _ = own.parameters.values()
+    each = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=ARGUMENTS[name].default,
+            annotation=get_args(hint)[0],
+        )
+        for name, hint in _TYPES.items()
+    ]
+    function.__signature__ = own.replace(parameters=[*named, *each])  # type: ignore[attr-defined]
+    return function

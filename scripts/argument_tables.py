@@ -1,0 +1,45 @@
+"""The tables of an environment's arguments and of its tools, from their declarations."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from mle_gym.episode.arguments import ARGUMENTS
+
+__all__ = ["arguments_in_docstring", "arguments_table"]
+
+_TASK = "id of a task, or the path of a task folder"
+
+
+def arguments_table() -> str:
+    """Every argument with what it may be, for the documents."""
+    rows = [
+        "| argument | default | may be | meaning |",
+        "|---|---|---|---|",
+        f"| `task` | | a string | {_TASK}; `gym.make` fills it in |",
+    ]
+    for name, argument in ARGUMENTS.items():
+        more = f" ([more]({argument.link}))" if argument.link else ""
+        rows.append(
+            f"| `{name}` | {argument.shown_default} | {argument.kind.expected} | "
+            f"{argument.meaning}{more} |"
+        )
+    return "\n".join(rows)
+
+
+def arguments_in_docstring() -> str:
+    """The same, short and aligned, for the docstring of the environment."""
+    head = ("argument", "default", "meaning")
+    cells = [
+        ("`task`", "", _TASK),
+        *((f"`{name}`", each.shown_default, each.meaning) for name, each in ARGUMENTS.items()),
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    lines = [head, tuple("-" * (width + 2) for width in widths), *cells]
+    table = [
+        "|"
+        + "|".join(f" {cell:{width}} " if cell[:2] != "--" else cell for cell, width in row)
+        + "|"
+        for row in (zip(line, widths, strict=True) for line in lines)
+    ]
+    return indent("\n".join(table), "    ")
