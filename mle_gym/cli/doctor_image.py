@@ -11,7 +11,7 @@ from rich.text import Text
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, new_table, out
 from mle_gym.sandbox.backends import backend_names
 from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
-from mle_gym.sandbox.doctor.diagnose import Finding, diagnose
+from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
 from mle_gym.text import nearest
 
 __all__ = ["commands"]
@@ -58,30 +58,30 @@ def doctor(
         if name not in known:
             raise Unusable(f"no backend is called {name!r}{nearest(name, known)}")
     with err().status("trying") as status:
-        findings = diagnose(chosen, lambda f: status.update(f"tried {f.backend}: {f.check}"))
+        diagnoses = diagnose(chosen, lambda f: status.update(f"tried {f.backend}: {f.check}"))
     if as_json:
-        emit([asdict(finding) for finding in findings])
+        emit([asdict(diagnosis) for diagnosis in diagnoses])
     else:
-        _print(findings)
-    raise typer.Exit(_verdict(findings))
+        _print(diagnoses)
+    raise typer.Exit(_verdict(diagnoses))
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(diagnoses: list[Diagnosis]) -> None:
     table = new_table("backend", "check", "status", "found")
-    for finding in findings:
-        status = Text(finding.status, style=STYLES[finding.status])
-        table.add_row(finding.backend, finding.check, status, Text(finding.detail))
+    for diagnosis in diagnoses:
+        status = Text(diagnosis.status, style=STYLES[diagnosis.status])
+        table.add_row(diagnosis.backend, diagnosis.check, status, Text(diagnosis.detail))
     out().print(table)
-    for advice in dict.fromkeys(f.advice for f in findings if f.advice):
+    for advice in dict.fromkeys(f.advice for f in diagnoses if f.advice):
         out().print(Text.assemble(("advice  ", "bold"), advice), soft_wrap=True)
 
 
-def _verdict(findings: list[Finding]) -> ExitCode:
+def _verdict(diagnoses: list[Diagnosis]) -> ExitCode:
     """Judges the first backend that can run: of the default ones, that is what ``auto`` takes."""
-    works = [f.backend for f in findings if (f.check, f.status) == ("available", "enforced")]
+    works = [f.backend for f in diagnoses if (f.check, f.status) == ("available", "enforced")]
     if not works:
         return ExitCode.ENVIRONMENT
-    weak = [f.check for f in findings if f.backend == works[0] and f.status == "not enforced"]
+    weak = [f.check for f in diagnoses if f.backend == works[0] and f.status == "not enforced"]
     held = f"does not enforce: {', '.join(weak)}" if weak else "enforces everything that was tried"
     err().print(Text.assemble((works[0], "bold"), f" {held}"))
     return ExitCode.NOT_OK if weak else ExitCode.OK

@@ -90,7 +90,7 @@ def _print(result: Verification) -> None:
     verdict = Text.assemble((result.verdict, STYLES[result.verdict]), f"  {result.path}")
     out().print(verdict, soft_wrap=True)
     for finding in result.findings:
-        status = (f"  {finding.status:<10}", STYLES[finding.status])
+        status = (f"  {finding.severity:<10}", STYLES[finding.severity])
         out().print(Text.assemble(status, f"{finding.check:<11}{finding.detail}"), soft_wrap=True)
     if result.head:
         out().print(Text.assemble(("  head      ", "dim"), result.head), soft_wrap=True)
@@ -143,9 +143,9 @@ def _print_audit(result: Audit) -> None:
     title = Text.assemble((word, STYLES.get(word, "")), f"  {result.path}")
     out().print(title, soft_wrap=True)
     for finding in result.findings:
-        where = f"step {finding.step:<4} {finding.rule:<18} "
+        where = f"step {finding.step:<4} {finding.check:<18} "
         severity = (f"  {finding.severity:<11}", STYLES[finding.severity])
-        out().print(Text.assemble(severity, where, finding.evidence), soft_wrap=True)
+        out().print(Text.assemble(severity, where, finding.detail), soft_wrap=True)
         out().print(Text(f"    {finding.meaning}", style="dim"), soft_wrap=True)
     for similar in result.similarities or ():
         where = f"step {similar.step:<4} {'similar':<18} {similar.path or 'a program'}"

@@ -1,61 +1,31 @@
-"""What a verification found, and the verdict that follows."""
+"""What was found in a record of an episode: by a verification or by an audit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Final, Literal
 
-__all__ = ["Finding", "Status", "Verification"]
+__all__ = ["SEVERITIES", "Finding", "Severity"]
 
-Status = Literal["passed", "failed", "undecided"]
-
-DECISIVE = frozenset({"chain", "end", "submission", "score"})
-"""The checks that must be decided before a result is confirmed. The others may stay undecided: a
-dataset made by other library versions, a reward that is the user's own function."""
+Severity = Literal["failed", "violation", "suspicious", "undecided", "note", "passed"]
+SEVERITIES: Final[tuple[Severity, ...]] = (
+    "failed", "violation", "suspicious", "undecided", "note", "passed"
+)  # fmt: skip
+"""Worst first. A check of a verification ``passed``, ``failed`` or stayed ``undecided``; the others
+say how grave it is that a rule of an audit matches."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check."""
+    """What one check of a record found, or one place in the record that a rule matches."""
 
     check: str
-    """``chain``, ``end``, ``header``, ``steps``, ``footer``, ``submission``, ``dataset``, ``score``
-    or ``reward``; several findings may come from the same one."""
-    status: Status
+    """The name of the check, or the id of the rule. Several findings may come from the same one."""
+    severity: Severity
     detail: str
-    """What was found; where it is wrong, in which step and field, and what was expected."""
-
-    def to_dict(self) -> dict[str, str]:
-        """The fields by name."""
-        return {"check": self.check, "status": self.status, "detail": self.detail}
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Whether a trajectory's record is whole and its score true."""
-
-    path: str
-    findings: tuple[Finding, ...]
-    head: str
-    """The last line's hash. Compare it with one that was published when the episode ended."""
-
-    @property
-    def verdict(self) -> Literal["confirmed", "refuted", "undecided"]:
-        """``confirmed``: whole, and the score came out again. ``refuted``: something is wrong.
-
-        ``undecided``: nothing is wrong as far as could be seen here.
-        """
-        if any(each.status == "failed" for each in self.findings):
-            return "refuted"
-        passed = {each.check for each in self.findings if each.status == "passed"}
-        open_ = {each.check for each in self.findings if each.status == "undecided"}
-        return "confirmed" if passed >= DECISIVE and not open_ & DECISIVE else "undecided"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return {
-            "path": self.path,
-            "verdict": self.verdict,
-            "head": self.head,
-            "findings": [finding.to_dict() for finding in self.findings],
-        }
+    """What was found and where. From a check that failed: also what was expected. From a rule: the
+    text that matched, quoted."""
+    step: int | None = None
+    """Where it was found, counted from 1; None if it concerns the record as a whole."""
+    meaning: str = ""
+    """What a match of the rule means; empty for the checks of a verification."""

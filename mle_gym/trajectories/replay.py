@@ -138,7 +138,7 @@ def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
     lines, note = read_lines(path)
     recorded = Trajectory.from_lines(lines, note, path)
     require_types(recorded, path)
-    wrong = [each.detail for each in check_chain(lines, key) if each.status == "failed"]
+    wrong = [each.detail for each in check_chain(lines, key) if each.severity == "failed"]
     if wrong and not broken:
         raise TrajectoryError(
             f"{path}: its hash chain is broken, so it is not what was recorded: {wrong[0]}; "

@@ -10,7 +10,7 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.doctor import diagnose as doctor
-from mle_gym.sandbox.doctor.diagnose import Finding, diagnose
+from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
 from mle_gym.sandbox.warm import plan
 from tests.sandbox.docker_daemon import require
 
@@ -23,14 +23,14 @@ ALL = {
 HOLDS = ("enforced", "works")
 
 
-def by_check(findings: list[Finding]) -> dict[str, Finding]:
-    return {finding.check: finding for finding in findings}
+def by_check(diagnoses: list[Diagnosis]) -> dict[str, Diagnosis]:
+    return {diagnosis.check: diagnosis for diagnosis in diagnoses}
 
 
 def test_no_isolation_is_noticed() -> None:
     found = by_check(diagnose(["subprocess"]))
     assert set(found) == ALL
-    broken = {check for check, finding in found.items() if finding.status == "not enforced"}
+    broken = {check for check, diagnosis in found.items() if diagnosis.status == "not enforced"}
     as_root = {"user", "kernel settings", "namespaces"}
     assert broken - as_root == {
         "processes", "disk", "cpu", "network", "answers", "system calls", "other processes"
@@ -59,18 +59,18 @@ def test_bubblewrap_isolates() -> None:
 
 @pytest.mark.docker
 def test_docker_enforces_everything(docker_host: str) -> None:
-    seen: list[Finding] = []
-    findings = diagnose(["docker"], seen.append)
-    assert seen == findings
-    assert {finding.check for finding in findings} == ALL
-    assert not [finding for finding in findings if finding.status not in HOLDS]
+    seen: list[Diagnosis] = []
+    diagnoses = diagnose(["docker"], seen.append)
+    assert seen == diagnoses
+    assert {diagnosis.check for diagnosis in diagnoses} == ALL
+    assert not [diagnosis for diagnosis in diagnoses if diagnosis.status not in HOLDS]
 
 
 def test_an_absent_backend_is_unavailable_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    (finding,) = diagnose(["docker"])
-    assert (finding.check, finding.status) == ("available", "unavailable")
-    assert "systemctl start docker" in finding.detail
+    (diagnosis,) = diagnose(["docker"])
+    assert (diagnosis.check, diagnosis.status) == ("available", "unavailable")
+    assert "systemctl start docker" in diagnosis.detail
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_no_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "_COMPILERS", ("no-such-compiler",))
-    finding = doctor._warmth("bubblewrap")
-    assert (finding.check, finding.status) == ("warm Python", "unavailable")
-    assert "no C compiler is installed: none of no-such-compiler" in finding.detail
-    assert "gcc" in finding.advice
+    diagnosis = doctor._warmth("bubblewrap")
+    assert (diagnosis.check, diagnosis.status) == ("warm Python", "unavailable")
+    assert "no C compiler is installed: none of no-such-compiler" in diagnosis.detail
+    assert "gcc" in diagnosis.advice
 
 
 def test_a_broken_compiler_is_why_python_is_cold(
@@ -124,6 +124,6 @@ def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
         require("bubblewrap", str(error))
     monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
     monkeypatch.setattr(plan, "_START", "import time; time.sleep(60)  # {parent}")
-    finding = doctor._warmth("bubblewrap")
-    assert finding.status == "unavailable"
-    assert "no zygote serves; perhaps this user may not enter" in finding.detail
+    diagnosis = doctor._warmth("bubblewrap")
+    assert diagnosis.status == "unavailable"
+    assert "no zygote serves; perhaps this user may not enter" in diagnosis.detail

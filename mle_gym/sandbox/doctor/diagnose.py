@@ -20,7 +20,7 @@ from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Sandbox, SandboxConfig
 from mle_gym.sandbox.warm.plan import OLDEST, obstacle
 
-__all__ = ["Finding", "diagnose"]
+__all__ = ["Diagnosis", "diagnose"]
 
 Status = Literal["enforced", "not enforced", "works", "unavailable"]
 
@@ -36,7 +36,7 @@ _UNKNOWN_OBSTACLE = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What one probe found."""
 
     backend: str
@@ -51,51 +51,51 @@ class Finding:
 
 def diagnose(
     backends: Sequence[str] = tuple(BACKENDS),
-    progress: Callable[[Finding], None] = lambda finding: None,
-) -> list[Finding]:
+    progress: Callable[[Diagnosis], None] = lambda diagnosis: None,
+) -> list[Diagnosis]:
     """Try every limit of some backends.
 
     Args:
         backends: Their names.
-        progress: Called with each finding as soon as it is known.
+        progress: Called with each diagnosis as soon as it is known.
 
     Returns:
-        For each backend whether it is available and, if so, one finding a limit, and whether Python
-        is warm.
+        For each backend whether it is available and, if so, one diagnosis for each limit, and
+        whether Python is warm.
     """
-    findings = []
+    diagnoses = []
     for name in backends:
-        for finding in _diagnose_one(name):
-            progress(finding)
-            findings.append(finding)
-    return findings
+        for diagnosis in _diagnose_one(name):
+            progress(diagnosis)
+            diagnoses.append(diagnosis)
+    return diagnoses
 
 
-def _diagnose_one(name: str) -> Iterator[Finding]:
+def _diagnose_one(name: str) -> Iterator[Diagnosis]:
     try:
         get_backend(name).check()
     except SandboxUnavailable as error:
-        yield Finding(name, "available", "unavailable", str(error))
+        yield Diagnosis(name, "available", "unavailable", str(error))
         return
     packages = ", ".join(dict(shown(name, SandboxConfig()).packages)) or "all that is installed"
     detail = f"a sandbox starts, and shows {packages}"
-    yield Finding(name, "available", "enforced", detail)
+    yield Diagnosis(name, "available", "enforced", detail)
     for check, probe in PROBES.items():
         try:
             with _sandbox(name, LIMITS_OF.get(check, PROBE_LIMITS)) as sandbox:
                 holds, detail = probe(sandbox)
         except SandboxUnavailable as error:
-            yield Finding(name, check, "unavailable", str(error))
+            yield Diagnosis(name, check, "unavailable", str(error))
         except SandboxCrashed as error:
             detail = f"the sandbox did not survive: {error}"
-            yield Finding(name, check, "not enforced", detail, _advice(name, check))
+            yield Diagnosis(name, check, "not enforced", detail, _advice(name, check))
         else:
             status: Status = "enforced" if holds else "not enforced"
-            yield Finding(name, check, status, detail, "" if holds else _advice(name, check))
+            yield Diagnosis(name, check, status, detail, "" if holds else _advice(name, check))
     yield _warmth(name)
 
 
-def _warmth(name: str) -> Finding:
+def _warmth(name: str) -> Diagnosis:
     """Whether programs find imported what only a zygote has, and if not, why."""
     started = time.monotonic()
     try:
@@ -111,9 +111,9 @@ def _warmth(name: str) -> Finding:
         reason = str(error)
     if not reason:
         detail = "a program found imported what it had not imported itself"
-        return Finding(name, "warm Python", "works", detail)
+        return Diagnosis(name, "warm Python", "works", detail)
     advice = "install a C compiler (apt-get install gcc) for warm Python"
-    return Finding(
+    return Diagnosis(
         name, "warm Python", "unavailable", f"Python starts cold: {reason}",
         advice if "C compiler is" in reason else "",
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _known_obstacle(name: str) -> str:
 @contextlib.contextmanager
 def _sandbox(name: str, limits: Limits, **options: Any) -> Iterator[Sandbox]:
     with warnings.catch_warnings():
-        # `subprocess` warns that it isolates nothing; here the findings say so.
+        # `subprocess` warns that it isolates nothing; here the diagnoses say so.
         warnings.simplefilter("ignore", UserWarning)
         sandbox = get_backend(name).create(SandboxConfig(limits=limits, **options))
     with sandbox:

@@ -14,8 +14,9 @@ from typing import Any
 
 from mle_gym.text import one_line
 from mle_gym.trajectories.audit.python_code import literals
-from mle_gym.trajectories.audit.rules import Finding
+from mle_gym.trajectories.audit.rules import finding
 from mle_gym.trajectories.audit.written_code import Script
+from mle_gym.trajectories.findings import Finding
 from mle_gym.trajectories.stored_submission import unpack_submission
 from mle_gym.trajectories.trajectory import Trajectory
 
@@ -129,7 +130,7 @@ def _finding(
     retyped = len(seen.retyped) >= SHOWN * len(seen.written)
     text = next(iter(seen.written.values()))
     count = f"{len(seen.written):,} of {len(submitted.rows):,} rows as handed in"
-    return Finding("labels-retyped" if retyped else "hand-labels", number, f"{count}: {text}")
+    return finding("labels-retyped" if retyped else "hand-labels", number, f"{count}: {text}")
 
 
 def _is_finding(ids: Mapping[str, Any] | set[str], submitted: Submitted) -> bool:

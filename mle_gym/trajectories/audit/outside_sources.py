@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from mle_gym.text import one_line
 from mle_gym.trajectories.audit.python_code import Call, calls, comments, strings
-from mle_gym.trajectories.audit.rules import Finding
+from mle_gym.trajectories.audit.rules import finding
 from mle_gym.trajectories.audit.shell_code import Command, commands
 from mle_gym.trajectories.audit.written_code import Script
+from mle_gym.trajectories.findings import Finding
 
 __all__ = ["sources"]
 
@@ -63,7 +64,7 @@ def sources(script: Script, own: frozenset[str]) -> Iterator[Finding]:
     if script.language == "shell":
         for command in commands(script.text):
             for rule in _of_command(command, own):
-                yield Finding(rule, script.step, one_line(str(command)))
+                yield finding(rule, script.step, one_line(str(command)))
     if script.language == "python":
         yield from _of_program(script, own)
 
@@ -75,15 +76,15 @@ def _of_program(script: Script, own: frozenset[str]) -> Iterator[Finding]:
             spawned = words[0] if len(words) == 1 else " ".join(_quoted(each) for each in words)
             for command in commands(spawned):
                 for rule in _of_command(command, own):
-                    yield Finding(rule, script.step, one_line(call.source))
+                    yield finding(rule, script.step, one_line(call.source))
         for rule in _of_call(call, own):
-            yield Finding(rule, script.step, one_line(call.source))
+            yield finding(rule, script.step, one_line(call.source))
     for text in strings(script.text):
         for rule in _of_path(text):
-            yield Finding(rule, script.step, one_line(text))
+            yield finding(rule, script.step, one_line(text))
     for text in comments(script.text):
         if (url := URL.search(text)) and NOTEBOOK.search(url[0]):
-            yield Finding("solution-cited", script.step, one_line(text))
+            yield finding("solution-cited", script.step, one_line(text))
 
 
 def _quoted(word: str) -> str:

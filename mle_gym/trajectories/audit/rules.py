@@ -1,19 +1,14 @@
-"""The rules, and what an audit found by them."""
+"""The rules of an audit, with their severity."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Final
 
-if TYPE_CHECKING:
-    from mle_gym.trajectories.audit.similarity import Similarity
+from mle_gym.trajectories.findings import Finding, Severity
 
-__all__ = ["RULES", "SEVERITIES", "Audit", "Finding", "Rule", "Severity"]
-
-Severity = Literal["violation", "suspicious", "note"]
-SEVERITIES: Final = ("violation", "suspicious", "note")
-"""Worst first."""
+__all__ = ["RULES", "Rule", "finding"]
 
 
 @dataclass(frozen=True)
@@ -88,67 +83,12 @@ RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rule in _ALL}
 """Every rule by its id."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One place in the record that a rule matches."""
+def finding(rule: str, step: int, evidence: str) -> Finding:
+    """A match of a rule, with the rule's severity.
 
-    rule: str
-    step: int
-    """Counted from 1."""
-    evidence: str
-    """What stands there, quoted, with what makes it a finding."""
-
-    @property
-    def severity(self) -> Severity:
-        """The rule's."""
-        return RULES[self.rule].severity
-
-    @property
-    def meaning(self) -> str:
-        """What the rule means."""
-        return RULES[self.rule].meaning
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "step": self.step,
-            "evidence": self.evidence,
-            "meaning": self.meaning,
-        }
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What the rules found in one record. Finding nothing proves nothing."""
-
-    path: str
-    findings: tuple[Finding, ...]
-    """In the order of steps."""
-    actions: int
-    """How many actions the record holds."""
-    unread: int
-    """How many of them are no text and no tool call, and so were not looked into: numbers of a
-    menu, for instance."""
-    similarities: tuple[Similarity, ...] | None = None
-    """Written files that resemble references, the most similar first; None without references."""
-
-    @property
-    def worst(self) -> Severity | None:
-        """The gravest severity; None when no rule matched. Similarity counts as suspicious."""
-        found = {finding.severity for finding in self.findings}
-        found |= {"suspicious"} if self.similarities else set()
-        return next((severity for severity in SEVERITIES if severity in found), None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        similar = self.similarities
-        return {
-            "path": self.path,
-            "worst": self.worst,
-            "actions": self.actions,
-            "unread": self.unread,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "similarities": None if similar is None else [each.to_dict() for each in similar],
-        }
+    Args:
+        rule: The rule's id.
+        step: Where it matches, counted from 1.
+        evidence: What stands there, quoted, with what makes it a finding.
+    """
+    return Finding(rule, RULES[rule].severity, evidence, step, RULES[rule].meaning)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mle_gym.errors import MleGymError
+from mle_gym.tasks.catalog import load_task, task_folders
+from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.audit.feedback_use import (
     literal_submission,
     oracle,
@@ -16,20 +20,64 @@ from mle_gym.trajectories.audit.feedback_use import (
 )
 from mle_gym.trajectories.audit.hand_labels import hand_labels, submitted_rows
 from mle_gym.trajectories.audit.outside_sources import sources
-from mle_gym.trajectories.audit.rules import Audit, Finding
-from mle_gym.trajectories.audit.similarity import read_references, similarities
+from mle_gym.trajectories.audit.rules import finding
+from mle_gym.trajectories.audit.similarity import Similarity, read_references, similarities
 from mle_gym.trajectories.audit.written_code import Script, is_readable, scripts
+from mle_gym.trajectories.findings import SEVERITIES, Finding, Severity
 from mle_gym.trajectories.record_fields import require_types
 from mle_gym.trajectories.trajectory import Trajectory
 
-if TYPE_CHECKING:
-    from mle_gym.tasks.spec import TaskSpec
-
-__all__ = ["THRESHOLD", "audit_trajectory"]
+__all__ = ["THRESHOLD", "Audit", "audit_trajectory"]
 
 THRESHOLD = 0.5
 """Of similarity. Honest programs for one task share loading, splitting and writing, which is about
 a third of a short one."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the rules found in one record. Finding nothing proves nothing."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    """In the order of steps."""
+    actions: int
+    """How many actions the record holds."""
+    unread: int
+    """How many of them are no text and no tool call, and so were not looked into: numbers of a
+    menu, for instance."""
+    similarities: tuple[Similarity, ...] | None = None
+    """Written files that resemble references, the most similar first; None without references."""
+
+    @property
+    def worst(self) -> Severity | None:
+        """The gravest severity; None when no rule matched. Similarity counts as suspicious."""
+        found = {each.severity for each in self.findings}
+        found |= {"suspicious"} if self.similarities else set()
+        return min(found, key=SEVERITIES.index, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        similar = self.similarities
+        return {
+            "path": self.path,
+            "worst": self.worst,
+            "actions": self.actions,
+            "unread": self.unread,
+            "findings": list(map(_as_dict, self.findings)),
+            "similarities": None if similar is None else [each.to_dict() for each in similar],
+        }
+
+
+def _as_dict(found: Finding) -> dict[str, Any]:
+    """A match of a rule as plain data."""
+    return {
+        "rule": found.check,
+        "severity": found.severity,
+        "step": found.step,
+        "evidence": found.detail,
+        "meaning": found.meaning,
+    }
 
 
 def audit_trajectory(
@@ -66,7 +114,7 @@ def audit_trajectory(
     found = dict.fromkeys(_findings(trajectory, written))
     return Audit(
         path=str(path),
-        findings=tuple(sorted(found, key=lambda finding: finding.step)),
+        findings=tuple(sorted(found, key=attrgetter("step"))),
         actions=len(trajectory.steps),
         unread=sum(not is_readable(step.action) for step in trajectory.steps),
         similarities=None if known is None else similarities(written, known, threshold),
@@ -85,7 +133,7 @@ def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding
     task = _task(trajectory)
     if task is not None and task.answers_can_be_known:
         evidence = f"{task.id} hands programs rows of {task.data.loader}'s {task.data.ref!r}"
-        yield Finding("known-answers", max(1, len(trajectory.steps)), evidence)
+        yield finding("known-answers", max(1, len(trajectory.steps)), evidence)
     own = _own_names(trajectory, task)
     for script in written:
         yield from sources(script, own)
@@ -93,8 +141,6 @@ def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding
 
 def _task(trajectory: Trajectory) -> TaskSpec | None:
     """The task, where it is known here."""
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     name = trajectory.header.get("task")
     if isinstance(name, str) and name in task_folders():
         with suppress(MleGymError):  # a folder of the user's that is being edited

@@ -67,7 +67,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         reason = "a program came to no predictions; only running it again could tell"
         yield Finding("score", "undecided", reason)
         return
-    if finding.status != "passed":
+    if finding.severity != "passed":
         yield Finding("score", "undecided", "there is no submission to grade again")
         return
     try:
@@ -82,7 +82,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
     yield _compare_dataset(header, dataset, changes)
     score = _compare_grade(recorded, again, changes)
     yield score
-    if score.status == "undecided":
+    if score.severity == "undecided":
         yield Finding("reward", "undecided", "it depends on the score")
     else:
         yield _check_reward(trajectory, again)

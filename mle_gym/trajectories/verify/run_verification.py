@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from mle_gym.trajectories.findings import Finding, Verification
+from mle_gym.trajectories.findings import Finding
 from mle_gym.trajectories.hash_chain import check_key
 from mle_gym.trajectories.trajectory import Line, Trajectory, read_lines
 from mle_gym.trajectories.verify.rescore import check_score
 from mle_gym.trajectories.verify.self_consistency import check_chain, check_fields, check_steps
 
-__all__ = ["verify_trajectory"]
+__all__ = ["Verification", "verify_trajectory"]
+
+DECISIVE = frozenset({"chain", "end", "submission", "score"})
+"""The checks that must be decided before a result is confirmed. The others may stay undecided: a
+dataset made by other library versions, a reward that is the user's own function."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether a trajectory's record is whole and its score true."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    """Of the checks ``chain``, ``end``, ``header``, ``steps``, ``footer``, ``submission``,
+    ``dataset``, ``score`` and ``reward``."""
+    head: str
+    """The last line's hash. Compare it with one that was published when the episode ended."""
+
+    @property
+    def verdict(self) -> Literal["confirmed", "refuted", "undecided"]:
+        """``confirmed``: whole, and the score came out again. ``refuted``: something is wrong.
+
+        ``undecided``: nothing is wrong as far as could be seen here.
+        """
+        if any(each.severity == "failed" for each in self.findings):
+            return "refuted"
+        passed = {each.check for each in self.findings if each.severity == "passed"}
+        open_ = {each.check for each in self.findings if each.severity == "undecided"}
+        return "confirmed" if passed >= DECISIVE and not open_ & DECISIVE else "undecided"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            "path": self.path,
+            "verdict": self.verdict,
+            "head": self.head,
+            "findings": [
+                {"check": each.check, "status": each.severity, "detail": each.detail}
+                for each in self.findings
+            ],
+        }
 
 
 def verify_trajectory(
@@ -58,7 +100,7 @@ def _findings(
     yield from contents
     if trajectory.footer is None:
         return
-    if any(finding.status == "failed" for finding in contents):
+    if any(finding.severity == "failed" for finding in contents):
         yield Finding("score", "undecided", "not graded again, since the record contradicts itself")
         return
     yield from check_score(trajectory, task)

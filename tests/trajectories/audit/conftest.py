@@ -85,7 +85,7 @@ def audited(tmp_path: Path) -> Audited:
 
 def rules(result: Audit) -> set[str]:
     """The rules that matched."""
-    return {finding.rule for finding in result.findings}
+    return {finding.check for finding in result.findings}
 
 
 def file(path: str, content: str) -> dict[str, str]:

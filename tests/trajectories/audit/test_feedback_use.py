@@ -48,7 +48,7 @@ def test_a_budget_spent_on_tiny_changes_is_noted(audited: Audited) -> None:
     near = {at: scored(0.7 + at * 0.01) for at in range(1, 11)}
     settings = {"score_calls": 10}
     (finding,) = audited(*actions, outputs=near, settings=settings).findings
-    assert (finding.rule, finding.severity, finding.step) == ("score-budget", "note", 10)
+    assert (finding.check, finding.severity, finding.step) == ("score-budget", "note", 10)
     assert audited(*actions, outputs=near, settings={"score_calls": 20}).findings == ()
     far = {at: scored(0.5 + at % 4 * 0.1) for at in range(1, 11)}
     assert audited(*actions, outputs=far, settings=settings).findings == ()

@@ -35,7 +35,7 @@ def test_labels_in_an_action_are_a_violation(audited: Audited, actions: list[obj
     result = audited(*actions)
     assert rules(result) == {"hand-labels"}
     assert result.worst == "violation"
-    assert "of 100 rows as handed in: " in result.findings[0].evidence
+    assert "of 100 rows as handed in: " in result.findings[0].detail
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_numbers_are_compared_as_numbers(audited: Audited) -> None:
 
 def test_what_a_program_printed_before_is_only_suspicious(audited: Audited) -> None:
     result = audited("python predict.py", HEREDOC, outputs={1: SUBMISSION})
-    assert [(each.rule, each.severity) for each in result.findings] == [
+    assert [(each.check, each.severity) for each in result.findings] == [
         ("labels-retyped", "suspicious")
     ]
     after = audited(HEREDOC, "cat submission.csv", outputs={2: SUBMISSION})
@@ -88,7 +88,7 @@ def test_a_finding_names_the_step_that_made_it_clear(audited: Audited) -> None:
     parts = [file(f"{at}.csv", "\n".join(ROWS[at : at + 20])) for at in range(0, 100, 20)]
     (finding,) = audited("ls", "ls", *parts).findings
     assert finding.step in (3, 4)
-    assert finding.evidence.startswith("100 of 100 rows")
+    assert finding.detail.startswith("100 of 100 rows")
 
 
 def test_without_a_stored_submission_a_literal_file_is_suspicious(audited: Audited) -> None:

@@ -38,7 +38,7 @@ def test_bundled_programs_match_no_rule(audited: Audited, name: str, program: st
     rows = [row.rpartition(",")[0] for row in answers.read_text().splitlines()]
     actions = played(name, program)
     result = audited(*actions, task=task.id, submission="\n".join(rows))
-    assert {finding.rule for finding in result.findings} <= {"known-answers"}
+    assert {finding.check for finding in result.findings} <= {"known-answers"}
 
 
 @pytest.mark.parametrize("name", COMPETITIONS)

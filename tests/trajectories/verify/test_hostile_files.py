@@ -127,5 +127,5 @@ def test_a_large_submission_is_unpacked_only_where_its_task_can_be_graded(forge:
         lines[-1]["submission"] = {"bytes": size, "sha256": sha256, "zlib": "AAAA"}
 
     found = {each.check: each for each in verify_trajectory(forge(change)).findings}
-    assert found["submission"].status == "undecided"
+    assert found["submission"].severity == "undecided"
     assert "are not unpacked here" in found["submission"].detail

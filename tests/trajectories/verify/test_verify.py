@@ -29,7 +29,7 @@ def test_an_honest_record_is_confirmed(recorded: Path) -> None:
     result = verify_trajectory(recorded)
     assert failures(result) == ""
     assert result.verdict == "confirmed"
-    assert {finding.status for finding in result.findings} == {"passed"}
+    assert {finding.severity for finding in result.findings} == {"passed"}
     assert result.head == Trajectory.read(recorded).head
     json.dumps(result.to_dict(), allow_nan=False)
 
