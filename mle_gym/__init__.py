@@ -1,13 +1,14 @@
 """mle-gym: environments in which agents learn machine-learning engineering.
 
-    import gymnasium
     import mle_gym
 
-    env = gymnasium.make("mle/titanic-v0")
+    env = mle_gym.make("titanic", reward="anchored")
+    observation, info = env.reset(seed=0)
 
-Importing it registers every task with Gymnasium and loads nothing heavy: the names below are
-imported when they are first used.
+Importing it registers every task with Gymnasium (``gymnasium.make("mle/titanic-v0")``) and loads
+nothing heavy: the names below are imported when they are first used.
 
+- :func:`make`, :func:`make_vec`: an environment, and many at once, as type checkers know them.
 - :class:`MLEEnv`: the environment; its docstring is the reference.
 - :func:`load_agent`, :func:`rollout`: an agent, and an episode that it plays.
 - :class:`Trajectory`, :func:`replay`, :func:`verify_trajectory`: a recorded episode, once more, and
@@ -16,7 +17,7 @@ imported when they are first used.
 - :func:`load_task`, :func:`prepare`, :func:`register_tasks`: a task, its data, your own.
 - :mod:`errors`: what any of these raises.
 
-``mle-gym --help`` tells what the command line offers, ``mle-gym list`` what works on this machine.
+``mle-gym --help`` shows what the command line offers, ``mle-gym list`` what works on this machine.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mle_gym.env import MLEEnv
     from mle_gym.grading.grade import Grade
     from mle_gym.grading.open_grader import grade
+    from mle_gym.make_env import make, make_vec
     from mle_gym.tasks.catalog import load_task, register_tasks
     from mle_gym.trajectories.audit import audit_trajectory
     from mle_gym.trajectories.replay import replay
@@ -52,6 +54,8 @@ __all__ = [
     "grade",
     "load_agent",
     "load_task",
+    "make",
+    "make_vec",
     "prepare",
     "register_tasks",
     "replay",
@@ -67,6 +71,8 @@ _SOURCES = {
     "grade": "mle_gym.grading.open_grader",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",
+    "make": "mle_gym.make_env",
+    "make_vec": "mle_gym.make_env",
     "prepare": "mle_gym.datasets.prepare",
     "register_tasks": "mle_gym.tasks.catalog",
     "replay": "mle_gym.trajectories.replay",

@@ -12,13 +12,18 @@ from typing import Any, get_args, get_type_hints
 import gymnasium
 import pytest
 
+import mle_gym
 from mle_gym.env import MLEEnv
 from mle_gym.episode.arguments import ARGUMENTS, RENDER_MODES, RESET_OPTIONS, Arguments
 from mle_gym.episode.settings import Settings
 from mle_gym.vector import ThreadVectorEnv
 
 
-@pytest.mark.parametrize("function", [MLEEnv, ThreadVectorEnv], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "function",
+    [MLEEnv, ThreadVectorEnv, mle_gym.make, mle_gym.make_vec],
+    ids=lambda each: each.__name__,
+)
 def test_signatures_name_every_argument_with_its_type_and_default(
     function: Callable[..., Any],
 ) -> None:
