@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import posixpath
-import py_compile
 import shlex
-import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import cache_from_source
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -26,44 +21,12 @@ from mle_gym.sandbox.verdict import Evidence
 if TYPE_CHECKING:
     from mle_gym.sandbox.snapshots.store import Lease
 
-__all__ = ["RUNNER_FOLDER", "RunnerSandbox", "runner_command"]
+__all__ = ["RunnerSandbox"]
 
-RUNNER_FOLDER = Path(__file__).resolve().parent / "standalone/runner"
-"""The program that a backend makes available inside, as a folder named ``runner``."""
-
-_WORD = 0xFFFFFFFF
 _START_SECONDS = 60.0
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
 """How long past a command's timeout the runner may take to clean up before it counts as silent."""
-
-
-def runner_command(python: str, parent: str) -> list[str]:
-    """The command that runs the runner, to be followed by ``serve`` or a tool's name.
-
-    Args:
-        python: An interpreter, as seen inside.
-        parent: The folder, as seen inside, that has the folder ``runner``. It is searched last:
-            nothing in it may shadow the standard library.
-    """
-    _compile_runner()
-    start = f"import sys; sys.path.append('{parent}'); "
-    return [python, "-I", "-S", "-c", start + "from runner.serve import main; sys.exit(main())"]
-
-
-@functools.cache
-def _compile_runner() -> None:
-    """Compile it here once: inside it can't be written, and every sandbox would compile it again.
-
-    Importing it would do, but not where ``PYTHONDONTWRITEBYTECODE`` is set, as in many images.
-    """
-    for source in RUNNER_FOLDER.glob("*.py"):
-        compiled = Path(cache_from_source(str(source)))
-        with contextlib.suppress(OSError):  # an installation of somebody else's
-            status = source.stat()
-            made_of = struct.pack("<II", int(status.st_mtime) & _WORD, status.st_size & _WORD)
-            if not compiled.exists() or compiled.read_bytes()[8:16] != made_of:
-                py_compile.compile(str(source), str(compiled))
 
 
 class RunnerSandbox:
@@ -93,7 +56,7 @@ class RunnerSandbox:
             config: Limits to enforce.
             workspace: The workspace's path, as seen inside.
             run_folder: A writable folder inside for the runner's own files.
-            command: What :func:`runner_command` gave: it serves ``submit`` and its siblings too.
+            command: What ``runner_command`` gave: it serves ``submit`` and its siblings too.
             environment: The first command's environment.
             evidence: What the backend sees of the sandbox from outside; called with whether the
                 stream has ended, and so the sandbox has or soon will have.

@@ -12,7 +12,8 @@ from pathlib import Path
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
-from mle_gym.sandbox.runner_client import RUNNER_FOLDER, RunnerSandbox, runner_command
+from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.standalone.start_commands import FOLDER, runner_command
 from mle_gym.sandbox.stream import SocketStream
 
 __all__ = ["SubprocessBackend"]
@@ -43,7 +44,7 @@ class SubprocessBackend:
             stacklevel=2,
         )
         python = describe_python(config.python)
-        command = runner_command(str(python.executable), str(RUNNER_FOLDER.parent))
+        command = runner_command(str(python.executable), str(FOLDER))
         process = _RunnerProcess(command)
         for mount in config.mounts:
             shutil.copytree(mount.source, process.workspace / mount.target)

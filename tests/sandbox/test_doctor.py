@@ -11,7 +11,7 @@ from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.doctor import diagnose as doctor
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
-from mle_gym.sandbox.warm import plan
+from mle_gym.sandbox.warm import compiled_programs, plan
 from tests.sandbox.docker_daemon import require
 
 ALL = {
@@ -78,15 +78,16 @@ def nothing_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A cache without the programs of warm Python, and a doctor that tries nothing else."""
     monkeypatch.setattr(doctor, "PROBES", {})
     monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
-    plan._compiled.cache_clear()
+    compiled_programs._compiled.cache_clear()
     yield tmp_path / "cache"
-    plan._compiled.cache_clear()
+    compiled_programs._compiled.cache_clear()
 
 
 def test_no_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "_COMPILERS", ("no-such-compiler",))
+    for module in (plan, compiled_programs):
+        monkeypatch.setattr(module, "COMPILERS", ("no-such-compiler",))
     diagnosis = doctor._warmth("bubblewrap")
     assert (diagnosis.check, diagnosis.status) == ("warm Python", "unavailable")
     assert "no C compiler is installed: none of no-such-compiler" in diagnosis.detail
@@ -96,7 +97,8 @@ def test_no_compiler_is_why_python_is_cold(
 def test_a_broken_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "_COMPILERS", ("false",))
+    for module in (plan, compiled_programs):
+        monkeypatch.setattr(module, "COMPILERS", ("false",))
     assert "could not compile" in doctor._warmth("bubblewrap").detail
 
 
@@ -123,7 +125,8 @@ def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
     except SandboxUnavailable as error:
         require("bubblewrap", str(error))
     monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
-    monkeypatch.setattr(plan, "_START", "import time; time.sleep(60)  # {parent}")
+    sleeps = ["/bin/sh", "-c", "exec sleep 60"]
+    monkeypatch.setattr(plan, "zygote_command", lambda *_: sleeps)
     diagnosis = doctor._warmth("bubblewrap")
     assert diagnosis.status == "unavailable"
     assert "no zygote serves; perhaps this user may not enter" in diagnosis.detail

@@ -56,7 +56,8 @@ def test_commands_do_not_run_as_root(begin: Begin) -> None:
 
 def test_nothing_outside_the_workspace_can_be_written(begin: Begin) -> None:
     command = """
-    for place in / /usr /etc /opt /opt/mle-gym/runner /proc/sys/kernel/core_pattern /dev \\
+    for place in / /usr /etc /opt /opt/mle-gym/standalone /opt/mle-gym/standalone/runner \\
+        /opt/mle-gym/standalone/start.py /proc/sys/kernel/core_pattern /dev \\
         $(dirname $(which python)); do
         if [ -d $place ]; then touch $place/x; else echo x >> $place; fi && echo WROTE $place
     done 2>/dev/null; true

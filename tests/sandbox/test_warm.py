@@ -261,7 +261,7 @@ def zygotes() -> list[int]:
     launcher = current_launcher().pid
     parents = {
         pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        for pid in processes_with("from zygote.parent import main")
+        for pid in processes_with("standalone/start.py\0zygote")
     }
     return [pid for pid, parent in parents.items() if parent == str(launcher)]
 

@@ -110,7 +110,8 @@ def test_python_is_cold_where_it_shall_be(create: Create, options: dict[str, obj
     sandbox = create(**options)
     assert run(sandbox, "python -c 'print(1)'; python -c 'print(2)'") == "1\n2"
     assert not zygote_of(sandbox)
-    assert run(sandbox, "ls /opt/mle-gym") == "runner"
+    assert run(sandbox, "ls /opt/mle-gym") == "standalone"
+    assert run(sandbox, "ls /opt/mle-gym/standalone").split() == ["runner", "shared", "start.py"]
 
 
 def test_an_image_in_which_our_programs_do_not_run_is_cold(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.protocol import PRELOAD
-from mle_gym.sandbox.warm.compiled_programs import ZYGOTE_FOLDER
+from mle_gym.sandbox.standalone.start_commands import FOLDER
 
 LOOK = """
 import json, os, random, sys, threading, warnings
@@ -19,7 +19,7 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from zygote import first_use
+from standalone.zygote import first_use
 
 def look():
     import joblib, numpy, pandas, sklearn
@@ -55,7 +55,7 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from zygote import first_use
+from standalone.zygote import first_use
 
 warnings.simplefilter("error")
 for needed, use in first_use.USES:
@@ -65,7 +65,7 @@ for needed, use in first_use.USES:
 
 
 def run(program: str, folder: Path) -> str:
-    command = [sys.executable, "-c", program, json.dumps(PRELOAD), str(ZYGOTE_FOLDER.parent)]
+    command = [sys.executable, "-c", program, json.dumps(PRELOAD), str(FOLDER.parent)]
     variables = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, "1")
     done = subprocess.run(
         command, cwd=folder, env=variables, capture_output=True, text=True, check=False
@@ -87,7 +87,7 @@ def test_every_use_works_and_warns_of_nothing(tmp_path: Path) -> None:
 DEAD_BOX = """
 import json, os, socket, sys
 sys.path.append(sys.argv[1])
-from zygote.parent import Zygote
+from standalone.zygote.parent import Zygote
 
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 runner, usage = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,6 +105,6 @@ assert not zygote._obey()
 
 
 def test_a_zygote_survives_a_sandbox_that_died_before_it_heard_of_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", DEAD_BOX, str(ZYGOTE_FOLDER.parent)]
+    command = [sys.executable, "-c", DEAD_BOX, str(FOLDER.parent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -32,9 +32,9 @@ ATTACKS = [
     python(
         "the runner's code",
         """
-        for path in ("/opt/mle-gym/runner", V["PACKAGE"] + "/sandbox/standalone/runner"):
-            for each in (path, path + "/main.py"):
-                pwned(os.access(each, os.W_OK))
+        for path in ("/opt/mle-gym/standalone", V["PACKAGE"] + "/sandbox/standalone"):
+            for each in ("", "/start.py", "/shared", "/runner", "/runner/serve.py"):
+                pwned(os.access(path + each, os.W_OK))
         """,
         root=True,
     ),

@@ -18,7 +18,7 @@ from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
     overlay,
 )
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
-from mle_gym.sandbox.bubblewrap.python_mounts import RUNNER_PARENT, SHIMS, python_mounts
+from mle_gym.sandbox.bubblewrap.python_mounts import SHIMS, STANDALONE, python_mounts
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.package_folders import package_folders
 from mle_gym.sandbox.installation.packages import shown_packages
@@ -28,7 +28,8 @@ from mle_gym.sandbox.installation.python_installation import (
 from mle_gym.sandbox.layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
-from mle_gym.sandbox.runner_client import RunnerSandbox, runner_command
+from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.standalone.start_commands import runner_command
 
 __all__ = ["BubblewrapBackend"]
 
@@ -100,7 +101,7 @@ class BubblewrapBackend:
             if not config.all_packages:
                 packages = package_folders(python, shown_packages(python, config.packages))
             shown = python_mounts(python, layout, packages, config, environment, launcher.trees)
-        command, warm = runner_command(str(executable), RUNNER_PARENT), shown.warm
+        command, warm = runner_command(str(executable), STANDALONE), shown.warm
         if warm:
             environment["PATH"] = f"{SHIMS}:{environment['PATH']}"
         inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config)]

@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.standalone.start_commands import launcher_command
 from mle_gym.sandbox.stream import SocketStream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -27,7 +27,6 @@ _ANSWER_SECONDS = 60.0
 _LEAVE_SECONDS = 10.0
 _END_SECONDS = 20.0
 """How long bubblewrap may take to follow its first process."""
-_START = "import sys; sys.path.append({parent!r}); from launcher.main import main; sys.exit(main())"
 
 
 class LauncherClient:
@@ -40,10 +39,9 @@ class LauncherClient:
         self._owner = os.getpid()
         self._serial = 0
         self._given_up = False
-        start = _START.format(parent=str(Path(__file__).resolve().parent.parent / "standalone"))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", start, str(theirs.fileno())],
+                [*launcher_command(sys.executable), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -16,18 +16,19 @@ from mle_gym.sandbox.bubblewrap.bwrap_arguments import Argument
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
 from mle_gym.sandbox.layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.protocol import SandboxConfig
-from mle_gym.sandbox.runner_client import RUNNER_FOLDER
+from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
 from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.plan import Shown as WarmShown
 from mle_gym.sandbox.warm.plan import WarmPython, warm_python
 
-__all__ = ["RUNNER_PARENT", "SHIMS", "PythonMounts", "python_mounts"]
+__all__ = ["SHIMS", "STANDALONE", "PythonMounts", "python_mounts"]
 
-RUNNER_PARENT = f"{PLACE}/mle-gym"
-SHIMS = f"{RUNNER_PARENT}/bin"
+_OURS = f"{PLACE}/mle-gym"
+SHIMS = f"{_OURS}/bin"
+STANDALONE = f"{_OURS}/standalone"
 _USR = Path("/usr")
 Entry = dict[str, Any]
-"""Something of a tree, as ``launcher/trees.py`` has it, but that its target is a whole path."""
+"""Something of a tree, as the launcher's ``trees.py`` has it, but with a whole path as target."""
 Pairs = tuple[tuple[Path, Path], ...]
 Masks = tuple[tuple[Path, str], ...]
 
@@ -96,7 +97,10 @@ def _python_mounts(
     if preload is not None:
         shown = _shown_to_zygotes(python, dict(packages), layout, entries)
         warm = warm_python(python, shown, preload, dict(environment))
-    entries.append({"source": str(RUNNER_FOLDER), "target": f"{RUNNER_PARENT}/runner"})
+    entries += [
+        {"source": str(FOLDER / part), "target": f"{STANDALONE}/{part}"}
+        for part in parts_of("runner")
+    ]
     if warm:
         entries += [*_shim_entries(warm), *_beside_shims(python, layout)]
     return PythonMounts(_mounted(entries, trees), warm)
@@ -163,7 +167,7 @@ def _shown_to_zygotes(
     for number, (site, folder) in enumerate(packages.items()):
         known[layout(site)] = layout(site)
         if not layout.moves(site):
-            known[site] = Path(f"{RUNNER_PARENT}/packages/{number}")
+            known[site] = Path(f"{_OURS}/packages/{number}")
             own.append({"target": str(known[site]), "source": str(folder)})
     tree = _below(own)
     return WarmShown(layout(python.executable), _folders(python, layout), known, tree)
@@ -177,7 +181,7 @@ def _shim_entries(warm: WarmPython) -> list[Entry]:
     """What will be ``python`` on the ``PATH``, by each name that the interpreter has."""
     first, *others = warm.names
     links = {f"{SHIMS}/{name}": first for name in others}
-    links[f"{RUNNER_PARENT}/interpreter"] = str(warm.executable)
+    links[f"{_OURS}/interpreter"] = str(warm.executable)
     entries = [{"target": target, "link": link} for target, link in links.items()]
     return [{"target": f"{SHIMS}/{first}", "source": str(warm.shim)}, *entries]
 
@@ -190,4 +194,4 @@ def _beside_shims(python: PythonInstallation, layout: Layout) -> Iterator[Entry]
     prefix = python.executable.parent.parent
     for name in ("lib", "pyvenv.cfg"):
         if layout.places and (prefix / name).exists():
-            yield {"target": f"{RUNNER_PARENT}/{name}", "link": str(layout(prefix / name))}
+            yield {"target": f"{_OURS}/{name}", "link": str(layout(prefix / name))}

@@ -28,8 +28,15 @@ from mle_gym.sandbox.docker.pool import Pool, containers_ahead
 from mle_gym.sandbox.installation.packages import normal
 from mle_gym.sandbox.installation.python_installation import PACKAGES
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
-from mle_gym.sandbox.runner_client import RunnerSandbox, runner_command
-from mle_gym.sandbox.warm.in_containers import OURS, SHIMS, ImagePython, trial_mounts, zygote_of
+from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.standalone.start_commands import runner_command
+from mle_gym.sandbox.warm.in_containers import (
+    SHIMS,
+    STANDALONE,
+    ImagePython,
+    trial_mounts,
+    zygote_of,
+)
 from mle_gym.sandbox.warm.plan import NEWEST, OLDEST
 
 __all__ = ["DockerBackend"]
@@ -93,7 +100,7 @@ def _sandbox(
         config,
         workspace=WORKSPACE,
         run_folder=RUN_FOLDER,
-        command=runner_command(image.python, OURS),
+        command=runner_command(image.python, STANDALONE),
         environment=environment,
         evidence=container.evidence,
         cold="" if zygote else "unavailable" if config.warm else "off",

@@ -28,11 +28,11 @@ from mle_gym.sandbox.docker.daemon import (
     remove,
 )
 from mle_gym.sandbox.protocol import SandboxConfig
-from mle_gym.sandbox.runner_client import runner_command
 from mle_gym.sandbox.seccomp import docker_profile
 from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
+from mle_gym.sandbox.standalone.start_commands import runner_command
 from mle_gym.sandbox.verdict import Evidence
-from mle_gym.sandbox.warm.in_containers import OURS, ImagePython, own_mounts
+from mle_gym.sandbox.warm.in_containers import STANDALONE, ImagePython, own_mounts
 
 __all__ = [
     "RUN_FOLDER",
@@ -213,7 +213,7 @@ def container_settings(
     # never has to end the runner, and with it the episode, because of what an agent stored.
     memory = limits.memory_mb + 2 * limits.disk_mb + _RUN_FOLDER_MB
     return {
-        "entrypoint": [*runner_command(python.executable, OURS), "serve"],
+        "entrypoint": [*runner_command(python.executable, STANDALONE), "serve"],
         "command": [],
         "stdin_open": True,
         "user": f"{USER}:{USER}",

@@ -11,10 +11,11 @@ import tempfile
 from pathlib import Path
 
 from mle_gym.ownership import check_owner, checked_cache, make_private
+from mle_gym.sandbox.standalone.start_commands import FOLDER
 
-__all__ = ["COMPILERS", "ZYGOTE_FOLDER", "programs"]
+__all__ = ["COMPILERS", "programs"]
 
-ZYGOTE_FOLDER = Path(__file__).resolve().parent.parent / "standalone/zygote"
+_SOURCES = FOLDER / "zygote"
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -42,7 +43,7 @@ def _compile(
     compiler: str | None, folder: Path, sources: list[str], options: list[str]
 ) -> Path | None:
     """Compile into the cache, atomically; what is there already serves without a compiler."""
-    text = b"".join((ZYGOTE_FOLDER / source).read_bytes() for source in sources)
+    text = b"".join((_SOURCES / source).read_bytes() for source in sources)
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
     target = folder / f"{Path(sources[0]).stem}-{digest}"
     if target.exists():
@@ -55,7 +56,7 @@ def _compile(
         with tempfile.TemporaryDirectory(dir=folder) as place:
             made = Path(place) / "program"
             command = [compiler, "-Os", *options, "-o", str(made)]
-            command += [str(ZYGOTE_FOLDER / source) for source in sources]
+            command += [str(_SOURCES / source) for source in sources]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
             made.chmod(0o755)
             made.replace(target)

@@ -16,15 +16,17 @@ from docker.types import Mount
 
 from mle_gym.ownership import check_owner, own_cache
 from mle_gym.sandbox.protocol import SandboxConfig
-from mle_gym.sandbox.runner_client import RUNNER_FOLDER
-from mle_gym.sandbox.warm.compiled_programs import ZYGOTE_FOLDER, programs
+from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
+from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.plan import zygote_plan
 
-__all__ = ["OURS", "SHIMS", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
+__all__ = ["SHIMS", "STANDALONE", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
 
 OURS = "/opt/mle-gym"
 """The folder in a container that holds all that is not the image's."""
 SHIMS = f"{OURS}/bin"
+STANDALONE = f"{OURS}/standalone"
+_WARM_PARTS = parts_of("runner", "zygote")
 LEAST_MEMORY_MB = 512
 """A zygote holds about 100 MiB: in less than this, Python stays cold."""
 
@@ -53,11 +55,10 @@ def trial_mounts() -> tuple[list[Mount], list[str]]:
 
 def own_mounts(python: ImagePython, config: SandboxConfig) -> list[Mount]:
     """The runner of this very version, and what warm Python needs."""
-    runner = _bind(f"{OURS}/runner", RUNNER_FOLDER)
     if not python.warms(config):
-        return [runner]
-    folder = _folder(python, _programs())
-    return [_bind(OURS, folder), runner, _bind(f"{OURS}/zygote", ZYGOTE_FOLDER)]
+        return [_bind(f"{STANDALONE}/{part}", FOLDER / part) for part in parts_of("runner")]
+    parts = [_bind(f"{STANDALONE}/{part}", FOLDER / part) for part in _WARM_PARTS]
+    return [_bind(OURS, _folder(python, _programs())), *parts]
 
 
 def zygote_of(
@@ -70,7 +71,7 @@ def zygote_of(
     # Its system calls are filtered already: it is in the sandbox.
     return zygote_plan(
         python.executable,
-        OURS,
+        STANDALONE,
         others,
         list(python.folders),
         {},
@@ -91,7 +92,7 @@ def _bind(target: str, source: Path) -> Mount:
 
 @functools.lru_cache(maxsize=64)
 def _key(python: ImagePython, names: tuple[str, ...]) -> str:
-    return hashlib.sha256(repr((python, names)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((python, names, _WARM_PARTS)).encode()).hexdigest()[:16]
 
 
 def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
@@ -116,8 +117,11 @@ def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
 
 
 def _fill(place: Path, python: ImagePython, made: tuple[Path, ...]) -> None:
-    for folder in ("bin", "runner", "zygote"):
-        (place / folder).mkdir()
+    (place / "bin").mkdir()
+    for part in _WARM_PARTS:  # what is mounted there takes a place that is there
+        point = place / "standalone" / part
+        point.parent.mkdir(exist_ok=True)
+        point.touch() if point.suffix else point.mkdir()
     shim, *others = made
     first, *names = python.names
     shutil.copy2(shim, place / "bin" / first)

@@ -17,16 +17,13 @@ from mle_gym.paths import cache_folder
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
 from mle_gym.sandbox.seccomp import filter_program
-from mle_gym.sandbox.warm.compiled_programs import COMPILERS, ZYGOTE_FOLDER, programs
+from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of, zygote_command
+from mle_gym.sandbox.warm.compiled_programs import COMPILERS, programs
 
 __all__ = ["NEWEST", "OLDEST", "Shown", "WarmPython", "obstacle", "warm_python", "zygote_plan"]
 
 OLDEST, NEWEST = (3, 9), (3, 12)
 """Versions in which programs were seen to do the same warm and cold."""
-_START = (
-    "import sys; start = set(sys.modules); sys.path.append({parent!r}); "
-    "from zygote.parent import main; main(start)"
-)
 OPT, _OWN_FOLDER = "/opt", "mle-gym"
 _OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")
 """Variables of commands that a zygote gets too: the ones that are read as Python starts."""
@@ -77,13 +74,14 @@ def warm_python(
     if made is None or not OLDEST <= python.version <= NEWEST:
         return None
     shim, *others = made
-    own = {ZYGOTE_FOLDER: ZYGOTE_FOLDER, **{program: program for program in others}}
-    if shown.tree is not None:
-        own = {path: Path(OPT, _OWN_FOLDER, path.name) for path in own}
+    # Where the zygote finds what is ours, by the names below that folder.
+    own = {program.name: program for program in others}
+    own |= {f"{FOLDER.name}/{part}": FOLDER / part for part in parts_of("zygote")}
+    ours = Path(OPT, _OWN_FOLDER)
     plan = zygote_plan(
         str(shown.executable),
-        str(own[ZYGOTE_FOLDER].parent),
-        [str(own[program]) for program in others],
+        str(FOLDER if shown.tree is None else ours / FOLDER.name),
+        [str(program if shown.tree is None else ours / program.name) for program in others],
         list(map(str, shown.folders)),
         {str(site): str(folder) for site, folder in shown.packages.items()},
         preload,
@@ -91,7 +89,9 @@ def warm_python(
         filter_program() or b"",
     )
     if shown.tree is not None:
-        entries = [{"target": f"{_OWN_FOLDER}/{p.name}", "source": str(p)} for p in own]
+        entries = [
+            {"target": f"{_OWN_FOLDER}/{name}", "source": str(path)} for name, path in own.items()
+        ]
         plan["trees"] = {OPT: [*shown.tree, *entries]}
     return WarmPython(shown.executable, _names(python.executable), shim, plan)
 
@@ -123,7 +123,7 @@ def obstacle(version: tuple[int, ...]) -> str:
 
 def zygote_plan(
     python: str,
-    parent: str,
+    folder: str,
     others: list[str],
     folders: list[str],
     packages: dict[str, str],
@@ -135,7 +135,7 @@ def zygote_plan(
 
     Args:
         python: The interpreter; all paths as seen where the zygote will be.
-        parent: The folder that has the folder ``zygote``.
+        folder: What has the zygote's parts.
         others: What :func:`programs` made, without the shim.
         folders: Where modules may be imported from.
         packages: For package folders of which sandboxes show a part, where that part is.
@@ -148,8 +148,7 @@ def zygote_plan(
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")
     arguments = [*others, json.dumps(preload), json.dumps(folders), json.dumps(packages)]
     arguments.append(system_calls.hex())
-    command = [python, "-c", _START.format(parent=parent), *arguments]
-    return {"command": command, "environment": variables}
+    return {"command": zygote_command(python, folder, arguments), "environment": variables}
 
 
 @functools.cache

@@ -15,8 +15,8 @@ from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Reply, Request, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
-from mle_gym.sandbox.standalone.runner.frames import MAX_HEADER, receive_frame
 from mle_gym.sandbox.standalone.runner.inside_commands import TOOLS, Calls
+from mle_gym.sandbox.standalone.shared.frames import MAX_HEADER, receive_frame
 
 LENGTHS = struct.Struct(">II")
 PIPE_BYTES = 1 << 16

@@ -16,7 +16,7 @@ from typing import Any
 from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
 from .descriptors import receive
-from .kernel_files import BOX_LIMITS
+from .kernel_files import BOX_LIMITS, raise_open_files
 from .neutral_paths import NeutralPaths
 from .sandbox_process import Box, Launch
 from .trees import Trees, own_root
@@ -202,3 +202,13 @@ class Launcher:
             if not self._groups.remove():
                 return
             select.select([], [], [], 0.02)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the host at the other end of a socket until it is gone.
+
+    Args:
+        arguments: The socket's descriptor.
+    """
+    raise_open_files()
+    Launcher(socket.socket(fileno=int(arguments[0]))).serve()

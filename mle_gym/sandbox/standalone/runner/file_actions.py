@@ -6,14 +6,14 @@ import errno
 import os
 import stat
 
+from ..shared.lean import dumps
 from .command_output import Output
-from .lean import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .frames import Header
+    from ..shared.frames import Header
 
     Answer = tuple[Header, bytes]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from ..shared.frames import MAX_PAYLOAD
+from ..shared.lean import accept, dumps, loads, signal, socket
 from .file_actions import take
-from .frames import MAX_PAYLOAD
-from .lean import accept, dumps, loads, signal, socket
 
 TOOLS = ("validate", "score", "submit")
 _MAX_CALL = 1 << 16

@@ -7,11 +7,11 @@ import resource
 import select
 import time
 
+from ..shared.frames import receive_frame, send_frame
+from ..shared.lean import signal
 from .command_output import Output
 from .file_actions import FileActions
-from .frames import receive_frame, send_frame
 from .inside_commands import TOOLS, Calls
-from .lean import signal
 from .processes import (
     descendants,
     exact_memory_in_use,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..shared.frames import Header
     from .file_actions import Answer
-    from .frames import Header
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 
-from .lean import prctl, signal
+from ..shared.lean import prctl, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

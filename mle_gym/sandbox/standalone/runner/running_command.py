@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
 
+    from ..shared.frames import Header
     from .command_output import Output
-    from .frames import Header
 
 FIRST_LOOK = 0.05
 """Seconds until a command's memory is looked at."""

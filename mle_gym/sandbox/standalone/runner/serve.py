@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from .lean import signal
+from ..shared.lean import signal
 
 
 def serve(folder: str = "", line: str = "") -> None:
@@ -59,12 +58,12 @@ def close_all_but(kept: set[int]) -> None:
                 continue
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run what the first argument names."""
-    name, arguments = sys.argv[1], sys.argv[2:]
+    name, *others = arguments
     if name == "serve":
-        serve(*arguments)
+        serve(*others)
         return 0
     from .inside_commands import call
 
-    return call(name, arguments[0], arguments[1:])
+    return call(name, others[0], others[1:])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from ..shared.lean import signal
 from .command_output import write_whole
 from .file_actions import take_file
-from .lean import signal
 from .shell_state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry
 
 TYPE_CHECKING = False

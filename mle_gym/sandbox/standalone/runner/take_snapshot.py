@@ -16,8 +16,8 @@ import os
 import stat
 import time
 
-from .frames import MAX_PAYLOAD
-from .lean import dumps, loads
+from ..shared.frames import MAX_PAYLOAD
+from ..shared.lean import dumps, loads
 from .processes import (
     continue_all,
     files_mapped_for_writing,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .lean import socket
+from ..shared.lean import socket
 
 USAGE = "=ddQ"
 USAGE_SIZE = 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .lean import accept, dumps, signal, socket
+from ..shared.lean import accept, dumps, signal, socket
 from .processes import APART
 from .shell import DEFAULT_SIGNALS
 from .warm_line import WarmPython, read_report, read_usage

@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
@@ -243,8 +243,7 @@ def _new_main() -> dict[str, Any]:
     old, main = sys.modules["__main__"], ModuleType("__main__")
     sys.modules["__main__"] = main
     names = vars(main)
-    for name in ("__loader__", "__builtins__"):
-        names[name] = vars(old)[name]
+    names["__loader__"], names["__builtins__"] = BuiltinImporter, vars(old)["__builtins__"]
     names["__annotations__"] = {}
     return names
 

@@ -239,22 +239,21 @@ def _thread_pools() -> list[Any]:
     return list(ThreadpoolController().lib_controllers)
 
 
-def main(at_start: set[str]) -> None:
+def main(arguments: list[str], at_start: set[str]) -> None:
     """Import, then serve.
 
-    The command line has the paths of the C files, compiled: the library and the keeper; as JSON,
-    the modules to import, the folders they may come from, and what sandboxes show of package
-    folders; the sandboxes' filter of system calls in hexadecimal; and the descriptor of the
-    launcher's socket.
-
     Args:
+        arguments: The paths of the C files, compiled: the library and the keeper; as JSON, the
+            modules to import, the folders they may come from, and what sandboxes show of package
+            folders; the sandboxes' filter of system calls in hexadecimal; and the descriptor of
+            the launcher's socket.
         at_start: Names of the modules that every interpreter has.
     """
-    library, keeper, names, folders, packages, system_calls, control = sys.argv[1:]
+    library, keeper, names, folders, packages, system_calls, control = arguments
     # Where agents can see it: who ends every `python` means programs.
     libc.prctl(PR_SET_NAME, b"zygote", 0, 0, 0)
-    sys.path[:] = [place for place in sys.path if place != ""][:-1]
-    for name in [name for name in sys.modules if name.partition(".")[0] == "zygote"]:
+    # A program's own module of that name must be found.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "standalone"]:
         del sys.modules[name]
     environment = dict(os.environb)  # as it is before libraries add to it
     shown = json.loads(packages)

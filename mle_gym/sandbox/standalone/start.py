@@ -1,0 +1,31 @@
+"""Starts a program of this folder: ``python …/standalone/start.py runner serve``.
+
+The folder becomes a package by hand, with no place on ``sys.path``: nothing of ours can shadow
+what the interpreter or an agent imports. No interpreter keeps this file compiled, so it is short.
+"""
+
+import sys
+
+at_start = set(sys.modules)
+"""Modules that every interpreter has; more must not be imported above this line."""
+if not sys.flags.isolated:
+    del sys.path[0]  # this file's folder
+package = type(sys)("standalone")
+package.__path__ = [__file__.rpartition("/")[0]]
+sys.modules["standalone"] = package
+# For the relative imports below, as in PEP 366; Python 3.15 no longer looks at `__package__`.
+__spec__ = type(sys.__spec__)("standalone.start", None)
+
+program, *arguments = sys.argv[1:]
+if program == "runner":
+    from .runner.serve import main as run_runner
+
+    sys.exit(run_runner(arguments))
+elif program == "zygote":
+    from .zygote.parent import main as run_zygote
+
+    run_zygote(arguments, at_start)
+elif program == "launcher":
+    from .launcher.server import main as run_launcher
+
+    run_launcher(arguments)
