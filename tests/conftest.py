@@ -1,4 +1,4 @@
-"""What every test shares: one dataset cache a run, and nothing of the user's."""
+"""What every test shares: the quick tier, one dataset cache a run, and nothing of the user's."""
 
 from __future__ import annotations
 
@@ -12,12 +12,47 @@ from hypothesis import settings
 # pytest tests/grading --hypothesis-profile=long
 settings.register_profile("long", max_examples=3000)
 
+QUICK = "not slow and not docker"
+
 # Tasks are registered when mle_gym is imported: those that the user imported must not be.
 os.environ["MLE_GYM_TASKS"] = os.devnull
 
 # A script's background job ignores Ctrl-C, and so would all that tests start and then interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out the tests marked slow or docker, unless paths, -k, -m or --lf select some",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever names tests wants those; the workers of a run get the controller's expression."""
+    chosen = config.option.markexpr or config.option.keyword or config.getoption("lf", False)
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    if config.option.quick and not chosen and not named:
+        config.option.markexpr = QUICK
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.option.quick and config.option.markexpr == QUICK:
+        return "quick tests only; scripts/test --all runs every test"
+    return None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what runs with the docker backend, and asks each slow test why it is."""
+    call = getattr(item, "callspec", None)
+    backends = [each for each in call.params.values() if isinstance(each, str)] if call else []
+    if "docker" in backends or "docker_host" in getattr(item, "fixturenames", ()):
+        item.add_marker("docker")
+    for mark in item.iter_markers("slow"):
+        if len(mark.args) != 1 or not isinstance(mark.args[0], str):
+            raise pytest.UsageError(f"{item.nodeid}: give the reason, @pytest.mark.slow('why')")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,8 +12,11 @@ import pytest
 
 from tests.docs.conftest import CHECKOUT, write_program
 
-SCRIPTS = [CHECKOUT / "scripts" / name for name in ("setup", "demo", "test", "check")]
-SCRIPTS.append(CHECKOUT / ".ci" / "run")
+COMMANDS = [
+    CHECKOUT / "scripts" / name
+    for name in ("setup", "check", "test", "docs", "demo", "pandas-versions")
+]
+SCRIPTS = [*COMMANDS, CHECKOUT / "scripts" / "functions.sh", CHECKOUT / ".ci" / "run"]
 TOOLS = ("bash", "cat", "cksum", "dirname", "env", "id", "sh")
 
 
@@ -28,10 +31,10 @@ def machine(tmp_path: Path) -> Path:
 
 
 def source(machine: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script that uses ``scripts/setup`` on that machine."""
+    """Run a script that uses ``scripts/functions.sh`` on that machine."""
     environment = {"PATH": str(machine), "VENV": str(machine.parent / "venv"), **variables}
     return subprocess.run(
-        [str(machine / "bash"), "-c", f". {CHECKOUT}/scripts/setup\n{script}"],
+        [str(machine / "bash"), "-c", f". {CHECKOUT}/scripts/functions.sh\n{script}"],
         env=environment,
         capture_output=True,
         text=True,
@@ -95,7 +98,7 @@ def test_an_environment_that_is_there_is_left_alone(
     installed: dict[str, str], tmp_path: Path
 ) -> None:
     write_program(tmp_path / "venv" / "bin" / "python", "exit 9")
-    script = f". {CHECKOUT}/scripts/setup\ninstall_project\ninstall_project dev"
+    script = f". {CHECKOUT}/scripts/functions.sh\ninstall_project\ninstall_project dev"
     result = subprocess.run(
         ["bash", "-c", script], env=installed, capture_output=True, text=True, cwd="/"
     )
@@ -106,7 +109,7 @@ def test_a_changed_project_is_installed_again(installed: dict[str, str], tmp_pat
     log = tmp_path / "log"
     write_program(tmp_path / "venv" / "bin" / "python", f'echo "$@" >{log}')
     (tmp_path / "venv" / ".mle-gym-dev").write_text("an older project\n")
-    script = f". {CHECKOUT}/scripts/setup\ninstall_project dev"
+    script = f". {CHECKOUT}/scripts/functions.sh\ninstall_project dev"
     subprocess.run(["bash", "-c", script], env=installed, check=True)
     assert log.read_text().rstrip().endswith("--editable .[dev]")
     log.unlink()
@@ -118,15 +121,48 @@ def test_docker_serves_where_bubblewrap_cannot(installed: dict[str, str], tmp_pa
     programs, log = tmp_path / "venv" / "bin", tmp_path / "log"
     write_program(programs / "python", 'case "$2" in *connect*) ;; *) exit 1 ;; esac')
     write_program(programs / "mle-gym", f'echo "$@" >>{log}; [ "$3" = --from-host ]')
-    script = f". {CHECKOUT}/scripts/setup\nwant_sandbox"
+    script = f". {CHECKOUT}/scripts/functions.sh\nwant_sandbox"
     subprocess.run(["bash", "-c", script], env=installed, check=True)
     assert log.read_text() == "image build\nimage build --from-host\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ([], ["--quick"]),
+        (["--all"], []),
+        (["-x", "--all", "-k", "a b"], ["-x", "-k", "a b"]),
+        (["tests/grading"], ["--quick", "tests/grading"]),
+    ],
+    ids=str,
+)
+def test_the_tests_are_the_quick_ones_or_all(
+    installed: dict[str, str], tmp_path: Path, arguments: list[str], given: list[str]
+) -> None:
+    write_program(tmp_path / "venv" / "bin" / "python", "printf '%s\\n' \"$@\"")
+    command = [CHECKOUT / "scripts" / "test", *arguments]
+    result = subprocess.run(command, env=installed, capture_output=True, text=True, cwd="/")
+    assert result.stdout.splitlines() == ["-m", "pytest", "-n", "auto", *given]
+
+
+@pytest.mark.parametrize("script", COMMANDS, ids=lambda script: script.name)
+def test_help_says_what_a_command_does_and_does_nothing(
+    installed: dict[str, str], script: Path, tmp_path: Path
+) -> None:
+    write_program(tmp_path / "venv" / "bin" / "python", "exit 9")
+    (tmp_path / "venv" / ".mle-gym-dev").unlink()  # so that anything else would install
+    result = subprocess.run(
+        [script, "--help"], env=installed, capture_output=True, text=True, cwd="/"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"scripts/{script.name}" in result.stdout
+    assert "shellcheck" not in result.stdout
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_scripts_are_sound(script: Path) -> None:
     subprocess.run(["bash", "-n", script], check=True)
-    if script.name != "setup":
+    if script.suffix != ".sh":
         assert os.access(script, os.X_OK)
     checker = shutil.which("shellcheck")
     if checker:
