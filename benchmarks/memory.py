@@ -6,6 +6,7 @@ honest; USS (unique set size) counts only what would be freed if the process end
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import Skip
 
-__all__ = ["Memory", "descendants", "free_share", "memory", "parents"]
+__all__ = ["Memory", "descendants", "free_share", "memory", "named", "parents"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ def free_share() -> float:
         return 1.0
     sizes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
     return sizes["MemAvailable"] / sizes["MemTotal"]
+
+
+def named(name: str, pids: Iterable[int]) -> set[int]:
+    """Those of some processes that have this name (15 characters at most)."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == f"{name}\n":
+                found.add(pid)
+    return found
 
 
 def parents() -> dict[int, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,16 @@ import mle_gym
 from benchmarks.contenders import Contender, Session
 from benchmarks.context import QUICK, TASK, Context
 from benchmarks.measure import Operation, Skip, timed
-from benchmarks.memory import Memory, descendants, free_share, memory
-from benchmarks.programs import HOLDING, LOOK, episode_program, fill, naive_grade, run
+from benchmarks.memory import Memory, descendants, free_share, memory, named
+from benchmarks.programs import (
+    HOLDER,
+    HOLDING,
+    LOOK,
+    episode_program,
+    fill,
+    naive_grade,
+    run,
+)
 from benchmarks.trace import instructions, system_calls
 from mle_gym.datasets.prepare import prepare
 
@@ -159,27 +169,37 @@ def holding(kind: str, count: int, each: bool, context: Context, contender: Cont
 
 
 def running(context: Context, contender: Contender) -> Operation:
-    """The most that one program adds which has the usual libraries imported, in USS."""
+    """What one program adds which has the usual libraries imported, in USS."""
     contender.need("python")
     session = context.session(contender)
     session.write("hold.py", HOLDING)
 
     def operation() -> float:
-        before, most = _held([session]), 0.0
+        before = _held([session])
         with ThreadPoolExecutor(1) as pool:
             program = pool.submit(session.script, "hold.py")
-            while not program.done():
-                most = max(most, (_held([session]) - before).uss)
+            while not (holders := named(HOLDER, _processes([session]))):
+                if program.done():
+                    program.result()
+                    raise Skip("its programs can't be seen from outside")
                 time.sleep(0.05)
+            more = _held([session]) - before
+            for pid in holders:
+                os.kill(pid, signal.SIGUSR1)
             program.result()
-        return most
+        return more.uss
 
     return operation
 
 
 def _held(sessions: list[Session]) -> Memory:
     gc.collect()
-    return memory(descendants().union(*(session.processes() for session in sessions[:1])))
+    return memory(_processes(sessions))
+
+
+def _processes(sessions: list[Session]) -> set[int]:
+    """This process, what it started and what serves such sessions."""
+    return descendants().union(*(session.processes() for session in sessions[:1]))
 
 
 def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Session]:

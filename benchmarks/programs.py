@@ -12,6 +12,8 @@ from mle_gym.datasets.prepare import prepare
 from mle_gym.paths import bundled
 
 __all__ = [
+    "HOLD",
+    "HOLDER",
     "HOLDING",
     "IMPORTS",
     "LOOK",
@@ -26,8 +28,20 @@ __all__ = [
 
 IMPORTS = "import pandas\nimport sklearn.ensemble\n"
 
-HOLDING = f"import time\n{IMPORTS}time.sleep(1)\n"
-"""Long enough for somebody to look at it."""
+HOLDER = "mle-gym-holder"
+"""The name of a process that holds what it took until it gets SIGUSR1."""
+
+HOLD = f"""\
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+with open("/proc/self/comm", "w") as name:
+    name.write({HOLDER!r})
+signal.sigtimedwait([signal.SIGUSR1], 100)
+"""
+"""The end of a program that stays until somebody has looked at it."""
+
+HOLDING = IMPORTS + HOLD
+"""Such a program, with the usual libraries."""
 
 TRAINING = """\
 from sklearn.datasets import make_classification

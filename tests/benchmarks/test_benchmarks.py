@@ -20,6 +20,7 @@ from benchmarks.context import QUICK, Context, Scale
 from benchmarks.growth import large_task
 from benchmarks.measure import Cell, Skip, in_turns
 from benchmarks.memory import descendants, memory
+from benchmarks.programs import HOLD
 from benchmarks.results import Results, RowResult, measure_row
 from benchmarks.rows import Row, all_rows
 from mle_gym.datasets.prepare import prepare
@@ -64,8 +65,7 @@ def test_a_whole_episode_is_played_and_graded(tmp_path: Path) -> None:
 def test_a_program_holds_at_least_what_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = "import time; block = bytearray(b'x' * (64 << 20)); time.sleep(0.5)"
-    monkeypatch.setattr(operations, "HOLDING", program)
+    monkeypatch.setattr(operations, "HOLDING", f"block = bytearray(b'x' * (64 << 20))\n{HOLD}")
     found = benchmark(tmp_path, "--repeats", "1", "--only", "program", "--columns", "bare")
     cells = found["rows"][0]["cells"]
     assert cells["bare python"]["median"] >= 64  # what else this process started may grow too

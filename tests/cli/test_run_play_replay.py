@@ -181,7 +181,7 @@ def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> No
         [sys.executable, "-c", program], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert eventually(lambda: bool(sleepers(marker)), 60)
+            assert eventually(lambda: bool(sleepers(marker)))
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
         finally:

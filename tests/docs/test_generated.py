@@ -38,7 +38,7 @@ def words(name: str) -> set[str]:
 def test_tables_are_current() -> None:
     script = CHECKOUT / "scripts" / "update_docs.py"
     result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
-    assert result.returncode == 0, f"run scripts/update_docs.py: {result.stdout}{result.stderr}"
+    assert result.returncode == 0, f"run scripts/docs: {result.stdout}{result.stderr}"
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)

@@ -156,7 +156,7 @@ def _dead(process: psutil.Process) -> bool:
 
 def assert_nothing_remains(host: Host, backend: str = "") -> None:
     """Fail with a list of what is still there after a while."""
-    assert eventually(lambda: not remains(host, backend), 20), remains(host, backend)
+    assert eventually(lambda: not remains(host, backend)), remains(host, backend)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.sandbox.conftest import eventually
 
 MOMENTS = {
     "idle": ("step", "true"),
-    "command": ("step", "echo $$ > started; sleep 30"),
+    "command": ("step", "echo $$ > started; sleep 600"),
     "background": ("step", "sleep 300 & setsid sleep 300 & true"),
     "submission": ("step", "head -c 40M /dev/zero > submission.csv; submit"),
     "snapshot": ("snapshot", None),
@@ -119,5 +119,5 @@ def goes_on(host: Host) -> None:
     assert host.step("cp data/sample_submission.csv submission.csv; submit")["grade"]["valid"]
     host.leave()
     assert not [p for p in host.seen if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] or (
-        eventually(lambda: not any(p.is_running() for p in host.seen), 20)
+        eventually(lambda: not any(p.is_running() for p in host.seen))
     )

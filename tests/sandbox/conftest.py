@@ -18,6 +18,8 @@ from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
+PATIENCE = 60.0
+"""Seconds that a busy machine may take for what an idle one does at once."""
 
 
 @pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
@@ -108,7 +110,7 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether the condition becomes true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -63,7 +63,7 @@ def test_a_host_that_is_killed_leaves_no_container(docker_host: str) -> None:
         pid = int(host.stdout.readline())
         assert [c["State"] for c in containers_of(pid)] == ["running"]
         os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not containers_of(pid), 20)
+    assert eventually(lambda: not containers_of(pid))
 
 
 def test_close_returns_when_the_container_is_gone(create: Create) -> None:

@@ -327,7 +327,7 @@ def test_a_process_that_is_killed_leaves_no_container(docker_host: str) -> None:
     with play_host("signal") as (pid, host):
         assert eventually(lambda: [c["State"] for c in containers_of(pid)] == ["running"])
         host.kill()
-    assert eventually(lambda: not containers_of(pid), 20)
+    assert eventually(lambda: not containers_of(pid))
 
 
 @pytest.mark.docker

@@ -140,5 +140,5 @@ def test_the_runner_survives_what_a_sandbox_sends(
 
 
 def test_after_all_that_it_is_warm(sandbox: Sandbox) -> None:
-    wait_until_warm(sandbox, 20)
+    wait_until_warm(sandbox)
     assert is_warm(sandbox)

@@ -63,7 +63,7 @@ SOURCES = {
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with start("bubblewrap", SandboxConfig(warm=request.param == "warm")) as sandbox:
         if request.param == "warm":
-            assert eventually(lambda: sandbox.execute(WARM, timeout=30).exit_code == 0, 60)
+            assert eventually(lambda: sandbox.execute(WARM, timeout=30).exit_code == 0)
         yield sandbox
 
 
@@ -125,7 +125,7 @@ def test_where_no_tree_can_be_put_together_it_is_where_the_host_has_it(
 ) -> None:
     monkeypatch.setattr(current_launcher(), "trees", False)
     with start("bubblewrap", SandboxConfig(packages=("filelock",))) as sandbox:
-        assert eventually(lambda: sandbox.execute(WARM, timeout=30).exit_code == 0, 60)
+        assert eventually(lambda: sandbox.execute(WARM, timeout=30).exit_code == 0)
         show = "import sys, pandas, filelock; print(sys.prefix, pandas.__file__)"
         execution = sandbox.execute(f"python -c '{show}'", timeout=60)
     place = describe_python(None).site_packages[0] / "pandas" / "__init__.py"

@@ -85,7 +85,7 @@ def test_warm_programs_have_no_other_modules(installation: Installation) -> None
     program = f"import sys; print(sorted({{*{preload!r}}} & {{*sys.modules}}))"
     config = SandboxConfig(python=installation.python, preload=preload)
     with start("bubblewrap", config) as sandbox:
-        assert eventually(lambda: sandbox.execute(WARM, timeout=20).exit_code == 0, 30)
+        assert eventually(lambda: sandbox.execute(WARM, timeout=20).exit_code == 0)
         execution = sandbox.execute(f'python -c "{program}"', timeout=20)
         assert execution.output == b"['colorsys', 'joblib']\n"
         names = "import importlib.metadata as m; print(sorted(d.name for d in m.distributions()))"

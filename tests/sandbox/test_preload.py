@@ -62,7 +62,7 @@ def test_an_environment_preloads_what_it_is_told() -> None:
     def loads(module: str) -> bool:
         return bool(env.step(LOADED.format(module))[0]["exit_code"] == 0)
 
-    assert eventually(lambda: loads("colorsys"), 30)
+    assert eventually(lambda: loads("colorsys"))
     assert not loads("pandas")
     observation, *_ = env.step("python -c 'import not_installed'")
     assert "ModuleNotFoundError: No module named 'not_installed'" in observation["output"]

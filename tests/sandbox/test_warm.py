@@ -168,7 +168,7 @@ for pid in os.listdir('/proc'):
 
 
 def test_a_program_is_in_its_sandboxes_groups_and_namespaces(warm: Sandbox) -> None:
-    script = f"import time; marker = {MARKER}; time.sleep(60)"
+    script = f"import time; marker = {MARKER}; time.sleep(600)"
     warm.execute(
         f"(python -c '{script}' >/dev/null 2>&1 & sleep 61{MARKER} >/dev/null 2>&1 &)", timeout=9
     )
@@ -184,7 +184,7 @@ def test_a_program_is_in_its_sandboxes_groups_and_namespaces(warm: Sandbox) -> N
 
 
 def test_a_keeper_is_as_confined_and_shares_no_memory_with_the_program(warm: Sandbox) -> None:
-    marker = f"import time; keeper = {MARKER}; time.sleep(60)"
+    marker = f"import time; keeper = {MARKER}; time.sleep(600)"
     warm.execute(
         f"(python -c '{marker}' >/dev/null 2>&1 & sleep 62{MARKER} >/dev/null 2>&1 &)", timeout=9
     )
@@ -287,10 +287,10 @@ def test_limits_hold_for_warm_programs() -> None:
 
 
 def test_a_timeout_interrupts_then_kills(warm: Sandbox) -> None:
-    execution = warm.execute("python -c 'import time; time.sleep(30)'", timeout=0.5)
+    execution = warm.execute("python -c 'import time; time.sleep(600)'", timeout=0.5)
     assert (execution.exit_code, execution.killed_by) == (124, "timeout")
     assert b"KeyboardInterrupt" in execution.output
-    stubborn = f"import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(30) or {MARKER}"
+    stubborn = f"import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(600) or {MARKER}"
     execution = warm.execute(f"python -c '{stubborn}'", timeout=0.5)
     assert execution.killed_by == "timeout"
     assert eventually(lambda: not processes_with(f"or {MARKER}"))
@@ -298,10 +298,10 @@ def test_a_timeout_interrupts_then_kills(warm: Sandbox) -> None:
 
 def test_a_timeout_spares_older_programs_and_not_their_shim(warm: Sandbox) -> None:
     warm.execute(
-        f"python -c 'import time; time.sleep(60) or 1{MARKER}' >/dev/null 2>&1 &", timeout=9
+        f"python -c 'import time; time.sleep(600) or 1{MARKER}' >/dev/null 2>&1 &", timeout=9
     )
     assert eventually(lambda: len(programs_with(f"or 1{MARKER}")) == 1)
-    stubborn = f"trap \"\" INT; python -c 'import time; time.sleep(30) or 2{MARKER}'"
+    stubborn = f"trap \"\" INT; python -c 'import time; time.sleep(600) or 2{MARKER}'"
     assert warm.execute(stubborn, timeout=0.5).killed_by == "timeout"
     assert eventually(lambda: not processes_with(f"or 2{MARKER}"))
     assert len(programs_with(f"or 1{MARKER}")) == 1
@@ -311,7 +311,7 @@ def test_a_timeout_spares_older_programs_and_not_their_shim(warm: Sandbox) -> No
 
 def test_a_killed_shim_takes_its_program_along(warm: Sandbox) -> None:
     warm.execute(
-        f"python -c 'import time; time.sleep(60) or 3{MARKER}' & sleep 0.5; kill -9 $!; wait",
+        f"python -c 'import time; time.sleep(600) or 3{MARKER}' & sleep 0.5; kill -9 $!; wait",
         timeout=9,
     )
     assert eventually(lambda: not processes_with(f"or 3{MARKER}"))
@@ -352,7 +352,7 @@ signal.pause()
         host.stdout.readline()
         if victim == "sandbox":
             assert host.stdout.readline() == b"closed\n"
-            assert eventually(lambda: not processes_with(f"or {marker}"), 20)
+            assert eventually(lambda: not processes_with(f"or {marker}"))
         else:
             assert processes_with(f"or {marker}")
         launchers = children_of(host.pid)
@@ -360,7 +360,7 @@ signal.pause()
         servants += [spare for servant in servants for spare in children_of(servant)]
         os.kill(host.pid, signal.SIGKILL)
         host.wait()
-    assert eventually(lambda: not processes_with(f"or {marker}"), 20)
+    assert eventually(lambda: not processes_with(f"or {marker}"))
     assert eventually(
         lambda: not any(Path(f"/proc/{p}").exists() for p in launchers + servants), 20
     )
@@ -447,7 +447,7 @@ def test_hostile_messages_harm_nobody(warm: Sandbox) -> None:
         execution = warm.execute(f"python /tmp/fuzz.py {seed}", timeout=120)
         assert execution.exit_code == 0, execution.output
     assert zygotes() == before
-    assert eventually(lambda: all(len(children_of(pid)) == 1 for pid in before), 20)  # spares
+    assert eventually(lambda: all(len(children_of(pid)) == 1 for pid in before))  # spares
     assert [sorted(Path(f"/proc/{pid}/fd").iterdir()) for pid in before] == descriptors
     assert eventually(lambda: is_warm(warm))
 
@@ -461,5 +461,5 @@ def test_a_flood_of_calls_does_not_starve_other_sandboxes(warm: Sandbox) -> None
         wait_until_warm(hostile)
         hostile.write_file("flood.py", flood.encode())
         hostile.execute("for n in 1 2 3; do python flood.py >/dev/null 2>&1 & done", timeout=9)
-        assert eventually(lambda: is_warm(warm), 20)
+        assert eventually(lambda: is_warm(warm))
         assert sum(len(children_of(pid)) for pid in zygotes()) <= 80

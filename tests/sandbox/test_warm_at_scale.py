@@ -44,7 +44,7 @@ def test_a_zygote_gets_every_order_that_it_was_too_busy_for(tmp_path: Path) -> N
             zygote.send()
         return answer.exists() and answer.read_text() == "True\n"
 
-    assert eventually(all_taken, 30)
+    assert eventually(all_taken)
     zygote.close()
 
 
@@ -54,7 +54,7 @@ def test_what_runs_cold_is_said(isolating_backend: str) -> None:
         def cold(command: str) -> str:
             return sandbox.execute(command, timeout=60).cold
 
-        assert eventually(lambda: cold("python -c 1") == "", 30)
+        assert eventually(lambda: cold("python -c 1") == "")
         assert cold("true") == ""
         assert cold("python -E -c 1") == "refused"
         assert cold("python -c 1") == ""

@@ -63,9 +63,9 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
     markers = [new_marker() for _ in WAYS]
     for way, marker in zip(WAYS.values(), markers, strict=True):
         episode.run(way.replace("{marker}", marker))
-        assert eventually(lambda marker=marker: bool(processes_with(marker)), 60)
+        assert eventually(lambda marker=marker: bool(processes_with(marker)))
     episode.close()
-    assert eventually(lambda: not any(map(processes_with, markers)), 60)
+    assert eventually(lambda: not any(map(processes_with, markers)))
 
 
 @ways

@@ -241,13 +241,13 @@ def test_ctrl_c_ends_the_commands_that_run() -> None:
         threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         try:
-            envs.step(["sleep 60"] * 2)
+            envs.step(["sleep 600"] * 2)
         except KeyboardInterrupt:
             envs.close()
-            print("closed", time.monotonic() - started < 20)
+            print("closed", time.monotonic() - started < 100)
     """
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.stderr) == ("closed True\n", "")
 
 
