@@ -44,6 +44,7 @@ def train(out: Path) -> tuple[list[dict[str, str]], dict[str, Any]]:
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("it trains twice")
 def test_training_leaves_a_log_a_summary_and_a_picture_the_same_ones_every_time(
     tmp_path: Path,
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_sound_task_passes_once_its_references_are_right(make_task: MakeTask) 
         ("open('submission.csv', 'w').write('x')", "its submission: "),
     ],
 )
+@pytest.mark.slow("it runs a task's programs")
 def test_a_broken_program_is_told(make_task: MakeTask, program: str | None, detail: str) -> None:
     files = {"baseline.py": BASELINE} | ({"solution.py": program} if program else {})
     found = by_name(validate_task(make_task(files=files), sandbox="subprocess"))
@@ -67,6 +68,7 @@ def test_a_broken_program_is_told(make_task: MakeTask, program: str | None, deta
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow("it runs a task's programs")
 def test_a_baseline_that_beats_the_solution_is_found(make_task: MakeTask) -> None:
     files = {"baseline.py": SOLUTION, "solution.py": BASELINE}
     found = by_name(validate_task(make_task(files=files), sandbox="subprocess"))

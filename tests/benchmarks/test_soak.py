@@ -14,6 +14,7 @@ FLAT = Sample(0, 250.0, 19, 3, 3, 30, 0, 0, 7)
 
 
 @pytest.mark.filterwarnings("ignore:sandbox='subprocess'")
+@pytest.mark.slow("it plays every kind of episode")
 def test_every_kind_of_episode_is_played_and_nothing_is_left(tmp_path: Path) -> None:
     arguments = ["--episodes", "24", "--backends", "bubblewrap", "subprocess"]
     main([*arguments, "--out", str(tmp_path)])

@@ -8,6 +8,7 @@ from tests.cli.conftest import Command
 
 
 @pytest.mark.usefixtures("sandbox")
+@pytest.mark.slow("it runs all checks of a task with its programs")
 def test_a_new_task_is_sound_as_it_stands(command: Command) -> None:
     made = command("new-task", "late-delivery", "--title", 'A "late" \\ delivery', "--json")
     assert made.code == 0

@@ -36,6 +36,7 @@ def test_the_console_shows_text_as_text(
     assert shown == "\x1b[31mx\ufffd[red]y[/red]:smile:\x1b[0m"
 
 
+@pytest.mark.slow("it runs every command")
 def test_nothing_from_a_task_folder_reaches_the_terminal_raw(command: Command, coins: Path) -> None:
     file = coins / "task.toml"
     title = json.dumps(NASTY)
@@ -62,6 +63,7 @@ def test_nothing_from_a_folder_name_reaches_the_terminal_raw(
     assert "[red]" in result.err
 
 
+@pytest.mark.slow("it starts the command line many times")
 def test_a_reader_that_goes_away_changes_no_exit_code() -> None:
     for words in (["list"], ["list", "--json"], ["--version"]):
         process = mle_gym(*words)

@@ -24,6 +24,7 @@ def run(file: Path, environment: dict[str, str] | None = None) -> subprocess.Com
 
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("file", WITH_CODE, ids=lambda file: file.name)
+@pytest.mark.slow("a document's code takes a minute")
 def test_everything_in_a_document_works(file: Path, installed: dict[str, str]) -> None:
     result = run(file, installed)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]

@@ -29,6 +29,7 @@ from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.tfrecord import features, read_records, texts
 from tests.envs.raw_data import MAKERS
+from tests.tiers import few_quick
 
 COMPETITIONS = sorted(
     name for name in task_folders() if load_task(name).data.loader == "kaggle"
@@ -45,7 +46,12 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
 
 
-@pytest.fixture(params=COMPETITIONS)
+QUICK = ("spooky-author-identification", "leaf-classification")
+"""A table of texts and one with pictures: small, and prepared in different ways."""
+WHY = "each competition is made up, prepared and played"
+
+
+@pytest.fixture(params=few_quick(COMPETITIONS, QUICK, WHY))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
     """A competition's dataset of made-up raw data."""
     return made(request.param, tmp_path / "raw")
@@ -82,7 +88,9 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
 WITHOUT_VARIANTS = {"siim-isic-melanoma-classification"}
 
 
-@pytest.mark.parametrize("name", sorted(set(COMPETITIONS) - WITHOUT_VARIANTS))
+@pytest.mark.parametrize(
+    "name", few_quick(sorted(set(COMPETITIONS) - WITHOUT_VARIANTS), QUICK, WHY)
+)
 def test_a_variant_shows_nothing_of_the_canonical_test(name: str, tmp_path: Path) -> None:
     canonical = made(name, tmp_path / "raw")
     shown = {path: marks(path, content) for path, content in files_of(canonical.public)}

@@ -6,13 +6,14 @@ import pytest
 
 from benchmarks.hand_ins import GUESSES, HAND_INS, VARIANTS, graded, mean_paid, offline, paid, play
 from mle_gym.episode.rewards import REWARDS
+from tests.tiers import few_quick
 
 NOTHING_FOR_NOTHING = ("anchored", "milestones", "medal")
 """``score`` and ``percentile`` are scales of the score itself, on which guesses are somewhere."""
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("task", offline())
+@pytest.mark.parametrize("task", few_quick(offline(), ("titanic", "zoo"), "it prepares every task"))
 def test_knowing_nothing_pays_nothing_and_the_answers_pay_all(task: str, variant: int) -> None:
     for hand_in in HAND_INS:
         rewards = paid(graded(task, variant, hand_in))
@@ -27,6 +28,7 @@ def test_knowing_nothing_pays_nothing_and_the_answers_pay_all(task: str, variant
 
 
 @pytest.mark.parametrize("task", offline())
+@pytest.mark.slow("forty guesses for each task")
 def test_guesses_are_paid_next_to_nothing_on_average(task: str) -> None:
     for guess in GUESSES:
         rewards = mean_paid(task, 0, guess, draws=40)
@@ -38,6 +40,7 @@ def test_guesses_are_paid_next_to_nothing_on_average(task: str) -> None:
     ("task", "reward"),
     [*(("digits", name) for name in sorted(REWARDS)), ("iris-pipeline", "milestones")],
 )
+@pytest.mark.slow("an episode for each kind of hand-in")
 def test_an_episode_pays_what_its_grade_does(task: str, reward: str) -> None:
     for hand_in in HAND_INS:
         total, grade = play(task, 1, hand_in, reward)

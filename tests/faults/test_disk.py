@@ -41,6 +41,7 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
     return result
 
 
+@pytest.mark.slow("it prepares datasets on a disk of its own")
 def test_a_disk_that_fills_up_while_preparing() -> None:
     result = with_cache_on(
         "-t tmpfs -o size=48k,mode=0700",

@@ -6,6 +6,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from tests.faults.conftest import Host, MakeHost, assert_nothing_remains
 
 ORDERS = [
@@ -18,6 +20,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.slow("a storm lasts")
 def test_a_storm_of_interrupts(make_host: MakeHost, isolating_backend: str) -> None:
     host = make_host(sandbox=isolating_backend)
     host.ask("reset")

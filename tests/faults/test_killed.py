@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.conftest import Host, MakeHost, assert_nothing_remains
 from tests.sandbox.conftest import eventually
+from tests.tiers import few_quick
 
 MOMENTS = {
     "idle": ("step", "true"),
@@ -24,9 +25,19 @@ MOMENTS = {
 
 @pytest.mark.parametrize(
     ("victim", "moment"),
-    [*(("runner", moment) for moment in MOMENTS),
-     *((victim, moment) for victim in ("bwrap", "launcher") for moment in ("idle", "command"))],
-)  # fmt: skip
+    few_quick(
+        [
+            *(("runner", moment) for moment in MOMENTS),
+            *(
+                (victim, moment)
+                for victim in ("bwrap", "launcher")
+                for moment in ("idle", "command")
+            ),
+        ],
+        [("runner", "idle"), ("launcher", "idle")],
+        "each case starts a host and looks for what is left",
+    ),
+)
 def test_a_killed_part_of_the_sandbox_is_a_failure(
     make_host: MakeHost, victim: str, moment: str
 ) -> None:
@@ -59,6 +70,7 @@ def test_a_killed_part_of_the_sandbox_is_a_failure(
 
 
 @pytest.mark.parametrize("moment", ["idle", "command"])
+@pytest.mark.slow("each case starts a host and looks for what is left")
 def test_a_killed_zygote_is_not_noticed_by_the_episode(make_host: MakeHost, moment: str) -> None:
     host = make_host(sandbox="bubblewrap", preload=["json"])
     host.ask("reset")
@@ -77,6 +89,7 @@ def test_a_killed_zygote_is_not_noticed_by_the_episode(make_host: MakeHost, mome
     ("number", "moment"),
     [*((signal.SIGKILL, moment) for moment in MOMENTS), (signal.SIGTERM, "command")],
 )
+@pytest.mark.slow("each case starts a host and looks for what is left")
 def test_nothing_outlives_a_killed_host(
     make_host: MakeHost, moment: str, number: signal.Signals, isolating_backend: str
 ) -> None:
@@ -93,6 +106,7 @@ def test_nothing_outlives_a_killed_host(
     assert_nothing_remains(host, isolating_backend)
 
 
+@pytest.mark.slow("it starts hosts and kills them")
 def test_a_launcher_that_dies_while_it_starts_sandboxes_leaves_none(make_host: MakeHost) -> None:
     """At every moment of a start, above all between its fork and bubblewrap's own precautions."""
     # One that dies in the middle may leave a stream that nobody answers and nobody closes.

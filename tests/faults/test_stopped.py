@@ -14,6 +14,7 @@ PATIENCE = 3.0
 
 
 @pytest.mark.parametrize("victim", ["runner", "bwrap", "launcher"])
+@pytest.mark.slow("it waits until silence counts as an end")
 def test_a_stopped_part_is_a_failure_or_not_needed(make_host: MakeHost, victim: str) -> None:
     host = make_host(sandbox="bubblewrap", patience=PATIENCE, command_timeout=1.0)
     host.ask("reset")
@@ -44,6 +45,7 @@ def test_a_process_that_the_agent_stopped_is_not_waited_for(make_host: MakeHost)
     assert_nothing_remains(host)
 
 
+@pytest.mark.slow("it waits until silence counts as an end")
 def test_a_stopped_launcher_does_not_keep_the_host_from_leaving(make_host: MakeHost) -> None:
     host = make_host(sandbox="bubblewrap", patience=PATIENCE)
     host.ask("reset")

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.grading.hostile_files import FILES
 from tests.grading.strategies import LONG
 
@@ -14,6 +16,7 @@ MEBIBYTES = 50 if LONG else 10
 VALID = {"long fractions", "long zeros", "many long numbers", "repeated labels", "long masks"}
 
 
+@pytest.mark.slow("it grades many files of many sizes")
 def test_no_file_costs_more_memory_or_time_than_its_size_explains() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "tests.grading.hostile_files", str(MEBIBYTES)],

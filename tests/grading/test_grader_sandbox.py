@@ -76,6 +76,7 @@ def play(toy: Callable[..., PredictionsGrader]) -> Play:
     return lambda deed: grader.grade(f"id,y\n1,0\n2,{NUMBERS[deed]}\n".encode())
 
 
+@pytest.mark.slow("graders in sandboxes start anew many times")
 def test_a_grader_that_a_submission_breaks_refuses_it_and_grades_the_next(play: Play) -> None:
     for deed, (code, message) in REFUSED.items():
         grade = play(deed)
@@ -156,6 +157,7 @@ def test_it_reaches_neither_host_nor_network(
     assert not (tmp_path / "toy" / "written").exists()
 
 
+@pytest.mark.slow("graders in sandboxes start anew many times")
 def test_a_grader_that_fails_on_the_answers_too_is_broken(
     toy: Callable[..., PredictionsGrader],
 ) -> None:
@@ -184,6 +186,7 @@ def test_many_threads_share_one_process(play: Play) -> None:
     assert [grade.score for grade in grades] == [0.25, 1.0, None, 0.25] * 6
 
 
+@pytest.mark.slow("it waits for a slow grader")
 def test_a_slow_submission_keeps_no_other_waiting(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_slow_submission_keeps_no_other_waiting(
     assert play("fine").score == 0.25
 
 
+@pytest.mark.slow("many graders in sandboxes start")
 def test_sandboxes_are_no_more_than_processors(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     monkeypatch.setattr(grader_pool, "PATIENT_SECONDS", 0.01)
@@ -268,6 +272,7 @@ grader.grade(b"id,y\\n1,0\\n2,%d\\n" % int(sys.argv[2]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow("it starts and kills hosts")
 def test_no_grader_outlives_its_host(play: Play, tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-c", HOST, str(tmp_path), str(NUMBERS["sleep"])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as host:
@@ -279,6 +284,7 @@ def test_no_grader_outlives_its_host(play: Play, tmp_path: Path, number: signal.
     assert eventually(lambda: not any(process.is_running() for process in found))
 
 
+@pytest.mark.slow("many graders in sandboxes start")
 def test_few_are_kept_alive(
     toy: Callable[..., PredictionsGrader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

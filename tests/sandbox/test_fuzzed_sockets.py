@@ -112,6 +112,7 @@ def send(sandbox: Sandbox, socket_path: str, calls: list[dict[str, Any]]) -> Non
 
 @settings(max_examples=15, deadline=None)
 @given(calls(request()))
+@pytest.mark.slow("hypothesis makes up conversations")
 def test_the_zygote_survives_what_a_sandbox_sends(
     sandbox: Sandbox, calls: list[dict[str, Any]]
 ) -> None:
@@ -132,6 +133,7 @@ CUT_SHORT = {
 @settings(max_examples=15, deadline=None)
 @example([CUT_SHORT])
 @given(calls(command()))
+@pytest.mark.slow("hypothesis makes up conversations")
 def test_the_runner_survives_what_a_sandbox_sends(
     sandbox: Sandbox, calls: list[dict[str, Any]]
 ) -> None:

@@ -327,6 +327,7 @@ def test_programs_are_charged_for(warm: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("victim", ["sandbox", "host"])
+@pytest.mark.slow("hosts and zygotes start and are killed")
 def test_nothing_is_left_of_a_killed(victim: str) -> None:
     marker = f"27182{uuid.uuid4().int % 10**9}"
     script = f"""

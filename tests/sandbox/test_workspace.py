@@ -582,6 +582,7 @@ if sys.argv[3] == "killed":
 
 @pytest.mark.parametrize("end", ["exit", "killed"])
 @pytest.mark.parametrize("fate", ["drop", "keep"])
+@pytest.mark.slow("it starts and kills hosts")
 def test_only_what_was_kept_outlives_its_process(
     backend: str,
     resume: Continue,
@@ -602,6 +603,7 @@ def test_only_what_was_kept_outlives_its_process(
         assert store.used() == 0
 
 
+@pytest.mark.slow("it starts and kills a host")
 def test_a_killed_host_leaves_no_mount_or_process(
     isolating_backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.protocol import PRELOAD
 from mle_gym.sandbox.standalone.start_commands import FOLDER
@@ -80,6 +82,7 @@ def test_nothing_that_a_program_can_see_is_changed(tmp_path: Path) -> None:
         assert after[name] == value, name
 
 
+@pytest.mark.slow("it uses every library of the zygote")
 def test_every_use_works_and_warns_of_nothing(tmp_path: Path) -> None:
     run(USE, tmp_path)
 

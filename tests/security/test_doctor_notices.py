@@ -17,6 +17,7 @@ from mle_gym.sandbox.installation.python_installation import PythonInstallation
 from tests.sandbox.conftest import eventually, start
 from tests.sandbox.docker_daemon import require
 from tests.security.arena import weakened
+from tests.tiers import few_quick
 
 LARGE = {
     "memory": {"memory_mb": 2048},
@@ -48,7 +49,10 @@ def holds(check: str, sandbox: Sandbox) -> bool:
         return PROBES[check](sandbox)[0]
 
 
-@pytest.mark.parametrize("check", sorted(LARGE))
+@pytest.mark.parametrize(
+    "check",
+    few_quick(sorted(LARGE), set(LARGE) - {"cpu"}, "it tries eight times for a whole processor"),
+)
 def test_a_limit_that_is_too_large(check: str) -> None:
     limits = replace(LIMITS_OF.get(check, PROBE_LIMITS), **LARGE[check])
     config = SandboxConfig(limits=limits, warm=False)

@@ -97,6 +97,7 @@ def limited(isolating_backend: str) -> str:
 
 
 @pytest.mark.parametrize("reward", ["score", "milestones"])
+@pytest.mark.slow("memory fills up")
 def test_an_agent_that_takes_all_memory_ends_its_episode_without_a_submission(
     limited: str, reward: str
 ) -> None:

@@ -89,6 +89,7 @@ def folder() -> Iterator[Path]:
 @pytest.mark.bubblewrap
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the whole run is an ordinary user's already")
+@pytest.mark.slow("it runs a part of the tests again")
 def test_an_ordinary_user_s_sandboxes_hold_as_well(folder: Path, part: str) -> None:
     chosen, *tests = PARTS[part]
     readable = {Path(place).resolve() for place in (sys.base_prefix, sys.prefix, ROOT)}

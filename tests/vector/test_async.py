@@ -21,17 +21,17 @@ def envs() -> Iterator[ThreadVectorEnv]:
 
 
 def received_ids(envs: ThreadVectorEnv, count: int) -> list[int]:
-    return [int(i) for i in envs.recv(count, timeout=60)[-1]["env_id"]]
+    return [int(i) for i in envs.recv(count, timeout=600)[-1]["env_id"]]
 
 
 def test_a_slow_environment_does_not_hold_up_the_others(envs: ThreadVectorEnv) -> None:
     envs.async_reset(seed=0)
-    observations, rewards, *_, infos = envs.recv(3, timeout=60)
+    observations, rewards, *_, infos = envs.recv(3, timeout=600)
     assert sorted(infos["env_id"]) == [0, 1, 2]
     assert all(text.startswith("# Zoo") for text in observations["output"])
     assert list(rewards) == [0, 0, 0]
     envs.send(["sleep 5; echo slow", "echo one", "echo two"], [0, 1, 2])
-    observations, *_, infos = envs.recv(2, timeout=60)
+    observations, *_, infos = envs.recv(2, timeout=600)
     assert dict(zip(infos["env_id"], observations["output"], strict=True)) == {
         1: "one\n",
         2: "two\n",
@@ -39,7 +39,7 @@ def test_a_slow_environment_does_not_hold_up_the_others(envs: ThreadVectorEnv) -
     assert infos["execution"]["duration"].shape == (2,)
     envs.send(["echo again"], [1])
     assert received_ids(envs, 1) == [1]
-    observations, *_, infos = envs.recv(1, timeout=60)
+    observations, *_, infos = envs.recv(1, timeout=600)
     assert (list(infos["env_id"]), observations["output"]) == ([0], ("slow\n",))
 
 
@@ -48,11 +48,11 @@ def test_an_episode_that_is_over_is_reset_by_the_next_send(envs: ThreadVectorEnv
     received_ids(envs, 3)
     for left in (2, 1, 0):
         envs.send(["true"], [2])
-        observations, _, _, truncations, _ = envs.recv(1, timeout=60)
+        observations, _, _, truncations, _ = envs.recv(1, timeout=600)
         assert observations["steps_left"][0] == left
     assert truncations[0]
     envs.send(["echo ignored"], [2])
-    observations, _, _, truncations, _ = envs.recv(1, timeout=60)
+    observations, _, _, truncations, _ = envs.recv(1, timeout=600)
     assert observations["output"][0].startswith("# Zoo")
     assert not truncations[0]
 

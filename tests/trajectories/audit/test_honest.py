@@ -47,6 +47,7 @@ def test_baselines_of_competitions_match_no_rule(audited: Audited, name: str) ->
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("it plays an episode with each agent")
 def test_episodes_of_bundled_agents_match_no_rule(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("menu", bundled("agents") / "reinforce.py")
     assert spec is not None

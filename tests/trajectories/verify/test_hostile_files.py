@@ -38,6 +38,7 @@ def outcomes(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> list[s
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow("the attacks fill memory in a process of their own")
 def test_a_small_file_takes_little_memory(outcomes: list[str], name: str) -> None:
     for reader in attacks.READERS:
         assert {f"{name} {reader}: read", f"{name} {reader}: refused"} & set(outcomes)

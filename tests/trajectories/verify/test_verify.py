@@ -221,6 +221,7 @@ def test_other_versions_don_t_matter_where_the_score_is_the_same(forge: Forge) -
     assert status(result, "dataset") == {"undecided"}
 
 
+@pytest.mark.slow("it verifies in new processes")
 def test_a_task_must_be_known_or_named(forge: Forge, tmp_path: Path) -> None:
     folder, record = tmp_path / "aviary", tmp_path / "aviary.jsonl"
     shutil.copytree(bundled("envs") / "zoo", folder)
@@ -257,6 +258,7 @@ def test_an_episode_without_a_good_submission_is_confirmed(
     ("reward", "expected"),
     [("anchored", "passed"), ("milestones", "passed"), ("builtins:bool", "undecided")],
 )
+@pytest.mark.slow("it plays and verifies episodes of real tasks")
 def test_a_reward_is_computed_again_unless_it_is_the_user_s_own(
     tmp_path: Path, reward: str, expected: str
 ) -> None:
