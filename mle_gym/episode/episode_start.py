@@ -9,7 +9,7 @@ from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.episode.submit_commands import SubmitCommands
+from mle_gym.episode.submit_commands import SubmitCommands, most_bytes
 from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
 
 __all__ = ["make_sandbox", "make_submit_commands"]
@@ -72,6 +72,7 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         runtime=settings.runtime,
         warm=settings.warm,
         preload=settings.preload,
+        most_handed_in=most_bytes(dataset.task.submission),
     )
     hidden = files_with_rows(dataset.task, settings.sandbox, config)
     return dataclasses.replace(config, hidden=hidden)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from mle_gym.grading.graders.grader import Grader
     from mle_gym.grading.graders.program_run import ProgramRunner
     from mle_gym.sandbox.files import Files
+    from mle_gym.tasks.spec import SubmissionSpec
 
-__all__ = ["SubmitCommands"]
+__all__ = ["SubmitCommands", "most_bytes"]
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ class SubmitCommands:
     @property
     def max_bytes(self) -> int:
         """The largest submission that is looked at."""
-        spec = self._dataset.task.submission
-        return spec.max_bytes if spec.code is None else spec.code.max_bytes
+        return most_bytes(self._dataset.task.submission)
 
     def answer(self, request: Request, seconds: float) -> Reply:
         """Serve one call, whether a command inside the sandbox or a tool call made it.
@@ -98,8 +98,8 @@ class SubmitCommands:
             return _refuse(request, f"{request.path}: is a folder")
         held = len(request.content) + sum(map(len, (request.folder or {}).values()))
         if held > self.max_bytes:
-            size = f"{held:,} bytes; at most {self.max_bytes:,} are allowed"
-            return _refuse(request, f"{request.path} has {size}")
+            size = f"{held:,} bytes, at most {self.max_bytes:,} are allowed"
+            return _refuse(request, f"{request.path}: has {size}")
         answer = {"validate": self._validate, "score": self._score, "submit": self._submit}
         try:
             with self._within(seconds):
@@ -218,6 +218,11 @@ class SubmitCommands:
     def _submit(self, request: Request) -> Reply:
         self.handed_in = self._handed(request)
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
+
+
+def most_bytes(spec: SubmissionSpec) -> int:
+    """The largest submission that is looked at: a file, or a program's files together."""
+    return spec.max_bytes if spec.code is None else spec.code.max_bytes
 
 
 def _refuse(request: Request, reason: str) -> Reply:

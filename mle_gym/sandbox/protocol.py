@@ -58,6 +58,9 @@ PRELOAD = (
 )
 """What warm Python imports ahead unless told otherwise."""
 
+MOST_HANDED_IN = 1 << 27
+"""Bytes of the largest file that a command hands in."""
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -91,6 +94,9 @@ class SandboxConfig:
     runtime: str = ""
     """What the Docker daemon is to run containers with, by the name it knows it (``"runsc"``);
     its default if empty. Backends without a choice of runtimes ignore it."""
+    most_handed_in: int = MOST_HANDED_IN
+    """Bytes of what ``validate``, ``score`` and ``submit`` take in a command; larger files are
+    refused unread."""
     layers: tuple[Path, ...] = ()
     """A snapshot's files: host folders that the workspace starts with, stacked, topmost first, and
     never written to. A backend that can't mount them ignores them; :meth:`Sandbox.restore` sends

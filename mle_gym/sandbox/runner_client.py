@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.exchange import Exchange
 from mle_gym.sandbox.files import Files, unpack_files
-from mle_gym.sandbox.protocol import Execution, Reply, Request, SandboxConfig
+from mle_gym.sandbox.protocol import (
+    MOST_HANDED_IN,
+    Execution,
+    Reply,
+    Request,
+    SandboxConfig,
+)
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["RunnerSandbox"]
 
 _START_SECONDS = 60.0
+_MOST_FETCHED = (1 << 28) - (1 << 20)
+"""Bytes: what a frame holds, but for the names of files."""
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
 """How long past a command's timeout the runner may take to clean up before it counts as silent."""
@@ -96,6 +104,7 @@ class RunnerSandbox:
             "affinity": affinity,
             "open_files": open_files,
             "zygote": zygote,
+            "most_handed_in": min(config.most_handed_in, MOST_HANDED_IN),
         }
         self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
 
@@ -166,7 +175,7 @@ class RunnerSandbox:
 
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out; see :meth:`Sandbox.fetch`."""
-        options = {"path": path, "max_bytes": max_bytes}
+        options = {"path": path, "max_bytes": min(max_bytes, _MOST_FETCHED)}
         header, content = self._call("fetch", options, seconds=_FILE_SECONDS)
         if header.get("exit_code") != 0:
             raise SubmissionError("unreadable", _sentence(content))
@@ -176,7 +185,7 @@ class RunnerSandbox:
 
     def fetch_files(self, path: str, *, max_bytes: int) -> Files:
         """Take a file or a folder out; see :meth:`Sandbox.fetch_files`."""
-        options = {"path": path, "max_bytes": max_bytes}
+        options = {"path": path, "max_bytes": min(max_bytes, _MOST_FETCHED)}
         header, content = self._call("fetch_files", options, seconds=_FILE_SECONDS)
         if header.get("exit_code") != 0:
             raise SubmissionError("unreadable", _sentence(content))

@@ -23,11 +23,12 @@ SIZE = int(sys.argv[1]) << 20 if __name__ == "__main__" else 2**20
 MEMORY = 160 * 2**20 + 6 * SIZE
 """What grading one file may add to the address space: the values of one row, and some copies."""
 CPU_SECONDS = 30
-TEXT = one("levenshtein", {"id": "int", "y": "str"}, "abcd")
 NUMBER = one("rmse", {"id": "int", "y": "float"}, (1, 2, 3, 4))
 WHOLE = one("mae", {"id": "int", "y": "int"}, (1, 2, 3, 4))
 MANY = Toy("rmse", {"id": "int", "y": "float"}, [(r, r / 7) for r in range(SIZE // 256)])
 LONG = range(SIZE // 100_000)
+TEXT = Toy("levenshtein", {"id": "int", "y": "str"}, [(r, "a") for r in LONG])
+"""Of so many rows that a file of this size is read."""
 RANKED = Toy("map_at_k", {"id": "int", "y": "str"}, [(r, "a b") for r in LONG], {"k": 1000})
 MASKED = Toy("dice", {"id": "int", "y": "str"}, [(r, "1 1") for r in LONG])
 LABELS = Toy("matthews", {"id": "int", "y": "int"}, [(r, r % 7) for r in range(SIZE // 256)])

@@ -78,6 +78,28 @@ def test_what_cannot_be_graded_is_graded_zero(
     assert result.thresholds["gold"] == 0.9
 
 
+def test_what_is_too_large_for_its_shape_is_refused_unread(toy: PredictionsGrader) -> None:
+    content = PERFECT + b"7,1\n" * 2**19
+    result = toy.grade(content)
+    assert result.error_code == "too_large"
+    assert f"found {len(content):,} bytes" in result.error_message
+    assert "a submission of 6 rows and 2 columns" in result.error_message
+    assert toy.validate(content).message == result.error_message
+    assert not toy.promising(content)
+    with pytest.raises(SubmissionError, match="too large"):
+        toy.public_score(content)
+
+
+def test_the_longest_values_that_are_right_are_read(
+    make_task: MakeTask, make_dataset: MakeDataset
+) -> None:
+    task = make_task(columns='id = "str", y = "str"', metric="levenshtein", worst=9.0, best=0.0)
+    answers = "id,y,Usage\n" + "".join(f"{'é' * 40}{row},a,Private\n" for row in range(40))
+    content = "id,y\n" + "".join(f"{'é' * 40}{row},{'é' * 20_000}\n" for row in range(40))
+    grade = PredictionsGrader(make_dataset(task, answers)).grade(content.encode())
+    assert grade.valid, grade.error_message
+
+
 def test_without_standards_nothing_is_claimed(
     make_task: MakeTask, make_dataset: MakeDataset
 ) -> None:

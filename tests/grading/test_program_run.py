@@ -231,7 +231,7 @@ def test_what_can_t_be_taken_out_does_not_end_the_episode(make: MakeEnv) -> None
         assert output.startswith("submit: ")
         assert not terminated
     output = step(env, "head -c 11000000 /dev/zero > large; submit large")[0]
-    assert "11,000,000 bytes; at most 10,485,760 are allowed" in output
+    assert "large: has 11000000 bytes, at most 10485760 are allowed" in output
 
 
 SPIES = {

@@ -388,6 +388,22 @@ def test_submit_hands_over_the_bytes_and_may_end_the_command(sandbox: Sandbox) -
     assert b"unreachable" not in execution.output
 
 
+def test_what_is_too_large_to_be_handed_in_never_reaches_the_host(
+    make_sandbox: MakeSandbox,
+) -> None:
+    def on_request(request: Request) -> Reply:
+        return Reply(0, f"{len(request.content)} bytes came\n")
+
+    sandbox = make_sandbox(most_handed_in=1000)
+    command = "head -c 1000 /dev/zero >s.csv; submit s.csv; echo >>s.csv; submit s.csv; mkdir f; "
+    execution = answered(sandbox, command + "cp s.csv f; validate f", on_request)
+    assert execution.output.decode().splitlines() == [
+        "1000 bytes came",
+        f"submit: {sandbox.workspace}/s.csv: has 1001 bytes, at most 1000 are allowed",
+        f"validate: {sandbox.workspace}/f: s.csv: has 1001 bytes, at most 1000 are allowed",
+    ]
+
+
 def test_submit_says_why_a_file_cannot_be_taken(sandbox: Sandbox) -> None:
     def on_request(request: Request) -> Reply:
         raise AssertionError("nothing should reach the host")

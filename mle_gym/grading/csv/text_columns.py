@@ -14,7 +14,7 @@ from itertools import islice
 from mle_gym.errors import SubmissionError
 from mle_gym.text import show
 
-__all__ = ["check_bytes", "read_header", "read_rows", "read_table"]
+__all__ = ["check_bytes", "read_header", "read_rows", "read_table", "too_large"]
 
 MOST_COMMAS = 2_000_000
 """Commas of one row, those inside quotes included; bounds what one row can cost."""
@@ -51,9 +51,7 @@ def check_bytes(content: bytes, max_bytes: int) -> None:
         SubmissionError: ``too_large``, ``empty_file``, ``not_csv``, ``nul_byte`` or ``not_utf8``.
     """
     if len(content) > max_bytes:
-        raise SubmissionError(
-            "too_large", f"the file is larger than the {max_bytes:,} bytes that are allowed"
-        )
+        raise too_large(content, f"the {max_bytes:,} bytes that are allowed")
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise SubmissionError("empty_file", "the file is empty, expected a header and rows")
     for magic, kind in MAGIC.items():
@@ -71,6 +69,12 @@ def check_bytes(content: bytes, max_bytes: int) -> None:
             f"line {_line(content, error.start)}: found the byte 0x{content[error.start]:02x}, "
             f"which is not UTF-8 here; write the file with encoding='utf-8'",
         ) from None
+
+
+def too_large(content: bytes, most: str) -> SubmissionError:
+    """The error for a file of too many bytes."""
+    message = f"the file is too large: found {len(content):,} bytes, which is larger than {most}"
+    return SubmissionError("too_large", message)
 
 
 def read_header(content: bytes) -> list[str]:

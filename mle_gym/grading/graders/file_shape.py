@@ -14,7 +14,13 @@ from pathlib import Path
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.checked_table import SPARE_COLUMNS
-from mle_gym.grading.csv.text_columns import check_bytes, read_header, read_rows, read_table
+from mle_gym.grading.csv.text_columns import (
+    check_bytes,
+    read_header,
+    read_rows,
+    read_table,
+    too_large,
+)
 from mle_gym.regular_files import read_regular
 from mle_gym.text import listing
 
@@ -110,7 +116,7 @@ class FileShape:
 def check_size(content: bytes, max_bytes: int) -> None:
     """Refuse what is larger than a task allows."""
     if len(content) > max_bytes:
-        raise SubmissionError("too_large", f"found over {max_bytes:,} bytes")
+        raise too_large(content, f"the {max_bytes:,} bytes that are allowed")
 
 
 def load_shape(sample: Path) -> FileShape:

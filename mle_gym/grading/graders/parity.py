@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mle_gym.datasets.answers import MLE_BENCH
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.grading.csv.text_columns import too_large
 from mle_gym.grading.floor_and_ceiling import SAMPLE
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
@@ -109,7 +110,7 @@ class ParityGrader:
     def _score(self, content: bytes) -> float:
         most = self._dataset.task.submission.max_bytes
         if len(content) > most:
-            raise SubmissionError("too_large", f"found over {most:,} bytes, which is the most")
+            raise too_large(content, f"the {most:,} bytes that are allowed")
         return parity_score(self._rule, content, self._answers)
 
     @cached_property

@@ -11,6 +11,8 @@ from mle_gym.datasets.keys import KEY_FILE, generator
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.checked_table import parse_values
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, load_ids
+from mle_gym.grading.csv.most_bytes import most_bytes
+from mle_gym.grading.csv.text_columns import too_large
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Grade, Validation
@@ -55,6 +57,7 @@ class PredictionsGrader:
         self._task = dataset.task
         self._given = answers
         self._score_ci = score_ci
+        self._caps: dict[int, int] = {}
         self._metric = load_task_metric(self._task, sandbox)
         self._grades = GradeMaker.load(
             dataset, self._metric.higher_is_better, self._private_score, luck=self._luck
@@ -141,6 +144,9 @@ class PredictionsGrader:
         return [sample[name] for name in self._task.submission.predicted]
 
     def _parse(self, content: bytes, ids: pd.Index) -> Table:
+        if len(content) > (most := self._most_bytes(ids)):
+            shape = f"{len(ids):,} rows and {len(self._task.submission.columns):,} columns"
+            raise too_large(content, f"a submission of {shape} can be: {most:,} bytes")
         submission = parse_values(content, self._task.submission, ids)
         self._metric.check(submission)
         return submission
@@ -154,6 +160,13 @@ class PredictionsGrader:
             score_ci=self._interval(submission) if self._score_ci else None,
             is_constant=self._is_constant(submission),
         )
+
+    def _most_bytes(self, ids: pd.Index) -> int:
+        """Of a submission with these rows; the answers' and the sample's, which this object has."""
+        known = self._caps.get(id(ids))
+        if known is None:
+            known = self._caps[id(ids)] = most_bytes(self._task.submission, ids)
+        return known
 
     def _score(self, submission: Table, rows: Values) -> float:
         return self._metric.score(submission, self._answers.values, rows)

@@ -153,7 +153,7 @@ def runner_is_called(said: bytes) -> None:
     """Whatever an agent's program writes to the tools' socket, it gets an answer or is let go."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/control"
-        calls = Calls(path)
+        calls = Calls(path, 1 << 20)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as program:
             program.connect(path)
             program.sendall(said[: PIPE_BYTES - 1] + b"\n")

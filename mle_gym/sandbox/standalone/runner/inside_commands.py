@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from ..shared.frames import MAX_PAYLOAD
 from ..shared.lean import accept, dumps, loads, signal, socket
 from .file_actions import take
 
@@ -30,7 +29,8 @@ class Call:
 class Calls:
     """Listens, queues, and hands out one call at a time."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
         if os.path.exists(path):
             os.unlink(path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -92,7 +92,7 @@ class Calls:
             elif not command_runs:
                 self._answer(descriptor, 1, f"{tool}: only works while a command runs\n")
             else:
-                folder, reason, content = take(path, MAX_PAYLOAD >> 1)
+                folder, reason, content = take(path, self._most_bytes)
                 if not reason:
                     self._asked, self._left = descriptor, False
                     return Call(tool, path, content, folder)

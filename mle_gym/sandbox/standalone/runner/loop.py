@@ -124,7 +124,7 @@ class Runner:
             self._warm.offer(f"{run}/python")
         if options["open_files"]:  # not before: see BOX_LIMITS in launcher/kernel_files.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
-        self._calls = Calls(f"{run}/control")
+        self._calls = Calls(f"{run}/control", options["most_handed_in"])
         self._done({"pid": os.getpid()})
 
     def _make_commands(self, run: str, python: str, call: str) -> None:
