@@ -1,11 +1,11 @@
-"""Agents x tasks x seeds, and a table: an evaluation that can be read from top to bottom.
+"""Plays agents x tasks x seeds and prints a table.
 
     python agents/evaluate.py --agents baseline solution --tasks titanic penguins --seeds 0 1 2
 
-Every episode is a trajectory in ``--out``. Whatever is finished there is not played again, so the
-same command resumes an evaluation that was stopped, and adds agents or seeds to one that was not.
-An episode that failed is counted in a column of its own and played again by the same command. Where
-the agent failed, the mean return counts it as 0.
+Every episode is a trajectory in ``--out``. Finished episodes are not played again, so the same
+command resumes an evaluation that was stopped, and adds agents or seeds to a finished one. Failed
+episodes have a column of their own, and the same command plays them again. Where the agent failed,
+the mean return counts the episode as 0.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ Fault = Literal["agent", "machinery"]
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C. A KeyboardInterrupt that is not this one was raised by an agent."""
+    """Ctrl-C was pressed. Any other KeyboardInterrupt was raised by an agent."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """What to play, and where its trajectory lies."""
+    """One episode to play, and the place of its trajectory."""
 
     task: str
     agent: str
@@ -63,7 +63,7 @@ class Episode:
 
 
 def main() -> int:
-    """Play what is missing, then print the table; 0 when every episode could be played."""
+    """Play the missing episodes, then print the table; 0 if every episode could be played."""
     args = parser().parse_args()
     try:
         episodes = plan(args)
@@ -81,7 +81,7 @@ def main() -> int:
             if fault := play(episode, args.sandbox):
                 failed[episode] = fault
     except Stopped:
-        console.print("stopped; the same command goes on with the episode that was interrupted")
+        console.print("stopped; the same command continues with the episode that was interrupted")
         return 130
     finally:
         console.print(table(episodes, failed))
@@ -89,12 +89,12 @@ def main() -> int:
 
 
 def stop(*_: object) -> None:
-    """What Ctrl-C does."""
+    """Handle Ctrl-C."""
     raise Stopped
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options, with what --help says about them."""
+    """The options and their help texts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--seeds", nargs="+", type=seed_number, default=[0], metavar="N",
-        help="one episode each: the seed of the reset, and of an agent that takes one; default: 0",
+        help="one episode each: seeds the reset, and agents that accept a seed; default: 0",
     )  # fmt: skip
     parser.add_argument(
         "--variant", type=parse_variant, default=0,
@@ -118,20 +118,20 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--sandbox", default="auto", help="backend; default: auto")
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="FOLDER",
-        help="where trajectories go, one an episode; default: runs",
+        help="the folder for trajectories, one for each episode; default: runs",
     )  # fmt: skip
     return parser
 
 
 def seed_number(text: str) -> int:
-    """A seed as the environment's reset takes one."""
+    """A seed that the environment's ``reset`` accepts."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected 0 or a positive number, found {text!r}")
     return int(text)
 
 
 def plan(args: argparse.Namespace) -> list[Episode]:
-    """Every episode there is to play; unknown names fail here, before anything is played."""
+    """Every episode of the evaluation; unknown names fail here, before anything is played."""
     for agent in args.agents:
         agent_class(agent)
     tasks = [load_task(task).env_id for task in args.tasks]
@@ -142,12 +142,12 @@ def plan(args: argparse.Namespace) -> list[Episode]:
 
 
 def make(episode: Episode, sandbox: str) -> gym.Env[Any, Any]:
-    """The environment of an episode."""
+    """Make the environment of an episode."""
     return gym.make(episode.task, variant=episode.variant, sandbox=sandbox)
 
 
 def play(episode: Episode, sandbox: str) -> Fault | None:
-    """Play one episode in an environment of its own, from its start; whose fault if it failed."""
+    """Play one episode in an environment of its own; says whose fault it was if it failed."""
     episode.path.unlink(missing_ok=True)
     env = make(episode, sandbox)
     agent = None
@@ -171,19 +171,19 @@ def play(episode: Episode, sandbox: str) -> Fault | None:
 
 
 def say(what: str) -> None:
-    """Tell what went wrong in an episode."""
+    """Report what went wrong in an episode."""
     console.print(f"  {what}", style="red", soft_wrap=True)
 
 
 def seeded(episode: Episode) -> Agent:
-    """The episode's agent, given the seed if it takes one."""
+    """The episode's agent, with the seed if its class has such an argument."""
     if "seed" in inspect.signature(agent_class(episode.agent)).parameters:
         return load_agent(episode.agent, seed=episode.seed)
     return load_agent(episode.agent)
 
 
 def finished(episode: Episode) -> Trajectory | None:
-    """The episode's trajectory, if it was played to its end by a working machine."""
+    """The episode's trajectory, if it was played to its end without a failure of the machinery."""
     if not episode.path.exists():
         return None
     trajectory = Trajectory.read(episode.path)
@@ -194,7 +194,7 @@ COLUMNS = ("task", "agent", "episodes", "failed", "valid", "score", "return", "Â
 
 
 def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table:
-    """One row for each task and agent: episodes that finished or failed count."""
+    """One row for each task and agent. Finished and failed episodes count."""
     unplayed = sum(each not in failed and finished(each) is None for each in episodes)
     partial = f"; partial: {unplayed} of {len(episodes)} episodes are missing" if unplayed else ""
     result = Table(title=f"mle-gym {mle_gym.__version__}{partial}")
@@ -213,8 +213,8 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
 def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator[str]:
     """Counts, means and medals; an episode without a valid submission has a return but no score.
 
-    An episode in which the agent failed returned nothing. Where the machinery did, its return is
-    unknown, and the mean is of the others.
+    An episode in which the agent failed returned 0. Where the machinery failed, the return is
+    unknown, and the mean is of the other episodes.
     """
     grades = [trajectory.grade or {} for trajectory in trajectories]
     returns = [trajectory.episode_return for trajectory in trajectories]
@@ -231,7 +231,7 @@ def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean, from the sample's standard deviation."""
+    """The standard error of the mean, from the sample's standard deviation."""
     return statistics.stdev(values) / math.sqrt(len(values))
 
 

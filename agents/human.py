@@ -1,9 +1,9 @@
-"""A person at the prompt.
+"""You, at the prompt.
 
 mle-gym play titanic
 
 Type shell commands, or a colon and a tool (``:help`` lists them). Ctrl-D, Ctrl-C or ``:quit``
-leaves; only ``submit`` is graded.
+leaves the episode; only ``submit`` is graded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ except ImportError:  # a Python built without it still has a prompt, without his
     readline = None  # type: ignore[assignment]
 
 HELP = """\
-COMMAND               any shell command; end a line with \\ to go on in the next
+COMMAND               any shell command; end a line with \\ to continue on the next
 :write FILE           write a file: type its lines, end with a line that holds only a dot
 :send HOST_FILE [FILE]  write a file of your machine into the workspace
 :read FILE            read a file                 :list [FOLDER]  list a folder
@@ -60,10 +60,10 @@ class HumanAgent:
                 readline.read_history_file(self._history)
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
-        """Show what the last action did, then read lines until they make an action.
+        """Show what the last action did, then read lines until they form an action.
 
         Raises:
-            LeaveEpisode: the person left.
+            LeaveEpisode: You quit.
         """
         if not self._fresh:
             self._print(observation["output"])
@@ -79,7 +79,7 @@ class HumanAgent:
             self._remember()
 
     def _action(self, line: str) -> Any:
-        """The action that a line asks for; None when it asks for none."""
+        """The action that a line asks for, or None."""
         if not line.strip().startswith(":"):
             return line if line.strip() else None
         try:
@@ -97,7 +97,7 @@ class HumanAgent:
         self._print(HELP)
 
     def _unknown(self, name: str, *arguments: str) -> None:
-        self._print(f":{name} is no command; :help lists them")
+        self._print(f":{name} is not a command; :help lists them")
 
     def _write(self, name: str, path: str) -> dict[str, str]:
         self._print("Type the file's lines; end with a line that holds only a dot, or Ctrl-D.")
@@ -134,7 +134,7 @@ def _quit(name: str) -> None:
 
 
 def _send(name: str, source: str, path: str = "") -> dict[str, str]:
-    """A file of the host as a write into the workspace."""
+    """The action that writes a file of the host into the workspace."""
     content = Path(source).expanduser().read_text("utf-8")
     return {"tool": "write_file", "path": path or Path(source).name, "content": content}
 

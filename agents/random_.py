@@ -2,7 +2,7 @@
 
 mle-gym run titanic --agent random
 
-What it is good for: a floor for every comparison, and a cheap way to wear an environment out.
+It is a lower bound for every comparison, and a cheap way to stress an environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class RandomAgent:
     """Samples uniformly from an action space.
 
     Args:
-        seed: Seed of the samples; None draws a fresh one. Episodes continue the same stream.
+        seed: Seed of the samples; None draws a fresh one. Later episodes continue the same stream.
         space: What to sample; None for the action space of every mle-gym task.
     """
 

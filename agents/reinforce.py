@@ -1,10 +1,10 @@
-"""REINFORCE learns which pipeline to build: a whole RL training loop in one file, numpy only.
+"""REINFORCE learns which pipeline to build: a complete RL training loop, with numpy alone.
 
     python agents/reinforce.py --tasks titanic penguins --seeds 1 2 3
 
 The policy sees the text of the last output as a vector (TextFeatures) and picks the next command
 from a menu (CommandMenu): what to train on, how many rows of it, which model, and then to train
-and submit. Training without having chosen all three is an error, as forgetting a part of a program
+and submit. Training before all three are chosen is an error, just as a program with a missing part
 is, so a policy that picks at random rarely gets as far as a submission. The reward is the task's
 normalized score, once, at the end.
 
@@ -12,7 +12,8 @@ Training episodes are played on variants 1, 2, … (splits of the canonical trai
 canonical test rows of variant 0, on which the policy is evaluated before and after, are never
 trained on. Any tabular task with one predicted column will do.
 
-In --out: log.csv (one row an update), summary.json, and curve.png when matplotlib is installed.
+It writes log.csv (one row for each update), summary.json and, if matplotlib is installed, curve.png
+to --out.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ LABELS = [*itertools.chain.from_iterable(CHOICES.values()), "train and submit"]
 
 @dataclass
 class Episode:
-    """What one episode showed, what was done, and what it earned."""
+    """The observations, actions and return of one episode."""
 
     features: list[Array] = field(default_factory=list)
     actions: list[int] = field(default_factory=list)
@@ -147,7 +148,7 @@ class Policy:
 
     Args:
         inputs: Length of an observation's vector.
-        seed: Of the actions it samples.
+        seed: Seed of the actions that it samples.
     """
 
     def __init__(self, inputs: int, seed: int) -> None:
@@ -158,7 +159,7 @@ class Policy:
         self._rng = np.random.default_rng(seed)
 
     def probabilities(self, features: Array) -> Array:
-        """Of every command, shape (..., len(MENU))."""
+        """The probability of every command, shape (..., len(MENU))."""
         logits = features @ self.weights
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
@@ -213,7 +214,7 @@ def make_envs(args: Args, task: str, *, training: bool) -> gym.vector.VectorEnv[
 
 
 def play(envs: gym.vector.VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Iterator[Episode]:
-    """Episodes as they end, for ever; each environment starts its next one at once."""
+    """Yield episodes as they end, forever; each environment starts its next one at once."""
     observations, _ = envs.reset(seed=seed)
     running = [Episode() for _ in range(envs.num_envs)]
     while True:
@@ -237,7 +238,7 @@ def with_bias(observations: Array) -> Array:
 
 
 def evaluate(args: Args, task: str, policy: Policy, seed: int) -> dict[str, Any]:
-    """Returns on variant 0: their mean, its standard error, and the commonest pipeline."""
+    """The mean return on variant 0, its standard error, and the commonest pipeline."""
     envs = make_envs(args, task, training=False)
     try:
         episodes = list(itertools.islice(play(envs, policy, seed), args.eval_episodes))
@@ -254,12 +255,12 @@ def evaluate(args: Args, task: str, policy: Policy, seed: int) -> dict[str, Any]
 
 
 def standard_error(values: Array) -> float:
-    """Of the mean; 0 where one value says nothing about it."""
+    """The standard error of the mean; 0 for a single value, which says nothing about it."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def train(args: Args, task: str, seed: int, log: Any) -> dict[str, Any]:
-    """Train one policy, evaluated before and after; one row of the log an update."""
+    """Train one policy, evaluated before and after; writes one row of the log for each update."""
     envs = make_envs(args, task, training=True)
     policy = Policy(gym.spaces.flatdim(envs.single_observation_space), seed)
     started = time.monotonic()
@@ -282,7 +283,7 @@ def train(args: Args, task: str, seed: int, log: Any) -> dict[str, Any]:
 
 
 def plot(args: Args, results: list[dict[str, Any]]) -> None:
-    """The learning curves as a picture, one panel a task, one line a seed."""
+    """Draw the learning curves, one panel for each task, one line for each seed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -311,7 +312,7 @@ def smooth(values: list[float], window: int = 5) -> list[float]:
 
 
 def parse() -> Args:
-    """Args from the command line: one option a field, named and typed like it."""
+    """Args from the command line: one option for each field, with its name and type."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -347,7 +348,7 @@ def main() -> None:
 
 
 def summarize(args: Args, results: list[dict[str, Any]]) -> None:
-    """Write what is known so far, and say what the last policy learned."""
+    """Write the results so far, and report what the last policy learned."""
     plain = {**dataclasses.asdict(args), "out": str(args.out)}
     summary = {"args": plain, "version": mle_gym.__version__, "results": results}
     (args.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")

@@ -1,7 +1,7 @@
 """Measures what an environment costs, beside what people would use in its place.
 
-Every column does the same things in turns in one run, so that noise hits all alike, and the table
-gives medians and ratios. What this machine or this version can't do is skipped with its reason.
+Every column does the same work in turns in one run, so that noise affects all alike, and the table
+shows medians and ratios. What this machine or this version can't do is skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--list", action="store_true", help="name the rows and columns, and measure nothing")
-    add("--quick", action="store_true", help="small sizes and two turns: a check, no measurement")
+    add("--list", action="store_true", help="list the rows and columns, and measure nothing")
+    add("--quick", action="store_true", help="small sizes and two turns: only a check")
     add("--only", nargs="+", default=[], metavar="ROW", help="these rows")
     add("--columns", nargs="+", default=[], metavar="COLUMN", help="these columns")
-    add("--repeats", type=_positive, help="turns of every row, in place of each row's own number")
-    add("--seconds", type=float, default=60.0, help="no turn of a row begins later (default: 60)")
+    add("--repeats", type=_positive, help="turns of every row, instead of each row's own number")
+    add("--seconds", type=float, default=60.0, help="seconds for new turns of a row (default: 60)")
     add("--out", type=Path, default=Path("runs/benchmarks"), metavar="DIR",
-        help="where benchmarks.json and benchmarks.png go (default: runs/benchmarks)")  # fmt: skip
+        help="folder for the JSON file and the picture (default: runs/benchmarks)")  # fmt: skip
     add("--aide-python", type=Path, metavar="PATH", help="an interpreter that has aideml")
     return parser
 
@@ -91,11 +91,11 @@ def _positive(text: str) -> int:
 
 
 def _chosen(everything: list[Named], beginnings: list[str], kind: str) -> list[Named]:
-    """What has one of these beginnings; all of it without any."""
+    """The names with one of these beginnings; all names if there are no beginnings."""
     names = [each.name for each in everything]
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in names):
-            sys.exit(f"no {kind} begins with {beginning!r}; there are: {', '.join(names)}")
+            sys.exit(f"no {kind} begins with {beginning!r}; expected one of: {', '.join(names)}")
     wanted = tuple(beginnings) or ("",)
     exact = set(beginnings) & set(names)
     return [
@@ -120,13 +120,13 @@ def _measure(
     scale: Scale,
     options: argparse.Namespace,
 ) -> None:
-    """Fill the results row by row."""
+    """Fill in the results row by row."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(), console=Console(stderr=True), transient=True, auto_refresh=False,
     )  # fmt: skip
     with bar:
-        task = bar.add_task("looking at what can run here", total=len(rows))
+        task = bar.add_task("checking what can run here", total=len(rows))
         bar.refresh()
         prepare("titanic")
         for column in columns:

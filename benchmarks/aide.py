@@ -1,7 +1,7 @@
 """The interpreter of AIDE (``pip install aideml``): a fresh process forked for every run.
 
-It lives in a process of its own, as AIDE would have it: forked children start with what AIDE
-imports (pandas is among that), and not with what this benchmark imports.
+It runs in a process of its own, as it does in AIDE: forked children start with what AIDE imports
+(pandas included), and not with what this benchmark imports.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class BashSession:
             raise
 
     def new_folder(self) -> Path:
-        """What an episode begins with."""
+        """The folder that an episode begins with."""
         folder = temporary_folder()
         try:
             copy_of_data(self._task, folder)
@@ -90,7 +90,7 @@ class BashSession:
 
 
 class PythonSession(BashSession):
-    """The same with Python, where the interpreter is what matters."""
+    """Like `BashSession`, with Python where the interpreter matters."""
 
     idle = (sys.executable, "-c", "import sys; sys.stdin.read()")
 

@@ -1,4 +1,4 @@
-"""The columns: ways to let an agent run its commands. Each opens sessions that are used alike."""
+"""The columns: ways to let an agent run its commands. All open sessions with one interface."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Session(Protocol):
         """End this episode and begin another."""
 
     def trivial(self) -> None:
-        """The least that a step can be."""
+        """Take the smallest possible step."""
 
     def shell(self, command: str) -> None:
         """Run a shell command that must succeed."""
@@ -35,16 +35,16 @@ class Session(Protocol):
         """Run a Python script that must succeed."""
 
     def submit(self, path: str) -> float:
-        """Hand in a CSV file and have it graded: the score. Ends the episode."""
+        """Submit a CSV file and return its score. Ends the episode."""
 
     def snapshot(self) -> Callable[[], object]:
-        """Keep the workspace as it is; the call that comes back forgets that."""
+        """Take a snapshot of the workspace; the returned function deletes it."""
 
     def fork(self) -> Callable[[], object]:
-        """Make a second workspace like this one that takes commands; the call ends it."""
+        """Make a second, running workspace like this one; the returned function ends it."""
 
     def processes(self) -> set[int]:
-        """Those that serve its kind of sessions and are no descendants of this process."""
+        """Processes that serve such sessions and are not descendants of this process."""
 
     def close(self) -> None:
         """End it and free everything."""
@@ -72,7 +72,7 @@ class Contender:
     """A daemon that others use as well does part of the work."""
 
     def reason(self) -> str:
-        """Why it can't run here; empty if it can."""
+        """Why it can't run here; an empty text if it can."""
         try:
             self.probe()
         except Exception as error:
@@ -86,7 +86,7 @@ class Contender:
 
 
 def all_contenders(aide_python: Path | None = None) -> list[Contender]:
-    """Every column there is, whether or not it can run here.
+    """Every column, whether or not it can run here.
 
     Args:
         aide_python: An interpreter that has ``aideml``; this one by default.
@@ -113,7 +113,7 @@ def all_contenders(aide_python: Path | None = None) -> list[Contender]:
         _ours("subprocess", warm=False),
         Contender(
             "docker exec",
-            "a container an episode, the SDK's `exec_run` for each command",
+            "a container for each episode, the SDK's `exec_run` for each command",
             docker_exec.DockerExecSession,
             lacks={"grading": "see bare python"},
             program=(sys.executable, "-c", "import docker"),

@@ -16,7 +16,7 @@ TASK = "titanic"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done: the whole thing, or just enough to see that everything works."""
+    """How much is measured: everything, or just enough to see that everything works."""
 
     environments: int = 200
     idle: int = 4
@@ -51,7 +51,7 @@ class Context:
             raise Skip(f"see {self.first_of_ours}: no sandbox takes part")
 
     def large_task(self, megabytes: int) -> str:
-        """The same one for every contender."""
+        """The large task, the same one for every contender."""
         if megabytes not in self.tasks:
             self.tasks[megabytes] = self.stack.enter_context(large_task(megabytes))
         return self.tasks[megabytes]

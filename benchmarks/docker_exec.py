@@ -1,4 +1,4 @@
-"""What most projects do: a container an episode, and ``docker exec`` for each command."""
+"""What most projects do: a container for each episode, and ``docker exec`` for each command."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _start(client: docker.DockerClient, image: str, **options: Any) -> Container
 
 
 def container_processes(label: str) -> set[int]:
-    """What runs for a local daemon's containers of that label, with containerd's helpers."""
+    """Processes of a local daemon's containers with that label, containerd's helpers included."""
     client, family = connect(), parents()
     roots = set()
     for container in client.api.containers(filters={"label": label}):
@@ -128,7 +128,7 @@ def container_processes(label: str) -> set[int]:
 
 
 def _is_helper(pid: int) -> bool:
-    """Whether it is containerd's process for one container, and not a shell that runs dockerd."""
+    """Whether this is containerd's process for one container, and not a shell that runs dockerd."""
     with contextlib.suppress(OSError):
         return "shim" in Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
     return False

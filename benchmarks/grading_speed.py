@@ -1,4 +1,4 @@
-"""How long grading takes, beside what pandas takes to read the same submission.
+"""Measures grading beside ``pandas.read_csv`` of the same submission.
 
     python -m benchmarks.grading_speed --rows 1000000
 

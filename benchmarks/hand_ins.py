@@ -1,6 +1,6 @@
 """What each reward pays for knowing nothing, and for knowing everything.
 
-Plays every task whose data come along, on three variants, and hands in the sample submission, the
+Plays every task whose data are bundled, on three variants, and hands in the sample submission, the
 best constant that the training data suggest, nothing, and the answers themselves, which the host
 writes into the sandbox. One graded episode shows what every reward pays: a reward is a function of
 the grade. Guesses are graded without an episode, many of each kind.
@@ -49,13 +49,13 @@ rows.merge(known, on="{id}", how="left").ffill().bfill().fillna(1 / {columns}).t
 
 
 def offline() -> list[str]:
-    """The built-in tasks whose data come along."""
+    """The built-in tasks whose data are bundled."""
     tasks = (load_task(name) for name in task_folders())
     return sorted(task.id for task in tasks if task.data.loader in ("sklearn", "openml"))
 
 
 def play(task: str, variant: int, hand_in: str, reward: str = "milestones") -> tuple[float, Grade]:
-    """Play one episode; its return, and its grade."""
+    """Play one episode; returns its return and its grade."""
     env = MLEEnv(task, variant=variant, reward=reward)
     try:
         env.reset(seed=0)
@@ -71,7 +71,7 @@ def play(task: str, variant: int, hand_in: str, reward: str = "milestones") -> t
 
 
 def graded(task: str, variant: int, hand_in: str) -> Grade:
-    """The grade of a hand-in, without an episode: of its predictions, where programs are asked."""
+    """Grade a hand-in without an episode; for tasks that ask for programs, its predictions."""
     dataset = prepare(load_task(task), DatasetOptions(variant))
     measure_ceiling(dataset)
     content = None if hand_in == "nothing" else _content(dataset, hand_in).encode()
@@ -136,7 +136,7 @@ def _has(task: str, reward: str) -> bool:
 
 
 def _files(dataset: Dataset, hand_in: str) -> Iterator[dict[str, Any]]:
-    """The actions that put it where a submission belongs."""
+    """The actions that put it at the submission's path."""
     if hand_in == "nothing":
         return
     content, spec = _content(dataset, hand_in), dataset.task.submission
@@ -192,7 +192,7 @@ def measure() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="a JSON file for scripts/update_docs.py")
     out = parser.parse_args().out

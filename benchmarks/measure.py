@@ -1,4 +1,4 @@
-"""Measuring in turns, so that whatever else the machine does hits everything alike."""
+"""Measures in turns, so that other load on the machine affects everything alike."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Tick = Callable[[str], None]
 
 
 class Skip(Exception):
-    """Not to be measured; says why."""
+    """Something can't be measured; the message says why."""
 
 
 @dataclass
 class Cell:
-    """What one contender needed for one row, or why that isn't known."""
+    """The measured values of one contender for one row, or the reason why there are none."""
 
     values: list[float] = field(default_factory=list)
     skipped: str = ""
@@ -30,11 +30,11 @@ class Cell:
 
     @property
     def out(self) -> bool:
-        """It takes no more turns."""
+        """Whether it gets no more turns."""
         return bool(self.skipped)
 
     def fail(self, error: Exception) -> None:
-        """Take no more turns, and say why."""
+        """Stop taking turns, for this reason."""
         self.skipped = explain(error) or type(error).__name__
         self.failed = not isinstance(error, Skip)
 
@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """The borders of the middle half."""
+        """The first and the third quartile."""
         if len(self.values) < 2:
             return self.values[0], self.values[0]
         first, _, third = statistics.quantiles(self.values, n=4, method="inclusive")
@@ -72,16 +72,16 @@ def in_turns(
     warm_up: bool = True,
     tick: Tick = lambda what: None,
 ) -> None:
-    """Let each operation have a turn, then each the next; the one that begins changes.
+    """Give each operation a turn, then each the next one; another one begins each time.
 
     Values go into ``cells`` as they come, so that an interrupted run keeps them. An operation that
-    raises is out, and its cell says why.
+    raises gets no more turns, and its cell says why.
 
     Args:
-        operations: By the names that ``cells`` has.
-        cells: Filled.
+        operations: The operations, by the names that ``cells`` has.
+        cells: Filled with the values.
         repeats: Turns that count.
-        seconds: No turn begins later than this, but for the first.
+        seconds: No turn begins later than this, except the first.
         warm_up: Begin with a turn that doesn't count.
         tick: Called before each call.
     """

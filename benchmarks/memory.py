@@ -20,7 +20,7 @@ __all__ = ["Memory", "descendants", "free_share", "memory", "named", "parents"]
 
 @dataclass(frozen=True)
 class Memory:
-    """In MiB."""
+    """Memory in MiB."""
 
     pss: float = 0.0
     uss: float = 0.0
@@ -30,10 +30,10 @@ class Memory:
 
 
 def memory(pids: Iterable[int]) -> Memory:
-    """The sum over some processes; those that end meanwhile count nothing.
+    """The sum over some processes; processes that end meanwhile count as 0.
 
     Raises:
-        Skip: The kernel tells us nothing about them.
+        Skip: The kernel reports nothing about them.
     """
     totals = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
     for pid in pids:
@@ -71,7 +71,7 @@ def named(name: str, pids: Iterable[int]) -> set[int]:
 
 
 def parents() -> dict[int, int]:
-    """Every process of this machine and its parent."""
+    """Every process of this machine, with its parent."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

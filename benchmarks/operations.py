@@ -1,4 +1,4 @@
-"""What each row does: prepares an operation for a contender, or says why there is none."""
+"""Prepares the operation of each row for a contender, or says why there is none."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def resetting(context: Context, contender: Contender) -> Operation:
 
 
 def resetting_large(megabytes: int, context: Context, contender: Contender) -> Operation:
-    """The same on a dataset of that size."""
+    """Like `resetting`, on a dataset of that size."""
     contender.need("reset")
     return timed(context.session(contender, context.large_task(megabytes)).reset)
 
@@ -85,7 +85,7 @@ def resetting_large(megabytes: int, context: Context, contender: Contender) -> O
 
 
 def trivial(context: Context, contender: Contender) -> Operation:
-    """The least that a step can be."""
+    """The smallest possible step."""
     return timed(context.session(contender).trivial)
 
 
@@ -115,7 +115,7 @@ def _play(session: Session) -> None:
 
 
 def grading(context: Context, contender: Contender) -> Operation:
-    """What a submission costs once its bytes are there."""
+    """The grading of a submission whose bytes are already read."""
     contender.need("grading")
     context.only_once(contender)
     file = prepare(TASK).public / "sample_submission.csv"
@@ -128,7 +128,7 @@ def grading(context: Context, contender: Contender) -> Operation:
 
 
 def keeping(how: str, context: Context, contender: Contender) -> Operation:
-    """Time ``snapshot`` or ``fork``; the one before lives until the next is there."""
+    """Time ``snapshot`` or ``fork``; each one is kept until the next exists."""
     contender.need(how)
     files, size = context.scale.files
     session = context.session(contender)
@@ -154,7 +154,7 @@ def keeping(how: str, context: Context, contender: Contender) -> Operation:
 
 
 def holding(kind: str, count: int, each: bool, context: Context, contender: Contender) -> Operation:
-    """What so many sessions add, each after one step; of all together, or of ``each``."""
+    """Memory that so many sessions add, each after one step; in total, or for ``each``."""
 
     def operation() -> float:
         with ExitStack() as stack:
@@ -169,7 +169,7 @@ def holding(kind: str, count: int, each: bool, context: Context, contender: Cont
 
 
 def running(context: Context, contender: Contender) -> Operation:
-    """What one program adds which has the usual libraries imported, in USS."""
+    """The USS that one program adds which has the usual libraries imported."""
     contender.need("python")
     session = context.session(contender)
     session.write("hold.py", HOLDING)
@@ -262,6 +262,6 @@ def _counted(
     contender: Contender,
 ) -> Operation:
     if contender.through_daemon:
-        raise Skip("the daemon's part of the work can't be told from what it does for others")
+        raise Skip("the daemon's part of the work can't be separated from what it does for others")
     session = context.session(contender)
     return lambda: count(session.trivial, context.scale.traced_steps, session.processes())

@@ -1,4 +1,4 @@
-"""mle_gym's environments, used as anybody would: ``gymnasium.make``, ``reset``, ``step``."""
+"""mle_gym's environments, used the ordinary way: ``gymnasium.make``, ``reset``, ``step``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDLESS = 10**6
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the columns differ in."""
+    """The arguments by which the columns differ."""
 
     backend: str
     warm: bool

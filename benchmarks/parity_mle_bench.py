@@ -1,10 +1,10 @@
-"""Do parity grading and MLE-bench's own graders agree? Asked of a checkout of MLE-bench.
+"""Compares parity grading with the graders of a checkout of MLE-bench.
 
     python -m benchmarks.parity_mle_bench PATH/TO/mle-bench --python PYTHON
 
-For each competition of the Lite split, answers of the right shape are made up and a dozen
-submissions of every kind graded by both. ``PYTHON`` is one that has what MLE-bench needs (pandas 2,
-scikit-learn, py7zr, pyyaml, tqdm): its published numbers come from pandas 2.
+For each competition of the Lite split, answers of the right shape are made up, and both grade 25
+submissions of every kind. ``PYTHON`` must have what MLE-bench requires (pandas 2, scikit-learn,
+py7zr, pyyaml, tqdm): its published numbers come from pandas 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Problem:
-    """Made-up answers, and what a plain prediction for them looks like."""
+    """Made-up answers, and how a plain prediction for them looks."""
 
     answers: pd.DataFrame
     key: str
@@ -190,7 +190,7 @@ def make_problem(competition: str, rule: Rule, rng: Rng, checkout: Path) -> Prob
 
 
 def _classes(competition: str, checkout: Path) -> list[str]:
-    """The class names of a checkout, which are in no data of ours."""
+    """The class names from the checkout, which our data do not have."""
     names: dict[str, Any] = {}
     folder = checkout / "mlebench" / "competitions" / competition
     for file in (folder / "classes.py", folder / "dogs.py"):

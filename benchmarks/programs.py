@@ -1,4 +1,4 @@
-"""What the agents of the benchmark do: the same for every contender."""
+"""The programs of the benchmark's agents, the same for every contender."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def fill(folder: str, files: int, size: int) -> str:
 
 
 def run(command: list[str], folder: Path | None = None) -> bytes:
-    """Run a program to its successful end: its output."""
+    """Run a program that must succeed, and return its output."""
     result = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
     if result.returncode:
         tail = (result.stdout + result.stderr).decode(errors="replace")[-300:]
@@ -83,17 +83,17 @@ def run(command: list[str], folder: Path | None = None) -> bytes:
 
 
 def temporary_folder() -> Path:
-    """A fresh folder, to be removed by whoever asked for it."""
+    """A fresh folder, which the caller removes."""
     return Path(tempfile.mkdtemp(prefix="mle-gym-benchmark-"))
 
 
 def copy_of_data(task: str, folder: Path) -> None:
-    """What frameworks without mounts do: the agent gets a copy."""
+    """Give the agent a copy of the data, as frameworks without mounts do."""
     shutil.copytree(prepare(task).public, folder / "data")
 
 
 def naive_grade(submission: Path | BinaryIO) -> float:
-    """Accuracy as one would write it in a minute: nothing is checked."""
+    """The accuracy, computed without any checks."""
     import pandas as pd
 
     answers = pd.read_csv(prepare("titanic").private / "answers.csv")

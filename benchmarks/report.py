@@ -26,7 +26,7 @@ COLOURS = {"better": "green", "worse": "default", "baseline": "cyan"}
 
 
 def print_report(console: Console, results: Results) -> None:
-    """Medians, half the distance between quartiles, and ratios; then what is missing, and why."""
+    """Print medians, half the interquartile ranges and ratios, then what is missing and why."""
     table = Table(title="Medians ± half the interquartile range; ratio to the row's baseline (=)")
     table.add_column("", max_width=24)
     table.add_column("")
@@ -71,7 +71,7 @@ def number(value: float) -> str:
 
 
 def _print_reasons(console: Console, results: Results) -> None:
-    """Every reason once, with what it was the reason for."""
+    """Print every reason once, with the cells that it explains."""
     reasons: dict[str, list[str]] = {}
     for row in results.rows:
         for name, cell in row.cells.items():
@@ -84,13 +84,13 @@ def _print_reasons(console: Console, results: Results) -> None:
 
 
 def write_json(path: Path, results: Results) -> None:
-    """Everything, single values included."""
+    """Write everything, single values included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
 def write_plot(path: Path, results: Results) -> str:
-    """One panel a row, one point a column; returns why there is no picture, empty if there is."""
+    """Draw a panel for each row; returns why there is no picture, or an empty text."""
     rows = [row for row in results.rows if any(cell.values for cell in row.cells.values())]
     if not rows:
         return "nothing was measured"
@@ -110,7 +110,7 @@ def write_plot(path: Path, results: Results) -> str:
 
 
 def _panel(axes: Axes, results: Results, row: RowResult) -> None:
-    """Points, because the length of a bar means nothing on a logarithmic axis."""
+    """Draw points, because the length of a bar means nothing on a logarithmic axis."""
     from matplotlib.ticker import NullFormatter
 
     columns = [column for column in reversed(results.columns) if row.measured(column.name)]

@@ -1,4 +1,4 @@
-"""One run of the benchmark: row after row, and what came of it as plain data."""
+"""One run of the benchmark, row after row, and its results as plain data."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class RowResult:
 
 @dataclass
 class Results:
-    """Everything that was measured, on which machine, and what was not."""
+    """Everything that was measured, on which machine, and what was skipped."""
 
     columns: list[Contender]
     absent: dict[str, str]
@@ -95,7 +95,7 @@ class Results:
         }
 
     def machine(self) -> dict[str, Any]:
-        """Where it was measured; the load is the mean number of running processes in a minute."""
+        """Describe this machine; the load is the mean number of running processes in a minute."""
         return {
             "processor": _processor(),
             "processors": _processors(),
@@ -118,7 +118,7 @@ def measure_row(
     seconds: float,
     tick: Tick,
 ) -> None:
-    """Fill a row's cells; what was opened for it is closed however it ends."""
+    """Fill a row's cells; everything that was opened for it is closed however it ends."""
     first_of_ours = next((column.name for column in columns if column.ours), "")
     operations: dict[str, Operation] = {}
     with ExitStack() as stack:

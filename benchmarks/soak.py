@@ -1,8 +1,8 @@
 """Plays thousands of short episodes in one process and looks for what grows.
 
 Episodes are of every kind: submitted, abandoned, out of budget, forked, with programs left running
-and with a sandbox that is killed. Now and then the process and all it started are counted, while
-no episode runs. What leaks grows with the number of episodes; what doesn't, stays.
+and with a sandbox that is killed. Now and then, while no episode runs, it counts what this process
+and all that it started hold. What leaks grows with the number of episodes; everything else stays.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Exit code 1: something grew.
 
 @dataclass(frozen=True)
 class Sample:
-    """What there is between two episodes."""
+    """The counts between two episodes."""
 
     episodes: int
     memory_mb: float
@@ -72,13 +72,13 @@ class Sample:
 
 
 def submitted(env: Any) -> None:
-    """The agent hands in."""
+    """The agent submits."""
     env.reset()
     assert env.step(SUBMIT)[4]["grade"]["valid"]
 
 
 def computed(env: Any) -> None:
-    """Warm Python, and the tool call instead of the command."""
+    """The agent uses warm Python, and the tool call instead of the command."""
     env.reset()
     observation, *_ = env.step("python -c 'import pandas; print(len(pandas.__name__))'")
     assert observation["output"] == "6\n"
@@ -86,7 +86,7 @@ def computed(env: Any) -> None:
 
 
 def abandoned(env: Any) -> None:
-    """The episode ends before its time, with programs running."""
+    """The episode is ended early, with programs running."""
     env.reset()
     env.step("sleep 1000 & setsid sleep 1000 & head -c 1M /dev/urandom > noise")
 
@@ -118,8 +118,8 @@ RUNNER = "init"
 def killed(env: Any) -> None:
     """The sandbox is killed from outside.
 
-    Without isolation that can't be told from the agent's doing, and a container's processes are the
-    daemon's: there it is just closed.
+    Without isolation that looks like the agent's doing, and a container's processes belong to the
+    daemon: there, the sandbox is just closed.
     """
     env.reset()
     runners = [pid for pid in descendants() if _command(pid) == RUNNER]
@@ -142,7 +142,7 @@ KINDS: tuple[Callable[[Any], None], ...] = (submitted, computed, abandoned, spen
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play, count, and say what grew."""
+    """Play, count, and report what grew."""
     options = _parser().parse_args(arguments)
     backends = [name for name in options.backends if _works(name)]
     with tempfile.TemporaryDirectory() as folder, _temporary_files_in(folder):
@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: str) -> Iterator[None]:
-    """Have them where nobody else's are counted."""
+    """Put temporary files where nobody else's are counted."""
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     try:
@@ -200,7 +200,7 @@ def _make(stack: contextlib.ExitStack, backend: str) -> Any:
 
 
 def count(episodes: int) -> Sample:
-    """Everything that could leak, once the last sandbox has been taken down."""
+    """Count everything that could leak, once the last sandbox is gone."""
     for _ in range(SETTLE_TURNS):
         time.sleep(SETTLE_SECONDS)
         pids = descendants()
@@ -232,7 +232,7 @@ def _groups(pids: set[int]) -> list[str]:
 
 
 def _mounts(pids: set[int]) -> int:
-    """In the mount namespaces that these processes are in and this one is not."""
+    """The mounts in namespaces that these processes are in and this one is not."""
     own = Path("/proc/self/ns/mnt").stat().st_ino
     found = {}
     for pid in pids:

@@ -1,8 +1,8 @@
-"""Are train and test exactly MLE-bench's? Asked of a checkout of MLE-bench.
+"""Compares train and test with those that a checkout of MLE-bench prepares.
 
     python -m benchmarks.splits_mle_bench PATH/TO/mle-bench [--raw DIR]
 
-For each competition of the Lite split both projects prepare the same raw data, and every file is
+For each competition of the Lite split, both projects prepare the same raw data, and every file is
 compared: names, rows and their order, bytes of media. The data are made up as in the tests, or
 those of ``DIR/<competition>``, which is copied first, since MLE-bench writes to its raw folder.
 """
@@ -69,7 +69,7 @@ class TheirsFailed(RuntimeError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare them all; 0 if nothing differs that ``docs/kaggle.md`` doesn't name."""
+    """Compare them all; 0 if only what ``docs/kaggle.md`` names differs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("checkout", type=Path, help="a clone of openai/mle-bench")
     parser.add_argument("--python", default=sys.executable, help="a Python that can run it")
@@ -120,7 +120,7 @@ def _compare(
 
 
 def _run(name: str, raw: Path, theirs: Path, options: argparse.Namespace) -> None:
-    """MLE-bench's prepare.py; without its assertions, which count the real data's rows."""
+    """Run MLE-bench's prepare.py without its assertions, which count the real data's rows."""
     package = Path(__file__).resolve().parent.parent
     paths = os.pathsep.join([str(options.checkout), str(package)])
     places = [str(raw), str(theirs / "public"), str(theirs / "private")]
@@ -143,7 +143,7 @@ def _different(ours: Path, theirs: Path) -> list[str]:
 
 
 def _same(first: Path, second: Path) -> bool:
-    """Tables by their values in order, archives by their files, others by their bytes."""
+    """Compare tables by their values in order, archives by their files, others by their bytes."""
     if first.suffix == ".csv":
         return pd.read_csv(first).equals(pd.read_csv(second))
     if first.suffix == ".json":
@@ -158,7 +158,7 @@ def _same(first: Path, second: Path) -> bool:
 
 
 def _records(path: Path) -> list[dict[str, bytes]]:
-    """A TFRecord file without what our test files have lost: the labels."""
+    """A TFRecord file without the labels, which our test files lack."""
     labels = {"target", "diagnosis", "benign_malignant"}
     found = (features(record) for record in read_records(path))
     return [{name: one[name] for name in one if name not in labels} for one in found]
@@ -178,7 +178,7 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes | str:
 
 
 def _different_answers(name: str, ours: Path, theirs: Path) -> list[str]:
-    """Our answers, in our columns, against the file that MLE-bench grades with."""
+    """Compare our answers, in our columns, with the file that MLE-bench grades with."""
     columns = list(load_task(name).submission.columns)
     mine = pd.read_csv(ours / "answers.csv")
     counted = mine["Usage"] != "Ignored"

@@ -1,4 +1,4 @@
-"""What happens below the clock: system calls and instructions, which noise hardly changes."""
+"""Counts system calls and instructions, which noise hardly changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTACH_SECONDS = 20.0
 
 
 def system_calls(call: Callable[[], object], times: int, others: set[int]) -> float:
-    """How many a call needs: in this process, in what it started and starts, and in ``others``."""
+    """System calls of a call: in this process, in those that it starts, and in ``others``."""
     if lacks_tracer():
         raise Skip(lacks_tracer())
     with tempfile.NamedTemporaryFile("r") as report:
@@ -35,7 +35,7 @@ def system_calls(call: Callable[[], object], times: int, others: set[int]) -> fl
 
 
 def instructions(call: Callable[[], object], times: int, others: set[int]) -> float:
-    """How many millions a call needs in user space, counted in the same processes."""
+    """Millions of instructions of a call in user space, counted in the same processes."""
     if lacks_counter():
         raise Skip(lacks_counter())
     pids = ",".join(map(str, descendants() | others))
@@ -61,7 +61,7 @@ def _each(option: str, pids: set[int]) -> list[str]:
 
 @contextlib.contextmanager
 def _attached(command: list[str], pids: set[int]) -> Iterator[None]:
-    """The block runs once strace follows every process, and strace has ended after it."""
+    """Run the block once strace follows every process, and wait for strace's end after it."""
     with tempfile.NamedTemporaryFile("w+b") as messages:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=messages)
         try:

@@ -30,7 +30,7 @@ def _built_in(*, competitions: bool) -> list[TaskSpec]:
 
 
 def tasks_table() -> str:
-    """The built-in tasks whose data come along."""
+    """The built-in tasks whose data are bundled."""
     rows = [
         "| id | task | metric | sample | baseline | solution |",
         "|---|---|---|--:|--:|--:|",
@@ -48,7 +48,7 @@ def competitions_table() -> str:
 
 
 def contamination_table() -> str:
-    """How answers of Kaggle's competitions can be learned otherwise."""
+    """Other ways to learn the answers of Kaggle's competitions."""
     tasks = [task for task in _built_in(competitions=True) if task.contamination]
     rows = [f"| `{task.id}` | {task.contamination} |" for task in tasks]
     return "\n".join(["| competition | what is known |", "|---|---|", *rows])
@@ -128,7 +128,7 @@ TABLES = {
 
 
 def updated(name: str) -> tuple[Path, str]:
-    """The file with a table, and its text with the table made anew."""
+    """The file with a table, and its text with the table made again."""
     file, make = TABLES[name]
     path = CHECKOUT / file
     begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
@@ -152,7 +152,7 @@ def main() -> int:
         if path.read_text(encoding="utf-8") == text:
             continue
         old += 1
-        print(f"{path}: the table of {name} {'is out of date' if check else 'was written'}")
+        print(f"{path}: the table {name!r} {'is out of date' if check else 'was written'}")
         if not check:
             path.write_text(text, encoding="utf-8")
     return int(check and old > 0)

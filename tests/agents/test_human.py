@@ -150,7 +150,7 @@ def test_colon_commands_are_tool_calls(terminal: Terminal, path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        (":dance", ":dance is no command; :help lists them"),
+        (":dance", ":dance is not a command; :help lists them"),
         (":write", "missing 1 required positional argument: 'path'"),
         (":send /no/such/file", "No such file or directory: '/no/such/file'"),
         (":read 'x", "No closing quotation"),

@@ -8,6 +8,7 @@ invisible comment right above a block changes what is done with it:
 
     <!-- test: COMMAND -->   run this instead, where the block itself would take too long
     <!-- file: PATH -->      write the block into a file, for later blocks to use
+    <!-- output -->          compare the block with what the block above it printed
 
 Blocks of other languages than these and TOML are for reading and are left alone.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import re
 import subprocess
@@ -23,12 +25,13 @@ import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import CodeType
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHELL = ("bash", "console")
 RUNNABLE = ("python", "toml", *SHELL)
 FENCE = re.compile(r"```(\w*)\s*")
-MARKER = re.compile(r"<!--\s*(test|file):\s*(.+?)\s*-->")
+MARKER = re.compile(r"<!--\s*(?:(test|file):\s*(.+?)|(output))\s*-->")
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,26 @@ class Snippet:
     marker: str = ""
     argument: str = ""
 
-    def run(self, file: Path, namespace: dict[str, object]) -> None:
-        """Do what the block says; any failure raises."""
-        if self.marker == "file":
+    def run(self, file: Path, namespace: dict[str, object], printed: str = "") -> str:
+        """Do what the block says; returns what it printed. Any failure raises."""
+        if self.marker == "output":
+            if printed != self.code:
+                raise ValueError(f"{file}:{self.line}: the block above printed\n{printed}")
+        elif self.marker == "file":
             path = Path(self.argument)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.code, encoding="utf-8")
         elif self.marker == "test":
-            run_shell(self.argument)
+            return run_shell(self.argument)
         elif self.language in SHELL:
-            run_shell(self.code if self.language == "bash" else commands(self.code))
+            return run_shell(self.code if self.language == "bash" else commands(self.code))
         elif self.language == "python":
             source = "\n" * (self.line - 1) + self.code
-            exec(compile(source, str(file), "exec"), namespace)
+            return run_python(compile(source, str(file), "exec"), namespace)
         else:
             raise ValueError(f"{file}:{self.line}: a {self.language} block needs a marker: "
                              "<!-- file: PATH -->")  # fmt: skip
+        return ""
 
 
 def parse(text: str) -> list[Snippet]:
@@ -71,7 +78,7 @@ def parse(text: str) -> list[Snippet]:
         if line.startswith("#"):
             section = line.lstrip("# ")
         elif comment:
-            marker, argument = comment.groups()
+            marker, argument = comment[1] or comment[3], comment[2] or ""
         elif fence:
             code = []
             for _, inside in lines:
@@ -93,12 +100,26 @@ def commands(console: str) -> str:
     return "\n".join(kept)
 
 
-def run_shell(script: str) -> None:
-    """Run a script, with the running interpreter's programs first on the PATH."""
+def run_python(code: CodeType, namespace: dict[str, object]) -> str:
+    """What code prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+        try:
+            exec(code, namespace)
+        finally:
+            print(stdout.getvalue(), end="", file=sys.__stdout__, flush=True)
+    return stdout.getvalue()
+
+
+def run_shell(script: str) -> str:
+    """What a script prints, with the running interpreter's programs first on the PATH."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     }
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, env=environment)
+    program = ["bash", "-euo", "pipefail", "-c", script]
+    result = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True)
+    print(result.stdout, end="", flush=True)
+    result.check_returncode()
+    return result.stdout
 
 
 def main() -> None:
@@ -121,11 +142,12 @@ def main() -> None:
         folder = arguments.folder or fresh_folder(stack)
         stack.enter_context(contextlib.chdir(folder))
         namespace: dict[str, object] = {"__name__": "__main__"}
+        printed = ""
         for snippet in snippets:
             if arguments.as_written and snippet.marker == "test":
                 snippet = replace(snippet, marker="")
             print(f"--- {file.name}:{snippet.line} ({snippet.language})", flush=True)
-            snippet.run(file, namespace)
+            printed = snippet.run(file, namespace, printed)
 
 
 def fresh_folder(stack: contextlib.ExitStack) -> Path:

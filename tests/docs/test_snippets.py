@@ -55,6 +55,8 @@ def test_no_code_hides_in_a_block_that_is_not_run(file: Path) -> None:
         "```toml\nx = 1\n```",
         "```console\nno prompt\n```",
         "<!-- test: exit 3 -->\n```console\n$ true\n```",
+        "```python\nprint(1)\n```\n<!-- output -->\n```text\n2\n```",
+        "```console\n$ echo 1\n```\n<!-- output -->\n```text\n11\n```",
         "nothing to run",
     ],
 )
@@ -71,6 +73,16 @@ def test_blocks_share_names_and_files(tmp_path: Path) -> None:
         "```python\nx = open('sub/a.txt').read()\n```\n"
         "```console\n$ cp sub/a.txt \\\n>    b.txt\noutput\n```\n"
         "```python\nassert open('b.txt').read() == x == 'x = 1\\n'\n```\n"
+    )
+    result = run(file)
+    assert result.returncode == 0, result.stderr
+
+
+def test_output_of_python_and_of_commands_is_compared(tmp_path: Path) -> None:
+    file = tmp_path / "x.md"
+    file.write_text(
+        "```python\nprint('one')\n```\n<!-- output -->\n```text\none\n```\n"
+        "```console\n$ echo two\n```\n<!-- output -->\n```text\ntwo\n```\n"
     )
     result = run(file)
     assert result.returncode == 0, result.stderr
