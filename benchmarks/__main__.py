@@ -95,7 +95,7 @@ def _chosen(everything: list[Named], beginnings: list[str], kind: str) -> list[N
     names = [each.name for each in everything]
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in names):
-            sys.exit(f"no {kind} begins with {beginning!r}; expected one of: {', '.join(names)}")
+            sys.exit(f"no {kind} begins with {beginning!r}; there are: {', '.join(names)}")
     wanted = tuple(beginnings) or ("",)
     exact = set(beginnings) & set(names)
     return [
