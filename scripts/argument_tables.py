@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from textwrap import indent
 
+from mle_gym.episode.actions import tool_schemas
 from mle_gym.episode.arguments import ARGUMENTS
 
-__all__ = ["arguments_in_docstring", "arguments_table"]
+__all__ = ["arguments_in_docstring", "arguments_table", "tools_table"]
 
 _TASK = "id of a task, or the path of a task folder"
 
@@ -43,3 +44,17 @@ def arguments_in_docstring() -> str:
         for row in (zip(line, widths, strict=True) for line in lines)
     ]
     return indent("\n".join(table), "    ")
+
+
+def tools_table() -> str:
+    """Every tool with its fields, as models are shown them."""
+    rows = ["| tool | fields | what it does |", "|---|---|---|"]
+    for schema in tool_schemas():
+        tool = schema["function"]
+        parameters = tool["parameters"]
+        fields = ", ".join(
+            f"`{name}`" if name in parameters["required"] else f"`{name}`?"
+            for name in parameters["properties"]
+        )
+        rows.append(f"| `{tool['name']}` | {fields} | {tool['description']} |")
+    return "\n".join(rows)

@@ -10,7 +10,7 @@ import math
 import sys
 from pathlib import Path
 
-from argument_tables import arguments_in_docstring, arguments_table
+from argument_tables import arguments_in_docstring, arguments_table, tools_table
 from measured_tables import benchmarks_table, hand_ins_table, soak_table, speed_table
 
 from mle_gym.episode.failures import KINDS
@@ -113,6 +113,7 @@ def failures_table() -> str:
 
 TABLES = {
     "arguments": ("docs/environment.md", arguments_table),
+    "tools": ("docs/environment.md", tools_table),
     "arguments_in_docstring": ("mle_gym/env.py", arguments_in_docstring),
     "failures": ("docs/environment.md", failures_table),
     "tasks": ("README.md", tasks_table),

@@ -7,8 +7,9 @@ Shell(command='head -3 data/train.csv', timeout=None)
 >>> parse_action({"tool": "read_file", "path": "train.py", "start": 10})
 ReadFile(path='train.py', start=10, lines=None)
 
-The dataclasses below are the one place that says which tools there are: their names, their fields,
-what parses and the schemas that a model is shown all come from them.
+The union :data:`Action` is the one place that says which tools there are. What parses, what is
+refused and with which words, the schemas that a model is shown and the table in the documents all
+come from its dataclasses, whose names, types, defaults and descriptions are read once, at import.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
+from mle_gym.episode.action_fields import ToolField, short
 from mle_gym.errors import ActionError
 from mle_gym.text import nearest
 
@@ -135,23 +137,12 @@ class Submit:
 Action = Shell | WriteFile | EditFile | ReadFile | ListFiles | Validate | Score | Submit
 """A parsed action."""
 
-TOOLS: Mapping[str, type[Action]] = {
-    tool.tool: tool
-    for tool in (Shell, WriteFile, EditFile, ReadFile, ListFiles, Validate, Score, Submit)
-}
+TOOLS: Mapping[str, type[Action]] = {tool.tool: tool for tool in get_args(Action)}
 """Every tool by its name."""
 
-_LARGEST = 2**53  # beyond, JSON numbers lose digits
-
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "str": {"type": "string"},
-    "int": {"type": "integer", "minimum": 1},
-    "float": {"type": "number", "exclusiveMinimum": 0},
-}
-_EXPECTED = {
-    "str": "a string",
-    "int": "a positive integer",
-    "float": "a positive number",
+_FIELDS: Mapping[str, Mapping[str, ToolField]] = {
+    name: {each.name: ToolField.of(name, each) for each in dataclasses.fields(tool)}
+    for name, tool in TOOLS.items()
 }
 
 
@@ -159,7 +150,7 @@ def parse_action(raw: object) -> Action:
     """Turn what an agent sent into an action.
 
     Raises:
-        ActionError: It is no action; the message says what was found and what was expected.
+        ActionError: It is not an action; the message says what was found and what was expected.
     """
     if isinstance(raw, str):
         raw = {"tool": "shell", "command": raw}
@@ -169,16 +160,16 @@ def parse_action(raw: object) -> Action:
             f'{{"tool": "list_files"}}, not {type(raw).__name__}'
         )
     tool = _tool(raw)
+    fields = _FIELDS[tool.tool]
     arguments = {name: value for name, value in raw.items() if name != "tool"}
-    fields = {each.name: each for each in dataclasses.fields(tool)}
     for name in arguments:
         if name not in fields:
-            raise ActionError(f"{tool.tool} has no field {_short(name)}{nearest(name, fields)}")
+            raise ActionError(f"{tool.tool} has no field {short(name)}{nearest(name, fields)}")
     for name, each in fields.items():
         if name in arguments:
-            _check(tool.tool, each, arguments[name])
-        elif each.default is dataclasses.MISSING:
-            raise ActionError(f"{tool.tool} needs the field {name!r} ({_type(each)})")
+            each.check(arguments[name])
+        elif each.required:
+            raise ActionError(f"{tool.tool} needs the field {name!r} ({each.type_name})")
     return tool(**arguments)
 
 
@@ -191,21 +182,17 @@ def tool_schemas() -> list[dict[str, Any]]:
         {
             "type": "function",
             "function": {
-                "name": tool.tool,
+                "name": name,
                 "description": tool.__doc__,
                 "parameters": {
                     "type": "object",
-                    "properties": {each.name: _schema(each) for each in dataclasses.fields(tool)},
-                    "required": [
-                        each.name
-                        for each in dataclasses.fields(tool)
-                        if each.default is dataclasses.MISSING
-                    ],
+                    "properties": {field: each.schema() for field, each in _FIELDS[name].items()},
+                    "required": [field for field, each in _FIELDS[name].items() if each.required],
                     "additionalProperties": False,
                 },
             },
         }
-        for tool in TOOLS.values()
+        for name, tool in TOOLS.items()
     ]
 
 
@@ -215,68 +202,5 @@ def _tool(raw: dict[Any, Any]) -> type[Action]:
         raise ActionError(f"a tool call needs the field 'tool': one of {', '.join(TOOLS)}")
     name = raw["tool"]
     if not isinstance(name, str) or name not in TOOLS:
-        raise ActionError(f"no tool is called {_short(name)}{nearest(name, TOOLS)}")
+        raise ActionError(f"no tool is called {short(name)}{nearest(name, TOOLS)}")
     return TOOLS[name]
-
-
-def _check(tool: str, each: dataclasses.Field[Any], value: object) -> None:
-    """Refuse a value of the wrong type or size, or one that can't reach the sandbox intact."""
-    if value is None and each.default is None:
-        return
-    if not _is_a(_type(each), value):
-        raise ActionError(
-            f"{tool}: {each.name!r} must be {_EXPECTED[_type(each)]}, not {_short(value)}"
-        )
-    if isinstance(value, str):
-        _check_text(f"{tool}: {each.name!r}", value, **each.metadata)
-
-
-def _check_text(what: str, text: str, *, max_bytes: int, nul: bool, description: str) -> None:
-    """Refuse text that UTF-8 can't carry, that is too long, or that may not hold NUL and does."""
-    if len(text) > max_bytes or len(_encoded(what, text)) > max_bytes:
-        raise ActionError(f"{what} ({description}) is longer than {max_bytes:,} bytes")
-    if not nul and "\0" in text:
-        raise ActionError(f"{what} holds a NUL character at position {text.index(chr(0))}")
-
-
-def _encoded(what: str, text: str) -> bytes:
-    """The text as UTF-8, which lone surrogates don't have."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise ActionError(f"{what} holds a lone surrogate at position {error.start}") from None
-
-
-def _is_a(kind: str, value: object) -> bool:
-    """Whether a value fits a field's type. A bool is no number."""
-    if kind == "str":
-        return isinstance(value, str)
-    if isinstance(value, bool):
-        return False
-    if kind == "int":
-        return isinstance(value, int) and 1 <= value <= _LARGEST
-    return isinstance(value, int | float) and 0 < value <= _LARGEST
-
-
-def _type(each: dataclasses.Field[Any]) -> str:
-    """A field's type without its ``| None``."""
-    return str(each.type).removesuffix(" | None")
-
-
-def _schema(each: dataclasses.Field[Any]) -> dict[str, Any]:
-    """One field's JSON schema."""
-    schema = {**_SCHEMAS[_type(each)], "description": each.metadata["description"]}
-    if each.default not in (dataclasses.MISSING, None):
-        schema["default"] = each.default
-    return schema
-
-
-def _short(value: object) -> str:
-    """A value for an error message: what it is and how it starts."""
-    if isinstance(value, str):
-        return repr(value[:60]) + ("…" if len(value) > 60 else "")
-    try:
-        shown = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; a deep nesting
-        shown = "…"
-    return f"{type(value).__name__} {shown[:60]}"

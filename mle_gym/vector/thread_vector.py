@@ -6,12 +6,9 @@ processes, the pickling and the second copy of pandas that ``AsyncVectorEnv`` wo
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Unpack
 
 import numpy as np
@@ -21,6 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from mle_gym.episode.arguments import Arguments, spelled_out
+from mle_gym.vector.calls import Calls
 from mle_gym.vector.member import (
     Environment,
     Member,
@@ -28,12 +26,16 @@ from mle_gym.vector.member import (
     chosen_mode,
     make_environment,
 )
+from mle_gym.vector.per_environment import (
+    Options,
+    Seeds,
+    chosen_by_mask,
+    options_of_each,
+    seed_of_each,
+)
 from mle_gym.vector.workers import end_all
 
 __all__ = ["ThreadVectorEnv"]
-
-_INTERRUPT_SECONDS = 10.0
-"""How long commands may take to end after a Ctrl-C, before their episodes are ended."""
 
 Flags = npt.NDArray[np.bool_]
 Batch = tuple[Any, npt.NDArray[np.float64], Flags, Flags, dict[str, Any]]
@@ -92,16 +94,10 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         self.action_space = batch_space(first.action_space, num_envs)
         self.observation_space = batch_space(first.observation_space, num_envs)
         weakref.finalize(self, end_all, [member.worker for member in self._members])
-        self._in_flight: set[int] = set()
-        self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        self._calls = Calls(self._members)
         self.closed = False
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | Sequence[dict[str, Any] | None] | None = None,
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seeds = None, options: Options = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those of ``options["reset_mask"]``, in parallel.
 
         Args:
@@ -110,10 +106,13 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 automatic resets after it, too. ``reset_mask``, a boolean array of shape
                 ``(num_envs,)``, is taken out.
         """
-        seeds, each = self._seeds(seed), self._options(options)
-        chosen = self._chosen(options if isinstance(options, dict) else None)
-        results = self._parallel(
-            {i: partial(self._members[i].reset, seed=seeds[i], options=each[i]) for i in chosen}
+        seeds = seed_of_each(seed, self.num_envs)
+        each = options_of_each(options, self.num_envs)
+        results = self._together(
+            {
+                i: partial(self._members[i].reset, seed=seeds[i], options=each[i])
+                for i in chosen_by_mask(options, self.num_envs)
+            }
         )
         infos: dict[str, Any] = {}
         for i, (_, info) in results.items():
@@ -127,14 +126,12 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             ValueError: Not one action for each environment, or, with autoreset disabled, an
                 environment that has to be reset first.
         """
-        results = self._parallel(
+        results = self._together(
             {i: partial(self._members[i].step, action) for i, action in self._each(actions)}
         )
         return self._collect(results, np.arange(self.num_envs))
 
-    def async_reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: Any = None
-    ) -> None:
+    def async_reset(self, *, seed: Seeds = None, options: Options = None) -> None:
         """Start resetting every environment; :meth:`recv` gives the observations.
 
         With :meth:`send` and :meth:`recv` a slow environment doesn't hold up the others, which
@@ -145,7 +142,8 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 observations, rewards, terminations, truncations, infos = envs.recv(batch_size=4)
                 envs.send(policy(observations), infos["env_id"])
         """
-        seeds, each = self._seeds(seed), self._options(options)
+        seeds = seed_of_each(seed, self.num_envs)
+        each = options_of_each(options, self.num_envs)
         for i, member in enumerate(self._members):
             self._launch(i, partial(member.restart, seed=seeds[i], options=each[i]))
 
@@ -186,10 +184,10 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             ValueError: Fewer steps are in flight.
             TimeoutError: Not enough were done in time; none is lost, the next call has them.
         """
-        if not 1 <= batch_size <= len(self._in_flight):
-            raise ValueError(f"batch_size={batch_size}, but {len(self._in_flight)} are in flight")
-        done = self._take(batch_size, timeout)
-        self._in_flight -= {i for i, _ in done}
+        in_flight = len(self._calls.in_flight)
+        if not 1 <= batch_size <= in_flight:
+            raise ValueError(f"batch_size={batch_size}, but {in_flight} are in flight")
+        done = self._calls.take(batch_size, timeout)
         ids = np.array([i for i, _ in done], dtype=np.int64)
         results = {k: future.result() for k, (_, future) in enumerate(done)}
         *batch, infos = self._collect(results, ids)
@@ -202,7 +200,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of every environment in parallel, or read an attribute."""
         calls = [partial(member.call, name, args, kwargs) for member in self._members]
-        return tuple(self._parallel(dict(enumerate(calls))).values())
+        return tuple(self._together(dict(enumerate(calls))).values())
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """An attribute of every environment."""
@@ -218,10 +216,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close every environment and end its thread; commands that still run are ended."""
-        if self._in_flight:
-            self._in_flight.clear()
-            for env in self.envs:
-                env.close()
+        self._calls.give_up()
         try:
             self.call("close")
         finally:
@@ -249,52 +244,17 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
     def _launch(self, i: int, function: Callable[[], Any]) -> None:
         """Start a call whose result :meth:`recv` will give."""
+        self._check_open()
+        self._calls.launch(i, function)
+
+    def _together(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
+        """Make calls in parallel; all have ended when this returns."""
+        self._check_open()
+        return self._calls.together(calls)
+
+    def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("this vector environment is closed")
-        if i in self._in_flight:
-            raise ValueError(f"environment {i} is still busy: recv() it first")
-        self._in_flight.add(i)
-        future = self._members[i].worker.submit(function)
-        future.add_done_callback(lambda done: self._finished.put((i, done)))
-
-    def _take(self, count: int, timeout: float | None) -> list[tuple[int, Future[Any]]]:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        done: list[tuple[int, Future[Any]]] = []
-        try:
-            while len(done) < count:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                done.append(self._finished.get(timeout=left))
-        except Empty:
-            for each in done:
-                self._finished.put(each)
-            message = f"{len(done)} of {count} environments were done within {timeout:g} s"
-            raise TimeoutError(message) from None
-        return done
-
-    def _parallel(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
-        """Make calls, each in its environment's thread; all have ended when this returns."""
-        if self.closed:
-            raise ClosedEnvironmentError("this vector environment is closed")
-        if self._in_flight:
-            raise ValueError(f"environments {sorted(self._in_flight)} are busy: recv() them first")
-        futures = {i: self._members[i].worker.submit(function) for i, function in calls.items()}
-        try:
-            wait(futures.values())
-        except BaseException:  # Ctrl-C: end the commands, and keep the episodes
-            self._interrupt(futures)
-            raise
-        return {i: future.result() for i, future in futures.items()}
-
-    def _interrupt(self, futures: Mapping[int, Future[Any]]) -> None:
-        """End what runs: the commands if they end soon, else the episodes."""
-        for i in futures:
-            self._members[i].interrupt()
-        try:
-            wait(futures.values(), timeout=_INTERRUPT_SECONDS)
-        finally:
-            for i, future in futures.items():
-                if not future.done():
-                    self.envs[i].close()
 
     def _batch(self, ids: Any) -> Any:
         """The latest observations of some environments as one, in fresh arrays."""
@@ -315,39 +275,6 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         if len(each) != self.num_envs:
             raise ValueError(f"step takes {self.num_envs} actions, found {len(each)}")
         return list(enumerate(each))
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            return [int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed: {len(seed)} seeds for {self.num_envs} environments")
-        return seed
-
-    def _options(self, options: Any) -> list[dict[str, Any] | None]:
-        """One environment's options each; the same for all unless they come as a list."""
-        if options is None or isinstance(options, Mapping):
-            others = {key: value for key, value in (options or {}).items() if key != "reset_mask"}
-            unsaid = not others and options != {}
-            return [None if unsaid else others] * self.num_envs
-        each = list(options)
-        if len(each) != self.num_envs:
-            raise ValueError(f"options: {len(each)} dicts for {self.num_envs} environments")
-        return each
-
-    def _chosen(self, options: dict[str, Any] | None) -> list[int]:
-        """The environments that a reset is for."""
-        mask = (options or {}).get("reset_mask")
-        if mask is None:
-            return list(range(self.num_envs))
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
-            raise ValueError(
-                f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least "
-                f"one True, not {mask!r}"
-            )
-        return [int(i) for i in np.flatnonzero(mask)]
 
 
 def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""What a vector environment is given once, as a list with one entry for each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Options", "Seeds", "chosen_by_mask", "options_of_each", "seed_of_each"]
+
+Seeds = int | Sequence[int | None] | None
+Options = dict[str, Any] | Sequence[dict[str, Any] | None] | None
+
+
+def seed_of_each(seed: Seeds, count: int) -> Sequence[int | None]:
+    """Seeds; an integer stands for ``seed, seed + 1, …``."""
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + i for i in range(count)]
+    if len(seed) != count:
+        raise ValueError(f"seed: {len(seed)} seeds for {count} environments")
+    return seed
+
+
+def options_of_each(options: Options, count: int) -> list[dict[str, Any] | None]:
+    """Options without the mask; the same for all unless they come as a list."""
+    if options is None or isinstance(options, Mapping):
+        others = {key: value for key, value in (options or {}).items() if key != "reset_mask"}
+        unsaid = not others and options != {}
+        return [None if unsaid else others] * count
+    each = list(options)
+    if len(each) != count:
+        raise ValueError(f"options: {len(each)} dicts for {count} environments")
+    return each
+
+
+def chosen_by_mask(options: Options, count: int) -> list[int]:
+    """The environments that a reset with these options is for."""
+    mask = options.get("reset_mask") if isinstance(options, Mapping) else None
+    if mask is None:
+        return list(range(count))
+    mask = np.asarray(mask)
+    if mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
+        raise ValueError(
+            f"reset_mask must be a boolean array of shape ({count},) with at least one True, "
+            f"not {mask!r}"
+        )
+    return [int(i) for i in np.flatnonzero(mask)]
