@@ -22,7 +22,7 @@ from mle_gym.sandbox.warm.compiled_programs import COMPILERS, programs
 
 __all__ = ["NEWEST", "OLDEST", "Shown", "WarmPython", "obstacle", "warm_python", "zygote_plan"]
 
-OLDEST, NEWEST = (3, 9), (3, 12)
+OLDEST, NEWEST = (3, 9), (3, 14)
 """Versions in which programs were seen to do the same warm and cold."""
 OPT, _OWN_FOLDER = "/opt", "mle-gym"
 _OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")

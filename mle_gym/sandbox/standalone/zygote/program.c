@@ -197,8 +197,8 @@ static void begin_anew(void)
  */
 void play(struct program *program)
 {
+    begin_anew(); /* first: from 3.13 on no thread state can be made once a fork has begun */
     PyOS_BeforeFork();
-    begin_anew();
     PyOS_AfterFork_Child();
     int status = run(program), lost = finish(program);
     if (program->interrupted)
