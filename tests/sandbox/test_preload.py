@@ -50,7 +50,7 @@ def test_versions_that_cannot_be_warm_start_cold() -> None:
     python = describe_python(None)
     assert python.version == sys.version_info[:2]
     shown = Shown(python.executable, python.folders, {})
-    for version in ((3, 8), (3, 13), (3, 14)):
+    for version in ((3, 8), (3, 15)):
         assert warm_python(dataclasses.replace(python, version=version), shown, (), {}) is None
 
 

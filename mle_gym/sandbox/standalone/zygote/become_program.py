@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import io
+import linecache
 import multiprocessing.process
 import os
 import random
@@ -18,7 +19,7 @@ import weakref
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import BuiltinImporter, SourceFileLoader
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
@@ -43,6 +44,7 @@ class _Program(ctypes.Structure):
         ("flags", ctypes.c_int),
         ("minor_version", ctypes.c_int),
         ("globals", ctypes.c_void_p),
+        ("remember_source", ctypes.py_object),
         ("exit_code", ctypes.py_object),
         ("clean_up", ctypes.py_object),
         ("interrupted", ctypes.c_int),
@@ -212,6 +214,7 @@ class Template:
         names = _new_main()
         program = _Program(
             globals=id(names),  # nothing of ours may keep it alive when the program is over
+            remember_source=_SourceOf(command.target),
             exit_code=_exit_code,
             clean_up=self._clean_up,
             minor_version=sys.version_info.minor,
@@ -244,8 +247,25 @@ def _new_main() -> dict[str, Any]:
     sys.modules["__main__"] = main
     names = vars(main)
     names["__loader__"], names["__builtins__"] = BuiltinImporter, vars(old)["__builtins__"]
-    names["__annotations__"] = {}
+    if sys.version_info < (3, 14):  # made when they are asked for from then on
+        names["__annotations__"] = {}
     return names
+
+
+class _SourceOf:
+    """Has tracebacks show the lines of what ``-c`` was given, as Python 3.13 and later do."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+
+    def __call__(self, code: CodeType) -> None:
+        if sys.version_info < (3, 13):
+            return
+        text = self._source.decode(errors="surrogateescape")
+        # 3.13.0 asks for the file's name where later versions ask for the code.
+        by_code = hasattr(linecache, "_interactive_cache")
+        register: Any = linecache.__dict__["_register_code"]
+        register(code if by_code else "<string>", text, "<string>")
 
 
 def _exit_code(error: SystemExit) -> int:

@@ -21,7 +21,8 @@ extern void *PyInterpreterState_Main(void);
 extern void *PyThreadState_New(void *);
 extern void *PyThreadState_Swap(void *);
 extern Object *PyRun_FileExFlags(FILE *, const char *, int, Object *, Object *, int, void *);
-extern Object *PyRun_StringFlags(const char *, int, Object *, Object *, void *);
+extern Object *Py_CompileStringExFlags(const char *, const char *, int, void *, int);
+extern Object *PyEval_EvalCode(Object *, Object *, Object *);
 extern Object *PyObject_CallObject(Object *, Object *);
 extern Object *PyObject_CallFunctionObjArgs(Object *, ...);
 extern Object *PyObject_CallMethod(Object *, const char *, const char *, ...);
@@ -37,6 +38,7 @@ extern void PyErr_NormalizeException(Object **, Object **, Object **);
 extern void PyErr_Print(void);
 extern void PyErr_Clear(void);
 extern void PyErr_WriteUnraisable(Object *);
+extern void PyErr_FormatUnraisable(const char *, ...) __attribute__((weak)); /* since 3.13 */
 extern int PyDict_DelItemString(Object *, const char *);
 extern long PyLong_AsLong(Object *);
 extern void Py_DecRef(Object *);
@@ -55,10 +57,27 @@ struct program {
     Object *function, *arguments; /* of -m, or NULL */
     struct flags flags; /* of the compiler */
     Object *globals;
+    Object *remember_source; /* callable: the code object of -c -> None */
     Object *exit_code; /* callable: SystemExit -> int, prints what there is to print */
     Object *clean_up;  /* callable: clears the program's own modules */
     int interrupted; /* an uncaught KeyboardInterrupt ended it */
 };
+
+/* From 3.13 on tracebacks show the lines of what -c was given, so they are remembered. */
+static Object *evaluate_code(struct program *program)
+{
+    program->flags.flags = IGNORE_COOKIE;
+    Object *code = Py_CompileStringExFlags(program->code, "<string>", FILE_INPUT, &program->flags,
+                                           -1);
+    Object *result =
+        code ? PyObject_CallFunctionObjArgs(program->remember_source, code, NULL) : NULL;
+    if (result) {
+        Py_DecRef(result);
+        result = PyEval_EvalCode(code, program->globals, program->globals);
+    }
+    Py_DecRef(code);
+    return result;
+}
 
 static Object *evaluate(struct program *program)
 {
@@ -66,11 +85,8 @@ static Object *evaluate(struct program *program)
         return PyRun_FileExFlags(program->file, program->filename, FILE_INPUT, program->globals,
                                  program->globals, program->file != stdin,
                                  &program->flags);
-    if (program->code) {
-        program->flags.flags = IGNORE_COOKIE;
-        return PyRun_StringFlags(program->code, FILE_INPUT, program->globals, program->globals,
-                                 &program->flags);
-    }
+    if (program->code)
+        return evaluate_code(program);
     return PyObject_CallObject(program->function, program->arguments);
 }
 
@@ -132,7 +148,17 @@ static void call(const char *module_name, const char *function)
     Py_DecRef(module);
 }
 
-static int flush(const char *name)
+/* In the words of that version's own. */
+static void report_lost_output(int minor_version, Object *stream)
+{
+    if (!PyErr_FormatUnraisable)
+        PyErr_WriteUnraisable(stream);
+    else
+        PyErr_FormatUnraisable(minor_version == 13 ? "Exception ignored on flushing sys.stdout"
+                                                   : "Exception ignored while flushing sys.stdout");
+}
+
+static int flush(const char *name, int minor_version)
 {
     Object *stream = PySys_GetObject(name);
     Object *closed = stream ? PyObject_CallMethod(stream, "__getattribute__", "s", "closed") : NULL;
@@ -144,7 +170,7 @@ static int flush(const char *name)
     Object *result = PyObject_CallMethod(stream, "flush", NULL);
     if (!result) {
         if (strcmp(name, "stdout") == 0)
-            PyErr_WriteUnraisable(stream);
+            report_lost_output(minor_version, stream);
         else
             PyErr_Clear();
         return strcmp(name, "stdout") == 0;
@@ -158,7 +184,8 @@ static int finish(struct program *program)
 {
     call("threading", "_shutdown");
     call("atexit", "_run_exitfuncs");
-    int lost = flush("stdout") | flush("stderr");
+    int minor = program->flags.minor_version;
+    int lost = flush("stdout", minor) | flush("stderr", minor);
     Object *result = PyObject_CallFunctionObjArgs(program->clean_up, NULL);
     if (!result)
         PyErr_WriteUnraisable(program->clean_up);
