@@ -39,6 +39,10 @@ def _bubblewrap() -> None:
         require("bubblewrap", str(error))
 
 
+_OF_C = re.compile(r"^Current thread's C stack trace.*\n(?:  .*\n)*", re.MULTILINE)
+"""Since 3.14 the fault handler shows frames of C, which lie elsewhere in a forked interpreter."""
+
+
 @pytest.fixture(scope="module")
 def warm(_bubblewrap: None) -> Iterator[Sandbox]:
     with start("bubblewrap", SandboxConfig()) as sandbox:
@@ -79,9 +83,7 @@ def run_in_a_clean_place(sandbox: Sandbox, script: str) -> tuple[int, str]:
     sandbox.execute("cd /workspace; unset $(compgen -v MLE_TEST)", timeout=10)
     output = execution.output.decode("utf-8", "backslashreplace")
     output = re.sub(r"(bash: line \d+:) +\d+", r"\1 PID", output)
-    output = re.sub(
-        r"^  Binary file .*\n", "", output, flags=re.MULTILINE
-    )  # frames of C, since 3.14
+    output = _OF_C.sub("", output)
     return execution.exit_code, re.sub(r"0x[0-9a-f]{7,16}", "ADDRESS", output)
 
 
