@@ -1,8 +1,10 @@
-"""The brief: all that an agent is told of its task, written once for every task."""
+"""The brief: what an agent learns about its task, in the same form for every task."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from mle_gym.metrics import METRICS
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -13,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["brief"]
 
 MOST_COLUMNS = 60
-"""Columns of one table that are listed; a wider table is cut with a note."""
+"""The most columns of a table that are listed; a note says how many more there are."""
 FOLDER = "data"
-"""Where the workspace holds the public files."""
+"""The folder of the workspace that holds the public files."""
 
 _VALIDATES = (
     "says whether the file is a valid submission, and if not, why. Gives no score; as often as you "
@@ -42,7 +44,7 @@ def brief(
     limits: Limits,
     score_calls: int,
 ) -> str:
-    """What an episode opens with, as Markdown.
+    """The text that an episode opens with, as Markdown.
 
     Args:
         dataset: The prepared task.
@@ -101,13 +103,13 @@ def _size(table: dict[str, Any]) -> str:
 
 
 def _test(train: dict[str, Any] | None, test: dict[str, Any], asked: str) -> str:
-    """The test table, by how its columns differ from those of the training table."""
+    """The test table, described by how its columns differ from the training table's."""
     names = [column["name"] for column in test["columns"]]
     before = [column["name"] for column in train["columns"]] if train else []
     left_out = [name for name in before if name not in names]
     if train and left_out and all(name in before for name in names):
         without = ", ".join(f"`{name}`" for name in left_out)
-        return f"{_count(test['rows'], 'row')} {asked}; the same columns but {without}"
+        return f"{_count(test['rows'], 'row')} {asked}; the same columns except {without}"
     return "\n".join([f"{_size(test)}", "", *_columns(test)])
 
 
@@ -154,8 +156,6 @@ def _scoring(task: TaskSpec, feedback: str) -> str:
 
 
 def _metric(task: TaskSpec) -> str:
-    from mle_gym.metrics import METRICS
-
     metric = METRICS.get(task.grade.metric)
     title = metric.title if metric and not task.hook("grade") else task.grade.metric
     params = ", ".join(f"{name} = {value}" for name, value in task.grade.params.items())
@@ -189,18 +189,18 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
 
 
 def _program(spec: SubmissionSpec, manifest: dict[str, Any]) -> list[str]:
-    """How a program is run that is handed in; nothing where predictions are."""
+    """How a submitted program is run; nothing where predictions are submitted."""
     code = spec.code
     if code is None:
         return []
     rows = _count(manifest["answers"], "row")
     return [
         f"You hand in a program: `{spec.filename}`, a file, or a folder with `{code.entry}` (and "
-        f"whatever else it needs, {_bytes(code.max_bytes)} in all; hidden files are left out). It "
+        f"all that it needs, {_bytes(code.max_bytes)} in all; hidden files are left out). It "
         f"is run with `python` in a fresh sandbox like yours, without network, in a folder that "
         f"holds what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}.",
         "",
-        f"There `{FOLDER}/` is as it is here, but for `test.csv` and `sample_submission.csv`: they "
+        f"There `{FOLDER}/` is as it is here, except `test.csv` and `sample_submission.csv`: they "
         f"have {rows} that you never see. The few rows that you find in their place are training "
         "rows without what is to be predicted, so that you can try your program.",
         "",
@@ -235,7 +235,8 @@ def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionS
             "wall-clock time, whichever ends first. Then "
             f"`{spec.filename}` is graded as it is, so write one early and improve it.",
             f"- {cpus}, {_bytes(limits.memory_mb * 2**20)} of memory, "
-            f"{_bytes(limits.disk_mb * 2**20)} of disk. A process beyond the memory is killed.",
+            f"{_bytes(limits.disk_mb * 2**20)} of disk. A process that exceeds the memory is "
+            "killed.",
             f"- Of a long output you see the head and the tail: {limits.output_bytes:,} bytes.",
             f"- {'A submission has' if spec.code is None else 'Predictions have'} at most "
             f"{_bytes(spec.max_bytes)}.",
@@ -245,7 +246,7 @@ def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionS
 
 def _commands(task: TaskSpec, feedback: str, score_calls: int) -> str:
     file, program = task.submission.filename, task.submission.code is not None
-    lines = ["## Commands", "", "Beside the usual tools and `python`, the shell has:", ""]
+    lines = ["## Commands", "", "Besides the usual tools and `python`, the shell has:", ""]
     if feedback in ("validate", "score"):
         lines.append(f"- `validate {file}`: {_TRIES if program else _VALIDATES}")
     if feedback == "score":

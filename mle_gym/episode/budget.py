@@ -44,7 +44,7 @@ class Budget:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop the clock for as long as a block takes."""
+        """Stop the clock while a block runs."""
         used, began = self.seconds_used, time.monotonic()
         self.started = began - used
         try:

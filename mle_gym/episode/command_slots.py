@@ -22,7 +22,7 @@ VARIABLE = "MLE_GYM_MAX_COMMANDS"
 WINDOW = 0.05
 """Seconds over which idleness is measured; the kernel counts it in hundredths of a second."""
 _IDLE_PROCESSORS = 0.5
-"""How much of a processor has to have been idle."""
+"""How much of a processor must have been idle."""
 _STALE_SECONDS = 1.0
 
 
@@ -42,14 +42,14 @@ class Slots:
         self._looked = time.monotonic(), idle_seconds()
 
     def take(self) -> bool:
-        """Take a slot if that is possible without waiting."""
+        """Take a slot if there is one without waiting."""
         with self._changed:
             possible = not self._waiting and self._is_free()
             self._taken += possible
             return possible
 
     def wait(self, called_off: threading.Event) -> bool:
-        """Wait for a slot and take it; False, without one, once the wait is called off."""
+        """Wait for a slot and take it; False if the wait was called off first."""
         place = object()
         with self._changed:
             self._waiting.append(place)
@@ -65,7 +65,7 @@ class Slots:
                 self._changed.notify_all()
 
     def give_back(self) -> None:
-        """Let the next one have it."""
+        """Free a slot for the next one."""
         with self._changed:
             self._taken -= 1
             self._changed.notify_all()
@@ -74,7 +74,7 @@ class Slots:
         return not self._count or self._taken < self._count or self._is_idle()
 
     def _is_idle(self) -> bool:
-        """Whether a processor has been idle lately; says so once for each look."""
+        """Whether a processor has been idle since the last look, a short while ago."""
         (then, idle), now = self._looked, time.monotonic()
         if now - then < WINDOW:
             return False
@@ -88,15 +88,15 @@ def current_slots() -> Slots:
     """This process's slots.
 
     Raises:
-        ValueError: The environment variable holds something else than a number.
+        ValueError: The environment variable doesn't hold a number.
     """
-    told = os.environ.get(VARIABLE, "")
-    if told and not told.isdecimal():
-        raise ValueError(f"{VARIABLE}: expected a number of commands, or 0, found {told!r}")
-    return Slots(int(told) if told else len(os.sched_getaffinity(0)), _idle_seconds)
+    given = os.environ.get(VARIABLE, "")
+    if given and not given.isdecimal():
+        raise ValueError(f"{VARIABLE}: expected a number of commands, or 0, found {given!r}")
+    return Slots(int(given) if given else len(os.sched_getaffinity(0)), _idle_seconds)
 
 
-# A copy of this process runs none of its commands.
+# A forked copy of this process runs none of its commands.
 os.register_at_fork(after_in_child=current_slots.cache_clear)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,17 +12,21 @@ from gymnasium.error import ResetNeeded
 
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.episode.actions import RawAction
-from mle_gym.episode.brief import brief
-from mle_gym.episode.budget import Budget
-from mle_gym.episode.command_slots import current_slots
-from mle_gym.episode.episode_start import make_sandbox, make_submit_commands
+from mle_gym.episode.episode_start import (
+    make_brief,
+    make_budget,
+    make_sandbox,
+    make_submit_commands,
+)
 from mle_gym.episode.failures import KINDS, Failure
 from mle_gym.episode.outcome import Info, Outcome, Record
 from mle_gym.episode.perform_actions import ActionPerformer
-from mle_gym.episode.rewards import Potential, Progress
+from mle_gym.episode.rewards import Payments, Potential, Progress
+from mle_gym.episode.script_turns import CalledOff, ScriptTurns
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import ActionError, MleGymError, SandboxEnded, SandboxError, SubmissionError
+from mle_gym.grading.grade import Grade
 from mle_gym.sandbox.protocol import Execution
 from mle_gym.sandbox.snapshots.store import current_store
 from mle_gym.text import clean_text
@@ -38,7 +40,7 @@ _SPENT = {"time": "the time is up", "steps": "no steps are left"}
 class Episode:
     """What happens between ``reset`` and the end.
 
-    :meth:`step` raises nothing, whatever the agent does and whatever fails.
+    No action of the agent and no failure makes :meth:`step` raise.
 
     Args:
         dataset: What is mounted, and what is graded against.
@@ -47,7 +49,7 @@ class Episode:
         snapshot: Where to continue from, instead of from an empty workspace.
 
     Raises:
-        ValueError: ``MLE_GYM_MAX_COMMANDS`` is no number.
+        ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
         SnapshotError: The snapshot does not fit the data, or its files are gone.
     """
 
@@ -60,38 +62,31 @@ class Episode:
     ) -> None:
         self.settings = settings
         self.dataset = dataset
-        self._submit_commands = make_submit_commands(dataset, settings)
-        self._potential = potential
-        self._progress = Progress()
-        self._paid = potential(self._progress)
-        self._reward_parts = dict.fromkeys(self._paid, 0.0)
-        """What the last step paid, by part."""
+        self._submit_commands = make_submit_commands(dataset, settings, snapshot)
+        self._payments = Payments(potential, Progress() if snapshot is None else snapshot.progress)
         self._submitted = False
         self._truncated = False
         self._failure: Failure | None = None
         self._ending = ""
-        """What to tell the agent about a spent budget; empty while there is some."""
+        """What the agent reads about the end; empty until the budget is spent."""
         self._last = "", 0
         self._brought_down: SandboxEnded | None = None
-        """What a snapshot found out; the next step tells."""
+        """How a snapshot found the sandbox; the next step reports it."""
         self._snapshot = snapshot
         self._turn = threading.RLock()
-        """One thing at a time. Only :meth:`close` and :meth:`discard` don't wait for their turn."""
+        """Held by whoever acts on the episode, except :meth:`close`, :meth:`discard` and
+        :meth:`interrupt`."""
         self._sandbox = make_sandbox(dataset, settings, snapshot)
         self._filename = dataset.task.submission.filename
-        self._slots = current_slots()
-        self._called_off = threading.Event()
-        """Whether a script that waits for its turn waits in vain: interrupted, or closed."""
+        self.budget = make_budget(settings, snapshot)
+        self._turns = ScriptTurns(self._sandbox, self.budget)
         self._actions = ActionPerformer(
             self._sandbox,
             self._submit_commands,
             self._filename,
             settings.command_timeout,
-            self._turn_to_run,
+            self._turns.turn,
         )
-        self.budget = Budget(settings.max_steps, settings.time_limit)
-        if snapshot is not None:
-            self._take_over(snapshot)
         self._sandbox.expire(self.budget.seconds_left)
 
     @property
@@ -99,21 +94,28 @@ class Episode:
         """Whether it has ended."""
         return self._submitted or self._truncated or self._failure is not None
 
+    @property
+    def grade(self) -> Grade | None:
+        """The grade that ended it; None before, and after a failure that leaves no grade."""
+        if self._failure is not None and not self._failure.keeps_grade:
+            return None
+        return self._submit_commands.grade
+
     def opening(self) -> tuple[dict[str, Any], Info]:
         """What ``reset`` returns: the brief, or what was last seen before the snapshot."""
         if self._snapshot is None:
-            return self.observe(_brief(self.dataset, self.settings)), self.facts()
+            return self.observe(make_brief(self.dataset, self.settings)), self.facts()
         return self.observe(self._snapshot.output, self._snapshot.exit_code), self.facts()
 
     def step(self, action: RawAction) -> Outcome:
-        """Take one action. What goes wrong in the machinery is the outcome's failure.
+        """Take one action. If the machinery fails, the outcome has a failure.
 
         Raises:
             ResetNeeded: The episode is over.
         """
         with self._turn:
             self._check_running()
-            self._called_off.clear()
+            self._turns.admit()
             self.budget.take_step()
             return self._play(lambda: self._perform(action))
 
@@ -128,14 +130,14 @@ class Episode:
             raise ResetNeeded("the episode is over: call reset() first")
 
     def _play(self, act: Callable[[], Execution]) -> Outcome:
-        """Do something, and tell what came of it."""
+        """Do something, and describe its outcome."""
         self._submit_commands.validation = None
-        self._reward_parts = dict.fromkeys(self._paid, 0.0)
+        self._payments.clear()
         try:
             execution = act()
             if self.budget.spent and not self.over:
                 self._end(_SPENT[self.budget.spent])
-            reward = self._earn()
+            reward = self._payments.pay(self._look())
         except Exception as error:
             return self._fail(error)
         output = execution.output.decode("utf-8", errors="replace") + self._ending
@@ -145,17 +147,17 @@ class Episode:
 
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
-        self._reward_parts = dict.fromkeys(self._paid, 0.0)
+        self._payments.clear()
         self._failure = Failure.of(error, self._submit_commands.stage)
         if self._failure.kind == "host_error":
-            _log.error("a step failed", exc_info=error)  # perhaps a bug, which must not stay hidden
+            _log.error("a step failed", exc_info=error)  # perhaps a bug, which must be seen
         # The message is for people: what a grader raised may quote answers.
         why = KINDS[self._failure.kind].meaning
         observation = self.observe(f"the episode failed ({self._failure.kind}): {why}\n", 255)
         return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
 
     def _perform(self, action: RawAction) -> Execution:
-        """What an action did; a malformed one is an execution that says what is wrong."""
+        """Perform an action; a malformed one gives an execution that says what is wrong."""
         if self._submit_commands.handed_in is not None:  # in a step that was interrupted
             execution = Execution(0, b"")
         elif self._brought_down is not None:
@@ -174,47 +176,22 @@ class Episode:
             execution = self._actions.perform(action, self.budget.seconds_left)
         except ActionError as error:
             return Execution(2, f"malformed action: {error}\n".encode())
-        except _CalledOff:
+        except CalledOff:
             return Execution(130, b"")
         except SandboxError as error:
             if self._submit_commands.handed_in is not None:
-                return Execution(0, b"")  # what was handed in before the sandbox died, counts
+                return Execution(0, b"")  # what was submitted before the sandbox died counts
             if isinstance(error, SandboxEnded):
                 return self._end_brought_down(error)
             raise
         return execution
-
-    @contextlib.contextmanager
-    def _turn_to_run(self) -> Iterator[float]:
-        """Wait for a slot to run a script in; that is not on the agent's time."""
-        began, queued = time.monotonic(), 0.0
-        if not self._slots.take():
-            self._wait_for_slot()
-            queued = time.monotonic() - began
-        try:
-            yield queued
-        finally:
-            self._slots.give_back()
-
-    def _wait_for_slot(self) -> None:
-        self._sandbox.expire(None)
-        with self.budget.stopped():
-            taken = self._slots.wait(self._called_off)
-        try:
-            self._sandbox.expire(self.budget.seconds_left)
-        except BaseException:
-            if taken:
-                self._slots.give_back()
-            raise
-        if not taken:
-            raise _CalledOff
 
     def _finish(self) -> Execution:
         self._end("it was finished")
         return Execution(0, b"")
 
     def _end(self, why: str) -> None:
-        """Stop everything at once, and grade what lies at the submission's path."""
+        """Stop everything immediately, and grade what lies at the submission's path."""
         try:
             self._sandbox.expire(0)
             content = self._actions.submission()
@@ -224,16 +201,8 @@ class Episode:
         self._submit_commands.end(content)
         self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
-    def _earn(self) -> float:
-        """What the step that just ended pays: by how much the potential rose."""
-        self._progress = self._look()
-        due = self._potential(self._progress)
-        self._reward_parts = {name: value - self._paid[name] for name, value in due.items()}
-        self._paid = due
-        return sum(self._reward_parts.values())
-
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
-        """The observation of this moment. Its text is cleaned here, wherever it came from."""
+        """The observation of this moment. All text that an agent sees is cleaned here."""
         output = clean_text(output)
         self._last = output, exit_code
         return {
@@ -245,27 +214,24 @@ class Episode:
 
     def facts(self, execution: Execution | None = None) -> Info:
         """The info of a reset, or of a step that did ``execution``."""
-        task, failure = self.dataset.task.id, self._failure
-        info = Info(task=task, variant=self.dataset.options.variant, reward_valid=failure is None)
+        info = Info(
+            task=self.dataset.task.id,
+            variant=self.dataset.options.variant,
+            reward_valid=self._failure is None,
+        )
         if execution is not None:
-            measured = dict(vars(execution))
-            del measured["output"], measured["exit_code"]
-            info["execution"] = measured
-            info["reward_parts"] = dict(self._reward_parts)
+            info.add_execution(execution)
+            info["reward_parts"] = dict(self._payments.parts)
         if self._submit_commands.validation is not None:
             info["validation"] = self._submit_commands.validation.to_dict()
-        if failure is not None:
-            info["failure"] = failure.to_dict()
-        if self._submit_commands.grade is not None and (
-            failure is None or failure.kind == "reward_failed"
-        ):
-            grade = self._submit_commands.grade.to_dict()
-            # Vector environments collect ranks in an integer array, which None doesn't fit.
-            info["grade"] = grade | {"rank": grade["rank"] or 0}
+        if self._failure is not None:
+            info["failure"] = self._failure.to_dict()
+        if self.grade is not None:
+            info.add_grade(self.grade)
         return info
 
     def snapshot(self) -> Snapshot:
-        """This moment as a value. Taking it is not on the agent's time.
+        """This moment as a value. The agent's clock stands still meanwhile.
 
         Raises:
             ResetNeeded: The episode is over.
@@ -283,7 +249,7 @@ class Episode:
                 raise
 
     def _stop_and_take_snapshot(self) -> Snapshot:
-        """With the agent's time stopped, which goes on even if there is none."""
+        """Take it with the clock stopped, which runs again even if there is no snapshot."""
         self._sandbox.expire(None)
         try:
             with self.budget.stopped():
@@ -304,7 +270,7 @@ class Episode:
             seconds_used=self.budget.seconds_used,
             score_calls_used=self._submit_commands.score_calls_used,
             validate_calls_used=self._submit_commands.validate_calls_used,
-            progress=self._progress,
+            progress=self._payments.progress,
             output=output,
             exit_code=exit_code,
             folder=current_store().folder,
@@ -312,58 +278,46 @@ class Episode:
         )
 
     def record(self) -> Record:
-        """What the episode was made of, and what came of it so far."""
+        """What the episode was made of, and its result so far."""
         commands = self._submit_commands
         return Record(
             dataset=self.dataset,
             settings=self.settings,
             validate_calls=commands.validate_calls_used,
             score_calls=commands.score_calls_used,
+            grade=self.grade,
             predictions=commands.predictions,
             program=commands.program,
         )
 
     def interrupt(self) -> None:
         """End the running command, and a program that runs for a grade. From any thread."""
-        self._called_off.set()
+        self._turns.call_off()
         self._submit_commands.cancel()
         self._sandbox.interrupt()
 
     def close(self) -> None:
-        """Free everything; a step that runs in another thread ends at once. Idempotent."""
-        self._called_off.set()
+        """Free everything; a step in another thread ends immediately. Idempotent."""
+        self._turns.call_off()
         self._submit_commands.cancel()
         self._sandbox.close()
 
     def discard(self) -> None:
-        """The same without waiting: the next episode can begin."""
-        self._called_off.set()
+        """Like :meth:`close`, but without waiting: the next episode can begin."""
+        self._turns.call_off()
         self._submit_commands.cancel()
         self._sandbox.discard()
 
     def _end_brought_down(self, error: SandboxEnded) -> Execution:
-        """The agent brought its own sandbox down, and with it whatever it could have handed in."""
+        """End after the agent brought down its own sandbox, and with it any submission."""
         self._submit_commands.end(None)
         self._truncated = True
         why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
         self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
         return Execution(137, f"{error}\n".encode(), killed_by=error.killed_by)
 
-    def _take_over(self, snapshot: Snapshot) -> None:
-        """Go on with what a snapshot has spent and reached."""
-        self.budget = Budget(
-            self.settings.max_steps,
-            self.settings.time_limit,
-            snapshot.steps_taken,
-            time.monotonic() - snapshot.seconds_used,
-        )
-        self._submit_commands.score_calls_used = snapshot.score_calls_used
-        self._submit_commands.validate_calls_used = snapshot.validate_calls_used
-        self._progress = snapshot.progress
-        self._paid = self._potential(snapshot.progress)
-
     def _look(self) -> Progress:
-        """The progress now. The submission is looked at only where the reward depends on it."""
+        """The progress now. The submission is read only if the reward depends on it."""
         if self._submit_commands.grade is not None:
             return Progress(grade=self._submit_commands.grade)
         if self.settings.reward != "milestones":
@@ -377,18 +331,3 @@ class Episode:
             return self._look()
         seconds = self._actions.most_seconds(self.budget.seconds_left)
         return Progress(promising=self._submit_commands.promising(content, seconds))
-
-
-class _CalledOff(Exception):
-    """A script was interrupted before it began."""
-
-
-def _brief(dataset: Dataset, settings: Settings) -> str:
-    return brief(
-        dataset,
-        feedback=settings.feedback,
-        max_steps=settings.max_steps,
-        time_limit=settings.time_limit,
-        limits=settings.limits,
-        score_calls=settings.score_calls,
-    )

@@ -1,18 +1,23 @@
-"""Makes what an episode starts with: its sandbox and its submit commands."""
+"""Makes what an episode starts with, empty or with what a snapshot holds."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 
 from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.episode.brief import brief
+from mle_gym.episode.budget import Budget
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.submit_commands import SubmitCommands, most_bytes
+from mle_gym.grading.graders.program_run import ProgramRunner
 from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
 
-__all__ = ["make_sandbox", "make_submit_commands"]
+__all__ = ["make_brief", "make_budget", "make_sandbox", "make_submit_commands", "program_sandboxes"]
 
 
 def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None) -> Sandbox:
@@ -40,14 +45,15 @@ def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None
         lease.release()
 
 
-def make_submit_commands(dataset: Dataset, settings: Settings) -> SubmitCommands:
-    """What knows the answers, with what runs submitted programs if the task asks for some."""
+def make_submit_commands(
+    dataset: Dataset, settings: Settings, snapshot: Snapshot | None
+) -> SubmitCommands:
+    """Make the commands, with what runs submitted programs if the task asks for programs."""
     runner = None
     if dataset.task.submission.code is not None:
-        from mle_gym.grading.graders.program_run import ProgramRunner
-
-        runner = ProgramRunner(dataset, settings.sandbox, _config(dataset, settings))
-    return SubmitCommands(
+        config = _config(dataset, settings)
+        runner = ProgramRunner(dataset, program_sandboxes(settings.sandbox, config))
+    commands = SubmitCommands(
         dataset,
         feedback=settings.feedback,
         score_calls=settings.score_calls,
@@ -55,12 +61,59 @@ def make_submit_commands(dataset: Dataset, settings: Settings) -> SubmitCommands
         sandbox=settings.sandbox,
         score_ci=settings.reward == "milestones",
     )
+    if snapshot is not None:
+        commands.score_calls_used = snapshot.score_calls_used
+        commands.validate_calls_used = snapshot.validate_calls_used
+    return commands
+
+
+def make_budget(settings: Settings, snapshot: Snapshot | None) -> Budget:
+    """Make the budget, of which a snapshot's episode has spent a part. Its time runs from now."""
+    budget = Budget(settings.max_steps, settings.time_limit)
+    if snapshot is not None:
+        budget.steps_taken = snapshot.steps_taken
+        budget.started -= snapshot.seconds_used
+    return budget
+
+
+def make_brief(dataset: Dataset, settings: Settings) -> str:
+    """Write the brief.
+
+    Raises:
+        DatasetError: The dataset's files are gone.
+    """
+    return brief(
+        dataset,
+        feedback=settings.feedback,
+        max_steps=settings.max_steps,
+        time_limit=settings.time_limit,
+        limits=settings.limits,
+        score_calls=settings.score_calls,
+    )
+
+
+def program_sandboxes(backend: str, config: SandboxConfig) -> Callable[[Path], Sandbox]:
+    """Make a function that starts a sandbox for a submitted program.
+
+    The function's argument is the folder that the program sees as ``data/``.
+
+    Args:
+        backend: Name of the sandbox backend.
+        config: The agent's own sandbox; a program's is the same, without network and files.
+    """
+    config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
+
+    def start(data: Path) -> Sandbox:
+        mounts = (Mount(data, "data"),)
+        return sandbox.create(backend, dataclasses.replace(config, mounts=mounts))
+
+    return start
 
 
 def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
-    """The sandbox that a dataset and its settings ask for."""
+    """The sandbox that a dataset and the settings require."""
     filename = dataset.task.submission.filename
-    usual = filename == "submission.csv"  # what `submit` takes without being told
+    usual = filename == "submission.csv"  # the default of `submit`
     config = SandboxConfig(
         limits=settings.limits,
         mounts=(Mount(dataset.public, "data"),),

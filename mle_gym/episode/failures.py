@@ -1,9 +1,9 @@
 """Failures: why an episode has no valid reward.
 
-An episode ends with a grade or with a failure; with both only where the grade is there and the
-caller's own reward function failed on it. What the agent did is never a failure: a sandbox
-that its own programs brought down is graded as "no submission". A failure needs a cause that was
-seen outside of the sandbox. Trainers mask by ``info["reward_valid"]``, which is False exactly when
+An episode ends with a grade or with a failure, and with both only if the caller's own reward
+function failed on the grade. What the agent did is never a failure: if its own programs bring down
+the sandbox, that is graded as "no submission". A failure needs a cause that was seen outside of the
+sandbox. Trainers mask by ``info["reward_valid"]``, which is False exactly when
 ``info["failure"]`` is not None; evaluation retries what is ``retryable``.
 
 Kinds are named ``<domain>_<condition>``, so that they serve as labels of metrics. The vocabulary is
@@ -24,7 +24,7 @@ __all__ = ["KINDS", "Cause", "Failure", "Kind", "Stage"]
 Stage = Literal["prepare", "reset", "step", "grade"]
 """When it happened."""
 Cause = Literal["infrastructure", "task", "caller"]
-"""Whose it is. An agent's doing is a grade, so ``"agent"`` is not among them."""
+"""Who is responsible. An agent's own doing leads to a grade, so ``"agent"`` is not among them."""
 
 
 class Kind(NamedTuple):
@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
     cause: Cause
     retryable: bool
-    """Whether the same episode may well succeed when it is played again."""
+    """Whether the same episode is likely to succeed if it is played again."""
     meaning: str
 
 
@@ -86,13 +86,18 @@ class Failure:
 
     @property
     def cause(self) -> Cause:
-        """Whose it is."""
+        """Who is responsible."""
         return KINDS[self.kind].cause
 
     @property
     def retryable(self) -> bool:
-        """Whether the same episode may well succeed when it is played again."""
+        """Whether the same episode is likely to succeed if it is played again."""
         return KINDS[self.kind].retryable
+
+    @property
+    def keeps_grade(self) -> bool:
+        """Whether there may be a grade beside it: only the reward could not be paid."""
+        return self.kind == "reward_failed"
 
     def to_dict(self) -> dict[str, Any]:
         """As in ``info["failure"]``: kind, stage, cause, retryable, message."""
@@ -120,7 +125,7 @@ _NO_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _kind(error: BaseException, stage: Stage) -> str:
-    """The kind of failure that an exception means. What it was caused by says more than itself."""
+    """The kind of failure that an exception means. Its cause says more than the exception."""
     if isinstance(error, RewardError):
         return "reward_failed"
     if isinstance(error, TaskError):
@@ -139,7 +144,7 @@ def _kind(error: BaseException, stage: Stage) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what led to it, first the one that was raised last."""
+    """An exception and those that led to it, from the last to the first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""What one step of an episode comes to: the five values that Gymnasium's ``step`` returns."""
+"""The outcome of a step: the five values that Gymnasium's ``step`` returns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.episode.settings import Settings
+    from mle_gym.grading.grade import Grade
     from mle_gym.sandbox.files import Files
+    from mle_gym.sandbox.protocol import Execution
 
 __all__ = ["Info", "Outcome", "Record"]
 
@@ -24,6 +26,18 @@ class Info(dict[str, Any]):
         if key != "failure":
             raise KeyError(key)
 
+    def add_execution(self, execution: Execution) -> None:
+        """Add what was measured of a command; the observation has its output and exit code."""
+        measured = dict(vars(execution))
+        del measured["output"], measured["exit_code"]
+        self["execution"] = measured
+
+    def add_grade(self, grade: Grade) -> None:
+        """Add the grade as plain data."""
+        values = grade.to_dict()
+        # Vector environments collect ranks in an integer array, which None doesn't fit.
+        self["grade"] = values | {"rank": values["rank"] or 0}
+
 
 class Outcome(NamedTuple):
     """How a step ended."""
@@ -37,14 +51,16 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """What an episode was made of and what came of it, for its trajectory."""
+    """What an episode was made of and how it ended, for its trajectory."""
 
     dataset: Dataset
     settings: Settings
     validate_calls: int
-    """How often the agent was told about a submission's format."""
+    """How often the agent learned about a submission's format."""
     score_calls: int
+    grade: Grade | None
+    """None before the end, and after a failure that leaves no grade."""
     predictions: bytes | None
     """What was graded; None before the end, or if there was nothing."""
     program: Files | None
-    """What made them, where programs are handed in."""
+    """The files that made them, where programs are handed in."""

@@ -78,14 +78,14 @@ class ActionPerformer:
                 return self._ask(call, self.most_seconds(seconds_left))
 
     def most_seconds(self, seconds_left: float) -> float:
-        """How long anything that the agent waits for may run."""
+        """How long anything may run that the agent waits for."""
         return seconds_left if self._timeout is None else min(self._timeout, seconds_left)
 
     def submission(self) -> bytes | Files:
-        """What lies at the submission's path.
+        """The submission that lies at its path.
 
         Raises:
-            SubmissionError: Nothing that can be taken out.
+            SubmissionError: There is none, or it can't be read.
             SandboxError: The sandbox is gone.
         """
         return self._fetch(self._filename)
@@ -99,19 +99,19 @@ class ActionPerformer:
                     reply = self._submit_commands.answer(event, deadline - time.monotonic())
                 event = self._box.answer(reply)
             return event
-        except BaseException:  # a Ctrl-C while an answer was sought, for instance
+        except BaseException:  # for instance a Ctrl-C during a grading
             with contextlib.suppress(SandboxError):
                 self._box.cancel()
             raise
 
     def _watch(self) -> contextlib.AbstractContextManager[None]:
-        """Ends a program that runs for a call once nobody waits for the answer."""
+        """End a program that runs for a call once its caller no longer waits."""
         if self._submit_commands.runner is None:
             return contextlib.nullcontext()
         return self._box.watch(self._submit_commands.call_off)
 
     def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
-        """What the commands of the same names do, as a tool call."""
+        """Do as a tool call what the commands of the same names do."""
         path = call.path or self._filename
         try:
             handed = self._fetch(path)

@@ -9,9 +9,12 @@ from mle_gym.datasets.anchors import Anchors, measuring, read_anchors, record_an
 from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.episode.episode_start import program_sandboxes
 from mle_gym.errors import SubmissionError, TaskError
 from mle_gym.grading.floor_and_ceiling import made_by, needs_solution, settle
+from mle_gym.grading.graders.program_run import ProgramRunner
 from mle_gym.grading.open_grader import open_grader
+from mle_gym.sandbox.backends import create
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Mount, SandboxConfig
 from mle_gym.tasks.catalog import load_task
@@ -29,9 +32,9 @@ PROGRAMS = ("baseline", "solution")
 def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
     """The dataset's anchors, with the ceiling that grades need to have an ``anchored`` score.
 
-    The reference solution is run on the variant as it is without smaller training sets and hidden
-    names, which change what is known of the rows to predict but not these rows. That takes seconds,
-    once for each variant, whichever process is first.
+    The reference solution is run on the plain variant, with all training rows and real names: other
+    options change what is known about the rows to predict, but not these rows. The first process to
+    need a variant's ceiling spends some seconds on it.
 
     Raises:
         TaskError: The solution fails, so the variant has no ceiling.
@@ -68,20 +71,18 @@ def _solution(dataset: Dataset, sandbox: str) -> float | None:
 
 
 def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: bool = False) -> Grade:
-    """The grade of a program that runs as an agent's would; it has a score.
+    """The grade of a program that runs as an agent's would; it always has a score.
 
     Args:
-        dataset: What it gets and is graded against.
+        dataset: The data that it gets, and the answers to grade against.
         program: One of :data:`PROGRAMS`.
         sandbox: Name of the sandbox backend.
-        score_ci: Whether the grade tells how much of the score is luck.
+        score_ci: Whether the grade has an interval of the score over resampled test rows.
 
     Raises:
         SandboxError: No sandbox.
         SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
     """
-    from mle_gym.sandbox.backends import create
-
     task = dataset.task
     file = task.folder / f"{program}.py"
     if not file.is_file():
@@ -106,11 +107,9 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
 
 
 def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:
-    """What a reference program left, or what the program that it left predicts."""
+    """The predictions that a reference program wrote, or those of a program that it wrote."""
     spec = dataset.task.submission
     if spec.code is None:
         return box.fetch(spec.filename, max_bytes=spec.max_bytes)
-    from mle_gym.grading.graders.program_run import ProgramRunner
-
     files = box.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
-    return ProgramRunner(dataset, backend, config).on_hidden_inputs(files)
+    return ProgramRunner(dataset, program_sandboxes(backend, config)).on_hidden_inputs(files)

@@ -1,4 +1,4 @@
-"""What an episode looks like: a terminal, as text, as a picture, or live on the real one.
+"""Shows an episode as a terminal: as text, as a picture, or live on the real terminal.
 
 >>> screen = Screen("mle/titanic-v0")
 >>> screen.show(Frame(command="$ ls", output="data", exit_code=0, status="49 steps left"))
@@ -29,7 +29,7 @@ __all__ = ["Frame", "Screen", "describe"]
 COLUMNS, ROWS = 100, 30
 """Size of the terminal in characters. A picture has 10 x 20 pixels for each."""
 KEPT_FRAMES = 20
-"""How many frames are kept for ``text``; a picture shows what fits."""
+"""How many frames are kept for ``text``; a picture shows as many as fit."""
 KEPT_CHARACTERS = 20_000
 """How much of one command (its head) and of one output (its tail) is shown."""
 
@@ -82,7 +82,7 @@ class Screen:
         self.frames.append(frame)
 
     def text(self) -> str:
-        """The last steps as plain text: each command behind a prompt, then its output."""
+        """The last steps as plain text: each command after a prompt, then its output."""
         return "\n".join(line for frame in self.frames for line, _ in _lines(frame))
 
     def picture(self) -> npt.NDArray[np.uint8]:
@@ -98,6 +98,7 @@ class Screen:
 
     def print_last(self) -> None:
         """Print the newest step, in colour where the terminal has any."""
+        # Only this mode needs Rich, which is slow to import.
         from rich.text import Text
 
         from mle_gym.clean_console import CleanConsole

@@ -1,7 +1,7 @@
 """Rewards: what an episode pays, and when.
 
-Every reward is the increase of a potential over the episode's :class:`Progress`, so the rewards
-of an episode always sum to the potential of how it ended, and shaping can't be farmed.
+Every reward is the increase of a potential over the episode's :class:`Progress`. So the rewards of
+an episode always sum to the potential of its end, and shaping can't be farmed.
 
 | name           | potential                                                                     |
 |----------------|-------------------------------------------------------------------------------|
@@ -23,11 +23,11 @@ of an episode always sum to the potential of how it ended, and shaping can't be 
 | graded: no better than the floor by more than the score's own noise  | 0                    |
 | graded: better than that                                             | 0.1 + 0.9 x anchored |
 
-Whether predictions are worth anything takes the hidden answers, so the tenth is only lent until
-the grade is there: random or constant predictions hand it back. The floor is what they reach, all
-but the luckiest of them (:mod:`mle_gym.grading.guesses`), and the noise is the 95% interval of the
+Only the hidden answers show whether predictions are worth anything, so the tenth is lent until
+there is a grade: random or constant predictions pay it back. The floor is the score that only the
+luckiest of them exceed (:mod:`mle_gym.grading.guesses`), and the noise is the 95% interval of the
 score over resampled test rows, where the metric has one (:mod:`mle_gym.grading.score_interval`).
-A submission that is deleted or broken again takes its credit with it.
+A submission that is deleted or broken again loses its credit.
 
 The step's reward comes in parts, which ``info["reward_parts"]`` names: ``submission`` (the tenth)
 and ``anchored`` with ``milestones``, else one part of the reward's own name (``custom`` for a
@@ -51,7 +51,15 @@ if TYPE_CHECKING:
     from mle_gym.grading.grade import Grade
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["NEED_NO_CEILING", "REWARDS", "Potential", "Progress", "check_reward", "load_reward"]
+__all__ = [
+    "NEED_NO_CEILING",
+    "REWARDS",
+    "Payments",
+    "Potential",
+    "Progress",
+    "check_reward",
+    "load_reward",
+]
 
 
 @dataclass(frozen=True)
@@ -59,28 +67,58 @@ class Progress:
     """What an episode has shown so far."""
 
     promising: bool = False
-    """A valid submission lies at the submission's path, neither the sample nor a constant. Only
-    looked after where the reward depends on it."""
+    """Whether the submission's path holds a valid submission that is neither the sample nor a
+    constant. Only looked up where the reward depends on it."""
     grade: Grade | None = None
     """The grade that ended the episode."""
 
 
 Potential = Callable[[Progress], dict[str, float]]
-"""Maps progress to what the episode has paid so far, by part. The parts are always the same."""
+"""Maps progress to the sum of rewards so far, by part. The parts are always the same."""
+
 
 NEED_NO_CEILING = frozenset({"score", "percentile", "medal"})
-"""Rewards that are paid without knowing the best that can be had on a variant."""
+"""Rewards that don't depend on the best score that can be reached on a variant."""
 
 _MEDALS = {"gold": 1.0, "silver": 0.75, "bronze": 0.5}
 _LENT = 0.1
+
+
+class Payments:
+    """What an episode has paid: each step pays by how much the potential rose in it.
+
+    Args:
+        potential: What progress is worth.
+        progress: Where the episode begins; a snapshot's has been paid for already.
+    """
+
+    def __init__(self, potential: Potential, progress: Progress) -> None:
+        self._potential = potential
+        self.progress = progress
+        self._paid = potential(progress)
+        self.parts: dict[str, float] = {}
+        """What the last step paid, by part."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a step, which has paid nothing yet."""
+        self.parts = dict.fromkeys(self._paid, 0.0)
+
+    def pay(self, progress: Progress) -> float:
+        """What the step that led to this progress pays."""
+        self.progress = progress
+        due = self._potential(progress)
+        self.parts = {name: value - self._paid[name] for name, value in due.items()}
+        self._paid = due
+        return sum(self.parts.values())
 
 
 def check_reward(name: str, task: TaskSpec) -> None:
     """Refuse a reward that can't be paid on a task, without importing anything.
 
     Raises:
-        ValueError: unknown name, no import path, or a reward that needs a leaderboard or medals
-            that the task doesn't have.
+        ValueError: An unknown name that isn't an import path, or a reward that needs a leaderboard
+            or medals that the task doesn't have.
     """
     module, colon, function = name.partition(":")
     dotted = [*module.split("."), *function.split(".")]
@@ -100,7 +138,7 @@ def load_reward(name: str) -> Potential:
     """The potential behind a name or an import path.
 
     Raises:
-        ValueError: the import path leads to nothing that can be called.
+        ValueError: The import path doesn't lead to a callable.
     """
     if name in REWARDS:
         return REWARDS[name]
@@ -121,7 +159,7 @@ def _paid_by(name: str, function: Callable[[Grade], float], grade: Grade) -> flo
     """What a function of the caller's own pays for a grade.
 
     Raises:
-        RewardError: It raised, or paid what is no finite number.
+        RewardError: It raised, or paid something other than a finite number.
     """
     try:
         paid = float(value := function(grade))

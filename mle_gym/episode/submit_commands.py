@@ -1,4 +1,4 @@
-"""What ``validate``, ``score`` and ``submit`` answer, and the grade that ends an episode."""
+"""The commands ``validate``, ``score`` and ``submit``, and the grade that ends an episode."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ _OVER = Reply(1, "the episode is over\n", end_command=True)
 
 
 class SubmitCommands:
-    """Keeps one episode's answers: a sandbox passes it bytes and never sees the grader.
+    """The rules, the counts and the wording of one episode's submit commands.
+
+    A sandbox passes in bytes and never sees the grader or the answers.
 
     Args:
         dataset: What is graded against.
-        feedback: ``"none"``, ``"validate"`` or ``"score"``: what may be asked before submitting.
-        score_calls: How often ``score`` may be asked.
-        runner: Runs what is handed in, where that is a program.
-        sandbox: The episode's own kind of sandbox. A ``grade.py`` runs in one of that kind where no
-            isolating one can be had.
-        score_ci: Whether the grade tells how much of the score is luck.
+        feedback: ``"none"``, ``"validate"`` or ``"score"``: what the agent may ask for.
+        score_calls: How often ``score`` answers.
+        runner: Runs submitted programs, where programs are submitted.
+        sandbox: The episode's sandbox backend. A ``grade.py`` runs on it where no isolating one
+            can run.
+        score_ci: Whether the grade has an interval of the score over resampled test rows.
     """
 
     def __init__(
@@ -53,19 +55,19 @@ class SubmitCommands:
     ) -> None:
         self.score_calls_used = 0
         self.validate_calls_used = 0
-        """How often a submission's format was told: ``validate``, and ``score`` of a bad one."""
+        """How often the agent learned about a format: ``validate``, or ``score`` of a bad file."""
         self.handed_in: bytes | Files | None = None
-        """What ``submit`` was given, to be graded when its command is over."""
+        """What was submitted, to be graded when the command is over."""
         self.grade: Grade | None = None
         """Set once, when the episode ends."""
         self.predictions: bytes | None = None
         """What was graded, once the episode has ended."""
         self.program: Files | None = None
-        """What made them, where programs are handed in."""
+        """The files that made them, where programs are submitted."""
         self.stage: Stage = "step"
         """``"grade"`` once there is something to grade."""
         self.validation: Validation | None = None
-        """Of the last ``validate`` or ``score``; each step starts without one."""
+        """The result of the last ``validate`` or ``score``; None at the start of each step."""
         self._score_calls = score_calls if feedback == "score" else 0
         self._dataset = dataset
         self._feedback = feedback
@@ -80,17 +82,17 @@ class SubmitCommands:
 
     @property
     def max_bytes(self) -> int:
-        """The largest submission that is looked at."""
+        """The largest submission that is accepted, in bytes."""
         return most_bytes(self._dataset.task.submission)
 
     def answer(self, request: Request, seconds: float) -> Reply:
-        """Serve one call, whether a command inside the sandbox or a tool call made it.
+        """Answer one call, made by a command inside the sandbox or by a tool call.
 
-        What is submitted is only taken: :meth:`end` grades it, outside of any command.
+        A submission is only stored here: :meth:`end` grades it when no command is running.
 
         Args:
-            request: What is asked.
-            seconds: How long who asks will wait for a program to run.
+            request: The call.
+            seconds: How long the caller will wait for a program to run.
         """
         if self.handed_in is not None:
             return _OVER
@@ -108,12 +110,12 @@ class SubmitCommands:
             return self._unanswered(request, error)
 
     def end(self, handed: bytes | Files | None) -> None:
-        """Give the grade; of None, if nothing was handed in.
+        """Grade what was submitted; None stands for nothing.
 
         Raises:
             TaskError: The task's grader is broken.
-            DatasetError: The data that the agent worked with were deleted meanwhile.
-            SandboxError: What is handed in has to be run, and nothing could be run.
+            DatasetError: The data that the agent worked with have been deleted.
+            SandboxError: A program or a ``grade.py`` couldn't be run.
         """
         self.stage = "grade"
         self._dataset.check()
@@ -129,12 +131,12 @@ class SubmitCommands:
             self.runner.cancel()
 
     def call_off(self) -> None:
-        """End a program that runs for a call whose answer nobody waits for. From any thread."""
+        """End a program that runs for a call whose caller no longer waits. From any thread."""
         if self.runner is not None:
             self.runner.call_off()
 
     def promising(self, content: bytes | Files, seconds: float) -> bool:
-        """Whether a submission could know something, for the environment itself.
+        """Whether a submission may know something: for rewards, never for the agent.
 
         Args:
             content: The submission.
@@ -144,12 +146,12 @@ class SubmitCommands:
             return self._grader.promising(content)
 
     def _within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
-        """Bounds what runs before the end; the grade's own run has the time that the task gives."""
+        """Limit a program's time before the end; for the grade it has all that the task allows."""
         return contextlib.nullcontext() if self.runner is None else self.runner.within(seconds)
 
     @cached_property
     def _grader(self) -> Grader[Any]:
-        # Imported when something is graded: it costs a second of pandas that reset should not.
+        # Imported when something is graded: pandas takes a second, which reset shouldn't pay.
         from mle_gym.grading.open_grader import open_grader
 
         if self.runner is None:
@@ -192,7 +194,7 @@ class SubmitCommands:
         return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
 
     def _unscored(self, request: Request, error: SubmissionError) -> Reply:
-        """The answer to a ``score`` without a score; it is free unless answers were looked at."""
+        """The reply without a score. The call is free unless answers were used."""
         self.validation = Validation(False, error.code, error.message)
         if error.saw_answers:
             self.score_calls_used += 1
@@ -203,7 +205,7 @@ class SubmitCommands:
         return Reply(1, f"{request.path} can't be scored: {error}{left}\n")
 
     def _unanswered(self, request: Request, error: Exception) -> Reply:
-        """The answer where the grader failed. What it raised may quote answers, so it is logged."""
+        """The reply if the grader failed. Its error may quote answers, so it is only logged."""
         interrupted = isinstance(error, SandboxCrashed) and error.kind == "interrupted"
         if not interrupted:
             _log.error("%s of %s failed", request.tool, self._dataset.task.id, exc_info=error)
@@ -221,7 +223,7 @@ class SubmitCommands:
 
 
 def most_bytes(spec: SubmissionSpec) -> int:
-    """The largest submission that is looked at: a file, or a program's files together."""
+    """The largest submission that is accepted: a file, or a program's files together."""
     return spec.max_bytes if spec.code is None else spec.code.max_bytes
 
 

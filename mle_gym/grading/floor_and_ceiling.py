@@ -1,8 +1,9 @@
 """Measures a dataset's floor, and says what its ceiling is.
 
-The floor takes some gradings more, so a grader measures it the first time it grades anything. A
-ceiling may take running a program: :func:`mle_gym.episode.reference_programs.measure_ceiling` does
-that, where a reward asks for it, and hands the score to :func:`settle`.
+Measuring the floor means grading a few more submissions, so a grader does it when it first grades
+anything. A ceiling may need a program's score, so
+:func:`mle_gym.episode.reference_programs.measure_ceiling` runs that program where a reward depends
+on it, and passes the score to :func:`settle`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["SAMPLE", "Anchors", "find_anchors", "made_by", "needs_solution", "se
 
 SAMPLE = "sample_submission.csv"
 FLOORS = "sample, constants and guesses"
-"""Goes into :func:`made_by`: another way of finding floors needs another text."""
+"""Part of :func:`made_by`. Change it when floors are found in another way."""
 
 
 def find_anchors(
@@ -55,7 +56,7 @@ def find_anchors(
         floor = score((dataset.inputs / SAMPLE).read_bytes())
     except (OSError, SubmissionError):  # `mle-gym validate-task` says what is wrong with it
         return Anchors()
-    if not math.isfinite(floor):  # MLE-bench's graders let that pass
+    if not math.isfinite(floor):  # which MLE-bench's graders accept
         return Anchors()
     guessed = None if luck is None else luck()
     if guessed is not None and better(guessed, floor, dataset.task.grade.higher_is_better):
@@ -75,7 +76,7 @@ def needs_solution(task: TaskSpec) -> bool:
 def settle(task: TaskSpec, floor: float, found: float | None) -> float | None:
     """The ceiling: what was found, or the declared best if that is no better than the floor.
 
-    None where even that is no better: then there is nothing to gain on this dataset.
+    None where that is no better either: then there is nothing to gain on this dataset.
     """
     higher = task.grade.higher_is_better
     for candidate in (found, task.grade.best):
@@ -85,7 +86,7 @@ def settle(task: TaskSpec, floor: float, found: float | None) -> float | None:
 
 
 def made_by(task: TaskSpec) -> str:
-    """A digest of what decides the anchors of a dataset beside its files."""
+    """A digest of what the anchors of a dataset depend on, besides its files."""
     parts = [_version().encode(), FLOORS.encode()]
     for name in ("grade.py", "solution.py"):
         path = task.folder / name

@@ -1,4 +1,4 @@
-"""What grading gives back: plain values that survive JSON."""
+"""The results of grading: plain values that survive JSON."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class Grade:
     """The score from 0 (the floor, or worse) to 1 (the ceiling, or better); 0 if not valid, and for
     predictions that are the same for every row. None while the ceiling isn't known."""
     floor: float | None = None
-    """What knowing nothing scores: the dataset's own sample submission, or constants and guesses
-    where they do better. None if answers were handed in."""
+    """The score that needs no knowledge: the one of the dataset's own sample submission, or of
+    constants and guesses where they are better. None if answers were handed in."""
     ceiling: float | None = None
-    """The best that can honestly be had on this variant: the reference solution's score, or a
-    competition's gold threshold. None until it is measured, which a reward may ask for."""
+    """The best that can honestly be reached on this variant: the reference solution's score, or a
+    competition's gold threshold. None until it is measured, which only some rewards require."""
     rows: int = 0
     """Rows of the submission, public and private; 0 if not valid."""
     sha256: str = ""
@@ -80,7 +80,7 @@ class Grade:
     dataset: str = ""
     """The dataset's digest; empty if answers were handed in."""
     versions: dict[str, str] = field(default_factory=dict)
-    """Of what made this grade: ``mle_gym``, ``scikit-learn``, ``numpy``, ``pandas``."""
+    """Of what made this grade: ``mle_gym``, ``scikit-learn``, ``numpy`` and ``pandas``."""
     grader: str = "strict"
     """``"strict"``, or ``"parity"`` for grading as MLE-bench grades."""
     score_ci: tuple[float, float] | None = None
@@ -88,7 +88,7 @@ class Grade:
 
     @property
     def beats_luck(self) -> bool:
-        """Whether it beats the floor by more than the luck of the draw, as far as that is known.
+        """Whether it beats the floor by more than chance explains, as far as that is known.
 
         All of ``score_ci`` must be better than the floor; without one, the score.
         """
@@ -126,4 +126,4 @@ class Grade:
 
 
 class _BadGrade(MleGymError, ValueError):
-    """Not what :meth:`Grade.to_dict` makes."""
+    """It is not what :meth:`Grade.to_dict` makes."""

@@ -1,9 +1,9 @@
-"""What knowing nothing scores: the best constants, and guesses that are luckier than most.
+"""The scores that need no knowledge: the best constants, and guesses luckier than most.
 
 On many metrics a random guess scores above the sample submission, and on all of them some do: macro
 F1 and balanced accuracy reward naming every class, and the average precision of few rows varies
 widely. A reward that is cut off at 0 keeps the lucky guesses and drops the others, so its floor has
-to lie where luck rarely reaches, not where it is on average.
+to be a score that luck rarely reaches, not the average guess.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LUCK = 0.975
 On the smallest test sets (27 rows of glass) guesses above the 95th percentile would still be paid
 0.01 on average, while the 99th is better than an honest baseline."""
 FEWEST_ROWS = 10
-"""With fewer rows to score, luck reaches any score, and the floor is the sample's alone."""
+"""With fewer rows to score, luck reaches any score: the floor is the sample's score."""
 FEWEST_DRAWS, DRAWS = 5, 200
 MOST_CELLS = 5 * 10**6
 """Draws times cells of the answers, beyond which there are fewer draws: luck is small there."""
 COMMONEST = 20
-"""So many classes or texts are tried as constants."""
+"""The most classes or texts that are tried as constants."""
 LEVELS = np.linspace(0, 1, 21)
 """The quantiles of numbers that are tried as constants."""
 FAINT = 0.1
-"""How much of a shuffle a guess close to the best constant has."""
+"""How far a guess close to the best constant goes from it towards a shuffle."""
 
 
 def best_guess(
@@ -46,7 +46,7 @@ def best_guess(
     """The best score of a constant, the rows' order, or a random guess, the luckiest left out.
 
     None where guesses aren't tried: too few rows, or a ``grade.py``, which is code in a sandbox and
-    may refuse tables or take long.
+    may refuse tables or be slow.
 
     Args:
         metric: What scores the guesses.
@@ -62,11 +62,11 @@ def best_guess(
     sign = 1 if metric.higher_is_better else -1
 
     def score(guess: Table) -> float:
-        """Higher is better, and what has no score is the worst."""
+        """Higher is better; a guess that can't be scored is the worst."""
         try:
             metric.check(guess)
             return sign * metric.score(guess, truth, everything)
-        except MleGymError:  # say, a metric that takes more than one class
+        except MleGymError:  # for instance a metric that needs more than one class
             return -np.inf
 
     constants = [(score(guess), guess) for guess in _constants(spec, truth)]
@@ -75,13 +75,13 @@ def best_guess(
     for draw in (_uniform, _shuffled, _faint):
         guesses = (draw(spec, truth, center, rng) for _ in range(_draws(spec, len(rows))))
         scores = [score(truth | guess) for guess in guesses]
-        # One of the scores themselves: between an infinity and a number there is nothing.
+        # One of the scores themselves: a value between an infinity and a number makes no sense.
         best = max(best, float(np.quantile(scores, LUCK, method="lower")))
     return sign * best if np.isfinite(best) else None
 
 
 def _draws(spec: SubmissionSpec, rows: int) -> int:
-    """How many guesses of a kind; few of free text, which is slow to score and seldom guessed."""
+    """How many guesses of a kind; few of free text, which is slow to score and rarely guessed."""
     if any(_is_text(spec.columns[name]) for name in spec.predicted):
         return FEWEST_DRAWS
     return int(np.clip(MOST_CELLS // (rows * len(spec.predicted)), FEWEST_DRAWS, DRAWS))
@@ -92,12 +92,12 @@ def _is_text(column: Column) -> bool:
 
 
 def _is_number(column: Column) -> bool:
-    """Whether it holds a number with a point, any within bounds."""
+    """Whether it holds any number within its bounds, not only whole ones."""
     return column.type in ("float", "probability") and column.values is None
 
 
 def _constants(spec: SubmissionSpec, truth: Table) -> Iterator[dict[str, Values]]:
-    """Tables that say the same of every row, the most that a constant could be right included."""
+    """Tables that predict the same for every row, among them the best constants."""
     options = {name: _levels(name, spec, truth[name]) for name in spec.predicted}
     for at in range(max(map(len, options.values()))):
         chosen = {name: values[min(at, len(values) - 1)] for name, values in options.items()}
@@ -124,7 +124,7 @@ def _repeat(value: Any, like: Values) -> Values:
 
 
 def _ordered(spec: SubmissionSpec, truth: Table, rows: Values) -> Iterator[dict[str, Values]]:
-    """What the number of a row says, up and down: the guesses that come to mind first."""
+    """Predictions from the row's number alone, rising and falling: the first that come to mind."""
     columns = {name: spec.columns[name] for name in spec.predicted}
     if spec.sum_to_one or any(map(_is_text, columns.values())):
         return
@@ -149,7 +149,7 @@ def _ends(column: Column, truth: Values) -> tuple[Any, Any]:
 def _uniform(
     spec: SubmissionSpec, truth: Table, center: Table, rng: np.random.Generator
 ) -> dict[str, Values]:
-    """Every allowed value is as likely as any other, in every row by itself."""
+    """Every allowed value is equally likely, independently in every row."""
     drawn = {name: _any(spec.columns[name], truth[name], rng) for name in spec.predicted}
     if spec.sum_to_one:
         shares = rng.dirichlet(np.ones(len(spec.sum_to_one)), len(truth[spec.id]))
@@ -171,7 +171,7 @@ def _any(column: Column, truth: Values, rng: np.random.Generator) -> Values:
 def _shuffled(
     spec: SubmissionSpec, truth: Table, center: Table, rng: np.random.Generator
 ) -> dict[str, Values]:
-    """The true answers in another order: how often each occurs is known, and nothing else."""
+    """The true answers in another order: how often each occurs is right, and nothing else."""
     order = rng.permutation(len(truth[spec.id]))
     return {name: truth[name][order] for name in spec.predicted}
 

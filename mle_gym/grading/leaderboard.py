@@ -38,14 +38,14 @@ __all__ = [
 Medal = Literal["gold", "silver", "bronze", ""]
 
 MOST_BYTES = 16 * 2**20
-"""Of a leaderboard; the largest of Kaggle's have a tenth of it."""
+"""Of a leaderboard file; Kaggle's largest are a tenth as large."""
 DECIMALS = 5
 """A score is rounded to these before it is compared, as leaderboards show it and MLE-bench ranks
 it: the last bits of a float differ between machines and must not decide over a medal."""
 RESOLUTION, RELATIVE_RESOLUTION = 5e-6, 1e-6
 """Scores that differ by less are equal beside a floor or a ceiling: half of the fifth decimal, or
-a millionth of scores with many digits before the point. What is left may come from how a number
-was written (0.333333 for a third), and its last bits from the processor."""
+a millionth of scores with many digits before the point. A smaller difference may come from how a
+number was written (0.333333 for a third), or from the processor."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def shown(score: float) -> float:
 def better(score: float, other: float, higher_is_better: bool) -> bool:
     """Whether a measured score is better than another measured one by more than their resolution.
 
-    What compares with a floor or a ceiling asks this. Medals and ranks go by what a board shows.
+    For comparisons with a floor or a ceiling. Medals and ranks depend on what a board shows.
     """
     gain = score - other if higher_is_better else other - score
     return gain > max(RESOLUTION, RELATIVE_RESOLUTION * max(abs(score), abs(other)))
@@ -159,7 +159,7 @@ def above_median(score: float, thresholds: Thresholds, higher_is_better: bool) -
 def rank(score: float, scores: Sequence[float], higher_is_better: bool) -> int:
     """The place, counted from 1, that a score would take; teams with the same score share it.
 
-    NaN, which only MLE-bench's graders let pass, takes the last place.
+    The last place for NaN, which only MLE-bench's graders accept.
     """
     if math.isnan(score):
         return len(scores) + 1

@@ -1,4 +1,4 @@
-"""Grades submissions: the one door between untrusted bytes and a score."""
+"""Grades submissions: the one way from untrusted bytes to a score."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.prepare import prepare
+from mle_gym.datasets.sources.kaggle.adopt import bench_answers
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, parse_answers
 from mle_gym.grading.grade import Grade, Validation
@@ -14,12 +17,12 @@ from mle_gym.grading.graders.parity import ParityGrader, parity_rule
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.graders.single_file import SingleFileGrader
 from mle_gym.regular_files import NotAFile, read_regular
+from mle_gym.tasks.catalog import load_task
 from mle_gym.text import show
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mle_gym.datasets.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader"]
@@ -41,20 +44,18 @@ def grade(
         submission: The bytes of a CSV file, the path of one, or a table. None is no submission.
         answers: A file or a table in the shape of a perfect submission, with or without a column
             ``Usage``, to grade against; by default the answers of the prepared dataset.
-        variant: The variant whose answers to take, or that the given ones belong to.
+        variant: The variant whose answers to use, or that the given ones belong to.
         parity: Grade as MLE-bench does, quirks included, for tasks that have such a grader.
-        score_ci: Also tell an interval of the score over resampled test rows, where strict grading
-            by a metric can.
+        score_ci: Also compute an interval of the score over resampled test rows; only for strict
+            grading by a metric.
 
     Returns:
-        A grade, whatever the submission holds. A missing or unreadable one is not valid.
+        A grade for any submission. A missing or unreadable one is not valid.
 
     Raises:
         TaskError: No such task, a broken one, or one without the parity grader asked for.
         DatasetError: The dataset can't be prepared, or the answers are broken.
     """
-    from mle_gym.tasks.catalog import load_task
-
     spec = load_task(task) if isinstance(task, (str, Path)) else task
     grader = load_grader(spec, answers, variant=variant, parity=parity, score_ci=score_ci)
     try:
@@ -96,12 +97,9 @@ def load_grader(
         TaskError: A broken task, or one without the parity grader asked for.
         DatasetError: The dataset can't be prepared, or the answers are broken.
     """
-    from mle_gym.datasets.dataset import Dataset, DatasetOptions
-    from mle_gym.datasets.prepare import prepare
-
     imported = "mle-bench" in spec.tags and spec.submission.kind == "file"
     if parity and not imported:
-        parity_rule(spec.id)  # before the data are prepared for nothing
+        parity_rule(spec.id)  # before data are prepared in vain
     options = DatasetOptions(variant=variant)
     if answers is None:
         dataset = prepare(spec, options)
@@ -129,14 +127,12 @@ def _given_answers(answers: str | Path | pd.DataFrame, spec: TaskSpec) -> Answer
 
 def _answers_in(file: Path, spec: TaskSpec) -> Answers:
     """Answers in our shape, or those that MLE-bench keeps of a competition."""
-    from mle_gym.datasets.sources.kaggle.adopt import bench_answers
-
     try:
         return load_answers(file, spec.submission)
     except DatasetError as error:
         theirs = None
         if spec.data.loader == "kaggle" and file.is_file():
-            with suppress(DatasetError):  # what is wrong with it has been said
+            with suppress(DatasetError):  # the error above describes the file
                 theirs = bench_answers(spec, file)
         if theirs is None:
             raise error from None
@@ -144,7 +140,7 @@ def _answers_in(file: Path, spec: TaskSpec) -> Answers:
 
 
 def _content(submission: bytes | str | Path | pd.DataFrame, max_bytes: int) -> bytes:
-    """The submission's bytes, one more than allowed at most."""
+    """The submission's bytes; at most one more than allowed, which shows that it is too large."""
     if isinstance(submission, (bytes, bytearray, memoryview)):
         return bytes(submission)
     if not isinstance(submission, (str, Path)):

@@ -1,9 +1,13 @@
-"""How much of a score is luck of the draw: its interval over resampled test rows.
+"""How much of a score is chance: its interval over resampled test rows.
 
-The test rows are drawn anew, with replacement, as many as there are, many times over, and each
-draw is scored (B. Efron, "Bootstrap methods: another look at the jackknife", 1979). A draw is a
-vector of how often each row occurs, so many draws at once are a table (draws, rows) and most
-metrics score them by one product of matrices.
+The test rows are resampled with replacement many times, and each sample is scored (B. Efron,
+"Bootstrap methods: another look at the jackknife", 1979). A sample, here called a draw, is a vector
+of how often each row occurs. Many draws are a table (draws, rows), and most metrics score all of
+them with one product of matrices.
+
+scikit-learn could score one draw at a time, with these counts as sample weights; that gives the
+same numbers and takes 20 to 300 times as long (1,000 draws of 1,000 rows: 0.5 to 2 s). Metrics that
+have no quick way here are scored like that, one draw after another.
 """
 
 from __future__ import annotations
@@ -25,11 +29,11 @@ DRAWS, FEWEST_DRAWS = 1000, 200
 MOST_CELLS = 2 * 10**8
 """Draws times rows, beyond which there are fewer draws: a million rows get 200."""
 CHUNK_CELLS = 4 * 10**6
-"""Of the table of draws that is held at once: 32 MB."""
+"""Cells of the table of draws that are in memory at the same time: 32 MB."""
 LEVEL = 0.95
 
 Resampler = Callable[..., Array]
-"""From truth, prediction, draws (draws, rows) and the metric's parameters to a score a draw."""
+"""From truth, prediction, draws (draws, rows) and the metric's parameters to one score per draw."""
 
 
 def score_interval(
@@ -74,7 +78,7 @@ def _draw(rng: np.random.Generator, draws: int, rows: int) -> Array:
 def _one_by_one(
     metric: Metric, truth: Array, predicted: Array, counts: Array, **params: Any
 ) -> Array:
-    """For metrics without a quicker way; NaN for a draw that can't be scored."""
+    """The scores of a metric that has no quick way; NaN for a draw that can't be scored."""
     scores = np.full(len(counts), np.nan)
     for at, count in enumerate(counts):
         rows = np.repeat(np.arange(len(count)), count)
@@ -91,7 +95,7 @@ def _mean(values: Array, counts: Array) -> Array:
 
 
 def _rows(loss: Callable[[Array, Array], Array]) -> Resampler:
-    """A metric that is the mean of something a row."""
+    """A metric that is the mean of a loss per row."""
     return lambda truth, predicted, counts, **_: _mean(loss(truth, predicted), counts)
 
 
@@ -145,7 +149,7 @@ def _one_area(truth: Array, predicted: Array, counts: Array) -> Array:
 
 
 def _column_areas(truth: Array, predicted: Array, counts: Array) -> Array:
-    """Mean over the columns of which a draw has both classes; 0.5 if there is none."""
+    """Mean over the columns in which a draw has both classes; 0.5 if there are none."""
     areas = np.stack([_area(t, p, counts) for t, p in zip(truth.T, predicted.T, strict=True)])
     defined = np.isfinite(areas)
     total = np.where(defined, areas, 0.0).sum(axis=0)
@@ -154,7 +158,7 @@ def _column_areas(truth: Array, predicted: Array, counts: Array) -> Array:
 
 
 def _kappa(power: int) -> Resampler:
-    """Cohen's kappa; being off by d costs d to that power, or 1 whatever d where it is 0."""
+    """Cohen's kappa; being off by d costs d to that power, or 1 for any d if the power is 0."""
 
     def score(truth: Array, predicted: Array, counts: Array, **_: Any) -> Array:
         ratings, codes = np.unique(np.concatenate([truth, predicted]), return_inverse=True)
@@ -197,4 +201,4 @@ RESAMPLERS: Mapping[str, Resampler] = MappingProxyType(
         "roc_auc_macro": _column_areas,
     }
 )
-"""The quick way of each metric that has one; gives what the metric gives on the drawn rows."""
+"""The quick way of each metric that has one; it gives what the metric gives on the drawn rows."""

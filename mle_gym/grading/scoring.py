@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.grader_pool import CodeSandboxPool, shared_pool
-from mle_gym.grading.grader_code.sandboxed_grader import Table
+from mle_gym.grading.grader_code.code_sandbox_pool import CodeSandboxPool, shared_pool
+from mle_gym.grading.grader_code.into_sandbox import Table
+from mle_gym.grading.score_interval import score_interval
 from mle_gym.metrics import Metric, get_metric
-from mle_gym.metrics.metric import Misfit
+from mle_gym.metrics.metric import UnscorablePrediction
 from mle_gym.text import show
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class DeclaredMetric:
         predicted = self.metric.array([submission[name] for name in self.columns])
         try:
             self.metric.check(predicted, **self.params)
-        except Misfit as error:
+        except UnscorablePrediction as error:
             where = ""
             if error.row is not None:  # the file's order is lost, so the id has to name the row
                 where = f" in the row with {self.id} {show(submission[self.id][error.row])}"
@@ -92,8 +93,6 @@ class DeclaredMetric:
         self, submission: Table, answers: Table, rows: Values
     ) -> tuple[float, float] | None:  # fmt: skip
         """The middle 95% of the scores of resampled rows; None where too few draws have one."""
-        from mle_gym.grading.score_interval import score_interval
-
         truth = self.metric.array([answers[name][rows] for name in self.columns])
         predicted = self.metric.array([submission[name][rows] for name in self.columns])
         return score_interval(self.metric, truth, predicted, self.params)
@@ -103,7 +102,7 @@ class DeclaredMetric:
 class CustomMetric:
     """A task's ``grade(submission, answers) -> float``, with MLE-bench's signature.
 
-    It runs in a sandbox (:mod:`mle_gym.grading.grader_code.sandboxed_grader`). Both tables hold the
+    It runs in a sandbox (:mod:`mle_gym.grading.grader_code.code_sandbox`). Both tables hold the
     columns of the submission, id included, in the order of the answers. To refuse a submission it
     raises ValueError or SubmissionError with a reason that quotes no answer; a result that is NaN
     or infinite refuses it too, and so does any other failure, without its text. Whenever it

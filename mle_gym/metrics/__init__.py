@@ -42,7 +42,7 @@ def get_metric(name: str) -> Metric:
     """The metric of that name.
 
     Raises:
-        TaskError: There is none; names the nearest and all that there are.
+        TaskError: There is none; the message names the nearest one and all others.
     """
     metric = METRICS.get(name)
     if metric is None:

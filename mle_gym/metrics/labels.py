@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError, TaskError
-from mle_gym.metrics.metric import LARGEST, Array, Metric, Misfit, Param, refuse
+from mle_gym.metrics.metric import LARGEST, Array, Metric, Param, UnscorablePrediction, refuse
+from mle_gym.metrics.scikit_learn import sklearn_metrics
 from mle_gym.text import listing, show
 
 __all__ = ["LABEL_METRICS"]
@@ -35,11 +36,9 @@ def balanced_accuracy(truth: Array, predicted: Array) -> float:
     ``sklearn.metrics.recall_score(average="macro")`` over the classes in the truth, which is
     ``balanced_accuracy_score``. With one class in the truth it is the accuracy.
     """
-    from sklearn.metrics import recall_score
-
     truth, predicted, weights = _quiet(truth, predicted)
     return float(
-        recall_score(
+        sklearn_metrics().recall_score(
             truth,
             predicted,
             labels=np.unique(truth),
@@ -67,15 +66,13 @@ def f_beta(
     are those of ``labels``, else all that occur in truth or prediction. A class that is neither
     predicted nor there counts 0.
     """
-    from sklearn.metrics import fbeta_score
-
     if average == "binary":
         truth, predicted = is_label(truth, positive), is_label(predicted, positive)
-        return float(fbeta_score(truth, predicted, beta=beta, zero_division=0.0))
+        return float(sklearn_metrics().fbeta_score(truth, predicted, beta=beta, zero_division=0.0))
     known = None if labels is None else _known(labels, truth)
     truth, predicted, weights = _quiet(truth, predicted)
     return float(
-        fbeta_score(
+        sklearn_metrics().fbeta_score(
             truth,
             predicted,
             beta=beta,
@@ -131,8 +128,6 @@ def kappa(
     definition, so a rating that happens to be absent still keeps its neighbours apart). 0 where
     truth and prediction are one and the same constant, as for any constant prediction.
     """
-    from sklearn.metrics import cohen_kappa_score
-
     if len(np.unique(truth)) == 1 and np.array_equal(truth, predicted):
         return 0.0
     known = _known(labels, truth) if labels is not None else None
@@ -143,7 +138,7 @@ def kappa(
         raise TaskError("metric kappa: the answers hold labels other than the parameter 'labels'")
     truth, predicted, sample_weight = _quiet(truth, predicted)
     return float(
-        cohen_kappa_score(
+        sklearn_metrics().cohen_kappa_score(
             truth, predicted, labels=known, weights=weights, sample_weight=sample_weight
         )
     )
@@ -154,12 +149,10 @@ def matthews(truth: Array, predicted: Array) -> float:
 
     ``sklearn.metrics.matthews_corrcoef``. 0 where truth or prediction is constant.
     """
-    from sklearn.metrics import matthews_corrcoef
-
     if len(np.unique(truth)) == 1 or len(np.unique(predicted)) == 1:
         return 0.0
     truth, predicted, weights = _quiet(truth, predicted)
-    return float(matthews_corrcoef(truth, predicted, sample_weight=weights))
+    return float(sklearn_metrics().matthews_corrcoef(truth, predicted, sample_weight=weights))
 
 
 def is_label(column: Array, label: Label, param: str = "positive") -> Array:
@@ -183,8 +176,8 @@ def _known(labels: Sequence[Label], truth: Array) -> Array:
 def _quiet(truth: Array, predicted: Array) -> tuple[Array, Array, Array | None]:
     """Truth, prediction and weights for which scikit-learn doesn't warn.
 
-    It warns of labels that are more than half distinct, which a submission can bring about.
-    Repeating a row with weight 0 changes the share and no score.
+    It warns if more than half of the labels are distinct, which a submission can cause. Repeating
+    a row with weight 0 lowers that share and changes no score.
     """
     distinct = max(len(np.unique(truth)), len(np.unique(predicted)))
     if len(truth) <= 20 or distinct <= len(truth) // 2:
@@ -202,20 +195,22 @@ def _quiet(truth: Array, predicted: Array) -> tuple[Array, Array, Array | None]:
 def _few_labels(predicted: Array, **_: Any) -> None:
     found = len(np.unique(predicted))
     if found > MOST_LABELS:
-        raise Misfit("too_many_labels", f"{found:,} distinct labels", f"at most {MOST_LABELS:,}")
+        raise UnscorablePrediction(
+            "too_many_labels", f"{found:,} distinct labels", f"at most {MOST_LABELS:,}"
+        )
 
 
 def _ratings(predicted: Array, *, labels: Sequence[Label] | None, **_: Any) -> None:
-    """A rating outside ``labels``, or far from all others, has no place on the scale."""
+    """Refuse ratings outside ``labels``, or so far apart that the scale would be huge."""
     if labels is not None:
-        strange = ~np.isin(predicted, _known(labels, predicted))
-        refuse(strange, predicted, "value_not_allowed", f"one of {listing(labels)}")
+        unknown = ~np.isin(predicted, _known(labels, predicted))
+        refuse(unknown, predicted, "value_not_allowed", f"one of {listing(labels)}")
         return
     if predicted.dtype.kind not in "iu":
         raise TaskError("metric kappa: labels that are text need the parameter 'labels', in order")
     if int(predicted.max()) - int(predicted.min()) > MOST_LABELS:
         found = f"ratings from {predicted.min()} to {predicted.max()}"
-        raise Misfit("out_of_range", found, f"ratings at most {MOST_LABELS:,} apart")
+        raise UnscorablePrediction("out_of_range", found, f"ratings at most {MOST_LABELS:,} apart")
 
 
 def _rating_span(truth: Array, predicted: Array) -> tuple[int, int]:

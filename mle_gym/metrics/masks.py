@@ -3,7 +3,7 @@
 Kaggle's encoding (kaggle.com/competitions/tgs-salt-identification-challenge): pixels are numbered
 from 1, runs are sorted and don't overlap, and an empty cell is an empty mask. Whether pixels are
 numbered by column or by row makes no difference here. Masks are compared as intervals and never
-drawn, so a run of 10^14 pixels costs nothing.
+drawn, so even a run of 10^14 pixels is cheap.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import TaskError
-from mle_gym.metrics.metric import Array, Metric, Misfit, Param
+from mle_gym.metrics.metric import Array, Metric, Param, UnscorablePrediction
 from mle_gym.text import show
 
 __all__ = ["MASK_METRICS"]
 
 MOST_DIGITS = 15
-"""Digits of one number of a mask, so that all sums fit into 64 bits."""
+"""The most digits of a number in a mask: all sums then fit into 64 bits."""
 
 
 def dice(truth: Array, predicted: Array, *, pixels: int | None) -> float:
@@ -59,7 +59,7 @@ def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
     """The mask as an array (2, runs) of first pixels and of the pixels after the last.
 
     Raises:
-        Misfit: The cell, that of ``row``, is no mask.
+        UnscorablePrediction: The cell, which is that of ``row``, is not a mask.
     """
     malformed = partial(_malformed, cell, row)
     words = cell.split()
@@ -83,14 +83,16 @@ def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
     return np.stack([starts, ends])
 
 
-def _malformed(cell: str, row: int, expected: str, found: str) -> Misfit:
-    return Misfit("malformed_mask", f"{found} in the mask {show(cell)}", expected, row)
+def _malformed(cell: str, row: int, expected: str, found: str) -> UnscorablePrediction:
+    return UnscorablePrediction(
+        "malformed_mask", f"{found} in the mask {show(cell)}", expected, row
+    )
 
 
 def _answer_runs(cell: str, pixels: int | None) -> Array:
     try:
         return _runs(cell, pixels)
-    except Misfit:
+    except UnscorablePrediction:
         raise TaskError("the answers hold a malformed mask") from None
 
 

@@ -1,4 +1,4 @@
-"""What a metric is: a function with its direction, range, columns and parameters declared."""
+"""What a metric is: a function with a declared direction, range, columns and parameters."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = [
     "Array",
     "Metric",
     "MetricKind",
-    "Misfit",
     "Param",
+    "UnscorablePrediction",
     "refuse",
 ]
 
@@ -45,21 +45,21 @@ ACCEPTED: Mapping[MetricKind, frozenset[str]] = {
 """The types a submission's columns may be declared with, for each kind of metric."""
 
 LARGEST = sys.float_info.max
-"""Numbers beyond are infinite, or integers that no float can hold."""
+"""Larger numbers are infinite, or integers that no float can hold."""
 
 REQUIRED: Any = object()
-"""Default of a parameter that has none: the task must give it."""
+"""The default of a parameter that the task must give."""
 
 
-class Misfit(SubmissionError):
-    """A prediction that a metric can't score, and where it stands.
+class UnscorablePrediction(SubmissionError):
+    """A prediction that a metric can't score, and its place.
 
     Args:
-        code: As of every :class:`~mle_gym.errors.SubmissionError`.
-        found: What was found, as it is shown.
-        expected: What would have been right.
-        row: Its position in the array that was checked; None if no row is to blame alone.
-        column: Its column there, where there are several.
+        code: As for every :class:`~mle_gym.errors.SubmissionError`.
+        found: What was found, in words.
+        expected: What was expected, in words.
+        row: Its position in the array that was checked; None if no single row is wrong.
+        column: Its column there, if there are several.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with everything that a task, a brief and a grader must know about it.
+    """A metric, with everything that a task, a brief and a grader need to know about it.
 
     Called with two aligned tables of the same columns (the answers, the predictions; no id), it
     gives one finite number.
@@ -93,9 +93,9 @@ class Metric:
     """For people: ``"Area under the ROC curve"``."""
     higher_is_better: bool
     best: float
-    """The best value there is; a perfect submission reaches it where the description says so."""
+    """The best possible value; whether a perfect submission reaches it, the description says."""
     worst: float
-    """The worst value there is, infinite where there is no bound."""
+    """The worst possible value, infinite if there is no bound."""
     kind: MetricKind
     """What the predicted columns hold."""
     function: Callable[..., float]
@@ -104,7 +104,7 @@ class Metric:
     """Fewest and most columns predicted. With at most one, the function gets 1-d arrays."""
     params: Mapping[str, Param] = field(default_factory=dict)
     check_predicted: Callable[..., None] | None = None
-    """Raises :class:`Misfit` for predictions that this metric can't score."""
+    """Raises :class:`UnscorablePrediction` for predictions that this metric can't score."""
 
     @property
     def description(self) -> str:
@@ -130,7 +130,7 @@ class Metric:
         return self.score(answers, guesses, **params)
 
     def array(self, columns: Sequence[Array]) -> Array:
-        """Columns in the form that the function takes.
+        """Columns in the form that the function expects.
 
         Numbers become float64, since the squares of 64-bit integers would wrap around.
         """
@@ -160,10 +160,10 @@ class Metric:
         return score
 
     def check(self, predicted: Array, **params: Any) -> None:
-        """Look for what this metric can't score, without the answers and without scikit-learn.
+        """Look for predictions that this metric can't score, without answers or scikit-learn.
 
         Raises:
-            Misfit: For instance a malformed mask.
+            UnscorablePrediction: For instance a malformed mask.
         """
         if self.check_predicted is not None:
             self.check_predicted(predicted, **self.complete(params))
@@ -187,7 +187,7 @@ class Metric:
         """Check the declared types of the predicted columns, in any order.
 
         Raises:
-            TaskError: A wrong number of columns, or a type this metric has no use for.
+            TaskError: A wrong number of columns, or a type that this metric can't score.
         """
         fewest, most = self.columns
         if not fewest <= len(types) <= most:
@@ -218,9 +218,9 @@ class Metric:
 
 
 def refuse(wrong: Array, predicted: Array, code: str, expected: str) -> None:
-    """Raise :class:`Misfit` for the first of the predictions that are wrong, if any is."""
+    """Raise :class:`UnscorablePrediction` for the first wrong prediction, if there is one."""
     places = np.argwhere(wrong.reshape(len(wrong), -1))
     if len(places):
         row, column = map(int, places[0])
         found = show(predicted.reshape(len(predicted), -1)[row, column])
-        raise Misfit(code, found, expected, row, column)
+        raise UnscorablePrediction(code, found, expected, row, column)

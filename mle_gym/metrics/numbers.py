@@ -10,6 +10,7 @@ import numpy as np
 
 from mle_gym.errors import TaskError
 from mle_gym.metrics.metric import Array, Metric, Param, refuse
+from mle_gym.metrics.scikit_learn import sklearn_metrics
 
 __all__ = ["NUMBER_METRICS"]
 
@@ -19,9 +20,7 @@ def rmse(truth: Array, predicted: Array) -> float:
 
     ``sklearn.metrics.root_mean_squared_error``.
     """
-    from sklearn.metrics import root_mean_squared_error
-
-    return float(root_mean_squared_error(truth, predicted))
+    return float(sklearn_metrics().root_mean_squared_error(truth, predicted))
 
 
 def mcrmse(truth: Array, predicted: Array) -> float:
@@ -35,16 +34,12 @@ def mcrmse(truth: Array, predicted: Array) -> float:
 
 def mse(truth: Array, predicted: Array) -> float:
     """Mean squared error. ``sklearn.metrics.mean_squared_error``."""
-    from sklearn.metrics import mean_squared_error
-
-    return float(mean_squared_error(truth, predicted))
+    return float(sklearn_metrics().mean_squared_error(truth, predicted))
 
 
 def mae(truth: Array, predicted: Array) -> float:
     """Mean absolute error, in the target's unit. ``sklearn.metrics.mean_absolute_error``."""
-    from sklearn.metrics import mean_absolute_error
-
-    return float(mean_absolute_error(truth, predicted))
+    return float(sklearn_metrics().mean_absolute_error(truth, predicted))
 
 
 def rmsle(truth: Array, predicted: Array) -> float:
@@ -52,11 +47,9 @@ def rmsle(truth: Array, predicted: Array) -> float:
 
     ``sklearn.metrics.root_mean_squared_log_error``. Predictions below 0 are refused.
     """
-    from sklearn.metrics import root_mean_squared_log_error
-
     if (truth < 0).any():
         raise TaskError("metric rmsle: the answers must not be below 0")
-    return float(root_mean_squared_log_error(truth, predicted))
+    return float(sklearn_metrics().root_mean_squared_log_error(truth, predicted))
 
 
 def mcrmsle(truth: Array, predicted: Array) -> float:
@@ -72,13 +65,11 @@ def mape(truth: Array, predicted: Array) -> float:
     """Mean absolute percentage error, as a fraction: mean of |p - t| / |t|.
 
     ``sklearn.metrics.mean_absolute_percentage_error``. Undefined where the truth holds a 0, which
-    is an error of the task: take ``smape``.
+    is an error of the task: use ``smape``.
     """
-    from sklearn.metrics import mean_absolute_percentage_error
-
     if (truth == 0).any():
-        raise TaskError("metric mape: undefined where an answer is 0; take 'smape'")
-    return float(mean_absolute_percentage_error(truth, predicted))
+        raise TaskError("metric mape: undefined where an answer is 0; use 'smape'")
+    return float(sklearn_metrics().mean_absolute_percentage_error(truth, predicted))
 
 
 def smape(truth: Array, predicted: Array) -> float:
@@ -97,11 +88,9 @@ def r2(truth: Array, predicted: Array) -> float:
     ``sklearn.metrics.r2_score``. Where the truth is constant (or one row) it is undefined and
     counted 1 for a perfect prediction and 0 for any other.
     """
-    from sklearn.metrics import r2_score
-
     if np.ptp(truth) == 0:
         return float(np.array_equal(truth, predicted))
-    return float(r2_score(truth, predicted))
+    return float(sklearn_metrics().r2_score(truth, predicted))
 
 
 def pinball(truth: Array, predicted: Array, *, alpha: float) -> float:
@@ -109,9 +98,7 @@ def pinball(truth: Array, predicted: Array, *, alpha: float) -> float:
 
     ``sklearn.metrics.mean_pinball_loss``.
     """
-    from sklearn.metrics import mean_pinball_loss
-
-    return float(mean_pinball_loss(truth, predicted, alpha=alpha))
+    return float(sklearn_metrics().mean_pinball_loss(truth, predicted, alpha=alpha))
 
 
 def pearson(truth: Array, predicted: Array) -> float:
@@ -119,6 +106,8 @@ def pearson(truth: Array, predicted: Array) -> float:
 
     0 where truth or prediction is constant (or one row), where it is undefined.
     """
+    # SciPy's own gives NaN and warnings for such columns, and for numbers that overflow when their
+    # mean is subtracted; it also has to be imported.
     first, second = _centred(truth), _centred(predicted)
     norm = np.linalg.norm(first) * np.linalg.norm(second)
     return float(np.clip(first @ second / norm, -1.0, 1.0)) if norm > 0 else 0.0
@@ -146,6 +135,7 @@ def _centred(column: Array) -> Array:
 
 
 def _ranks(column: Array) -> Array:
+    """Ranks from 1, where equal values share their mean rank, as ``scipy.stats.rankdata``."""
     _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse])

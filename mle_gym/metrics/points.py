@@ -19,8 +19,8 @@ def hypervolume(truth: Array, predicted: Array, *, reference: Sequence[float], g
     The size of the set that some row's point dominates and that dominates the reference point
     (E. Zitzler and L. Thiele, "Multiobjective evolutionary algorithms", 1999). ``goal`` is
     ``"maximize"`` or ``"minimize"``, for both objectives. A point that is not better than the
-    reference in both adds nothing. The truth is not looked at, so the task must see to it that
-    points can't be made up, by bounds on its columns or by a ``grade.py``.
+    reference in both adds nothing. The truth is not used, so the task must prevent made-up points,
+    by bounds on its columns or with a ``grade.py``.
     """
     sign = -1.0 if goal == "minimize" else 1.0
     gains = sign * predicted - sign * np.asarray(reference, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 One column holds the probability of the positive class (truth 0 or 1). Several columns hold one
 class each: exactly one of them is 1 in every row of the truth, except for the ``*_columns``
-metrics, where every column is a question of its own.
+metrics, where each column is a separate question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import TaskError
-from mle_gym.metrics.metric import Array, Metric, Misfit, refuse
+from mle_gym.metrics.metric import Array, Metric, UnscorablePrediction, refuse
+from mle_gym.metrics.scikit_learn import sklearn_metrics
 
 __all__ = ["PROBABILITY_METRICS"]
 
@@ -28,12 +29,10 @@ def roc_auc(truth: Array, predicted: Array) -> float:
     ``sklearn.metrics.roc_auc_score``; any real score is fine, only the order counts. Where the
     truth has one class only the area is undefined and counted as chance, 0.5.
     """
-    from sklearn.metrics import roc_auc_score
-
     truth = _binary(truth)
     if truth.min() == truth.max():
         return 0.5
-    return float(roc_auc_score(truth, predicted))
+    return float(sklearn_metrics().roc_auc_score(truth, predicted))
 
 
 def roc_auc_columns(truth: Array, predicted: Array) -> float:
@@ -65,10 +64,10 @@ def average_precision(truth: Array, predicted: Array) -> float:
     ``sklearn.metrics.average_precision_score``; any real score is fine, only the order counts. 0
     where the truth has no positive.
     """
-    from sklearn.metrics import average_precision_score
-
     truth = _binary(truth)
-    return float(average_precision_score(truth, predicted)) if truth.any() else 0.0
+    return (
+        float(sklearn_metrics().average_precision_score(truth, predicted)) if truth.any() else 0.0
+    )
 
 
 def log_loss(truth: Array, predicted: Array) -> float:
@@ -79,13 +78,13 @@ def log_loss(truth: Array, predicted: Array) -> float:
     clipped to [eps, 1 - eps] with eps = 2.2e-16, so that a certain and wrong row costs 36.04 and a
     certain and right one 2.2e-16.
     """
-    from sklearn.metrics import log_loss as sklearn_log_loss
-
     if truth.shape[1] == 1:
-        return float(sklearn_log_loss(_binary(truth)[:, 0], predicted[:, 0], labels=[0, 1]))
+        return float(
+            sklearn_metrics().log_loss(_binary(truth)[:, 0], predicted[:, 0], labels=[0, 1])
+        )
     classes = _one_hot(truth).argmax(axis=1)
     shares = np.clip(predicted / predicted.sum(axis=1, keepdims=True), 0.0, 1.0)
-    return float(sklearn_log_loss(classes, shares, labels=list(range(truth.shape[1]))))
+    return float(sklearn_metrics().log_loss(classes, shares, labels=list(range(truth.shape[1]))))
 
 
 def brier(truth: Array, predicted: Array) -> float:
@@ -94,9 +93,7 @@ def brier(truth: Array, predicted: Array) -> float:
     ``sklearn.metrics.brier_score_loss``, in its original form for two classes (0 to 1). G. W.
     Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    from sklearn.metrics import brier_score_loss
-
-    return float(brier_score_loss(_binary(truth), predicted, pos_label=1))
+    return float(sklearn_metrics().brier_score_loss(_binary(truth), predicted, pos_label=1))
 
 
 def _binary(truth: Array) -> Array:
@@ -113,7 +110,7 @@ def _one_hot(truth: Array) -> Array:
 
 
 def _in_range(predicted: Array) -> None:
-    """The column's declaration usually sees to it; a task may declare it a plain number."""
+    """The column's declaration usually ensures this, but a task may declare a plain number."""
     wrong = (predicted < 0) | (predicted > 1)
     refuse(wrong, predicted, "out_of_range", "a probability from 0 to 1")
 
@@ -123,7 +120,9 @@ def _divisible(predicted: Array) -> None:
     empty = np.flatnonzero(predicted.sum(axis=1) == 0)
     if predicted.shape[1] > 1 and len(empty):
         found = "nothing but zeros"
-        raise Misfit("sum_not_one", found, "probabilities that sum to 1", int(empty[0]))
+        raise UnscorablePrediction(
+            "sum_not_one", found, "probabilities that sum to 1", int(empty[0])
+        )
 
 
 def _metric(

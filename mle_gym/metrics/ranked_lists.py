@@ -63,7 +63,7 @@ def recall_at_k(truth: Array, predicted: Array, *, k: int) -> float:
 def _mean_over_rows(
     truth: Array, predicted: Array, k: int, score: Callable[[Array, int], float]
 ) -> float:
-    """Mean of ``score(hits, relevant)``: a hit for each rank, and how many hits there could be."""
+    """Mean of ``score(hits, relevant)``: the hits by rank, and how many there could be."""
     scores = np.empty(len(truth))
     for row, (answer, guess) in enumerate(zip(truth, predicted, strict=True)):
         relevant, ranked = set(answer.split()), guess.split(maxsplit=k)[:k]
@@ -72,7 +72,7 @@ def _mean_over_rows(
 
 
 def _hits(ranked: list[str], relevant: set[str]) -> Array:
-    """Whether each label is relevant, and there for the first time."""
+    """For each label, whether it is relevant and occurs for the first time."""
     left = set(relevant)
     hits = np.zeros(len(ranked), dtype=bool)
     for rank, label in enumerate(ranked):

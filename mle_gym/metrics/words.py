@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from mle_gym.metrics.metric import Array, Metric, Misfit
+from mle_gym.metrics.metric import Array, Metric, UnscorablePrediction
 
 __all__ = ["TEXT_METRICS"]
 
 LONGEST_TEXT = 20_000
-"""Characters of one predicted text; a longer one is refused, since time grows with the length."""
+"""The most characters of a predicted text, since the time to score it grows with its length."""
 
 
 def levenshtein(truth: Array, predicted: Array) -> float:
@@ -27,7 +27,8 @@ def _distance(first: str, second: str) -> int:
     """Bit-parallel: one step for each character of the shorter text, a bit for each of the longer.
 
     H. Hyyrö, "Explaining and extending the bit-parallel approximate string matching algorithm of
-    Myers", 2001.
+    Myers", 2001. It stands here because one metric wouldn't justify a compiled dependency
+    (rapidfuzz) for everyone, and Python's integers make it about as short as a call.
     """
     short, long = sorted((first, second), key=len)
     if first == second or not short:
@@ -49,7 +50,7 @@ def _distance(first: str, second: str) -> int:
 
 
 def _places(text: str, characters: set[str]) -> dict[str, int]:
-    """For each character that occurs, an integer whose bit i says whether it stands at place i."""
+    """For each character that occurs, an integer whose bit i is set if it is at position i."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return {
         character: int.from_bytes(
@@ -64,7 +65,7 @@ def _check(predicted: Array) -> None:
     row = max(range(len(predicted)), key=lambda row: len(predicted[row]))
     if len(predicted[row]) > LONGEST_TEXT:
         found = f"{len(predicted[row]):,} characters"
-        raise Misfit("value_too_long", found, f"at most {LONGEST_TEXT:,}", row)
+        raise UnscorablePrediction("value_too_long", found, f"at most {LONGEST_TEXT:,}", row)
 
 
 TEXT_METRICS = (

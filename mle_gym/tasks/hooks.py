@@ -1,7 +1,7 @@
 """Runs the Python files of a task folder that make its data: ``prepare.py`` and ``generate.py``.
 
 They are trusted and run in this process; ``grade.py``, which sees what agents hand in, doesn't
-(:mod:`mle_gym.grading.grader_code.sandboxed_grader`).
+(:mod:`mle_gym.grading.grader_code.code_sandbox`).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def test_the_brief_says_what_an_agent_needs(make_task: MakeTask) -> None:
         "`data/train.csv`: 40 rows, 7 columns.",
         "| `colour` | text |  | 'green', 'red', 'yellow' |",
         "| `ripe` | integer |  | 0, 1 |",
-        "`data/test.csv`: 20 rows to predict; the same columns but `ripe`.",
+        "`data/test.csv`: 20 rows to predict; the same columns except `ripe`.",
         "The metric is **Accuracy**; **higher is better**.",
         "`submission.csv` (UTF-8, comma-separated, with a header) of 20 rows",
         "- `ripe`: one of `0`, `1`",

@@ -10,7 +10,7 @@ import gymnasium
 import pytest
 
 import mle_gym  # noqa: F401
-from mle_gym.episode import command_slots, episode
+from mle_gym.episode import command_slots, script_turns
 from mle_gym.episode.command_slots import Slots, current_slots
 
 NEVER = threading.Event()
@@ -71,7 +71,7 @@ def test_the_variable_has_to_be_a_number(monkeypatch: pytest.MonkeyPatch) -> Non
 def one_slot(monkeypatch: pytest.MonkeyPatch) -> Slots:
     """A machine with one slot, in which no processor is ever idle."""
     some = Slots(1, busy)
-    monkeypatch.setattr(episode, "current_slots", lambda: some)
+    monkeypatch.setattr(script_turns, "current_slots", lambda: some)
     return some
 
 

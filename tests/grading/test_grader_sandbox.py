@@ -18,7 +18,7 @@ from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxUnavailable, TaskError
 from mle_gym.grading.grade import Grade
-from mle_gym.grading.grader_code import grader_pool, sandboxed_grader
+from mle_gym.grading.grader_code import code_sandbox, code_sandbox_pool, living_sandboxes
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox import backends
 from mle_gym.sandbox.backends import get_backend
@@ -89,7 +89,7 @@ def test_a_grader_that_a_submission_breaks_refuses_it_and_grades_the_next(play: 
 def test_a_grader_that_waits_for_ever_is_given_up(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandboxed_grader, "PATIENCE", 2)
+    monkeypatch.setattr(code_sandbox, "PATIENCE", 2)
     assert play("sleep").error_code == "too_slow"
     assert play("fine").score == 0.25
 
@@ -134,7 +134,7 @@ def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_o
     play: Play,
 ) -> None:
     assert play("fine").score == 0.25
-    box = sandboxed_grader._alive[-1]._box
+    box = living_sandboxes._alive[-1]._box
     assert box is not None
     box.execute('kill -9 "$(<server)"', timeout=20)
     assert play("fine").score == 0.25
@@ -191,16 +191,16 @@ def test_a_slow_submission_keeps_no_other_waiting(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    monkeypatch.setattr(sandboxed_grader, "PATIENCE", 300)  # the slow one may sleep to its end
+    monkeypatch.setattr(code_sandbox, "PATIENCE", 300)  # the slow one may sleep to its end
     assert play("fine").score == 0.25
-    first = sandboxed_grader._alive[-1]
+    first = living_sandboxes._alive[-1]
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(play, "sleep")
         assert eventually(lambda: not _is_idle(first))
         assert [play(deed).score for deed in ("fine", "leave", "fine")] == [0.25, None, 0.25]
         assert not slow.done()
         assert first._box is not None
-        monkeypatch.setattr(sandboxed_grader, "PATIENCE", 1)
+        monkeypatch.setattr(code_sandbox, "PATIENCE", 1)
         first._box.interrupt()  # it is asked again
         assert slow.result().error_code == "too_slow"
     assert play("fine").score == 0.25
@@ -209,15 +209,15 @@ def test_a_slow_submission_keeps_no_other_waiting(
 @pytest.mark.slow("many graders in sandboxes start")
 def test_sandboxes_are_no_more_than_processors(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
-    monkeypatch.setattr(grader_pool, "PATIENT_SECONDS", 0.01)
-    monkeypatch.setattr(sandboxed_grader, "_alive", [])
+    monkeypatch.setattr(code_sandbox_pool, "PATIENT_SECONDS", 0.01)
+    monkeypatch.setattr(living_sandboxes, "_alive", [])
     with ThreadPoolExecutor(4) as pool:
         grades = list(pool.map(play, ["loop", "fine", "fine", "fine"]))
     assert [grade.score for grade in grades] == [None, 0.25, 0.25, 0.25]
-    assert len(sandboxed_grader._alive) == 1
+    assert len(living_sandboxes._alive) == 1
 
 
-def _is_idle(grader: sandboxed_grader.CodeSandbox) -> bool:
+def _is_idle(grader: code_sandbox.CodeSandbox) -> bool:
     if idle := grader.lock.acquire(blocking=False):
         grader.lock.release()
     return idle
@@ -288,9 +288,9 @@ def test_no_grader_outlives_its_host(play: Play, tmp_path: Path, number: signal.
 def test_few_are_kept_alive(
     toy: Callable[..., PredictionsGrader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandboxed_grader, "MOST_ALIVE", 1)
+    monkeypatch.setattr(living_sandboxes, "MOST_ALIVE", 1)
     graders = [toy(f"def grade(a, b): return {score}") for score in (0.25, 0.5)]
     for _ in range(2):
         for grader in graders:
             assert grader.grade(b"id,y\n1,0\n2,0\n").score in (0.25, 0.5)
-        assert len(sandboxed_grader._alive) == 1
+        assert len(living_sandboxes._alive) == 1

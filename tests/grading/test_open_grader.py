@@ -123,7 +123,7 @@ def test_equalling_a_team_of_our_own_board_is_enough(
     """Its scores are floats to the last bit, and one of a third is rounded down."""
     board = "score\n0.3333333333333333\n0.1\n"
     task = make_task(tables='[medals]\nleaderboard = "leaderboard.csv"', leaderboard=board)
-    grades = GradeMaker.load(
+    grades = GradeMaker(
         make_dataset(task, ANSWERS), higher_is_better=True, score=lambda content: 0.0
     )
     assert grades.accept(Measured(1 / 3, rows=3)).medal == "gold"
@@ -238,7 +238,7 @@ def test_scores_that_are_not_finite_are_refused(
     ("answers", "message"),
     [
         ("id,y\n1,1\n1,0\n", "several rows with the same 'id'"),
-        ("id,y\n1,2\n2,0\n", "no perfect submission: column 'y': found 2"),
+        ("id,y\n1,2\n2,0\n", "not a perfect submission: column 'y': found 2"),
         ("id,y,Usage\n1,1,Public\n2,0,Public\n", "at least one row whose Usage is 'Private'"),
         ("id,y,Usage\n1,1,Secret\n2,0,Public\n", "column 'Usage': found 'Secret'"),
         ("id,label\n1,1\n", "the column 'y' is missing"),

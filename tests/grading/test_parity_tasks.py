@@ -81,7 +81,7 @@ def test_what_are_no_answers_of_anybody_is_said_in_our_words(tmp_path: Path) -> 
     task = load_task("detecting-insults-in-social-commentary")
     for content in (b"Insult,Date\n1,2\n", b"Insult,Comment\n1,\0\n", b"\xff"):
         (tmp_path / "test.csv").write_bytes(content)
-        with pytest.raises(DatasetError, match="these answers are no perfect submission"):
+        with pytest.raises(DatasetError, match="these answers are not a perfect submission"):
             grade(task, b"", tmp_path / "test.csv")
     with pytest.raises(DatasetError, match="found: No such file"):
         grade(task, b"", tmp_path / "nowhere.csv")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mle_gym import sandbox
 from mle_gym.agents import load_agent
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxEnded
@@ -254,7 +255,7 @@ def test_score_carries_no_hidden_input_back(make: MakeEnv, spy: str) -> None:
         told = json.dumps([observation["output"], info])
         assert not [row for row in hidden if row in told]
         assert info["validation"]["code"] == "no_score"
-        assert "what went wrong is not told" in observation["output"]
+        assert "what went wrong is not shown" in observation["output"]
 
 
 def test_spies_succeed_where_score_tells_what_validate_tells(
@@ -371,7 +372,7 @@ def test_a_sandbox_that_fails_is_no_score(make: MakeEnv, monkeypatch: pytest.Mon
     def fail(*_: object) -> object:
         raise SandboxCrashed("it died")
 
-    monkeypatch.setattr(program_run.sandbox, "create", fail)
+    monkeypatch.setattr(sandbox, "create", fail)
     _, reward, terminated, truncated, info = env.step("submit")
     assert (reward, terminated, truncated) == (0.0, False, True)
     assert info["failure"] == {

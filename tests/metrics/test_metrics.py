@@ -407,7 +407,7 @@ def test_predictions_that_cannot_be_scored_are_refused(
         ("quadratic_kappa", [7], [1], {"labels": [1, 2]}, "answers hold labels other than"),
         ("roc_auc", [0, 2], [0.5, 0.5], {}, "must be 0 or 1"),
         ("log_loss", [[1, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]], {}, "exactly one class"),
-        ("mape", [0.0], [1.0], {}, "undefined where an answer is 0; take 'smape'"),
+        ("mape", [0.0], [1.0], {}, "undefined where an answer is 0; use 'smape'"),
         ("rmsle", [-2.0], [1.0], {}, "answers must not be below 0"),
     ],
 )  # fmt: skip

@@ -9,16 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.plain_numbers import read_numbers
 from mle_gym.grading.csv.text_columns import check_bytes, read_table
-from mle_gym.grading.csv.typed_columns import Values, check_values, convert, offence
+from mle_gym.grading.csv.typed_columns import Values, check_values, convert, violation
 from mle_gym.text import IN_BRACKETS, did_you_mean, listing, show
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mle_gym.tasks.spec import Column, SubmissionSpec
 
 __all__ = [
@@ -32,11 +31,11 @@ __all__ = [
 
 SUM_TOLERANCE = 1e-3
 """How far from one the probabilities of a row may sum: enough for values rounded to four decimals.
-Metrics divide by the sum, so nothing is gained by using it."""
+Metrics divide by the sum, so using it gains nothing."""
 SPARE_COLUMNS = 100
-"""Columns beyond the expected ones up to which each is looked at by name."""
+"""How many columns more than expected are still checked by name."""
 SHOWN_IDS = 1000
-"""Ids that are looked at for what may have happened to them."""
+"""How many ids are examined for lost zeros."""
 UNNAMED = re.compile(r"|Unnamed: \d+|index")
 
 
@@ -46,7 +45,7 @@ def parse_submission(
     """Read a submission strictly.
 
     Args:
-        content: Anything at all.
+        content: Any bytes.
         spec: The columns it must have.
         expected_ids: The ids it must have, each once, in the order that the result should have.
 
@@ -70,16 +69,12 @@ def parse_values(content: bytes, spec: SubmissionSpec, ids: pd.Index) -> dict[st
 
 def id_index(ids: pd.Index | Sequence[int | str] | Values) -> pd.Index:
     """The ids as an index: int64, or objects that are str."""
-    import pandas as pd
-
     whole = np.asarray(ids).dtype.kind in "iu"
     return pd.Index(ids, dtype=np.int64 if whole else object)
 
 
 def build_table(values: Mapping[str, Values]) -> pd.DataFrame:
     """A table of such columns; text stays object in every version of pandas."""
-    import pandas as pd
-
     return pd.DataFrame(
         {name: pd.Series(column, dtype=column.dtype) for name, column in values.items()}
     )
@@ -177,17 +172,15 @@ def _check_sums(
     if len(wrong):
         listed = " + ".join(names) if len(names) <= 5 else f"{names[0]} + … + {names[-1]}"
         wanted = f"1 in every row, within {SUM_TOLERANCE:g}"
-        raise offence("sum_not_one", listed, sums, wrong, where, wanted)
+        raise violation("sum_not_one", listed, sums, wrong, where, wanted)
 
 
 def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
-    """Where in the file each expected id stands, None if the order is the expected one.
+    """The row of each expected id in the file; None if the order is the expected one.
 
     Raises:
         SubmissionError: ``duplicate_ids``, ``unknown_ids`` or ``missing_ids``.
     """
-    import pandas as pd
-
     if np.array_equal(found, expected.to_numpy()):
         return None
     places = expected.get_indexer(pd.Index(found, dtype=found.dtype))
@@ -197,8 +190,8 @@ def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
         twice = f"found {listing(ids[rows > 1], 3)} in more than one row, expected each id once"
         raise SubmissionError("duplicate_ids", f"column {id_name!r}: {twice}")
     if (places < 0).any():
-        strange = f"found {listing(found[places < 0], 3)}, expected only the ids of the test set"
-        raise SubmissionError("unknown_ids", f"column {id_name!r}: {strange}{_lost(found, ids)}")
+        unknown = f"found {listing(found[places < 0], 3)}, expected only the ids of the test set"
+        raise SubmissionError("unknown_ids", f"column {id_name!r}: {unknown}{_lost(found, ids)}")
     if (rows == 0).any():
         raise SubmissionError(
             "missing_ids",
@@ -211,7 +204,7 @@ def _order(id_name: str, found: Values, expected: pd.Index) -> Values | None:
 
 
 def _lost(found: Values, expected: Values) -> str:
-    """How ids that are text become numbers on the way, if it looks so: the usual cause."""
+    """A hint if ids seem to have lost their leading zeros, which is the usual cause."""
     if expected.dtype != object or not any(map(_is_padded, expected[:SHOWN_IDS].tolist())):
         return ""
     if any(map(_is_padded, found[:SHOWN_IDS].tolist())):

@@ -16,17 +16,19 @@ from mle_gym.grading.csv.checked_table import id_index, read_values
 from mle_gym.grading.csv.text_columns import check_bytes, read_header
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.regular_files import read_regular
+from mle_gym.tasks.submission_schema import Column
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mle_gym.tasks.spec import Column, SubmissionSpec
+    from mle_gym.tasks.submission_schema import SubmissionSpec
 
 __all__ = ["Answers", "load_answers", "load_ids", "parse_answers"]
 
 USAGE = "Usage"
-"""The optional last column: ``Public``, ``Private`` or, for rows that must be handed in but count
-nowhere, ``Ignored`` (Kaggle's words); without it every row is private."""
+"""The optional last column: ``Public``, ``Private`` or, for rows that must be handed in but don't
+count, ``Ignored`` (Kaggle's words). Without it every row is private."""
+USAGE_COLUMN = Column(type="str", values=("Public", "Private", "Ignored"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class Answers:
     """The submission's columns, id included."""
     ids: pd.Index
     public: Values
-    """Positions of the rows whose score is feedback; perhaps none."""
+    """Positions of the rows whose score is feedback; may be empty."""
     private: Values
     """Positions of the rows whose score is the result; at least one."""
 
@@ -71,7 +73,7 @@ def load_ids(path: Path, spec: SubmissionSpec) -> pd.Index:
     """The ids in a sample submission, from memory if it hasn't changed.
 
     Raises:
-        DatasetError: The file is missing, or no valid submission.
+        DatasetError: The file is missing, or not a valid submission.
     """
     try:
         status = path.stat()
@@ -101,10 +103,10 @@ def parse_answers(content: bytes, spec: SubmissionSpec, name: str) -> Answers:
         check_bytes(content, max(len(content), 1))
         columns = dict(spec.columns)
         if USAGE in read_header(content) and USAGE not in columns:
-            columns[USAGE] = _usage_column()
+            columns[USAGE] = USAGE_COLUMN
         values = read_values(content, spec, columns, None)
     except SubmissionError as error:
-        raise DatasetError(f"{name}: these answers are no perfect submission: {error}") from None
+        raise DatasetError(f"{name}: these answers are not a perfect submission: {error}") from None
     ids = id_index(values[spec.id])
     if not ids.is_unique:
         raise DatasetError(f"{name}: the answers have several rows with the same {spec.id!r}")
@@ -115,9 +117,3 @@ def parse_answers(content: bytes, spec: SubmissionSpec, name: str) -> Answers:
     if not len(private):
         raise DatasetError(f"{name}: expected at least one row whose {USAGE} is 'Private'")
     return Answers(values, ids, public, private)
-
-
-def _usage_column() -> Column:
-    from mle_gym.tasks.spec import Column
-
-    return Column(type="str", values=("Public", "Private", "Ignored"))

@@ -1,7 +1,7 @@
-"""The fast way through a large CSV file of nothing but plain numbers.
+"""A fast reader for large CSV files that hold nothing but plain numbers.
 
-Gives exactly what the careful way gives, or None: for whatever is out of the ordinary, the careful
-way decides and finds the words.
+It returns exactly what the careful reader returns, or None for anything unusual: the careful reader
+then decides, and words the error.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from mle_gym.datasets.tables import exact_floats
 from mle_gym.grading.csv.text_columns import read_header
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["read_numbers"]
 
 WORTHWHILE = 64 * 1024
-"""Bytes from which on this is faster than the careful way."""
+"""Bytes from which on this is faster than the careful reader."""
 COMMA, NEWLINE = ord(","), ord("\n")
 
 
@@ -59,20 +60,19 @@ def _rectangular(content: bytes, start: int, width: int, rows: int | None) -> bo
         return False
     body = np.frombuffer(content, dtype=np.uint8, offset=start)
     places = np.flatnonzero((body == COMMA) | (body == NEWLINE))
-    marks = body[places]
+    separators = body[places]
     if not content.endswith(b"\n"):
-        marks, places = np.append(marks, np.uint8(NEWLINE)), np.append(places, len(body))
+        separators = np.append(separators, np.uint8(NEWLINE))
+        places = np.append(places, len(body))
     if np.diff(places, prepend=-1).max() > LONGEST_VALUE + 1:
         return False
-    table = marks.reshape(lines, width)
+    table = separators.reshape(lines, width)
     return bool((table[:, :-1] == COMMA).all() and (table[:, -1] == NEWLINE).all())
 
 
 def _parse(
     body: bytes, header: list[str], columns: Mapping[str, Column]
 ) -> dict[str, Values] | None:
-    import pandas as pd
-
     whole = {name: columns[name].type == "int" for name in header}
     try:
         table = pd.read_csv(

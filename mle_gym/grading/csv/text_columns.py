@@ -17,11 +17,11 @@ from mle_gym.text import show
 __all__ = ["check_bytes", "read_header", "read_rows", "read_table", "too_large"]
 
 MOST_COMMAS = 2_000_000
-"""Commas of one row, those inside quotes included; bounds what one row can cost."""
+"""The most commas in a row, also inside quotes: a bound on the cost of one row."""
 MOST_COUNTED = 1_000_000
-"""Rows beyond the expected ones that are counted for the error message."""
+"""The most surplus rows that are counted for the error message."""
 MOST_BLANK = 1_000_000
-"""Blank lines, which would otherwise cost more time than the rows."""
+"""The most blank lines, which could otherwise take longer to read than the rows."""
 
 MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -41,7 +41,7 @@ MAGIC = {
     **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     **{bytes([0x80, protocol]): "a Python pickle" for protocol in range(2, 6)},
 }
-"""What files open with that are submitted by mistake."""
+"""The first bytes of files that are often submitted by mistake."""
 
 
 def check_bytes(content: bytes, max_bytes: int) -> None:
@@ -104,8 +104,8 @@ def read_table(
 
     Args:
         content: Bytes that passed :func:`check_bytes`.
-        check_header: Raises SubmissionError for a header that won't do, before more is read.
-        rows: The most rows to take in; None for any number.
+        check_header: Raises SubmissionError for a wrong header, before more is read.
+        rows: The most rows to read; None for any number.
 
     Raises:
         SubmissionError: Also ``ragged_row``, ``wrong_row_count``.
@@ -114,7 +114,8 @@ def read_table(
     header = next(records, [])
     check_header(header)
     width, count = len(header), 0
-    cells: list[str] = []  # one flat list: a million small ones would keep the collector busy
+    # One flat list: a million small ones would keep the garbage collector busy.
+    cells: list[str] = []
     for count, record in enumerate(records, start=1):
         if len(record) != width:
             raise SubmissionError(
@@ -163,7 +164,7 @@ def _records(content: bytes) -> Iterator[list[str]]:
 
 
 class _Commas:
-    """Stops a row from being taken apart that has far too many commas."""
+    """Refuses a row with far too many commas before the reader splits it."""
 
     def __init__(self) -> None:
         self.found = 0
@@ -194,6 +195,6 @@ def _csv_error(error: csv.Error, line: int) -> SubmissionError:
 
 
 def _line(content: bytes, offset: int) -> str:
-    """The line of a byte, by any of the three line ends."""
+    """The line that a byte is on, counting all three kinds of line ends."""
     feeds, returns, pairs = (content.count(end, 0, offset) for end in (b"\n", b"\r", b"\r\n"))
     return f"{feeds + returns - pairs + 1:,}"

@@ -3,7 +3,7 @@
 ``int``
     Whole numbers within 64 bits. ``1.0`` and ``1e3`` are whole numbers too, since pandas writes
     them so; ``3.7``, ``True`` and ``False`` are not. What is written decides, not what a float
-    makes of it: ``0.99999999999999999`` is no 1.
+    makes of it: ``0.99999999999999999`` is not 1.
 ``float``
     Decimal numbers that a 64-bit float can hold, rounded to the nearest. Values outside the
     declared bounds by a rounding error of 32-bit floats are clipped.
@@ -14,7 +14,7 @@
     spaces stay.
 
 No value has more than 100,000 characters. Numbers are plain ASCII decimals, with spaces around
-them or without: no ``1_000``, no ``0x10``, no ``1,5``. The common case takes a few vectorised
+them or without: no ``1_000``, no ``0x10``, no ``1,5``. The common case needs a few vectorised
 passes; the search for the rows to name in an error message starts only when one of them fails.
 """
 
@@ -35,7 +35,7 @@ from mle_gym.text import listing, show
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column
 
-__all__ = ["FLOAT32_SLACK", "LONGEST_VALUE", "Values", "check_values", "convert", "offence"]
+__all__ = ["FLOAT32_SLACK", "LONGEST_VALUE", "Values", "check_values", "convert", "violation"]
 
 Values = npt.NDArray[Any]
 """int64, float64, or objects that are all str."""
@@ -50,9 +50,9 @@ FLOAT32_SLACK = 1e-6
 Models compute in 32-bit floats, whose steps are 1.2e-7 near 1: a softmax ends a few of them above
 1, as 1.0000001. Such values are clipped, so nothing is gained by them."""
 SHOWN = 3
-"""Examples in one message."""
+"""Examples in a message."""
 
-# Possessive: a long value that is nearly a number would otherwise be tried at every length.
+# Possessive quantifiers: otherwise a long value that is nearly a number is tried at every length.
 NUMERAL = re.compile(r" *+[+-]?(\d++(\.\d*+)?|\.\d++)([eE][+-]?\d++)? *+", re.ASCII)
 ZERO = re.compile(r"[^1-9]*+([eE]|\Z)")
 NUMERAL_BYTES = b"0123456789+-.eE, "
@@ -69,7 +69,7 @@ def convert(name: str, column: Column, cells: Sequence[str], where: Where) -> Va
     if max(map(len, cells)) > LONGEST_VALUE:
         rows = [row for row, cell in enumerate(cells) if len(cell) > LONGEST_VALUE]
         wanted = f"at most {LONGEST_VALUE:,} characters"
-        raise offence("value_too_long", name, cells, rows, where, wanted)
+        raise violation("value_too_long", name, cells, rows, where, wanted)
     if column.type == "str":
         values = np.empty(len(cells), dtype=object)
         values[:] = cells
@@ -90,7 +90,7 @@ def check_values(name: str, column: Column, values: Values, where: Where) -> Val
     if column.values is not None:
         wrong = _not_among(column.values, values)
         if len(wrong):
-            raise offence("value_not_allowed", name, values, wrong, where, expected(column))
+            raise violation("value_not_allowed", name, values, wrong, where, expected(column))
     if column.type == "str":
         return values
     low, high = _bounds(column)
@@ -101,7 +101,7 @@ def check_values(name: str, column: Column, values: Values, where: Where) -> Val
         outside |= values > high + _slack(column, high)
     if outside.any():
         wrong = np.flatnonzero(outside)
-        raise offence("out_of_range", name, values, wrong, where, expected(column))
+        raise violation("out_of_range", name, values, wrong, where, expected(column))
     if column.type == "int" or (low is None and high is None):
         return values
     return np.clip(values, low, high)
@@ -142,7 +142,7 @@ def _plain(number: float) -> str:
     return f"{number:.0f}" if number.is_integer() and abs(number) < 1e16 else repr(number)
 
 
-def offence(
+def violation(
     code: str,
     name: str,
     found: Sequence[object] | Values,
@@ -150,7 +150,7 @@ def offence(
     where: Where,
     wanted: str,
 ) -> SubmissionError:
-    """The error for values of one column that won't do, with at most three examples."""
+    """The error for wrong values of one column, with at most three examples."""
     examples = ", ".join(f"{show(found[row])} in {where(int(row))}" for row in rows[:SHOWN])
     more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
     return SubmissionError(code, f"column {name!r}: found {examples}{more}; expected {wanted}")
@@ -159,14 +159,14 @@ def offence(
 def _not_among(allowed: Sequence[object], values: Values) -> npt.NDArray[np.int64]:
     if values.dtype != object:
         return np.flatnonzero(~np.isin(values, np.array(allowed, dtype=values.dtype)))
-    strange = set(values.tolist()).difference(allowed)
-    if not strange:
+    unknown = set(values.tolist()).difference(allowed)
+    if not unknown:
         return np.empty(0, dtype=np.int64)
-    return np.array([row for row, value in enumerate(values) if value in strange], dtype=np.int64)
+    return np.array([row for row, value in enumerate(values) if value in unknown], dtype=np.int64)
 
 
 def _numbers(cells: Sequence[str], *, whole: bool) -> Values | None:
-    """The column as numbers, or None if some cell takes a closer look."""
+    """The column as numbers, or None if some cell needs a closer look."""
     if ",".join(cells).encode().translate(None, NUMERAL_BYTES):
         return None
     try:
@@ -179,7 +179,7 @@ def _numbers(cells: Sequence[str], *, whole: bool) -> Values | None:
 
 
 def _explain(name: str, column: Column, cells: Sequence[str], where: Where) -> None:
-    """Raise the first kind of defect, naming its first rows; return if there is none."""
+    """Raise an error for the first kind of defect; return if there is none."""
     defects = [(row, code) for row, cell in enumerate(cells) if (code := _defect(cell, column))]
     if not defects:
         return
@@ -190,7 +190,7 @@ def _explain(name: str, column: Column, cells: Sequence[str], where: Where) -> N
         wanted = "a whole number within 64 bits"
     if code == "wrong_type" and cells[rows[0]].strip(" ").lower() in ("true", "false"):
         wanted += " (write booleans as 1 and 0)"
-    raise offence(code, name, cells, rows, where, wanted)
+    raise violation(code, name, cells, rows, where, wanted)
 
 
 def _defect(cell: str, column: Column) -> str | None:
@@ -210,10 +210,10 @@ def _defect(cell: str, column: Column) -> str | None:
 
 
 def _whole(cell: str) -> int | None:
-    """The 64-bit integer that a numeral stands for, None if it stands for none.
+    """The 64-bit integer that a numeral stands for; None if it isn't one.
 
-    Floats only bound the size here, so that the exact value is cheap: 9007199254740993.0 is not
-    the 9007199254740992 that a float takes it for, nor 1e-400 a zero.
+    The float only bounds the size, so that the exact value is cheap: 9007199254740993.0 is not
+    the 9007199254740992 that a float makes of it, nor is 1e-400 a zero.
     """
     number = float(cell)
     if abs(number) > 2**63:

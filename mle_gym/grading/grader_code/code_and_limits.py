@@ -1,4 +1,4 @@
-"""What a task's ``grade.py`` needs to run: its files, its Python, its limits."""
+"""What a task's ``grade.py`` needs to run: its files, its Python and its limits."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from mle_gym.datasets.keys import KEY_FILE
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.errors import TaskError
 from mle_gym.paths import PACKAGE
+from mle_gym.sandbox.installation.packages import distribution_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Mount, SandboxConfig
 
 if TYPE_CHECKING:
-    from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.tasks.spec import GraderSpec, TaskSpec
 
-__all__ = ["TABLES", "GraderCode", "grader_config", "grader_files", "lacks"]
+__all__ = ["TABLES", "GraderCode", "grader_config", "grader_files", "missing_module"]
 
 PROGRAM = Path(__file__).with_name("program_inside.py")
 OWN = ("errors.py", "text.py", "integrations/importing/foreign_code_process.py")
-"""Files of this package that ``grade.py`` may import; nothing else of it is there."""
+"""The only files of this package in the sandbox, which ``grade.py`` may import."""
 LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
-"""Files of a task's folder that no grader needs, and that the answers follow from."""
+"""Files of a task's folder that no grader needs, and from which the answers follow."""
 TABLES = 4
-"""Answers that one process holds: the public and the private part, and given ones."""
+"""How many tables of answers one process holds: public, private, and those that were given."""
 MOST_BYTES = 1 << 30
-"""Of the task's folder and of the private one: they lie in the sandbox's memory."""
+"""Of the task's and the private folder together, which lie in the sandbox's memory."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,17 @@ class GraderCode:
     function: str
     """``"grade"`` or ``"grade_file"``."""
     version: tuple[int, ...]
-    """Changes with the programs in the task's folder, and when the private folder is another."""
-    seconds: float
-    memory_mb: int
-    python: str
-    folders: tuple[str, ...]
+    """Changes when a program in the task's folder changes, or the private folder is replaced."""
+    limits: GraderSpec
+    """The task's table ``[grader]``."""
     max_bytes: int
     """Of a submission."""
     raw: str
-    """The file or folder of raw data in the task's folder, which the grader doesn't see."""
+    """The file or folder of raw data in the task's folder, which is hidden from the grader."""
     private: Path | None
     """The folder that ``grade_file`` reads the answers from."""
     backend: str
-    """The sandbox to use where no other one can run."""
+    """The backend to use where no isolating one can run."""
 
     @classmethod
     def of(
@@ -67,24 +66,20 @@ class GraderCode:
         path = task.folder / "grade.py"
         if not path.is_file():
             raise TaskError(f"{path}: expected a function {function}, found no file")
-        own, files = task.grader, task.data.loader == "files"
         return cls(
             folder=task.folder,
             function=function,
             version=_version(task.folder, private),
-            seconds=own.seconds,
-            memory_mb=own.memory_mb,
-            python=own.python,
-            folders=own.folders,
+            limits=task.grader,
             max_bytes=task.submission.max_bytes,
-            raw=task.data.ref if files else "",
+            raw=task.data.ref if task.data.loader == "files" else "",
             private=private,
             backend=backend,
         )
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return f"{self.folder / 'grade.py'}: {self.function}"
 
 
@@ -101,26 +96,28 @@ def grader_config(code: GraderCode, backend: str) -> SandboxConfig:
 
     Args:
         code: The ``grade.py``.
-        backend: Name of what makes the sandbox. A Docker image has its own Python.
+        backend: Name of the sandbox backend. A Docker image has its own Python.
 
     Raises:
-        TaskError: It names what isn't there, or there is too much for a sandbox's memory.
+        TaskError: It names a folder or a Python that isn't there, or the files are too large.
     """
     held = sum(path.stat().st_size for path in (PROGRAM, *_sources(code)) if path.is_file())
     if held > MOST_BYTES:
         raise TaskError(
             f"{code.folder}: the answers and the files beside grade.py hold {held:,} bytes; a "
-            f"grader's sandbox takes {MOST_BYTES:,}"
+            f"grader's sandbox has room for {MOST_BYTES:,}"
         )
-    for folder in code.folders:
+    for folder in code.limits.folders:
         if not Path(folder).is_dir():
             raise TaskError(f"{code.folder / 'task.toml'}: grader.folders: no folder at {folder}")
-    python = Path(code.python) if code.python and backend != "docker" else None
+    python = Path(code.limits.python) if code.limits.python and backend != "docker" else None
     if python is not None and not python.is_file():
         raise TaskError(f"{code.folder / 'task.toml'}: grader.python: no interpreter at {python}")
     return SandboxConfig(
-        limits=Limits(memory_mb=code.memory_mb, disk_mb=64 + ((held + 5 * code.max_bytes) >> 20)),
-        mounts=tuple(Mount(Path(f), f"folders/{Path(f).name}") for f in code.folders),
+        limits=Limits(
+            memory_mb=code.limits.memory_mb, disk_mb=64 + ((held + 5 * code.max_bytes) >> 20)
+        ),
+        mounts=tuple(Mount(Path(f), f"folders/{Path(f).name}") for f in code.limits.folders),
         python=python,
         all_packages=True,
         warm=False,
@@ -128,9 +125,13 @@ def grader_config(code: GraderCode, backend: str) -> SandboxConfig:
 
 
 def grader_files(code: GraderCode) -> Iterator[tuple[str, bytes]]:
-    """What goes into the sandbox, by name there."""
+    """The files to write into the sandbox, with their names there."""
     yield "grader_program.py", PROGRAM.read_bytes()
-    request = {"function": code.function, "seconds": math.ceil(code.seconds), "tables": TABLES}
+    request = {
+        "function": code.function,
+        "seconds": math.ceil(code.limits.seconds),
+        "tables": TABLES,
+    }
     yield "request.json", json.dumps(request).encode()
     yield "own/mle_gym/__init__.py", b""
     for package in {str(parent) for name in OWN for parent in Path(name).parents} - {"."}:
@@ -156,10 +157,8 @@ def _sources(code: GraderCode) -> Iterator[Path]:
         yield from (path for path in sorted(code.private.rglob("*")) if path.is_file())
 
 
-def lacks(code: GraderCode, module: str) -> str:
-    """What to install for a module that its Python doesn't have."""
-    from mle_gym.sandbox.installation.packages import distribution_of
-
-    python = code.python or "the grader's Python"
+def missing_module(code: GraderCode, module: str) -> str:
+    """The message for a module that its Python lacks, with the command that installs it."""
+    python = code.limits.python or "the grader's Python"
     install = f"pip install {distribution_of(module)}"
     return f"needs the Python module {module!r}, which {python} doesn't have: {install}"

@@ -1,9 +1,9 @@
 """Runs a task's ``grade.py`` inside the grader's own sandbox, for many submissions in a row.
 
-Standard library alone, so that any Python of 3.8 or later runs it; what ``grade.py`` imports is its
-own. It is asked by lines of JSON on its standard input and answers each with a line on its standard
-output. The code is loaded once. Each submission is graded in a fork, so that nothing of it is left
-for the next: no changed global, no thread, no background process.
+It uses only the standard library, so that any Python from 3.8 on runs it; ``grade.py`` may import
+more. It reads lines of JSON from its standard input and answers each with a line on its standard
+output. The code is loaded once. Each submission is graded in a fork, which leaves nothing for the
+next one: no changed global, no thread, no background process.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     Reply = dict[str, str]
 
 LONGEST_LINE = 4000
-"""Bytes of an answer: shorter ones are written to a pipe in one piece."""
+"""Bytes of a reply: up to this length, a pipe receives it in one piece."""
 LONGEST_MESSAGE = 1000
 SWEEP_SECONDS = 5.0
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 ISOLATED = Path("/workspace")
-"""Where this runs in a sandbox of its own."""
+"""The working directory in an isolating sandbox."""
 PLACES = (".", "/tmp", "/dev/shm")
-"""Where a submission could leave something for the next, there; elsewhere only the first is ours.
-"""
+"""Where a submission could leave something for the next one. Without isolation only the first of
+these is the sandbox's own."""
 COMING = ("./handed", "./handed.json", "./outcome.json")
-"""What comes and goes with each submission."""
+"""Files that are written and deleted for each submission."""
 LOG = "./log"
 
 
 class LoadedCode:
-    """The loaded code and the answers that it was given."""
+    """A loaded ``grade.py`` and the answers that it grades against."""
 
     def __init__(self, folder: Path, request: dict[str, Any]) -> None:
         self.folder, self.request = folder, request
@@ -66,7 +66,7 @@ class LoadedCode:
             del self.answers[next(iter(self.answers))]
 
     def grade(self, job: dict[str, Any]) -> Reply:
-        """What came of one submission."""
+        """The reply for one submission."""
         try:
             result = self.function(*self.arguments(job))
         except BaseException as error:  # SystemExit too: it says nothing else about a submission
@@ -76,7 +76,7 @@ class LoadedCode:
         return {"score": repr(float(result))}
 
     def arguments(self, job: dict[str, Any]) -> tuple[Any, ...]:
-        """Those of the function; a control grades the answers themselves."""
+        """The function's arguments; a control grades the answers themselves."""
         if "file" in job:
             return self.folder / "handed" / job["file"], self.folder / "private"
         answers = self.answers[job["answers"]]
@@ -84,7 +84,7 @@ class LoadedCode:
         return handed.copy(), answers.copy()
 
     def refusal(self, error: BaseException) -> Reply:
-        """Tell what ``grade.py`` says itself from what failed under it and may quote an answer."""
+        """Separate what ``grade.py`` says on purpose from errors that may quote an answer."""
         message = str(error)[:LONGEST_MESSAGE]
         known = sys.modules.get("mle_gym.errors")
         if known is not None:
@@ -97,7 +97,7 @@ class LoadedCode:
         return {"failed": type(error).__name__, "message": repr(error)[:LONGEST_MESSAGE]}
 
     def says_so_itself(self, error: BaseException) -> bool:
-        """Whether a ``raise`` of ``grade.py`` made the error, and not, say, its ``float("…")``."""
+        """Whether a ``raise`` in ``grade.py`` made the error, and not, say, a ``float("…")``."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
@@ -137,8 +137,8 @@ def main() -> None:
     sys.path[0] = str(folder / "own")  # not this file's folder, which submissions come to
     sys.path += [str(folder / "task"), str(folder / "folders")]
     sys.dont_write_bytecode = True
-    process_control(PR_SET_CHILD_SUBREAPER, 1)  # what a submission's process leaves becomes ours
-    process_control(PR_SET_DUMPABLE, 0)  # nobody looks into this one
+    process_control(PR_SET_CHILD_SUBREAPER, 1)  # a submission's orphans become our children
+    process_control(PR_SET_DUMPABLE, 0)  # no submission may read this process's memory
     try:
         grader = LoadedCode(folder, request)
     except BaseException as error:
@@ -150,15 +150,16 @@ def main() -> None:
         reply, is_clean = attempt(grader, job, pipes)
         pipes.answer({**reply, "job": job["job"]})
         if not is_clean:
-            return  # the next submission has a fresh start
+            return  # the host starts a fresh process for the next submission
 
 
 def unloadable(error: BaseException) -> Reply:
-    """Why there is no function."""
+    """The reply if the function can't be loaded."""
     if isinstance(error, ModuleNotFoundError):
         return {"missing": str(error.name), "message": str(error)}
-    told = str(error) if isinstance(error, NoFunction) else f"expected Python that runs: {error!r}"
-    return {"broken": "grade.py", "message": told[:LONGEST_MESSAGE]}
+    known = isinstance(error, NoFunction)
+    message = str(error) if known else f"expected Python that runs: {error!r}"
+    return {"broken": "grade.py", "message": message[:LONGEST_MESSAGE]}
 
 
 class NoFunction(Exception):
@@ -166,7 +167,7 @@ class NoFunction(Exception):
 
 
 class Pipes:
-    """The two pipes to the host, out of the way of what ``grade.py`` prints and reads."""
+    """The two pipes to the host, away from the standard streams that ``grade.py`` may use."""
 
     def __init__(self) -> None:
         self.asked = os.fdopen(os.dup(0), encoding="utf-8")
@@ -184,13 +185,13 @@ class Pipes:
         os.write(self._answer, line)
 
     def close(self) -> None:
-        """Let go of them, in a fork."""
+        """Close them, in a fork."""
         os.close(self.asked.fileno())
         os.close(self._answer)
 
 
 def attempt(grader: LoadedCode, job: dict[str, Any], pipes: Pipes) -> tuple[Reply, bool]:
-    """Grade in a fork and clear away what it leaves; also says whether nothing of it is left."""
+    """Grade in a fork and delete what it leaves behind; also returns whether that succeeded."""
     outcome = grader.folder / "outcome.json"
     outcome.unlink(missing_ok=True)
     try:
@@ -200,7 +201,7 @@ def attempt(grader: LoadedCode, job: dict[str, Any], pipes: Pipes) -> tuple[Repl
     before = traces()
     child = os.fork()
     if child == 0:
-        process_control(PR_SET_DUMPABLE, 1)  # /proc/self is the submission's own again
+        process_control(PR_SET_DUMPABLE, 1)  # the fork may use its own /proc/self again
         pipes.close()
         grade_and_leave(grader, job, outcome)
     _, status = os.waitpid(child, 0)
@@ -210,7 +211,7 @@ def attempt(grader: LoadedCode, job: dict[str, Any], pipes: Pipes) -> tuple[Repl
 
 
 def outcome_of(status: int, outcome: Path) -> Reply:
-    """What the fork wrote down before it ended."""
+    """The reply that the fork wrote before it ended."""
     if os.WIFSIGNALED(status):
         return {"failed": signal.Signals(os.WTERMSIG(status)).name, "message": "it was killed"}
     try:
@@ -221,7 +222,7 @@ def outcome_of(status: int, outcome: Path) -> Reply:
 
 
 def grade_and_leave(grader: LoadedCode, job: dict[str, Any], outcome: Path) -> None:
-    """In the fork: grade, write what came of it, end at once."""
+    """In the fork: grade, write the reply, and exit immediately."""
     try:
         os.dup2(0, 2)
         seconds = grader.request["seconds"]
@@ -240,9 +241,9 @@ def process_control(option: int, value: int) -> None:
 
 
 def traces() -> dict[str, tuple[int, ...]]:
-    """What lies where a submission can write; of a file also when it was changed.
+    """The files and folders where a submission can write, with each file's time of change.
 
-    That is a time that nobody without privileges can set.
+    An unprivileged process can't set that time.
     """
     found = {}
     for place in PLACES if Path.cwd() == ISOLATED else PLACES[:1]:
@@ -257,7 +258,7 @@ def traces() -> dict[str, tuple[int, ...]]:
 
 
 def clear_away(before: dict[str, tuple[int, ...]]) -> bool:
-    """Delete what was not there before; whether all the rest is still what it was."""
+    """Delete what was not there before, and return whether everything else is unchanged."""
     for path in map(Path, (*COMING, *(path for path in traces() if path not in before))):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -269,7 +270,7 @@ def clear_away(before: dict[str, tuple[int, ...]]) -> bool:
 
 
 def sweep() -> None:
-    """Kill every child. What forks faster than it dies takes this process along: start again."""
+    """Kill every child. If they fork faster than they die, exit: the host starts again."""
     deadline = time.monotonic() + SWEEP_SECONDS
     while children := living_children():
         for pid in children:
@@ -281,7 +282,7 @@ def sweep() -> None:
 
 
 def living_children() -> list[int]:
-    """Pids of this process's children, dead ones included."""
+    """The pids of this process's children, zombies included."""
     try:
         return [
             int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()

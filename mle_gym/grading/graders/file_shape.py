@@ -1,7 +1,7 @@
-"""What can be said of a file that only a ``grade.py`` can read, without grading it.
+"""Checks a file that only a ``grade.py`` can read, without grading it.
 
-The file is held against the sample submission: same columns, same ids. The answers are not looked
-at, so nothing here can tell anything about them, not by its words and not by its time.
+The file is compared with the sample submission: the same columns, the same ids. The answers are not
+read, so neither an error's text nor the time of a check depends on them.
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ from mle_gym.text import listing
 __all__ = ["FileShape", "load_shape"]
 
 LONGEST_START = 1 << 24
-"""Bytes in which header and first row have to end; those of a million columns do."""
+"""Bytes within which the header and the first row must end; a million columns fit."""
 
 
 @dataclass(frozen=True)
 class FileShape:
-    """The sample submission's columns and ids; empty where it is no table."""
+    """The sample submission's columns and ids; empty if it is not a table."""
 
     columns: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
     """The values of the first column, if each occurs once."""
 
     def check(self, content: bytes, max_bytes: int) -> None:
-        """Check all that an agent can be told before the end.
+        """Check everything that an agent may know before the end.
 
         Raises:
-            SubmissionError: It is larger than allowed, no table like the sample, or of other rows.
+            SubmissionError: It is larger than allowed, not a table like the sample, or of other
+                rows.
         """
         if not self.columns:
             check_size(content, max_bytes)
@@ -52,17 +53,19 @@ class FileShape:
         try:
             table = read_table(content, self._check_header, rows)
         except SubmissionError as error:
-            if error.code == "value_too_long":  # a mask of a large image, say: only a grader knows
+            if (
+                error.code == "value_too_long"
+            ):  # perhaps a mask of a large image: only a grader knows
                 return
             raise
         if self.ids:
             self._check_ids(table[self.columns[0]])
 
     def check_cost(self, content: bytes, max_bytes: int) -> None:
-        """Check what a grader may be asked to read: graders take hours for a million columns.
+        """Check that a grader can read it in time: a million columns would keep one busy for hours.
 
-        The first row counts too: where it has more values than the header, pandas takes the first
-        ones for an index of so many levels.
+        The first row counts too: if it has more values than the header, pandas makes the first ones
+        an index of that many levels.
 
         Raises:
             SubmissionError: The file is too large or too wide, or has a header that can't be read.
@@ -70,7 +73,9 @@ class FileShape:
         check_size(content, max_bytes)
         if not self.columns:
             return
-        text = content[:LONGEST_START].decode(errors="replace")  # its bytes are the grader's care
+        text = content[:LONGEST_START].decode(
+            errors="replace"
+        )  # it need not be UTF-8 for the grader
         rows = read_rows(text.encode())
         self._check_width("the header", next(rows, []))
         try:
@@ -99,8 +104,8 @@ class FileShape:
 
     def _check_ids(self, found: Sequence[str]) -> None:
         name, present = self.columns[0], set(found)
-        if strange := present - self.ids:
-            listed = listing(sorted(strange), 3)
+        if unknown := present - self.ids:
+            listed = listing(sorted(unknown), 3)
             raise SubmissionError(
                 "unknown_ids",
                 f"column {name!r}: found {listed}, expected only those of the sample submission",
@@ -114,7 +119,7 @@ class FileShape:
 
 
 def check_size(content: bytes, max_bytes: int) -> None:
-    """Refuse what is larger than a task allows."""
+    """Refuse a file that is larger than the task allows."""
     if len(content) > max_bytes:
         raise too_large(content, f"the {max_bytes:,} bytes that are allowed")
 

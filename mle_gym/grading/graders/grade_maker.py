@@ -14,7 +14,6 @@ from mle_gym.errors import SubmissionError
 from mle_gym.grading.floor_and_ceiling import Anchors, find_anchors
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.leaderboard import (
-    Thresholds,
     above_median,
     better,
     medal,
@@ -43,37 +42,31 @@ class Measured:
     """Whether it predicts the same for every row."""
 
 
-@dataclass(frozen=True)
 class GradeMaker:
-    """Makes the grades for one dataset; the same for every kind of grader."""
+    """Makes the grades for one dataset; the same for every kind of grader.
 
-    dataset: Dataset
-    higher_is_better: bool
-    board: tuple[float, ...]
-    """The leaderboard's scores; empty if the task has none."""
-    thresholds: Thresholds
-    score: Callable[[bytes], float]
-    """Scores the content of a submission, as for a grade."""
-    grader: str
-    """How scores are found: ``"strict"`` or ``"parity"``."""
-    luck: Callable[[], float | None] | None
-    """What guesses reach; None where only whole files can be scored."""
+    Args:
+        dataset: What is graded against.
+        higher_is_better: The direction of the score.
+        score: Scores the content of a submission, as for a grade.
+        grader: How scores are found: ``"strict"`` or ``"parity"``.
+        luck: What guesses reach; None where only whole files can be scored.
 
-    @classmethod
-    def load(
-        cls,
+    Raises:
+        TaskError: The task's leaderboard can't be read.
+    """
+
+    def __init__(
+        self,
         dataset: Dataset,
         higher_is_better: bool,
         score: Callable[[bytes], float],
         grader: str = "strict",
         luck: Callable[[], float | None] | None = None,
-    ) -> GradeMaker:
-        """With the task's leaderboard or thresholds.
-
-        Raises:
-            TaskError: The leaderboard can't be read.
-        """
-        return cls(dataset, higher_is_better, *standards(dataset.task), score, grader, luck)
+    ) -> None:
+        self.dataset, self.higher_is_better = dataset, higher_is_better
+        self.score, self.grader, self.luck = score, grader, luck
+        self.board, self.thresholds = standards(dataset.task)
 
     @cached_property
     def anchors(self) -> Anchors:

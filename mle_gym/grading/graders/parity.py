@@ -63,7 +63,7 @@ class ParityGrader:
         self._path = _answers_file(dataset) if answers is None else answers
         self._dataset = dataset
         higher = dataset.task.grade.higher_is_better
-        self._grades = GradeMaker.load(dataset, higher, self._score, "parity")
+        self._grades = GradeMaker(dataset, higher, self._score, "parity")
 
     @property
     def anchors(self) -> Anchors:

@@ -31,13 +31,12 @@ __all__ = ["PredictionsGrader"]
 class PredictionsGrader:
     """Grades submissions for one dataset.
 
-    No content makes it raise: whatever is wrong with a submission is in the grade. What is wrong
-    with the task or its answers is raised, since it is not the agent's fault.
+    As every :class:`~mle_gym.grading.graders.grader.Grader`, it raises nothing for any content.
 
     Args:
         dataset: What to grade against; its answers are read once per process.
         answers: Answers to use in place of the dataset's own.
-        score_ci: Whether grades tell an interval of the score over resampled test rows, which costs
+        score_ci: Whether grades have an interval of the score over resampled test rows, which costs
             milliseconds for a thousand rows and seconds for a million.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
@@ -59,7 +58,7 @@ class PredictionsGrader:
         self._score_ci = score_ci
         self._caps: dict[int, int] = {}
         self._metric = load_task_metric(self._task, sandbox)
-        self._grades = GradeMaker.load(
+        self._grades = GradeMaker(
             dataset, self._metric.higher_is_better, self._private_score, luck=self._luck
         )
 
@@ -83,7 +82,7 @@ class PredictionsGrader:
         return self._grades.refuse(error, sha256)
 
     def validate(self, content: bytes, /) -> Validation:
-        """Check the format alone, beside the sample submission: no answer has a part in it."""
+        """Check the format alone, against the sample submission; no answer is looked at."""
         try:
             self._parse(content, self._sample_ids)
         except SubmissionError as error:
@@ -91,9 +90,9 @@ class PredictionsGrader:
         return Validation(True)
 
     def promising(self, content: bytes, /) -> bool:
-        """Whether it is valid and could know something: neither the sample nor a constant.
+        """Whether it is valid and may know something: it is neither the sample nor a constant.
 
-        Like :meth:`validate` it looks at the submission and the sample: no answer has a part in it.
+        Like :meth:`validate` it looks at the submission and the sample, and at no answer.
         """
         try:
             submission = self._parse(content, self._sample_ids)
@@ -129,13 +128,15 @@ class PredictionsGrader:
     @cached_property
     def _sample_ids(self) -> pd.Index:
         sample = self._dataset.inputs / SAMPLE
-        if self._given is not None or not sample.is_file():  # of answers alone, made by hand
+        if (
+            self._given is not None or not sample.is_file()
+        ):  # a dataset of answers alone, made by hand
             return self._answers.ids
         return load_ids(sample, self._task.submission)
 
     @cached_property
     def _sample(self) -> list[Values] | None:
-        """The sample submission's predictions; None where it has none for these rows."""
+        """The sample submission's predictions; None if it has none for these rows."""
         try:
             content = (self._dataset.inputs / SAMPLE).read_bytes()
             sample = self._parse(content, self._sample_ids)
@@ -172,7 +173,7 @@ class PredictionsGrader:
         return self._metric.score(submission, self._answers.values, rows)
 
     def _is_constant(self, submission: Table) -> bool:
-        """Whether it says the same of every row."""
+        """Whether it predicts the same for every row."""
         columns = (submission[name] for name in self._task.submission.predicted)
         return all((column == column[0]).all() for column in columns)
 
@@ -180,8 +181,10 @@ class PredictionsGrader:
         return self._score(self._parse(content, self._answers.ids), self._answers.private)
 
     def _luck(self) -> float | None:
-        """What guesses score that know nothing, the luckiest of them aside."""
-        if not (self._task.folder / KEY_FILE).is_file():  # made by hand: to prepare takes a key
+        """The score of guesses that know nothing, except for the luckiest of them."""
+        if not (
+            self._task.folder / KEY_FILE
+        ).is_file():  # a dataset made by hand; preparing one needs a key
             return None
         rng = generator(self._task, self._dataset.options.variant, "floor")
         answers, spec = self._answers, self._task.submission
@@ -191,7 +194,7 @@ class PredictionsGrader:
         return self._metric.interval(submission, self._answers.values, self._answers.private)
 
     def _public_score(self, submission: Table) -> float | None:
-        """None also where this part alone can't be scored: it is feedback, not the result."""
+        """None also if this part alone can't be scored: it is feedback, not the result."""
         rows = self._answers.public
         try:
             return self._score(submission, rows) if len(rows) else None
@@ -200,7 +203,7 @@ class PredictionsGrader:
 
 
 def _equal(one: Values, other: Values) -> bool:
-    """Whether two columns say the same, however their numbers were written."""
+    """Whether two columns are equal, however their numbers were written."""
     if one.dtype.kind in "if" and other.dtype.kind in "if":
         return bool(np.allclose(one, other, rtol=1e-5, atol=1e-9))
     return bool((one == other).all())

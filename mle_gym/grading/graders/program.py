@@ -1,4 +1,4 @@
-"""Grades programs: they are run on inputs that nobody has seen, and their predictions graded."""
+"""Grades programs by their predictions for inputs that nobody has seen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ProgramGrader"]
 
 UNTOLD = (
     "the program does not lead to valid predictions for the hidden rows; what went wrong is not "
-    "told, since it could tell what they hold. `validate` tells what goes wrong on the examples"
+    "shown, since that could reveal these rows. `validate` shows what goes wrong on the examples"
 )
 
 
@@ -50,7 +50,7 @@ class ProgramGrader:
         self._runner = runner
         self._predictions = PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
         self._last: tuple[str, bytes | Validation, float] | None = None
-        """The last program's digest, what came of it, and the most seconds that change nothing."""
+        """The last program's digest, its result, and the longest time that wouldn't change that."""
 
     @property
     def anchors(self) -> Anchors:
@@ -74,7 +74,7 @@ class ProgramGrader:
         """The score of its predictions on the public part of the hidden rows.
 
         Raises:
-            SubmissionError: There is no score, and nothing more is said.
+            SubmissionError: There is no score. The message doesn't say why.
         """
         try:
             return self._predictions.public_score(self._runner.on_hidden_inputs(files))
@@ -113,7 +113,7 @@ class ProgramGrader:
 
     @cached_property
     def _examples(self) -> PredictionsGrader:
-        """A grader that expects the examples' rows."""
+        """A grader of predictions for the examples."""
         sample = self._dataset.public / "sample_submission.csv"
         spec = self._dataset.task.submission
         return PredictionsGrader(

@@ -1,26 +1,24 @@
 """Submitted programs: run in a sandbox of their own, from which only predictions come back.
 
 An agent never sees the inputs that its program is graded on, and the program never sees an answer.
-What the program prints could carry these inputs back, so an agent is told it only where they are
-the examples that it has anyway (``validate``); for ``score`` it is told a number, or that there is
+A program could print its inputs, so an agent sees its output only where the inputs are the examples
+that the agent has anyway (``validate``). After ``score`` the agent sees a number, or that there is
 none. In the final grade, when the episode is over, the output's end explains a failure.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxEnded, SubmissionError
 from mle_gym.sandbox.files import Files
-from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
+from mle_gym.sandbox.protocol import Sandbox
 from mle_gym.tasks.submission_schema import CodeSpec
 from mle_gym.text import clean
 
@@ -46,22 +44,21 @@ class ProgramRunner:
 
     Args:
         dataset: Of a task whose submissions are programs.
-        backend: Name of the sandbox backend.
-        config: The agent's own sandbox; a program has the same limits, and no network.
+        open_sandbox: Starts a fresh sandbox that shows a folder as ``data/``. A program has the
+            limits of the agent's own sandbox, and no network.
     """
 
-    def __init__(self, dataset: Dataset, backend: str, config: SandboxConfig) -> None:
+    def __init__(self, dataset: Dataset, open_sandbox: Callable[[Path], Sandbox]) -> None:
         code = dataset.task.submission.code
         if code is None:
-            raise ValueError(f"{dataset.task.id}: its submissions are no programs")
+            raise ValueError(f"{dataset.task.id}: its submissions are not programs")
         self.code: CodeSpec = code
         self.predictions: bytes | None = None
-        """What the last program predicted for the hidden rows; None if it came to nothing."""
+        """What the last program predicted for the hidden rows; None if it failed."""
         self._deadline = math.inf
-        self._box: Sandbox | None = None
+        self._sandbox: Sandbox | None = None
         self._dataset = dataset
-        self._backend = backend
-        self._config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
+        self._open_sandbox = open_sandbox
 
     @property
     def seconds(self) -> float:
@@ -70,7 +67,7 @@ class ProgramRunner:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """End what runs in a block after so many seconds, even if the task allows more."""
+        """End programs that a block runs after so many seconds, even if the task allows more."""
         self._deadline = time.monotonic() + seconds
         try:
             yield
@@ -97,36 +94,35 @@ class ProgramRunner:
         return self.predictions
 
     def cancel(self) -> None:
-        """End the program that runs; who waits for it gets a SandboxError. From any thread."""
-        box = self._box
-        if box is not None:
-            box.close()
+        """End the running program, whose caller gets a SandboxError. From any thread."""
+        sandbox = self._sandbox
+        if sandbox is not None:
+            sandbox.close()
 
     def call_off(self) -> None:
-        """The same where nobody waits for it any more.
+        """Like :meth:`cancel`, for a program whose caller no longer waits.
 
-        With a command's time its program's is up too: that ends by itself, and says why.
+        A program whose time is nearly up is left alone: it ends by itself and says why.
         """
         if self._deadline - time.monotonic() > _LAST_SECONDS:
             self.cancel()
 
     def _run(self, files: Files, data: Path) -> bytes:
         entry = self._entry(files)
-        config = dataclasses.replace(self._config, mounts=(Mount(data, "data"),))
-        with sandbox.create(self._backend, config) as box:
-            self._box = box
+        with self._open_sandbox(data) as sandbox:
+            self._sandbox = sandbox
             try:
-                return self._predictions(box, files, entry)
+                return self._predictions(sandbox, files, entry)
             except SandboxEnded as error:
                 message = f"{entry} brought down the sandbox that it was run in: {error}"
                 raise SubmissionError("program_exhausted", message) from None
             finally:
-                self._box = None
+                self._sandbox = None
 
-    def _predictions(self, box: Sandbox, files: Files, entry: str) -> bytes:
-        _write(box, files)
+    def _predictions(self, sandbox: Sandbox, files: Files, entry: str) -> bytes:
+        _write(sandbox, files)
         seconds = self.seconds
-        run = box.execute(f"python {shlex.quote(entry)}", timeout=seconds)
+        run = sandbox.execute(f"python {shlex.quote(entry)}", timeout=seconds)
         if run.killed_by == "timeout":
             why = f"ran longer than {seconds:g} s"
             if seconds < self.code.seconds:
@@ -139,7 +135,9 @@ class ProgramRunner:
                 f"{entry} ended with exit code {run.exit_code}{_tail(run.output)}",
             )
         try:
-            return box.fetch(self.code.output, max_bytes=self._dataset.task.submission.max_bytes)
+            return sandbox.fetch(
+                self.code.output, max_bytes=self._dataset.task.submission.max_bytes
+            )
         except SubmissionError as error:
             found = str(error).strip()
             message = f"{entry} left no predictions: {found}{_tail(run.output)}"
@@ -156,9 +154,9 @@ class ProgramRunner:
         raise SubmissionError("program_missing", message)
 
 
-def _write(box: Sandbox, files: Files) -> None:
+def _write(sandbox: Sandbox, files: Files) -> None:
     for name, content in files.items():
-        written = box.write_file(name, content)
+        written = sandbox.write_file(name, content)
         if written.exit_code != 0:
             raise SubmissionError("program_files", clean(written.output).strip())
 

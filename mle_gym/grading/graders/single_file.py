@@ -2,9 +2,9 @@
 
 So competitions of other benchmarks keep their own graders. The function is ``grade_file(submission:
 Path, private: Path) -> float``: the file as it was handed in, and the dataset's private folder. It
-runs in a sandbox (:mod:`mle_gym.grading.grader_code.sandboxed_grader`). It raises ValueError or
-SubmissionError, with a reason that quotes no answer, to refuse a submission, and DatasetError where
-the fault is not the submission's.
+runs in a sandbox (:mod:`mle_gym.grading.grader_code.code_sandbox`). It raises ValueError or
+SubmissionError, with a reason that quotes no answer, to refuse a submission, and DatasetError if
+the submission isn't to blame.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Validation
+from mle_gym.grading.grader_code.call_outcome import not_finite
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.grader_pool import shared_pool
-from mle_gym.grading.grader_code.outcome import not_finite
+from mle_gym.grading.grader_code.code_sandbox_pool import shared_pool
 from mle_gym.grading.graders.file_shape import FileShape, load_shape
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 
@@ -37,7 +37,7 @@ class SingleFileGrader:
 
     Args:
         dataset: What to grade against.
-        parity: Let scores pass that are NaN or infinite, as MLE-bench does.
+        parity: Accept scores that are NaN or infinite, as MLE-bench does.
         sandbox: Where ``grade.py`` runs if no isolating sandbox can be had.
 
     Raises:
@@ -51,7 +51,7 @@ class SingleFileGrader:
         self._code = shared_pool(code)
         self._parity, higher = parity, dataset.task.grade.higher_is_better
         kind = "parity" if parity else "strict"
-        self._grades = GradeMaker.load(dataset, higher, self._score, kind)
+        self._grades = GradeMaker(dataset, higher, self._score, kind)
 
     @property
     def anchors(self) -> Anchors:
@@ -73,7 +73,7 @@ class SingleFileGrader:
         return self._grades.refuse(error, sha256)
 
     def validate(self, content: bytes, /) -> Validation:
-        """Whether it has the shape of the sample submission; ``grade.py`` and answers stay out."""
+        """Whether it has the sample submission's shape, without ``grade.py`` or the answers."""
         try:
             self._shape.check(content, self._spec.max_bytes)
         except SubmissionError as error:
@@ -81,7 +81,7 @@ class SingleFileGrader:
         return Validation(True)
 
     def promising(self, content: bytes, /) -> bool:
-        """Whether it is valid and not the sample; only the task's grader could know more."""
+        """Whether it is valid and not the sample; only the task's ``grade.py`` could say more."""
         return content != self._sample() and self.validate(content).valid
 
     def public_score(self, content: bytes, /) -> float:
@@ -111,7 +111,7 @@ class SingleFileGrader:
         return self._dataset.public / SAMPLE
 
     def _sample(self) -> bytes:
-        """What tells a broken ``grade.py`` from a submission that it can't grade."""
+        """The sample submission, which shows whether a failed ``grade.py`` is broken."""
         try:
             return self._sample_file.read_bytes()
         except OSError as error:

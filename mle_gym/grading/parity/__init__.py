@@ -1,8 +1,8 @@
 """Grading as MLE-bench grades, quirks included, for the 22 competitions of its Lite split.
 
-Strict grading (:mod:`mle_gym.grading.graders.predictions`) is the default and the one to trust;
-this one is for numbers that stand beside MLE-bench's published tables. ``docs/mle-bench.md`` lists
-every quirk with what strict grading does instead.
+Strict grading (:mod:`mle_gym.grading.graders.predictions`) is the default and the one to trust; use
+this one for numbers to compare with MLE-bench's published tables. ``docs/mle-bench.md`` lists every
+quirk with what strict grading does instead.
 """
 
 from __future__ import annotations

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mle_gym.datasets.tables import exact_floats
 from mle_gym.errors import SubmissionError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["read_like_mle_bench"]
 
@@ -26,8 +24,6 @@ def read_like_mle_bench(content: bytes) -> pd.DataFrame:
     Raises:
         SubmissionError: ``unreadable``. MLE-bench's own batch ends with an exception here.
     """
-    import pandas as pd
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # columns of mixed types, which are to be expected
@@ -44,8 +40,6 @@ def read_like_mle_bench(content: bytes) -> pd.DataFrame:
 
 def _cut_at_nul(content: bytes) -> bytes:
     """The same table without what follows a NUL byte in its cell, which pandas 3 keeps."""
-    import pandas as pd
-
     cells = pd.read_csv(io.BytesIO(content), header=None, dtype=str, na_filter=False)
     cut = cells.map(lambda cell: str(cell).partition("\0")[0])
     return cut.to_csv(index=False, header=False).encode()

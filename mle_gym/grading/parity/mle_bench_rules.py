@@ -1,8 +1,8 @@
 """What MLE-bench's graders look at in each competition, and what they compute of it.
 
-A rule sees both tables whole, as pandas read them. Whatever fails, deliberately or by accident, is
-an invalid submission there, so only what passes has to be reproduced; the order of the checks and
-their wording is ours.
+A rule gets both tables whole, as pandas read them. In MLE-bench any exception, deliberate or
+accidental, means an invalid submission. So only the scores of valid ones have to be reproduced; the
+order of the checks and their wording is ours.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.parity.mle_bench_csv import read_like_mle_bench
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mle_gym.metrics.scikit_learn import sklearn_metrics
 
 __all__ = ["RULES", "Rule", "parity_score"]
 
@@ -28,7 +27,7 @@ SUM_TOLERANCE = 1e-6
 """Absolute; ``numpy.isclose`` adds its relative 1e-5, so rows may sum to 1 ± 1.1e-5."""
 IGNORED = "Ignored"
 USAGE = "Usage"
-"""Our own column of the answers: every row counts here but the ignored ones."""
+"""Our own column of the answers: here all rows count except the ignored ones."""
 
 Score = Callable[["pd.DataFrame", "pd.DataFrame", "Rule"], Any]
 
@@ -68,14 +67,11 @@ def parity_score(rule: Rule, submission: bytes, truth: pd.DataFrame) -> float:
     except Exception as error:  # there, any exception is an invalid submission
         kind = type(error).__name__
         raise SubmissionError("refused", f"MLE-bench's grader would fail here ({kind})") from error
-    return float(round(score, DECIMALS))  # in the type that it came in: NumPy rounds otherwise
+    return float(round(score, DECIMALS))  # in its own type: NumPy's floats round differently
 
 
 def area_by_column(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Mean area under the ROC curve of probability columns; other columns are not looked at."""
-    import pandas as pd
-    from sklearn.metrics import roc_auc_score
-
     _require(found, rule.key, *rule.targets)
     _require_length(found, truth)
     for target in rule.targets:
@@ -83,28 +79,29 @@ def area_by_column(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
         if found[target].min() < 0 or found[target].max() > 1:  # a missing value is neither
             raise SubmissionError("out_of_range", f"{target!r}: expected values from 0 to 1")
     found, truth = _aligned(found, truth, rule.key)
-    areas = [roc_auc_score(truth[name].to_numpy(), found[name].to_numpy()) for name in rule.targets]
+    areas = [
+        sklearn_metrics().roc_auc_score(truth[name].to_numpy(), found[name].to_numpy())
+        for name in rule.targets
+    ]
     return areas[0] if len(areas) == 1 else np.average(areas)
 
 
 def area_by_name(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Mean column-wise area of any numbers; exactly these columns."""
-    from sklearn.metrics import roc_auc_score
-
     _require_length(found, truth)
     if set(found.columns) != {rule.key, *rule.targets}:
         raise SubmissionError("wrong_columns", f"expected exactly {rule.key!r} and the targets")
     found, truth = _aligned(found, truth, rule.key)
-    return np.mean([roc_auc_score(truth[name], found[name]) for name in rule.targets])
+    return np.mean(
+        [sklearn_metrics().roc_auc_score(truth[name], found[name]) for name in rule.targets]
+    )
 
 
 def area_by_position(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
-    """Mean area of the columns in the order in which they stand, whatever their names.
+    """Mean area of the columns in their order; their names are ignored.
 
     Rows whose labels sum to less than 0, or that we ignore, are left out.
     """
-    from sklearn.metrics import roc_auc_score
-
     _require(found, rule.key, *rule.targets)
     _require_length(found, truth)
     labels = truth.set_index(rule.key).sort_index()
@@ -113,13 +110,11 @@ def area_by_position(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> An
     if USAGE in labels:
         counted &= labels.pop(USAGE) != IGNORED
     labels, scores = labels[counted], scores[counted]  # by index: other ids fail here
-    return roc_auc_score(labels.to_numpy(), scores.to_numpy(), average="macro")
+    return sklearn_metrics().roc_auc_score(labels.to_numpy(), scores.to_numpy(), average="macro")
 
 
 def one_hot_loss(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Logarithmic loss of one probability column a class, aligned by id and name."""
-    from sklearn.metrics import log_loss
-
     classes = list(rule.targets) or [n for n in truth.columns if n not in (rule.key, USAGE)]
     _require(found, rule.key, *classes)
     _require_length(found, truth)
@@ -130,11 +125,11 @@ def one_hot_loss(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     found, truth = (table[order].sort_values(rule.key) for table in (found, truth))
     if found[rule.key].tolist() != truth[rule.key].tolist():
         raise SubmissionError("wrong_ids", f"expected the {rule.key!r} values of the test set")
-    return log_loss(truth[classes].to_numpy(), found[classes].to_numpy())
+    return sklearn_metrics().log_loss(truth[classes].to_numpy(), found[classes].to_numpy())
 
 
 def one_hot_loss_after_first_column(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
-    """The same, but whatever stands after the first column must be the probabilities."""
+    """The same, but all columns after the first must be the probabilities."""
     if found.shape != (len(truth), len(rule.targets) + 1):
         raise SubmissionError("wrong_columns", f"expected {rule.key!r} and a column a class")
     _check_probabilities(found.iloc[:, 1:])
@@ -143,8 +138,6 @@ def one_hot_loss_after_first_column(found: pd.DataFrame, truth: pd.DataFrame, ru
 
 def binary_loss(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Logarithmic loss of one probability column."""
-    from sklearn.metrics import log_loss
-
     (target,) = rule.targets
     _require(found, rule.key, target)
     _require_length(found, truth)
@@ -152,50 +145,45 @@ def binary_loss(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
         raise SubmissionError("wrong_ids", f"expected the {rule.key!r} values of the test set")
     _check_range(found[[target]])
     found, truth = found.sort_values(rule.key), truth.sort_values(rule.key)
-    return log_loss(truth[target], found[target])
+    return sklearn_metrics().log_loss(truth[target], found[target])
 
 
 def root_mean_square(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Root mean squared error of one column, aligned by id."""
-    from sklearn.metrics import root_mean_squared_error
-
     (target,) = rule.targets
     _require(found, rule.key, target)
     found[target].astype(float)
     _require_length(found, truth)
     found, truth = _aligned(found, truth, rule.key)
-    return root_mean_squared_error(truth[target], found[target])
+    return sklearn_metrics().root_mean_squared_error(truth[target], found[target])
 
 
 def root_mean_square_in_key_order(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """The same, but both tables are sorted by their keys and the keys are never compared."""
-    from sklearn.metrics import root_mean_squared_error
-
     (target,) = rule.targets
     _require(found, rule.key, target)
     found, truth = found.sort_values(rule.key), truth.sort_values(rule.key)
-    return root_mean_squared_error(truth[target], found[target])
+    return sklearn_metrics().root_mean_squared_error(truth[target], found[target])
 
 
 def root_mean_square_log_in_file_order(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Mean of the columns' RMSLE, row by row as they stand; ids may be anything or missing."""
-    from sklearn.metrics import root_mean_squared_log_error
-
     _require(found, *rule.targets)
     _require_length(found, truth)
-    first, second = (root_mean_squared_log_error(truth[name], found[name]) for name in rule.targets)
+    first, second = (
+        sklearn_metrics().root_mean_squared_log_error(truth[name], found[name])
+        for name in rule.targets
+    )
     return (first + second) / 2
 
 
 def share_right(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Accuracy of one column, aligned by id."""
-    from sklearn.metrics import accuracy_score
-
     (target,) = rule.targets
     _require(found, rule.key, target)
     _require_length(found, truth)
     found, truth = _aligned(found, truth, rule.key)
-    return accuracy_score(truth[target].to_numpy(), found[target].to_numpy())
+    return sklearn_metrics().accuracy_score(truth[target].to_numpy(), found[target].to_numpy())
 
 
 def share_right_as_text(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
@@ -210,14 +198,14 @@ def share_right_as_text(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) ->
 
 def quadratic_kappa(found: pd.DataFrame, truth: pd.DataFrame, rule: Rule) -> Any:
     """Quadratically weighted kappa; NaN, which counts as valid, where both are one constant."""
-    from sklearn.metrics import cohen_kappa_score
-
     (target,) = rule.targets
     _require(found, rule.key, target)
     if set(found[rule.key]) != set(truth[rule.key]):
         raise SubmissionError("wrong_ids", f"expected the {rule.key!r} values of the test set")
     found, truth = found.sort_values(rule.key), truth.sort_values(rule.key)
-    return cohen_kappa_score(found[target].values, truth[target].values, weights="quadratic")
+    return sklearn_metrics().cohen_kappa_score(
+        found[target].values, truth[target].values, weights="quadratic"
+    )
 
 
 def _require(found: pd.DataFrame, *names: str) -> None:
@@ -257,9 +245,7 @@ def _aligned(
 def _matched(
     found: pd.DataFrame, truth: pd.DataFrame, key: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As :func:`_aligned` but in any order, for tables of equal length too large to sort."""
-    import pandas as pd
-
+    """Like :func:`_aligned`, but without sorting where possible: some tables are too large."""
     given, wanted = pd.Index(found[key]), pd.Index(truth[key])
     if given.equals(wanted):
         return found, truth

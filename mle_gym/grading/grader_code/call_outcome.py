@@ -1,4 +1,4 @@
-"""What came of one submission in a grader's sandbox. All that is read here is hostile."""
+"""The outcome of one call of a ``grade.py``. Everything that is read here may be hostile."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.sandbox.protocol import Execution
 
-__all__ = ["Outcome", "died", "not_finite", "read_reply", "tail", "too_slow", "understood"]
+__all__ = ["CallOutcome", "died", "not_finite", "read_reply", "tail", "too_slow", "understood"]
 
 LONGEST_REASON = 300
-"""Characters of a ``grade.py``'s own message that are passed on."""
+"""Characters of a ``grade.py``'s own message that an agent sees."""
 CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one call of a grader: a score, its own refusal, or how it failed."""
+class CallOutcome:
+    """A score, the refusal of a ``grade.py``, or how it failed."""
 
     score: float | None = None
     refusal: SubmissionError | None = None
-    """In the grader's own words, meant for whoever handed the submission in."""
+    """In the words of ``grade.py``, which the agent may read."""
     failure: SubmissionError | None = None
-    """In ours: what the grader's exception says may quote an answer."""
+    """In our words, since an exception's own message may quote an answer."""
     detail: str = ""
-    """All that is known of a failure; not for agents."""
+    """Everything that is known about a failure; not for agents."""
 
     @property
     def graded(self) -> bool:
-        """Whether there is a score that counts."""
+        """Whether there is a finite score."""
         return self.score is not None and math.isfinite(self.score)
 
     @property
@@ -46,7 +46,7 @@ class Outcome:
             return not_finite(self.score)
         return self.refusal or self.failure or SubmissionError("refused", "it has no score")
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """What happened, for the task's author."""
         if self.score is not None:
             return f"its score is {self.score}"
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def read_reply(output: bytes) -> dict[str, str] | None:
-    """A line of JSON, an object of texts; None for anything else."""
+    """A line of JSON that is an object of strings; None for anything else."""
     try:
         reply = json.loads(output)
     except (ValueError, RecursionError):
@@ -63,8 +63,8 @@ def read_reply(output: bytes) -> dict[str, str] | None:
     return reply if fits else None
 
 
-def understood(reply: dict[str, str], seconds: float) -> Outcome:
-    """What an answer means.
+def understood(reply: dict[str, str], seconds: float) -> CallOutcome:
+    """The outcome that a reply stands for.
 
     Raises:
         TaskError: The grader raised it on purpose.
@@ -73,12 +73,12 @@ def understood(reply: dict[str, str], seconds: float) -> Outcome:
     message = reply.get("message", "")
     if "score" in reply:
         try:
-            return Outcome(score=float(reply["score"]))
+            return CallOutcome(score=float(reply["score"]))
         except ValueError:
             return died(f"it answered {reply['score'][:100]!r}", memory=False)
     if "refused" in reply:
         code = reply["refused"] if CODE.fullmatch(reply["refused"]) else "refused"
-        return Outcome(refusal=SubmissionError(code, message[:LONGEST_REASON]))
+        return CallOutcome(refusal=SubmissionError(code, message[:LONGEST_REASON]))
     if "raised" in reply:
         kind = TaskError if reply["raised"] == "TaskError" else DatasetError
         raise kind(message)
@@ -87,21 +87,21 @@ def understood(reply: dict[str, str], seconds: float) -> Outcome:
         return too_slow(seconds)
     note = f" ({kind_name})" if kind_name.isidentifier() else ""
     failure = SubmissionError("refused", f"the task's grader failed on this submission{note}")
-    return Outcome(failure=failure, detail=message)
+    return CallOutcome(failure=failure, detail=message)
 
 
-def died(detail: str, *, memory: bool) -> Outcome:
-    """The process that graded is gone."""
+def died(detail: str, *, memory: bool) -> CallOutcome:
+    """The outcome if the process that graded is gone."""
     if memory:
         failure = SubmissionError("too_much_memory", "grading took more memory than it may have")
     else:
         failure = SubmissionError("refused", "the task's grader died of this submission")
-    return Outcome(failure=failure, detail=detail or failure.message)
+    return CallOutcome(failure=failure, detail=detail or failure.message)
 
 
-def too_slow(seconds: float) -> Outcome:
-    """Time ran out."""
-    return Outcome(failure=SubmissionError("too_slow", f"grading took over {seconds:g} s"))
+def too_slow(seconds: float) -> CallOutcome:
+    """The outcome if time ran out."""
+    return CallOutcome(failure=SubmissionError("too_slow", f"grading took over {seconds:g} s"))
 
 
 def not_finite(score: float) -> SubmissionError:
@@ -110,5 +110,5 @@ def not_finite(score: float) -> SubmissionError:
 
 
 def tail(run: Execution) -> str:
-    """The end of what a command printed, for people."""
+    """The end of what a command printed, for error messages."""
     return run.output[-1000:].decode("utf-8", "replace").strip() or f"exit code {run.exit_code}"

@@ -1,10 +1,10 @@
-"""The sandboxes that one ``grade.py`` runs in: another one when the wait for the first gets long.
+"""The sandboxes that one ``grade.py`` runs in: more of them when a submission has to wait.
 
-One sandbox grades one submission at a time, which takes milliseconds. A submission that keeps it
-busy up to its time limit must not keep those of other episodes waiting: whoever has waited for
-``PATIENT_SECONDS`` has another sandbox started, up to one for each processor. Only as many slow
-submissions at the same time as there are processors make others wait, and none of them for longer
-than the limits of a few calls (:mod:`mle_gym.grading.grader_code.sandboxed_grader`).
+A sandbox grades one submission at a time, usually in milliseconds. A submission that keeps it busy
+up to the time limit must not block other episodes. So after a wait of ``PATIENT_SECONDS`` another
+sandbox is started, up to one for each processor. Others wait only if there are as many slow
+submissions at the same time as processors, and no longer than the limits of a few calls
+(:mod:`mle_gym.grading.grader_code.code_sandbox`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from functools import lru_cache
 
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
-from mle_gym.grading.grader_code.sandboxed_grader import CodeSandbox, Table, end_idle
+from mle_gym.grading.grader_code.code_sandbox import CodeSandbox
+from mle_gym.grading.grader_code.into_sandbox import Table
+from mle_gym.grading.grader_code.living_sandboxes import end_idle
 
 __all__ = ["CodeSandboxPool", "shared_pool"]
 
 PATIENT_SECONDS = 1.0
-"""About what a further sandbox takes to start: a shorter wait is not worth one."""
+"""About as long as a sandbox takes to start: for a shorter wait it isn't worth starting one."""
 
 
 class CodeSandboxPool:
@@ -45,11 +47,11 @@ class CodeSandboxPool:
             return grader.score_file(content, filename, control)
 
     def forget(self) -> None:
-        """Begin without any, as in a forked child: the sandboxes are the parent's."""
+        """Begin without sandboxes, as in a forked child: they belong to the parent."""
         self._door = threading.Lock()
         self._returned = threading.Condition()
         self._graders: list[CodeSandbox] = []
-        """Whoever holds the lock of one grades there."""
+        """A thread grades in the one whose lock it holds."""
 
     @contextlib.contextmanager
     def _lent(self) -> Iterator[CodeSandbox]:
@@ -64,7 +66,7 @@ class CodeSandboxPool:
 
     def _take(self) -> CodeSandbox:
         """An idle one, locked."""
-        with self._door, self._returned:  # one after the other: a slow submission starts one more
+        with self._door, self._returned:  # one waits at a time: a slow submission starts one more
             if not self._graders:
                 return self._another()
             while not (grader := self._returned.wait_for(self._idle, PATIENT_SECONDS)):
@@ -73,7 +75,7 @@ class CodeSandboxPool:
             return grader
 
     def _idle(self) -> CodeSandbox | None:
-        """The last one that is idle, locked: the first ones may grow old and be ended."""
+        """The newest idle one, locked: the oldest may then be ended as unused."""
         for grader in reversed(self._graders):
             if grader.lock.acquire(blocking=False):
                 return grader
@@ -92,7 +94,7 @@ _known: weakref.WeakSet[CodeSandboxPool] = weakref.WeakSet()
 
 @lru_cache(maxsize=64)
 def shared_pool(code: GraderCode) -> CodeSandboxPool:
-    """This process's only one for that code."""
+    """The one pool of this process for that code."""
     return CodeSandboxPool(code)
 
 

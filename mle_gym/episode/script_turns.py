@@ -1,0 +1,73 @@
+"""Has an episode's shell scripts wait for a free processor, which is not on the agent's time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from mle_gym.episode.budget import Budget
+from mle_gym.episode.command_slots import current_slots
+from mle_gym.sandbox.protocol import Sandbox
+
+__all__ = ["CalledOff", "ScriptTurns"]
+
+
+class CalledOff(Exception):
+    """A script was interrupted before it began."""
+
+
+class ScriptTurns:
+    """Gives the scripts of one episode their turns.
+
+    Args:
+        sandbox: Where they run; its clock stands still while one waits.
+        budget: The episode's, likewise.
+
+    Raises:
+        ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
+    """
+
+    def __init__(self, sandbox: Sandbox, budget: Budget) -> None:
+        self._sandbox, self._budget = sandbox, budget
+        self._slots = current_slots()
+        self._called_off = threading.Event()
+        """Set when a waiting script shall not run any more: interrupted, or closed."""
+
+    def admit(self) -> None:
+        """Let scripts run again after :meth:`call_off`."""
+        self._called_off.clear()
+
+    def call_off(self) -> None:
+        """End the wait of a script, which then doesn't run. From any thread."""
+        self._called_off.set()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[float]:
+        """Wait for a slot to run a script in, and yield the seconds that this took.
+
+        Raises:
+            CalledOff: The wait was called off.
+        """
+        began, queued = time.monotonic(), 0.0
+        if not self._slots.take():
+            self._wait()
+            queued = time.monotonic() - began
+        try:
+            yield queued
+        finally:
+            self._slots.give_back()
+
+    def _wait(self) -> None:
+        self._sandbox.expire(None)
+        with self._budget.stopped():
+            taken = self._slots.wait(self._called_off)
+        try:
+            self._sandbox.expire(self._budget.seconds_left)
+        except BaseException:
+            if taken:
+                self._slots.give_back()
+            raise
+        if not taken:
+            raise CalledOff
