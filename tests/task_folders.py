@@ -108,10 +108,22 @@ def make_task(tmp_path: Path) -> MakeTask:
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty dataset cache."""
-    folder = tmp_path / "cache"
+def own_cache(tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without a dataset."""
+    folder = without_datasets(tmp_path / "cache", cache_folder)
     monkeypatch.setenv("MLE_GYM_CACHE", str(folder))
+    return folder
+
+
+def without_datasets(folder: Path, cache_folder: Path) -> Path:
+    """A cache that shares with the whole run's only which tables the installed packages hold.
+
+    Finding that out takes ten seconds of a processor, and is the same for every test.
+    """
+    tables = cache_folder / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
+    (folder / "tables").symlink_to(tables)
     return folder
 
 

@@ -113,6 +113,7 @@ def test_an_order_that_says_where_a_row_was_is_found(source: Source) -> None:
     assert told.startswith("the place tells ripe in train")
 
 
+@pytest.mark.slow("it deals rows many times")
 def test_rows_dealt_by_chance_are_never_blamed(source: Source) -> None:
     """Forty deals: a test that fails once in twenty would hardly pass."""
     rng = np.random.default_rng()
@@ -176,6 +177,7 @@ def test_prepare_py_s_own_seed_is_found(
     assert bool(computable(dataset)[0]) == found
 
 
+@pytest.mark.slow("it prepares a task with many keys")
 def test_a_task_is_safe_with_any_key(make_task: MakeTask, own_cache: Path) -> None:
     folder = make_task(table=fruit(120).sort_values("ripe", ignore_index=True))
     for key in ("01" * 32, "02" * 32, "03" * 32):

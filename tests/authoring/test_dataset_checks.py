@@ -33,6 +33,7 @@ def test_a_plain_task_is_sound(make_task: MakeTask) -> None:
 
 
 @pytest.mark.parametrize("way", [{"group": "tree"}, {"time": "day"}, {"stratify": False}], ids=str)
+@pytest.mark.slow("it runs all checks of a dataset")
 def test_every_way_to_split_is_sound(make_task: MakeTask, way: dict[str, Any]) -> None:
     assert failed(made(make_task({"data": {"stratify": None, **way}}))) == {}
 
@@ -75,6 +76,7 @@ COMPUTABLE = "ids, order and known splits say nothing"
 
 
 @pytest.mark.parametrize("by", ["ripe", "day"], ids=["by label", "in the order of the source"])
+@pytest.mark.slow("it runs all checks of a dataset")
 def test_an_id_that_tells_the_target_is_found(make_task: MakeTask, by: str) -> None:
     table = fruit(200).sort_values(by, ignore_index=True).assign(code=range(200))
     found = failed(made(make_task(OWN_ID, table=table)))

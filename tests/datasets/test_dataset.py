@@ -413,6 +413,7 @@ sys.exit(sum(os.wait()[1] for _ in range(24)))
 """
 
 
+@pytest.mark.slow("many processes import everything")
 def test_many_processes_at_once_prepare_once(make_task: MakeTask, tmp_path: Path) -> None:
     folder = make_task(files={"prepare.py": IMAGES.format(log=str(tmp_path / "log"))})
     code = [sys.executable, "-c", CROWD, str(folder)]

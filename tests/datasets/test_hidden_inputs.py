@@ -111,6 +111,7 @@ def test_test_columns_that_training_rows_lack_are_refused(
         made(make_task(CODE, files={"prepare.py": hook}))
 
 
+@pytest.mark.slow("it runs all checks of a task")
 def test_validate_task_notices_hidden_rows_that_are_shown(
     make_task: MakeTask, own_cache: Path
 ) -> None:

@@ -29,6 +29,7 @@ from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.hooks import load_hook
 from mle_gym.tasks.tfrecord import features, read_records, texts
 from tests.envs.raw_data import MAKERS
+from tests.task_folders import without_datasets
 from tests.tiers import few_quick
 
 COMPETITIONS = sorted(
@@ -39,9 +40,9 @@ FLOOR = "the sample submission is valid and scores the floor"
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
     """Nothing is here but what a test makes."""
-    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
 
@@ -173,6 +174,7 @@ def test_without_data_reset_says_how_to_get_them() -> None:
             env.reset()
 
 
+@pytest.mark.slow("it prepares and plays a competition")
 def test_rows_that_kaggle_never_scored_count_nowhere(tmp_path: Path) -> None:
     dataset = made("jigsaw-toxic-comment-classification-challenge", tmp_path / "raw")
     answers = read_csv(dataset.private / "answers.csv")

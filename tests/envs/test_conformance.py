@@ -22,6 +22,7 @@ from gymnasium.wrappers import (
 import mle_gym  # noqa: F401
 from mle_gym.tasks.catalog import load_task
 from mle_gym.vector.thread_vector import ThreadVectorEnv
+from tests.tiers import few_quick
 
 IDS = sorted(
     env_id
@@ -35,7 +36,10 @@ echo "import shutil; shutil.copy('data/sample_submission.csv', 'submission.csv')
 submit"""
 """For tasks that want predictions as well as for the one that wants a program."""
 
-pytestmark = pytest.mark.parametrize("env_id", IDS)
+QUICK = ("mle/titanic-v0", "mle/digits-v0", "mle/iris-pipeline-v0")
+"""Tables, pictures and a program that is graded."""
+
+pytestmark = pytest.mark.parametrize("env_id", few_quick(IDS, QUICK, "it plays every task"))
 
 
 def timeless(step: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
 from tests.envs.test_competitions import COMPETITIONS, files_of, made
+from tests.task_folders import without_datasets
 
 SUFFIX = r"\.(jpg|aif)$"
 WITHOUT_TABLES = {"denoising-dirty-documents"}
@@ -38,9 +39,9 @@ COMMON |= {"value", "probability"}
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
     """Nothing is here but what a test makes."""
-    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
 

@@ -73,6 +73,7 @@ def test_only_the_commands_there_are_get_named(
     )
 
 
+@pytest.mark.slow("it prepares every task")
 def test_nothing_hidden_is_named() -> None:
     for name in task_folders():
         if load_task(name).data.loader == "kaggle":

@@ -107,6 +107,7 @@ def test_milestones_are_paid_once(make: MakeEnv) -> None:
         assert reward == pytest.approx(-0.1)
 
 
+@pytest.mark.slow("processes import everything")
 def test_it_pickles_and_serves_other_processes_in_parallel(make: MakeEnv, tmp_path: Path) -> None:
     env = make()
     env.reset()
@@ -141,6 +142,7 @@ def _continue(snapshot: Snapshot) -> str:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.slow("workers import everything")
 def test_it_goes_to_the_workers_of_multiprocessing(make: MakeEnv, method: str) -> None:
     env = make()
     env.reset()

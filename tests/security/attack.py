@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import platform
 import shlex
 import textwrap
 from dataclasses import dataclass
 
+from mle_gym.sandbox.seccomp.call_numbers import MACHINES, system_calls
+
 MARKER = "PWNED"
+
+CALLS = {name: n for n, name in system_calls(platform.machine()).items()} if (
+    platform.machine() in MACHINES
+) else {}  # fmt: skip
+"""System calls of this machine and their numbers."""
 
 SHELL_PRELUDE = """\
 pwned() { echo PW""NED; }
@@ -83,6 +91,13 @@ def python(
     text = PYTHON_PRELUDE + textwrap.dedent(program)
     command = f"export RUNNER=$PPID\n{python} - <<'END_OF_ATTACK'\n{text}\nEND_OF_ATTACK\n"
     return Attack(name, command, works, **options)  # type: ignore[arg-type]
+
+
+def reaches(name: str, arguments: str, works: str = "without filter", **options: object) -> Attack:
+    """A system call gets as far as the kernel's own code: no filter, no missing capability."""
+    refused = "(errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT)"
+    program = f"pwned(call({CALLS.get(name, -1)}, {arguments}) not in {refused})"
+    return python(name, program, works, **options)
 
 
 def exports(variables: dict[str, str]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 
-import pytest
-
 from mle_gym.sandbox import SandboxConfig
 from tests.sandbox.conftest import start
-from tests.security.arena import Arena, Exposed
+from tests.security.arena import Arena
 from tests.security.attack import Attack, python, shell
 from tests.security.bait import own_address
+from tests.security.suites import fails, works
 
 CALL = """
 s = socket.socket(socket.{family}, socket.{kind})
@@ -70,14 +69,8 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_fails(attack: Attack, arena: Arena) -> None:
-    assert not arena.suffers(attack)
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_works_without_the_defence(attack: Attack, exposed: Exposed) -> None:
-    assert exposed.suffers(attack)
+test_it_fails = fails(ATTACKS)
+test_it_works_without_the_defence = works(ATTACKS)
 
 
 LISTEN = """

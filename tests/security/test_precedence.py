@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.security.arena import Arena, Exposed
-from tests.security.attack import Attack, python
-from tests.security.test_privileges import CALLS, reaches
+from tests.security.arena import Arena
+from tests.security.attack import CALLS, Attack, python, reaches
+from tests.security.suites import fails, works
 
 
 def on_the_first(name: str, program: str, **options: object) -> Attack:
@@ -65,14 +65,8 @@ ATTACKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_fails(attack: Attack, arena: Arena) -> None:
-    assert not arena.suffers(attack)
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_works_without_the_defence(attack: Attack, exposed: Exposed) -> None:
-    assert exposed.suffers(attack)
+test_it_fails = fails(ATTACKS)
+test_it_works_without_the_defence = works(ATTACKS)
 
 
 OWN = """

@@ -6,21 +6,9 @@ import platform
 
 import pytest
 
-from mle_gym.sandbox.seccomp.call_numbers import MACHINES, system_calls
-from tests.security.arena import Arena, Exposed
-from tests.security.attack import Attack, python, shell
-
-CALLS = {name: n for n, name in system_calls(platform.machine()).items()} if (
-    platform.machine() in MACHINES
-) else {}  # fmt: skip
-
-
-def reaches(name: str, arguments: str, works: str = "without filter", **options: object) -> Attack:
-    """A system call gets as far as the kernel's own code: no filter, no missing capability."""
-    refused = "(errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT)"
-    program = f"pwned(call({CALLS.get(name, -1)}, {arguments}) not in {refused})"
-    return python(name, program, works, **options)
-
+from tests.security.arena import Arena
+from tests.security.attack import CALLS, python, reaches, shell
+from tests.security.suites import fails, works
 
 ATTACKS = [
     # Without the filter, any user may do these.
@@ -131,14 +119,8 @@ ATTACKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_fails(attack: Attack, arena: Arena) -> None:
-    assert not arena.suffers(attack)
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_works_without_the_defence(attack: Attack, exposed: Exposed) -> None:
-    assert exposed.suffers(attack)
+test_it_fails = fails(ATTACKS)
+test_it_works_without_the_defence = works(ATTACKS)
 
 
 OTHER_INTERFACE = """

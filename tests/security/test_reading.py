@@ -7,11 +7,10 @@ import socket
 import subprocess
 import sys
 
-import pytest
-
-from tests.security.arena import Arena, Exposed
-from tests.security.attack import MARKER, Attack, python, shell
+from tests.security.arena import Arena
+from tests.security.attack import MARKER, python, shell
 from tests.security.bait import Bait
+from tests.security.suites import fails, works
 
 ATTACKS = [
     # Files by their names, and by other ways to them.
@@ -152,14 +151,8 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_fails(attack: Attack, arena: Arena) -> None:
-    assert not arena.suffers(attack)
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_works_without_isolation(attack: Attack, exposed: Exposed) -> None:
-    assert exposed.suffers(attack)
+test_it_fails = fails(ATTACKS)
+test_it_works_without_isolation = works(ATTACKS)
 
 
 LISTEN = python(
