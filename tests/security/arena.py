@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
-from mle_gym.sandbox.bubblewrap import backend
+from mle_gym.sandbox.bubblewrap import backend, bwrap_arguments
 from tests.security.attack import MARKER, Attack, exports
 from tests.security.bait import TASK, Bait
 
@@ -57,20 +57,20 @@ def _without(*unwanted: str) -> Weaken:
     """Leave one of bubblewrap's arguments, with what belongs to it, away."""
 
     def weaken(patch: pytest.MonkeyPatch) -> None:
-        complete = backend._arguments
+        complete = backend.bwrap_arguments
 
         def arguments(*given: Any) -> list[Any]:
             made, size = complete(*given), len(unwanted)
             at = next(n for n in range(len(made)) if tuple(made[n : n + size]) == unwanted)
             return made[:at] + made[at + size :]
 
-        patch.setattr(backend, "_arguments", arguments)
+        patch.setattr(backend, "bwrap_arguments", arguments)
 
     return weaken
 
 
 def _unfiltered(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(backend, "filter_program", lambda: None)
+    patch.setattr(bwrap_arguments, "filter_program", lambda: None)
 
 
 WEAKNESSES: dict[str, tuple[Weaken, ...]] = {

@@ -77,9 +77,9 @@ def test_no_isolation(check: str) -> None:
 
 
 def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    complete = backend._arguments
+    complete = backend.bwrap_arguments
     monkeypatch.setattr(
-        backend, "_arguments", lambda *given: [*complete(*given), "--cap-add", "ALL"]
+        backend, "bwrap_arguments", lambda *given: [*complete(*given), "--cap-add", "ALL"]
     )
     config = SandboxConfig(limits=PROBE_LIMITS, warm=False)
     assert not holds("user", start("bubblewrap", config))
@@ -87,11 +87,11 @@ def test_capabilities_that_were_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_masks_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the package among what is mounted, only the mask hides it."""
-    complete = backend._arguments
+    complete = backend.bwrap_arguments
     monkeypatch.setattr(PythonInstallation, "masked", lambda self, hidden, packages: ())
     monkeypatch.setattr(
         backend,
-        "_arguments",
+        "bwrap_arguments",
         lambda *given: [*complete(*given), "--ro-bind", {"source": str(PACKAGE)}, str(PACKAGE)],
     )
     config = SandboxConfig(limits=PROBE_LIMITS, warm=False)
