@@ -16,18 +16,21 @@ from typing import Any
 
 from mle_gym.errors import SandboxCrashed
 from mle_gym.sandbox.interrupts import held_back
+from mle_gym.sandbox.standalone.shared.runner_messages import Call, Done, Interrupt, Order
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence, host_is_busy, judge
 
-__all__ = ["Exchange", "Frame"]
+__all__ = ["Exchange", "Heard"]
 
-Frame = tuple[dict[str, Any], bytes]
+Heard = tuple[Done | Call, bytes]
+"""What a runner says while the host waits, with its payload."""
 
 _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
 _PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
 """Operations that precede all that an agent asks for."""
+_TOOLS = ("validate", "score", "submit")
 _INTERRUPT_SECONDS = 5.0
 _BUSY_SECONDS = 240.0
 """How much longer an answer may take on a busy host."""
@@ -63,24 +66,20 @@ class Exchange:
         self._sending = threading.Lock()
         self._interrupted = False
 
-    def ask(
-        self, operation: str, options: dict[str, Any], payload: bytes = b"", *, seconds: float
-    ) -> Frame:
-        """Send a frame and return the next one that comes.
+    def ask(self, order: Order, payload: bytes = b"", *, seconds: float) -> Heard:
+        """Send a frame and return what the next one says.
 
         Raises:
             SandboxCrashed: The sandbox is closed, is gone, or sent nonsense.
         """
         self._interrupted = False
-        self.running = self.running or operation == "execute"
-        self._used = self._used or operation not in _PREPARING
+        self.running = self.running or order["op"] == "execute"
+        self._used = self._used or order["op"] not in _PREPARING
         deadline = time.monotonic() + seconds
-        return self._turn(
-            lambda: self._send({"op": operation, **options}, payload, deadline), operation, seconds
-        )
+        return self._turn(lambda: self._send(order, payload, deadline), order["op"], seconds)
 
-    def listen(self, *, seconds: float) -> Frame:
-        """Return the next frame that comes without having sent any; raises as :meth:`ask`."""
+    def listen(self, *, seconds: float) -> Heard:
+        """Return what the next frame says without having sent any; raises as :meth:`ask`."""
         return self._turn(lambda: None, "interrupt", seconds)
 
     @contextlib.contextmanager
@@ -125,7 +124,7 @@ class Exchange:
             try:
                 deadline = time.monotonic() + _INTERRUPT_SECONDS
                 with contextlib.suppress(OSError):  # who waits for the end will find out
-                    self._stream.send(_packed({"op": "interrupt"}, b""), deadline)
+                    self._stream.send(_packed(Interrupt(op="interrupt"), b""), deadline)
             finally:
                 self._sending.release()
 
@@ -159,16 +158,16 @@ class Exchange:
             return SandboxCrashed(message, kind="interrupted")
         return copy.copy(self._verdict)  # each error that is raised has a traceback of its own
 
-    def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Frame:
+    def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Heard:
         if self.closed:
             raise self._over("the sandbox is closed")
         started = time.monotonic()
         with held_back(self.interrupt):
             try:
                 send()
-                frame = self._receive(started + seconds)
-                self.running = self.running and frame[0]["op"] != "done"
-                return frame
+                heard = self._receive(started + seconds)
+                self.running = self.running and heard[0]["op"] != "done"
+                return heard
             except SandboxCrashed:
                 raise
             except TimeoutError:
@@ -182,8 +181,8 @@ class Exchange:
                 self.close()
                 raise
 
-    def _send(self, header: dict[str, Any], payload: bytes, deadline: float) -> None:
-        frame = _packed(header, payload)
+    def _send(self, order: Order, payload: bytes, deadline: float) -> None:
+        frame = _packed(order, payload)
         # What was sent in part can't be sent again, so the wait is chosen ahead.
         if len(frame) > _TAKEN_AT_ONCE and host_is_busy():
             deadline += _BUSY_SECONDS
@@ -192,16 +191,17 @@ class Exchange:
         if self._interrupted:
             self.interrupt()
 
-    def _receive(self, deadline: float) -> Frame:
-        """The next frame, but for one that says that a caller has left, as :meth:`watch` sees."""
-        frame = self._frame(deadline)
-        if frame[0]["op"] == "left":
-            frame = self._frame(deadline)
-        if frame[0]["op"] not in ("done", "request"):
-            raise self.end(f"it sent an unknown frame {str(frame[0])[:200]}")
-        return frame
+    def _receive(self, deadline: float) -> Heard:
+        """What comes next, but for one word that a caller has left, as :meth:`watch` sees."""
+        header, payload = self._frame(deadline)
+        if header["op"] == "left":
+            header, payload = self._frame(deadline)
+        said = _said(header)
+        if said is None:
+            raise self.end(f"it sent an unknown frame {str(header)[:200]}")
+        return said, payload
 
-    def _frame(self, deadline: float) -> Frame:
+    def _frame(self, deadline: float) -> tuple[dict[str, Any], bytes]:
         header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
         if header_size > _MAX_HEADER or payload_size > _MAX_PAYLOAD:
             raise self.end("it sent a frame that is too large")
@@ -236,6 +236,42 @@ class Exchange:
                 deadline = min(last, now + _LOOK_SECONDS)
 
 
-def _packed(header: dict[str, Any], payload: bytes) -> bytes:
-    text = json.dumps(header).encode()
+def _packed(order: Order, payload: bytes) -> bytes:
+    text = json.dumps(order).encode()
     return _HEADER.pack(len(text), len(payload)) + text + payload
+
+
+def _said(header: dict[str, Any]) -> Done | Call | None:
+    """A frame's header as a value, with nothing taken on trust; None for nonsense."""
+    if header["op"] == "done":
+        return _done(header)
+    tool, path = header.get("tool"), header.get("path")
+    if header["op"] != "request" or tool not in _TOOLS or not isinstance(path, str):
+        return None
+    return Call(op="request", tool=tool, path=path, folder=bool(header.get("folder")))
+
+
+def _done(header: dict[str, Any]) -> Done:
+    """An answer; whatever is none of a field's values counts as its default."""
+    killed_by, cold = header.get("killed_by"), header.get("cold")
+    return Done(
+        op="done",
+        exit_code=int(_number(header, "exit_code", 255)),
+        duration=_number(header, "duration"),
+        cpu_seconds=_number(header, "cpu_seconds"),
+        peak_memory_mb=_number(header, "peak_memory_mb"),
+        timed_out=header.get("timed_out") is True,
+        truncated_bytes=int(_number(header, "truncated_bytes", 1 << 62)),
+        killed_by=killed_by if killed_by in ("timeout", "memory") else "",
+        cold=cold if cold in ("late", "refused", "unavailable") else "",
+        folder=bool(header.get("folder")),
+        present=header.get("present") is True,
+        pid=int(_number(header, "pid", 1 << 31)),
+    )
+
+
+def _number(header: dict[str, Any], key: str, ceiling: float = 1e9) -> float:
+    value = header.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return 0.0
+    return float(min(value, ceiling))

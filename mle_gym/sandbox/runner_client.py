@@ -21,6 +21,7 @@ from mle_gym.sandbox.protocol import (
     Request,
     SandboxConfig,
 )
+from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -89,24 +90,26 @@ class RunnerSandbox:
         self._origin: Lease | None = None
         """The snapshot that may be mounted."""
         limits = config.limits
-        options = {
-            "workspace": workspace,
-            "run": run_folder,
-            "python": command[0],
-            "call": shlex.join(command),
-            "bash": "/bin/bash",
-            "environment": environment,
-            "memory_mb": limits.memory_mb,
-            "processes": limits.processes,
-            "output_bytes": limits.output_bytes,
-            "output_file_bytes": limits.output_file_bytes,
-            "own_network": not config.network,
-            "affinity": affinity,
-            "open_files": open_files,
-            "zygote": zygote,
-            "most_handed_in": min(config.most_handed_in, MOST_HANDED_IN),
-        }
-        self.information, _ = self._call("configure", options, seconds=_START_SECONDS)
+        order = messages.Configure(
+            op="configure",
+            workspace=workspace,
+            run=run_folder,
+            python=command[0],
+            call=shlex.join(command),
+            bash="/bin/bash",
+            environment=environment,
+            memory_mb=limits.memory_mb,
+            processes=limits.processes,
+            output_bytes=limits.output_bytes,
+            output_file_bytes=limits.output_file_bytes,
+            own_network=not config.network,
+            affinity=affinity,
+            open_files=open_files,
+            zygote=zygote,
+            most_handed_in=min(config.most_handed_in, MOST_HANDED_IN),
+        )
+        self.runner_pid = self._call(order, seconds=_START_SECONDS)[0]["pid"]
+        """As the runner sees it itself."""
 
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
         """Run a shell script; see :meth:`Sandbox.execute`."""
@@ -120,23 +123,22 @@ class RunnerSandbox:
         script = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
         self.cancel()
         self._patience = timeout + _GRACE_SECONDS
-        return self._go_on("execute", {"timeout": timeout}, script)
+        return self._go_on(messages.Execute(op="execute", timeout=timeout), script)
 
     def answer(self, reply: Reply) -> Execution | Request:
         """Answer its call; see :meth:`Sandbox.answer`."""
-        options = {"exit_code": reply.exit_code, "end": reply.end_command}
-        return self._go_on("reply", options, reply.output.encode("utf-8", "replace"))
+        order = messages.Reply(op="reply", exit_code=reply.exit_code, end=reply.end_command)
+        return self._go_on(order, reply.output.encode("utf-8", "replace"))
 
-    def _go_on(
-        self, operation: str, options: dict[str, Any], payload: bytes
-    ) -> Execution | Request:
+    def _go_on(self, order: messages.Order, payload: bytes) -> Execution | Request:
         """Wait for a command's next call or its end. What the host needs is not on its time."""
         started = time.monotonic()
-        header, content = self._exchange.ask(operation, options, payload, seconds=self._patience)
+        said, content = self._exchange.ask(order, payload, seconds=self._patience)
         self._patience = max(_GRACE_SECONDS, self._patience - (time.monotonic() - started))
-        if header["op"] == "request":
-            return self._request(header, content)
-        execution = _execution(header, content)
+        if said["op"] == "request":
+            folder = self._unpacked(content) if said["folder"] else None
+            return Request(said["tool"], said["path"], b"" if said["folder"] else content, folder)
+        execution = _execution(said, content)
         return replace(execution, cold=self._cold) if self._cold else execution
 
     def watch(self, on_end: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
@@ -155,29 +157,33 @@ class RunnerSandbox:
 
     def expire(self, seconds: float | None) -> None:
         """End everything inside at that time; see :meth:`Sandbox.expire`."""
-        self._call("expire", {"seconds": seconds}, seconds=_FILE_SECONDS)
+        self._call(messages.Expire(op="expire", seconds=seconds))
 
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file; see :meth:`Sandbox.write_file`."""
-        return self._file_action("write_file", {"path": path}, content)
+        return self._file_action(messages.WriteFile(op="write_file", path=path), content)
 
     def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
         """Replace text in a file; see :meth:`Sandbox.edit_file`."""
-        return self._file_action("edit_file", {"path": path, "split": len(old)}, old + new)
+        return self._file_action(
+            messages.EditFile(op="edit_file", path=path, split=len(old)), old + new
+        )
 
     def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
         """Read a text file; see :meth:`Sandbox.read_file`."""
-        return self._file_action("read_file", {"path": path, "start": start, "lines": lines})
+        return self._file_action(
+            messages.ReadFile(op="read_file", path=path, start=start, lines=lines)
+        )
 
     def list_files(self, path: str = ".") -> Execution:
         """List a folder; see :meth:`Sandbox.list_files`."""
-        return self._file_action("list_files", {"path": path})
+        return self._file_action(messages.ListFiles(op="list_files", path=path))
 
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out; see :meth:`Sandbox.fetch`."""
-        options = {"path": path, "max_bytes": min(max_bytes, _MOST_FETCHED)}
-        header, content = self._call("fetch", options, seconds=_FILE_SECONDS)
-        if header.get("exit_code") != 0:
+        order = messages.Fetch(op="fetch", path=path, max_bytes=min(max_bytes, _MOST_FETCHED))
+        done, content = self._call(order)
+        if done["exit_code"] != 0:
             raise SubmissionError("unreadable", _sentence(content))
         if len(content) > max_bytes:
             raise self._exchange.end("it sent more than was asked for")
@@ -185,12 +191,12 @@ class RunnerSandbox:
 
     def fetch_files(self, path: str, *, max_bytes: int) -> Files:
         """Take a file or a folder out; see :meth:`Sandbox.fetch_files`."""
-        options = {"path": path, "max_bytes": min(max_bytes, _MOST_FETCHED)}
-        header, content = self._call("fetch_files", options, seconds=_FILE_SECONDS)
-        if header.get("exit_code") != 0:
+        most = min(max_bytes, _MOST_FETCHED)
+        order = messages.FetchFiles(op="fetch_files", path=path, max_bytes=most)
+        done, content = self._call(order)
+        if done["exit_code"] != 0:
             raise SubmissionError("unreadable", _sentence(content))
-        folder = self._folder(header, content)
-        return {posixpath.basename(path): content} if folder is None else folder
+        return self._unpacked(content) if done["folder"] else {posixpath.basename(path): content}
 
     def snapshot(self) -> str:
         """Keep files and shell; see :meth:`Sandbox.snapshot`."""
@@ -201,7 +207,7 @@ class RunnerSandbox:
         if base is not None and base.store is not store:
             base = None
         self._base = take_workspace(
-            self._operate, store, base, skip=self._mounts, most_bytes=self._disk_bytes
+            self._call, store, base, skip=self._mounts, most_bytes=self._disk_bytes
         )
         if base is not self._origin and base is not None:
             base.release()
@@ -212,7 +218,7 @@ class RunnerSandbox:
         from mle_gym.sandbox.snapshots.transfer import restore_workspace
 
         self._base = self._origin = lease.store.lease(lease.name)
-        restore_workspace(self._operate, lease)
+        restore_workspace(self._call, lease)
 
     def close(self) -> None:
         """End every process inside; idempotent."""
@@ -240,39 +246,24 @@ class RunnerSandbox:
     ) -> None:
         self.close()
 
-    def _operate(
-        self, name: str, options: dict[str, Any], payload: bytes
-    ) -> tuple[dict[str, Any], bytes]:
-        return self._call(name, options, payload, seconds=_FILE_SECONDS)
-
-    def _file_action(self, name: str, options: dict[str, Any], content: bytes = b"") -> Execution:
+    def _file_action(self, order: messages.Order, content: bytes = b"") -> Execution:
         started = time.monotonic()
-        header, output = self._call(name, options, content, seconds=_FILE_SECONDS)
-        header.setdefault("duration", time.monotonic() - started)
-        return _execution(header, output)
+        done, output = self._call(order, content)
+        done["duration"] = done["duration"] or time.monotonic() - started
+        return _execution(done, output)
 
     def _call(
-        self, operation: str, options: dict[str, Any], payload: bytes = b"", *, seconds: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self, order: messages.Order, payload: bytes = b"", *, seconds: float = _FILE_SECONDS
+    ) -> tuple[messages.Done, bytes]:
         """One operation and its answer."""
         self.cancel()
-        header, content = self._exchange.ask(operation, options, payload, seconds=seconds)
-        if header["op"] != "done":
-            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
-        return header, content
+        said, content = self._exchange.ask(order, payload, seconds=seconds)
+        if said["op"] == "request":
+            raise self._exchange.end(f"it sent an unknown frame {str(said)[:200]}")
+        return said, content
 
-    def _request(self, header: dict[str, Any], content: bytes) -> Request:
-        """The call that a frame holds."""
-        tool, path = header.get("tool"), header.get("path")
-        if tool not in ("validate", "score", "submit") or not isinstance(path, str):
-            raise self._exchange.end(f"it sent an unknown frame {str(header)[:200]}")
-        folder = self._folder(header, content)
-        return Request(tool, path, b"" if folder is not None else content, folder)
-
-    def _folder(self, header: dict[str, Any], content: bytes) -> Files | None:
-        """The files of a folder; None if the frame holds a file's content."""
-        if not header.get("folder"):
-            return None
+    def _unpacked(self, content: bytes) -> Files:
+        """The files of a folder that was handed over."""
         try:
             return unpack_files(content)
         except ValueError as error:
@@ -284,24 +275,18 @@ def _sentence(content: bytes) -> str:
     return content[:1000].decode("utf-8", "replace").strip()
 
 
-def _execution(header: dict[str, Any], output: bytes) -> Execution:
-    """Build an Execution from a frame, taking nothing on trust."""
-    killed_by, cold = header.get("killed_by"), header.get("cold")
+def _execution(done: messages.Done, output: bytes) -> Execution:
+    """What the exchange has checked, as the host's own type."""
+    killed_by: Any = done["killed_by"]
+    cold: Any = done["cold"]
     return Execution(
-        exit_code=int(_number(header, "exit_code", 255)),
+        exit_code=done["exit_code"],
         output=output,
-        duration=_number(header, "duration"),
-        cpu_seconds=_number(header, "cpu_seconds"),
-        peak_memory_mb=_number(header, "peak_memory_mb"),
-        timed_out=header.get("timed_out") is True,
-        truncated_bytes=int(_number(header, "truncated_bytes", 1 << 62)),
-        killed_by=killed_by if killed_by in ("timeout", "memory") else "",
-        cold=cold if cold in ("late", "refused", "unavailable") else "",
+        duration=done["duration"],
+        cpu_seconds=done["cpu_seconds"],
+        peak_memory_mb=done["peak_memory_mb"],
+        timed_out=done["timed_out"],
+        truncated_bytes=done["truncated_bytes"],
+        killed_by=killed_by,
+        cold=cold,
     )
-
-
-def _number(header: dict[str, Any], key: str, ceiling: float = 1e9) -> float:
-    value = header.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        return 0.0
-    return float(min(value, ceiling))

@@ -345,7 +345,7 @@ sandbox.execute(
     "setsid python -c 'import time; time.sleep(99) or "
     + os.environ["MARKER"] + "' >/dev/null 2>&1 &", timeout=9)
 time.sleep(0.5)
-print(os.getpid(), sandbox.information["pid"], flush=True)
+print(os.getpid(), sandbox.runner_pid, flush=True)
 if {victim!r} == "sandbox":
     sandbox.close()
     print("closed", flush=True)

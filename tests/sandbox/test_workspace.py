@@ -20,10 +20,11 @@ import pytest
 from mle_gym.env import MLEEnv
 from mle_gym.errors import SandboxCrashed, SandboxError, SnapshotError
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
-from mle_gym.sandbox.exchange import Exchange
+from mle_gym.sandbox.exchange import Exchange, Heard
 from mle_gym.sandbox.snapshots.listing import MOST_LAYERS, read_listing
 from mle_gym.sandbox.snapshots.store import Store, current_store
 from mle_gym.sandbox.snapshots.transfer import take_workspace
+from mle_gym.sandbox.standalone.shared.runner_messages import Done, Order
 from tests.sandbox.conftest import MakeSandbox, processes_with, start, working_backend
 
 Continue = Callable[..., Sandbox]
@@ -316,7 +317,7 @@ def test_a_sandbox_that_dies_meanwhile_leaves_nothing(
     received = Exchange._receive
     answers = iter(range(3))
 
-    def receive(self: Exchange, deadline: float) -> tuple[dict[str, Any], bytes]:
+    def receive(self: Exchange, deadline: float) -> Heard:
         if next(answers) == 2:
             raise ConnectionResetError("gone")
         return received(self, deadline)
@@ -455,10 +456,9 @@ def test_a_hostile_listing_is_refused(rows: Any, complete: bool, tmp_path: Path)
         pytest.skip("an honest change")
     sent = json.dumps({"files": rows, "gone": [], "complete": complete, "shell": {}})
 
-    def operate(
-        name: str, _options: dict[str, Any], _payload: bytes
-    ) -> tuple[dict[str, Any], bytes]:
-        return {"exit_code": 0}, sent.encode() if name == "scan" else b"x" * 100
+    def operate(order: Order, payload: bytes = b"") -> tuple[Done, bytes]:
+        done: Done = {"op": "done", "exit_code": 0}
+        return done, sent.encode() if order["op"] == "scan" else b"x" * 100
 
     class Base:
         name = "0"
@@ -480,7 +480,7 @@ def test_an_endless_or_short_stream_is_refused(tmp_path: Path) -> None:
     answers = {"scan": scan, "contents": b"", "resume": b""}
     with pytest.raises(SandboxError):
         take_workspace(
-            lambda name, *_: ({"exit_code": 0}, answers[name]),
+            lambda order, _payload=b"": ({"op": "done", "exit_code": 0}, answers[order["op"]]),
             store,
             None,
             skip=[],
@@ -488,7 +488,11 @@ def test_an_endless_or_short_stream_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(SnapshotError, match="disk_mb"):
         take_workspace(
-            lambda name, *_: ({"exit_code": 0}, answers[name]), store, None, skip=[], most_bytes=10
+            lambda order, _payload=b"": ({"op": "done", "exit_code": 0}, answers[order["op"]]),
+            store,
+            None,
+            skip=[],
+            most_bytes=10,
         )
 
 

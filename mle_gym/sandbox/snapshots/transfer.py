@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from mle_gym.errors import SandboxError, SnapshotError
 from mle_gym.sandbox.snapshots.listing import Entry, Listing, UnknownFile, read_listing
 from mle_gym.sandbox.snapshots.store import Lease, Store
+from mle_gym.sandbox.standalone.shared import runner_messages as messages
+from mle_gym.sandbox.standalone.shared.runner_messages import Done
 
 __all__ = ["restore_workspace", "take_workspace"]
 
 _CHUNK = 1 << 21
 _MOST_SHELL = 1 << 24
 
-Operate = Callable[..., tuple[dict[str, Any], bytes]]
-"""``operate(name, options, payload)``: one operation of the runner, and its answer."""
+
+class Operate(Protocol):
+    """One order to a runner, and its answer."""
+
+    def __call__(self, order: messages.Order, payload: bytes = b"") -> tuple[Done, bytes]:
+        """Wait for it."""
 
 
 class _Hostile(SandboxError):
@@ -40,9 +46,8 @@ def take_workspace(
         SnapshotError: The workspace is too large, or the store is full.
         SandboxError: The runner failed.
     """
-    options = {"base": base.name if base else "", "skip": skip}
-    answer, text = operate("scan", options, b"")
-    if answer.get("exit_code") != 0:
+    answer, text = operate(messages.Scan(op="scan", base=base.name if base else "", skip=skip))
+    if answer["exit_code"] != 0:
         reason = text[:1000].decode("utf-8", "replace").strip()
         raise SnapshotError(f"the workspace can't be read: {reason}")
     kept = None
@@ -66,13 +71,13 @@ def take_workspace(
             raise _Hostile(f"the runner sent a listing that can't be: {error!r}"[:300]) from None
         kept = store.make(change, shell, base, lambda: _contents(operate))
     finally:
-        operate("resume", {"id": kept.name if kept else ""}, b"")
+        operate(messages.Resume(op="resume", id=kept.name if kept else ""))
     return kept
 
 
 def _contents(operate: Operate) -> bytes:
-    answer, data = operate("contents", {}, b"")
-    if answer.get("exit_code") != 0 or not data:
+    answer, data = operate(messages.Contents(op="contents"))
+    if answer["exit_code"] != 0 or not data:
         reason = data[:200].decode("utf-8", "replace").strip()
         raise SandboxError(f"a file of the workspace can't be read: {reason or 'it is gone'}")
     return data
@@ -89,22 +94,22 @@ def restore_workspace(operate: Operate, lease: Lease) -> None:
     """
     info = lease.info
     payload = json.dumps({"state": info.shell, "modes": info.modes}).encode()
-    options = {"id": lease.name, "witness": info.witness}
-    if _check(operate("restore", options, payload)).get("present") is True:
+    order = messages.Restore(op="restore", id=lease.name, witness=info.witness)
+    if _check(operate(order, payload))["present"]:
         return
     listing = lease.listing
-    _check(operate("unpack", {"begin": True}, json.dumps(_rows(listing)).encode()))
+    _check(operate(messages.Unpack(op="unpack", begin=True), json.dumps(_rows(listing)).encode()))
     for chunk in _chunks(lease, listing):
-        _check(operate("unpack", {"begin": False}, chunk))
-    _check(operate("unpacked", {"id": lease.name}, b""))
+        _check(operate(messages.Unpack(op="unpack", begin=False), chunk))
+    _check(operate(messages.Unpacked(op="unpacked", id=lease.name)))
 
 
-def _check(answer: tuple[dict[str, Any], bytes]) -> dict[str, Any]:
-    header, text = answer
-    if header.get("exit_code") != 0:
+def _check(answer: tuple[Done, bytes]) -> Done:
+    done, text = answer
+    if done["exit_code"] != 0:
         reason = text[:1000].decode("utf-8", "replace").strip()
         raise SandboxError(f"a snapshot could not be put into the sandbox: {reason}")
-    return header
+    return done
 
 
 def _rows(listing: Listing) -> list[list[Any]]:

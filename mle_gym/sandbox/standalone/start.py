@@ -1,7 +1,9 @@
 """Starts a program of this folder: ``python …/standalone/start.py runner serve``.
 
 The folder becomes a package by hand, with no place on ``sys.path``: nothing of ours can shadow
-what the interpreter or an agent imports. No interpreter keeps this file compiled, so it is short.
+what the interpreter or an agent imports. The package files (``__init__.py``) are for readers; to
+load them would be a part of every sandbox's start. No interpreter keeps this file compiled, so it
+is short.
 """
 
 import sys
@@ -10,13 +12,14 @@ at_start = set(sys.modules)
 """Modules that every interpreter has; more must not be imported above this line."""
 if not sys.flags.isolated:
     del sys.path[0]  # this file's folder
-package = type(sys)("standalone")
-package.__path__ = [__file__.rpartition("/")[0]]
-sys.modules["standalone"] = package
+program, *arguments = sys.argv[1:]
+for part in ("", "/shared", f"/{program}"):
+    package = type(sys)("standalone" + part.replace("/", "."))
+    package.__path__ = [__file__.rpartition("/")[0] + part]
+    sys.modules[package.__name__] = package
 # For the relative imports below, as in PEP 366; Python 3.15 no longer looks at `__package__`.
 __spec__ = type(sys.__spec__)("standalone.start", None)
 
-program, *arguments = sys.argv[1:]
 if program == "runner":
     from .runner.serve import main as run_runner
 

@@ -160,12 +160,12 @@ def runner_is_called(said: bytes) -> None:
             calls.hear(calls.descriptors()[0])
             for descriptor in calls.descriptors()[1:]:
                 calls.hear(descriptor)
-            call = calls.next(command_runs=True)
-            assert call is None or call.tool in TOOLS
-            if call is not None:
-                request = {"op": "request", "tool": call.tool, "path": call.path}
-                assert len(frame(request)) < MAX_HEADER
-                calls.pass_on(0, call.path)
+            found = calls.next(command_runs=True)
+            if found is not None:
+                call, _ = found
+                assert call["tool"] in TOOLS
+                assert len(frame(dict(call))) < MAX_HEADER
+                calls.pass_on(0, call["path"])
             calls.forget()
             program.settimeout(5)
             with contextlib.suppress(ConnectionError):

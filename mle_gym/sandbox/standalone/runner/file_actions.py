@@ -11,11 +11,10 @@ from .command_output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from ..shared import runner_messages as messages
 
-    from ..shared.frames import Header
-
-    Answer = tuple[Header, bytes]
+    Answer = tuple[messages.Done, bytes]
+    """With its payload."""
 
 LARGEST = 1 << 26
 """Bytes of the largest file that is read or edited as text."""
@@ -33,61 +32,64 @@ class FileActions:
     def __init__(self, workspace: str, output_limit: int) -> None:
         self._workspace, self._output_limit = workspace, output_limit
 
-    def write_file(self, options: dict[str, Any], content: bytes) -> Answer:
+    def write_file(self, order: messages.WriteFile, content: bytes) -> Answer:
         """Write a regular file, making its folders."""
-        path = self._locate(options["path"])
+        return self._write(order["path"], content)
+
+    def _write(self, name: str, content: bytes) -> Answer:
+        path = self._locate(name)
         if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-            return _refuse(f"{options['path']}: exists and is not a regular file")
+            return _refuse(f"{name}: exists and is not a regular file")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(path, flags, 0o644), "wb") as file:
             # Looked at again: by now the path may lead to this process's own pipe, or /proc.
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_dev == os.stat("/proc").st_dev:
-                return _refuse(f"{options['path']}: is not a regular file")
+                return _refuse(f"{name}: is not a regular file")
             file.truncate(0)
             file.write(content)
-        return {"exit_code": 0}, _line(f"wrote {len(content)} bytes to {options['path']}")
+        return {"op": "done"}, _line(f"wrote {len(content)} bytes to {name}")
 
-    def edit_file(self, options: dict[str, Any], payload: bytes) -> Answer:
+    def edit_file(self, order: messages.EditFile, payload: bytes) -> Answer:
         """Replace the one occurrence of a text."""
-        old, new = payload[: options["split"]], payload[options["split"] :]
-        reason, content = take_file(self._locate(options["path"]), LARGEST)
+        old, new = payload[: order["split"]], payload[order["split"] :]
+        reason, content = take_file(self._locate(order["path"]), LARGEST)
         if reason:
-            return _refuse(f"{options['path']}: {reason}")
+            return _refuse(f"{order['path']}: {reason}")
         count = content.count(old) if old else -1
         if count == -1:
-            return _refuse(f"{options['path']}: the text to replace is empty")
+            return _refuse(f"{order['path']}: the text to replace is empty")
         if count == 0:
-            return _refuse(f"{options['path']}: the text to replace is not in the file")
+            return _refuse(f"{order['path']}: the text to replace is not in the file")
         if count > 1:
             return _refuse(
-                f"{options['path']}: the text to replace is in the file {count} times; "
+                f"{order['path']}: the text to replace is in the file {count} times; "
                 "give more of the lines around it"
             )
         line = content[: content.index(old)].count(b"\n") + 1
-        answer, message = self.write_file(options, content.replace(old, new))
-        if answer["exit_code"] == 0:
-            message = _line(f"edited {options['path']} at line {line}")
+        answer, message = self._write(order["path"], content.replace(old, new))
+        if not answer.get("exit_code"):
+            message = _line(f"edited {order['path']} at line {line}")
         return answer, message
 
-    def read_file(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def read_file(self, order: messages.ReadFile, _payload: bytes) -> Answer:
         """Some lines of a text file."""
-        reason, content = take_file(self._locate(options["path"]), LARGEST)
+        reason, content = take_file(self._locate(order["path"]), LARGEST)
         if reason:
-            return _refuse(f"{options['path']}: {reason}")
+            return _refuse(f"{order['path']}: {reason}")
         lines = content.splitlines(keepends=True)
-        start, count = options["start"], options["lines"]
+        start, count = order["start"], order["lines"]
         if start > max(1, len(lines)):
-            return _refuse(f"{options['path']}: has {len(lines)} lines; line {start} was asked for")
+            return _refuse(f"{order['path']}: has {len(lines)} lines; line {start} was asked for")
         last = len(lines) if count is None else start - 1 + count
         return self._show(b"".join(lines[start - 1 : last]))
 
-    def list_files(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def list_files(self, order: messages.ListFiles, _payload: bytes) -> Answer:
         """A folder's entries with their sizes, sorted by name."""
         rows: list[tuple[bytes, bytes]] = []
         note = b""
-        with os.scandir(self._locate(options["path"])) as entries:
+        with os.scandir(self._locate(order["path"])) as entries:
             for entry in entries:
                 if len(rows) == MOST_LISTED:
                     note = b"[there are more entries than these %d]\n" % MOST_LISTED
@@ -100,18 +102,18 @@ class FileActions:
                     rows.append((name, b"%12d  %s\n" % (size, name)))
         return self._show(b"".join(row for _, row in sorted(rows)) + note or b"(empty)\n")
 
-    def fetch(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def fetch(self, order: messages.Fetch, _payload: bytes) -> Answer:
         """A whole regular file, for the host."""
-        reason, content = take_file(self._locate(options["path"]), options["max_bytes"])
-        return _refuse(f"{options['path']}: {reason}") if reason else ({"exit_code": 0}, content)
+        reason, content = take_file(self._locate(order["path"]), order["max_bytes"])
+        return _refuse(f"{order['path']}: {reason}") if reason else ({"op": "done"}, content)
 
-    def fetch_files(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def fetch_files(self, order: messages.FetchFiles, _payload: bytes) -> Answer:
         """A file, or all files of a folder, for the host."""
-        path = self._locate(options["path"])
-        folder, reason, content = take(path, options["max_bytes"])
+        path = self._locate(order["path"])
+        folder, reason, content = take(path, order["max_bytes"])
         if reason:
-            return _refuse(f"{options['path']}: {reason}")
-        return {"exit_code": 0, "folder": folder}, content
+            return _refuse(f"{order['path']}: {reason}")
+        return {"op": "done", "folder": folder}, content
 
     def _locate(self, path: str) -> str:
         return os.path.join(self._workspace, path)
@@ -120,11 +122,11 @@ class FileActions:
         output = Output(self._output_limit)
         output.add(content)
         shown, left_out = output.finish()
-        return {"exit_code": 0, "truncated_bytes": left_out}, shown
+        return {"op": "done", "truncated_bytes": left_out}, shown
 
 
 def _refuse(reason: str) -> Answer:
-    return {"exit_code": 1}, _line(reason)
+    return {"op": "done", "exit_code": 1}, _line(reason)
 
 
 def _line(text: str) -> bytes:

@@ -8,7 +8,11 @@ import sys
 from ..shared.lean import accept, dumps, loads, signal, socket
 from .file_actions import take
 
-TOOLS = ("validate", "score", "submit")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.runner_messages import Call, Tool
+
+TOOLS: tuple[Tool, ...] = ("validate", "score", "submit")
 _MAX_CALL = 1 << 16
 _MAX_CALLERS = 64
 _LONGEST_REASON = 20
@@ -17,13 +21,6 @@ _LONGEST_REASON = 20
 class _Caller:
     def __init__(self, connection: socket.socket) -> None:
         self.connection, self.heard = connection, bytearray()
-
-
-class Call:
-    """One call, ready for the host. No dataclass: importing them would delay every sandbox."""
-
-    def __init__(self, tool: str, path: str, content: bytes, folder: bool) -> None:
-        self.tool, self.path, self.content, self.folder = tool, path, content, folder
 
 
 class Calls:
@@ -75,8 +72,8 @@ class Calls:
             self._waiting.append(descriptor)
         return False
 
-    def next(self, *, command_runs: bool) -> Call | None:
-        """The next call for the host, if none is with it already."""
+    def next(self, *, command_runs: bool) -> tuple[Call, bytes] | None:
+        """The next call for the host and its payload, if none is with it already."""
         while self._waiting and self._asked is None:
             descriptor = self._waiting.pop(0)
             try:
@@ -95,7 +92,7 @@ class Calls:
                 folder, reason, content = take(path, self._most_bytes)
                 if not reason:
                     self._asked, self._left = descriptor, False
-                    return Call(tool, path, content, folder)
+                    return {"op": "request", "tool": tool, "path": path, "folder": folder}, content
                 self._answer(descriptor, 1, f"{tool}: {path}: {reason}\n")
         return None
 

@@ -24,7 +24,6 @@ from .processes import (
 )
 from .running_command import Command
 from .shell import Shell
-from .take_snapshot import Workspaces
 from .warm_line import WarmPython
 
 TYPE_CHECKING = False
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..shared.frames import Header
+    from ..shared.runner_messages import Configure, Done, Order
     from .file_actions import Answer
 
 CHUNK = 1 << 16
@@ -84,7 +83,7 @@ class Runner:
         while self._turn():
             pass
 
-    def _configure(self, options: Header) -> None:
+    def _configure(self, options: Configure) -> None:
         self._options = options
         run, workspace = options["run"], options["workspace"]
         environment = dict(options["environment"])
@@ -100,20 +99,13 @@ class Runner:
             os.sched_setaffinity(0, options["affinity"])
         self._shell = Shell(options["bash"], workspace, run, environment)
         files = FileActions(workspace, options["output_bytes"])
-        workspaces = Workspaces(workspace, self._shell)
-        self._operations: dict[str, Callable[[dict[str, Any], bytes], Answer]] = {
+        self._operations: dict[str, Callable[[Any, bytes], Answer]] = {
             "write_file": files.write_file,
             "edit_file": files.edit_file,
             "read_file": files.read_file,
             "list_files": files.list_files,
             "fetch": files.fetch,
             "fetch_files": files.fetch_files,
-            "scan": workspaces.scan,
-            "contents": workspaces.contents,
-            "resume": workspaces.resume,
-            "restore": workspaces.restore,
-            "unpack": workspaces.unpack,
-            "unpacked": workspaces.unpacked,
         }
         if options["zygote"]:
             from .warm_zygote import OwnZygote
@@ -125,12 +117,12 @@ class Runner:
         if options["open_files"]:  # not before: see BOX_LIMITS in launcher/kernel_files.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control", options["most_handed_in"])
-        self._done({"pid": os.getpid()})
+        self._done({"op": "done", "pid": os.getpid()})
 
     def _make_commands(self, run: str, python: str, call: str) -> None:
         """Put the tools on the PATH and, where only ``python3`` exists, ``python``."""
         os.makedirs(f"{run}/bin", exist_ok=True)
-        commands = {tool: f'{call} {tool} "{run}/control"' for tool in TOOLS}
+        commands: dict[str, str] = {tool: f'{call} {tool} "{run}/control"' for tool in TOOLS}
         if not self._warm and not os.path.exists(os.path.join(os.path.dirname(python), "python")):
             commands["python"] = f'"{python}"'
         for name, command in commands.items():
@@ -160,7 +152,7 @@ class Runner:
                 os.read(self._wakeup, CHUNK)
             elif descriptor in calls:
                 if self._calls.hear(descriptor):
-                    send_frame(self._sink, {"op": "left"}, b"")
+                    send_frame(self._sink, {"op": "left"})
             elif self._warm and descriptor in shims:
                 self._warm.hear(descriptor)
             else:
@@ -182,46 +174,61 @@ class Runner:
             waits.append(self._expires - now if now < self._expires else EXPIRED_LOOKS)
         return max(0.0, min(*waits, LONGEST_SLEEP)) * 1000 + 1 if waits else None
 
-    def _handle(self, header: Header, payload: bytes) -> None:
+    def _handle(self, order: Order, payload: bytes) -> None:
         self._keep_expired()
-        operation = header.pop("op")
-        if operation == "execute":
-            self._start(payload, header["timeout"])
-        elif operation == "interrupt":
+        if order["op"] == "execute":
+            self._start(payload, order["timeout"])
+        elif order["op"] == "interrupt":
             if self._command:  # before its call ends, lest a shell goes on with its next line
                 self._interrupt(self._command, "interrupt")
             self._calls.drop()
-        elif operation == "expire":
-            seconds = header["seconds"]
-            self._expires = None if seconds is None else time.monotonic() + seconds
+        elif order["op"] == "expire":
+            wait = order["seconds"]
+            self._expires = None if wait is None else time.monotonic() + wait
             self._keep_expired()
-            self._done({})
-        elif operation == "reply":
-            if header["end"] and self._command:
+            self._done({"op": "done"})
+        elif order["op"] == "reply":
+            if order["end"] and self._command:
                 self._command.killed_by, self._command.older = "end", frozenset()
                 self._command.answer = payload
                 self._kill_command()
-            self._calls.pass_on(header["exit_code"], payload.decode("utf-8", "replace"))
+            self._calls.pass_on(order["exit_code"], payload.decode("utf-8", "replace"))
         else:
-            try:
-                answer, content = self._operations[operation](header, payload)
-            except (OSError, ValueError, MemoryError) as error:
-                reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
-                where = f"{header['path']}: " if header.get("path") else ""
-                answer, content = (
-                    {"exit_code": 1},
-                    f"{where}{reason}\n".encode("utf-8", "surrogateescape"),
-                )
-            self._done(answer, content)
+            self._done(*self._operate(order, payload))
 
-    def _done(self, answer: Header, content: bytes = b"") -> None:
-        send_frame(self._sink, {"op": "done", **answer}, content)
+    def _operate(self, order: Order, payload: bytes) -> Answer:
+        """What concerns files; none of it may bring the runner down."""
+        try:
+            if order["op"] not in self._operations:
+                self._learn_snapshots()
+            return self._operations[order["op"]](order, payload)
+        except (OSError, ValueError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+            path = order.get("path", "")
+            text = f"{path}: {reason}\n" if path else f"{reason}\n"
+            return {"op": "done", "exit_code": 1}, text.encode("utf-8", "surrogateescape")
+
+    def _learn_snapshots(self) -> None:
+        """Most sandboxes are ended without one, and start sooner without this module."""
+        from .take_snapshot import Workspaces
+
+        workspaces = Workspaces(self._options["workspace"], self._shell)
+        self._operations |= {
+            "scan": workspaces.scan,
+            "contents": workspaces.contents,
+            "resume": workspaces.resume,
+            "restore": workspaces.restore,
+            "unpack": workspaces.unpack,
+            "unpacked": workspaces.unpacked,
+        }
+
+    def _done(self, answer: Done, content: bytes = b"") -> None:
+        send_frame(self._sink, answer, content)
 
     def _ask_host(self) -> None:
         call = self._calls.next(command_runs=self._command is not None)
         if call:
-            request = {"op": "request", "tool": call.tool, "path": call.path, "folder": call.folder}
-            send_frame(self._sink, request, call.content)
+            send_frame(self._sink, *call)
 
     # --------------------------------------------------------------------------------- commands
 
@@ -234,7 +241,7 @@ class Runner:
             pid, ends, note = self._start_shell(script)
         except OSError as error:
             message = f"the shell could not be started: {error.strerror}\n"
-            self._done({"exit_code": 126}, message.encode())
+            self._done({"op": "done", "exit_code": 126}, message.encode())
             return
         path = f"{self._options['run']}/output/{self._commands_run}.txt"
         limits = self._options["output_bytes"], self._options["output_file_bytes"]
@@ -391,11 +398,9 @@ class Runner:
         seconds, peak = self._warm.used() if self._warm else (0.0, 0)
         output, left_out = command.output.finish()
         self._drop_old_output()
-        answer = command.report(status, usage, seconds, peak) | {
-            "truncated_bytes": left_out,
-            "cold": cold,
-        }
-        self._done(answer, output + command.last_words(self._options["memory_mb"]))
+        answer = command.report(status, usage, seconds, peak)
+        answer["truncated_bytes"], answer["cold"] = left_out, cold
+        self._done(answer, output + command.why_it_ended(self._options["memory_mb"]))
         if self._warm:
             self._warm.rest()
 

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
 
-    from ..shared.frames import Header
+    from ..shared.runner_messages import Done
     from .command_output import Output
 
 FIRST_LOOK = 0.05
@@ -47,9 +47,10 @@ class Command:
 
     def report(
         self, status: int, usage: resource.struct_rusage, warm_seconds: float, warm_peak: int
-    ) -> Header:
+    ) -> Done:
         """How it ended and what it took, with what its warm programs took."""
         return {
+            "op": "done",
             "exit_code": self.exit_code(status),
             "duration": time.monotonic() - self.started,
             "cpu_seconds": usage.ru_utime + usage.ru_stime + warm_seconds,
@@ -58,7 +59,7 @@ class Command:
             "killed_by": self.killed_by if self.killed_by in ("timeout", "memory") else "",
         }
 
-    def last_words(self, memory_mb: int) -> bytes:
+    def why_it_ended(self, memory_mb: int) -> bytes:
         """What the agent should know about a command that did not end by itself."""
         if self.killed_by == "timeout":
             return f"\n[killed: the command ran longer than {self.timeout:g} s]\n".encode()

@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..shared import runner_messages as messages
     from .file_actions import Answer
     from .shell import Shell
 
@@ -71,17 +72,17 @@ class Workspaces:
 
     # ------------------------------------------------------------------------------------- taking
 
-    def scan(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def scan(self, order: messages.Scan, _payload: bytes) -> Answer:
         """Stop every process and list the workspace; ``resume`` must follow."""
-        self.resume({"id": ""}, b"")
+        self._go_on("")
         self._stopped = stop_descendants()
         try:
-            return self._scan(set(options["skip"]), options["base"] == self._base != "")
+            return self._scan(set(order["skip"]), order["base"] == self._base != "")
         except BaseException:
-            self.resume({"id": ""}, b"")
+            self._go_on("")
             raise
 
-    def contents(self, _options: dict[str, Any], _payload: bytes) -> Answer:
+    def contents(self, _order: messages.Contents, _payload: bytes) -> Answer:
         """The next bytes of the files that the listing gives extents for."""
         chunk = bytearray()
         while self._unsent and len(chunk) < CHUNK:
@@ -90,23 +91,26 @@ class Workspaces:
             chunk += self._read(path, offset, taken)
             if taken < length:
                 self._unsent.append((path, offset + taken, length - taken))
-        return {"exit_code": 0}, bytes(chunk)
+        return {"op": "done"}, bytes(chunk)
 
-    def resume(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def resume(self, order: messages.Resume, _payload: bytes) -> Answer:
         """Let the processes go on; what was scanned is the base of the next scan, if it has an id.
 
         A host that could not keep what it got sends no id.
         """
+        self._go_on(order["id"])
+        return {"op": "done"}, b""
+
+    def _go_on(self, id: str) -> None:
         for path, mode in reversed(self._opened):
             try:
                 os.chmod(path, mode)
             except OSError:  # it is gone: nothing must stay stopped for that
                 continue
         continue_all(self._stopped)
-        if options["id"]:
-            self._base, self._known = options["id"], self._seen
+        if id:
+            self._base, self._known = id, self._seen
         self._seen, self._unsent, self._stopped, self._opened = {}, [], [], []
-        return {"exit_code": 0}, b""
 
     def _scan(self, skip: set[str], has_base: bool) -> Answer:
         now = time.clock_gettime_ns(COARSE_CLOCK)
@@ -160,7 +164,7 @@ class Workspaces:
         text = dumps(listing).encode()
         if len(text) > MAX_PAYLOAD:
             raise OSError(0, "the names of files and the shell's variables are too long together")
-        return {"exit_code": 0}, text
+        return {"op": "done"}, text
 
     def _describe(
         self, path: str, entry: os.DirEntry[str], status: os.stat_result, frozen: bool
@@ -237,25 +241,25 @@ class Workspaces:
 
     # --------------------------------------------------------------------------------- putting back
 
-    def restore(self, options: dict[str, Any], payload: bytes) -> Answer:
+    def restore(self, order: messages.Restore, payload: bytes) -> Answer:
         """Take over a snapshot's shell; says whether its files are there already, as a mount."""
-        witness = options["witness"]
+        witness = order["witness"]
         shell = loads(payload)
         self._shell.load(shell["state"])
         if witness and not os.path.lexists(f"{self._folder}/{witness}"):
-            return {"exit_code": 0, "present": False}, b""
+            return {"op": "done", "present": False}, b""
         if witness:
             status = os.lstat(f"{self._folder}/{witness}")
             if status.st_dev != os.stat(self._folder).st_dev:
-                self._base, self._device = options["id"], status.st_dev
+                self._base, self._device = order["id"], status.st_dev
                 self._mounted = time.clock_gettime_ns(COARSE_CLOCK)
         for path, mode in reversed(shell["modes"]):
             os.chmod(f"{self._folder}/{path}", mode)
-        return {"exit_code": 0, "present": True}, b""
+        return {"op": "done", "present": True}, b""
 
-    def unpack(self, options: dict[str, Any], payload: bytes) -> Answer:
+    def unpack(self, order: messages.Unpack, payload: bytes) -> Answer:
         """Make the folders and empty files of a listing (``begin``), or take the next bytes."""
-        if options["begin"]:
+        if order["begin"]:
             self._incoming: list[list[Any]] = loads(payload)
             self._due = []
             for path, kind, _, _, detail in self._incoming:
@@ -269,7 +273,7 @@ class Workspaces:
                     os.close(descriptor)
                     self._due += [(path, offset, length) for offset, length in detail[1]]
             self._due.reverse()
-            return {"exit_code": 0}, b""
+            return {"op": "done"}, b""
         data = memoryview(payload)
         while data:
             path, offset, length = self._due.pop()
@@ -283,9 +287,9 @@ class Workspaces:
                 os.close(descriptor)
             if written < length:
                 self._due.append((path, offset + written, length - written))
-        return {"exit_code": 0}, b""
+        return {"op": "done"}, b""
 
-    def unpacked(self, options: dict[str, Any], _payload: bytes) -> Answer:
+    def unpacked(self, order: messages.Unpacked, _payload: bytes) -> Answer:
         """All bytes are there: make the links, set modes and times, children before parents."""
         for path, kind, mode, modified, detail in reversed(self._incoming):
             full = f"{self._folder}/{path}"
@@ -304,8 +308,8 @@ class Workspaces:
             except PermissionError:
                 pass
             self._known[path] = mark
-        self._base, self._incoming = options["id"], []
-        return {"exit_code": 0}, b""
+        self._base, self._incoming = order["id"], []
+        return {"op": "done"}, b""
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

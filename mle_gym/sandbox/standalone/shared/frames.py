@@ -8,6 +8,7 @@ from .lean import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     Header = dict[str, Any]
@@ -17,7 +18,7 @@ MAX_HEADER = 1 << 20
 MAX_PAYLOAD = 1 << 28
 
 
-def send_frame(descriptor: int, header: Header, payload: bytes = b"") -> None:
+def send_frame(descriptor: int, header: Mapping[str, object], payload: bytes = b"") -> None:
     """Write one frame whole."""
     text = dumps(header).encode()
     lengths = len(text).to_bytes(LENGTH, "big") + len(payload).to_bytes(LENGTH, "big")
@@ -26,8 +27,8 @@ def send_frame(descriptor: int, header: Header, payload: bytes = b"") -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def receive_frame(descriptor: int) -> tuple[Header, bytes] | None:
-    """Read one frame; None when the host is gone, or out of its mind."""
+def receive_frame(descriptor: int) -> tuple[Any, bytes] | None:
+    """Read one frame, with its header's dictionary; None when the host is gone, or mad."""
     prefix = _receive_exactly(descriptor, 2 * LENGTH)
     if prefix is None:
         return None
