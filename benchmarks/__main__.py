@@ -1,4 +1,4 @@
-"""Measures what an environment costs, beside what people would use in its place.
+"""Measures what an environment costs, beside what people would use instead.
 
 Every column does the same work in turns in one run, so that noise affects all alike, and the table
 shows medians and ratios. What this machine or this version can't do is skipped, with the reason.
@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", nargs="+", default=[], metavar="ROW", help="these rows")
     add("--columns", nargs="+", default=[], metavar="COLUMN", help="these columns")
     add("--repeats", type=_positive, help="turns of every row, instead of each row's own number")
-    add("--seconds", type=float, default=60.0, help="seconds for new turns of a row (default: 60)")
+    add(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="seconds in which a row may begin turns (default: 60)",
+    )
     add("--out", type=Path, default=Path("runs/benchmarks"), metavar="DIR",
         help="folder for the JSON file and the picture (default: runs/benchmarks)")  # fmt: skip
     add("--aide-python", type=Path, metavar="PATH", help="an interpreter that has aideml")

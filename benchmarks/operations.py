@@ -29,20 +29,20 @@ from benchmarks.trace import instructions, system_calls
 from mle_gym.datasets.prepare import prepare
 
 __all__ = [
-    "calling",
-    "episode",
-    "grading",
-    "holding",
-    "importing",
-    "instructing",
-    "keeping",
-    "making",
-    "resetting",
-    "resetting_large",
-    "running",
-    "scripted",
+    "count_instructions",
+    "count_system_calls",
+    "grade_submission",
+    "import_package",
+    "make_and_close",
+    "memory_of_program",
+    "memory_of_sessions",
+    "reset_episode",
+    "reset_large_dataset",
+    "script_step",
+    "snapshot_or_fork",
     "throughput",
-    "trivial",
+    "trivial_step",
+    "whole_episode",
 ]
 
 RESERVE = 0.2
@@ -54,14 +54,14 @@ SOUND_SCORE = 0.7
 # ------------------------------------------------------------------------------- before a session
 
 
-def importing(context: Context, contender: Contender) -> Operation:
+def import_package(context: Context, contender: Contender) -> Operation:
     """A new process that does nothing but import."""
     contender.need("program")
     context.only_once(contender)
     return timed(partial(run, list(contender.program)))
 
 
-def making(context: Context, contender: Contender) -> Operation:
+def make_and_close(context: Context, contender: Contender) -> Operation:
     """``gymnasium.make`` and ``close``, with no episode between."""
     make = contender.make
     if make is None:
@@ -69,14 +69,14 @@ def making(context: Context, contender: Contender) -> Operation:
     return timed(lambda: make().close())  # type: ignore[attr-defined]
 
 
-def resetting(context: Context, contender: Contender) -> Operation:
+def reset_episode(context: Context, contender: Contender) -> Operation:
     """The end of one episode and the beginning of the next."""
     contender.need("reset")
     return timed(context.session(contender).reset)
 
 
-def resetting_large(megabytes: int, context: Context, contender: Contender) -> Operation:
-    """Like `resetting`, on a dataset of that size."""
+def reset_large_dataset(megabytes: int, context: Context, contender: Contender) -> Operation:
+    """Like `reset_episode`, on a dataset of that size."""
     contender.need("reset")
     return timed(context.session(contender, context.large_task(megabytes)).reset)
 
@@ -84,12 +84,12 @@ def resetting_large(megabytes: int, context: Context, contender: Contender) -> O
 # ------------------------------------------------------------------------------------------ steps
 
 
-def trivial(context: Context, contender: Contender) -> Operation:
+def trivial_step(context: Context, contender: Contender) -> Operation:
     """The smallest possible step."""
     return timed(context.session(contender).trivial)
 
 
-def scripted(program: str, context: Context, contender: Contender) -> Operation:
+def script_step(program: str, context: Context, contender: Contender) -> Operation:
     """A step that runs a Python program."""
     contender.need("python")
     session = context.session(contender)
@@ -97,7 +97,7 @@ def scripted(program: str, context: Context, contender: Contender) -> Operation:
     return timed(partial(session.script, "script.py"))
 
 
-def episode(context: Context, contender: Contender) -> Operation:
+def whole_episode(context: Context, contender: Contender) -> Operation:
     """One episode from reset to grade."""
     contender.need("python")
     return timed(partial(_play, context.session(contender)))
@@ -114,7 +114,7 @@ def _play(session: Session) -> None:
         raise RuntimeError(f"the episode's score is {score}")
 
 
-def grading(context: Context, contender: Contender) -> Operation:
+def grade_submission(context: Context, contender: Contender) -> Operation:
     """The grading of a submission whose bytes are already read."""
     contender.need("grading")
     context.only_once(contender)
@@ -127,7 +127,7 @@ def grading(context: Context, contender: Contender) -> Operation:
 # ------------------------------------------------------------------------------------------ state
 
 
-def keeping(how: str, context: Context, contender: Contender) -> Operation:
+def snapshot_or_fork(how: str, context: Context, contender: Contender) -> Operation:
     """Time ``snapshot`` or ``fork``; each one is kept until the next exists."""
     contender.need(how)
     files, size = context.scale.files
@@ -153,7 +153,9 @@ def keeping(how: str, context: Context, contender: Contender) -> Operation:
 # ----------------------------------------------------------------------------------------- memory
 
 
-def holding(kind: str, count: int, each: bool, context: Context, contender: Contender) -> Operation:
+def memory_of_sessions(
+    kind: str, count: int, each: bool, context: Context, contender: Contender
+) -> Operation:
     """Memory that so many sessions add, each after one step; in total, or for ``each``."""
 
     def operation() -> float:
@@ -168,7 +170,7 @@ def holding(kind: str, count: int, each: bool, context: Context, contender: Cont
     return operation
 
 
-def running(context: Context, contender: Contender) -> Operation:
+def memory_of_program(context: Context, contender: Contender) -> Operation:
     """The USS that one program adds which has the usual libraries imported."""
     contender.need("python")
     session = context.session(contender)
@@ -246,12 +248,12 @@ def throughput(count: int, context: Context, contender: Contender) -> Operation:
 # ---------------------------------------------------------------------------------------- counts
 
 
-def calling(context: Context, contender: Contender) -> Operation:
+def count_system_calls(context: Context, contender: Contender) -> Operation:
     """System calls of a trivial step."""
     return _counted(system_calls, context, contender)
 
 
-def instructing(context: Context, contender: Contender) -> Operation:
+def count_instructions(context: Context, contender: Contender) -> Operation:
     """Instructions of a trivial step."""
     return _counted(instructions, context, contender)
 

@@ -69,6 +69,12 @@ def test_python_names_that_are_named_are_there(file: Path) -> None:
             assert resolves(dotted[1]), word
 
 
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_words_are_a_link_away(file: Path) -> None:
+    links = {link.partition("#")[0] for link in LINK.findall(prose(file))}
+    assert file.name == "glossary.md" or links & {"glossary.md", "docs/glossary.md"}
+
+
 def resolves(name: str) -> bool:
     """Whether it is a module, or an attribute of one."""
     module, _, attribute = name.rpartition(".")
