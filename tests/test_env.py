@@ -271,6 +271,10 @@ def test_when_steps_run_out_the_submission_is_graded_as_it_lies(make: MakeEnv) -
     assert observation["output"].startswith("bye\n")
     assert "no steps are left; submission.csv was graded" in observation["output"]
     assert reward == info["grade"]["normalized"] > 0
+    assert env.record is not None
+    assert env.record.grade is not None
+    assert env.record.grade.normalized == reward
+    assert env.record.predictions is not None
     with pytest.raises(ResetNeeded):
         env.step("ls")
 
@@ -398,6 +402,8 @@ def test_a_sandbox_that_dies_truncates_without_a_grade_and_reset_recovers(make: 
     assert "sandbox" in info["failure"]["message"]
     assert info["reward_valid"] is False
     assert "grade" not in info
+    assert env.record is not None
+    assert env.record.grade is None
     with pytest.raises(ResetNeeded):
         env.step("ls")
     env.reset(seed=0)

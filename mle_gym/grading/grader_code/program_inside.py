@@ -121,6 +121,7 @@ def load(file: Path, name: str) -> Callable[..., object]:
 
 def read_table(file: Path) -> Any:
     """A table as the host writes it; text stays object in every version of pandas."""
+    # A grader of files may need no pandas, and its Python may have none.
     import pandas as pd
 
     columns = json.loads(file.read_bytes())
