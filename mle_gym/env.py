@@ -16,20 +16,16 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.datasets.dataset import DatasetOptions
-from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.actions import RawAction
 from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
-from mle_gym.episode.current_episode import CurrentEpisode
+from mle_gym.episode.current_episode import CurrentEpisode, start_episode
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record
 from mle_gym.episode.rendering import Frame, Screen, describe
-from mle_gym.episode.rewards import NEED_NO_CEILING, load_reward
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot, checked
 from mle_gym.episode.spaces import ActionSpace, observation_space
 from mle_gym.episode.step_limits import within_time_limit
-from mle_gym.episode.variants import draw_variant
 from mle_gym.tasks.catalog import load_task
 
 __all__ = ["MLEEnv", "Observation"]
@@ -45,17 +41,17 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     Each episode gives the agent a fresh sandbox with the task's training and test data under
     ``data/`` (read-only), Python with the usual libraries, and a shell. The agent works until it
-    submits predictions for the test data, or its budget is spent. Predictions are graded against
-    answers that are never inside the sandbox.
+    submits predictions for the test data, or until its budget is spent. Predictions are graded
+    against answers that are never inside the sandbox.
 
     ## Action Space
 
-    ``ActionSpace()``: a string is a bash script; a dict is a tool call, JSON all the way, such as
+    ``ActionSpace()``: a string is a bash script; a dict is a tool call in plain JSON, such as
     ``{"tool": "write_file", "path": "train.py", "content": "…"}``. :mod:`mle_gym.episode.actions`
     lists the tools, and :func:`mle_gym.episode.actions.tool_schemas` gives them in function-calling
-    form. Inside the sandbox ``validate``, ``score`` and ``submit`` are commands too, so ``python
-    train.py && submit`` works. A malformed action costs a step; its observation (exit code 2) says
-    what was wrong.
+    form. Inside the sandbox ``validate``, ``score`` and ``submit`` are also commands, so ``python
+    train.py && submit`` works. A malformed action costs a step, and its observation (exit code 2)
+    says what was wrong.
 
     ## Observation Space
 
@@ -67,34 +63,37 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `seconds_left` | `Box(0, time_limit, (1,))` | wall-clock seconds, float64                    |
 
     Long output keeps its head and its tail; a note between them says where all of it can be read.
-    Escape sequences, control characters and invalid UTF-8 are made harmless and progress bars
-    collapsed. ``seconds_left`` is a clock, which is why the environment is registered as
-    nondeterministic; with the same seed and actions everything else repeats as far as the agent's
-    own programs do.
+    Escape sequences, control characters and invalid UTF-8 are made harmless, and progress bars
+    keep their last state. ``seconds_left`` is a clock, which is why the environment is registered
+    as nondeterministic. With the same seed and actions everything else repeats, as far as the
+    agent's own programs are deterministic.
 
     ## Rewards
 
-    0 until the episode ends, then by ``reward``: ``"score"`` (the normalized score, 0 to 1),
+    0 until the episode ends, then what ``reward`` says: ``"score"`` (the normalized score, 0 to 1),
     ``"anchored"`` (0 for the sample submission's score, 1 for the reference solution's),
     ``"percentile"``, ``"medal"``, or the import path of a callable that takes a grade.
-    ``"milestones"`` pays on the way. :mod:`mle_gym.episode.rewards` has the tables.
+    ``"milestones"`` pays a part before the end. :mod:`mle_gym.episode.rewards` has the tables.
 
     ## Starting State
 
     An empty workspace, and the brief as the first ``output``. Variant 0 is the canonical instance
-    of the task, on which results are reported; any other integer is another one. ``"train"`` draws
-    one of the positive numbers from the seed at every reset, ``"heldout"`` one of the negative
-    ones, ``"1-100"`` one of these; ``"random"`` is another word for ``"train"``.
+    of the task, on which results are reported; every other integer is another instance. At each
+    reset ``"train"`` (or ``"random"``) draws a positive number from the seed, ``"heldout"`` a
+    negative one, and ``"1-100"`` one of that range.
 
     ## Episode End
 
-    Terminated: a readable file was submitted, whatever its grade. Truncated: steps or time are
-    spent, or :meth:`finish` was called: everything in the sandbox is stopped at that moment, and
-    the submission file is graded as it lies there; or what the agent ran took so much
-    memory that the kernel ended the whole sandbox, and with it any submission: the grade says that
-    there was none; or there was a failure of the machinery, or of your own reward function, which
-    leaves the grade: the reward is 0, ``info["failure"]`` says why, and ``info["reward_valid"]`` is
-    False, by which trainers mask.
+    Terminated: a readable file was submitted, whatever its grade. Truncated, for one of these
+    reasons:
+
+    - The steps or the time are spent, or :meth:`finish` was called. Everything in the sandbox is
+      stopped at that moment, and the submission file is graded as it is.
+    - The agent's programs used so much memory that the kernel ended the whole sandbox, and with it
+      any submission. The grade says that there was none.
+    - There was a failure, of the machinery or of your own reward function (the grade is there in
+      the second case). The reward is 0, ``info["failure"]`` says why, and ``info["reward_valid"]``
+      is False: trainers use it as a mask.
 
     ## Information
 
@@ -103,7 +102,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `task`         | `str`  | always                                                     |
     | `variant`      | `int`  | always                                                     |
     | `reward_valid` | `bool` | always: False exactly when there is a failure              |
-    | `failure`      | `dict` | else None: a `Failure` of `mle_gym.episode.failures`       |
+    | `failure`      | `dict` | a failure; otherwise None. See `mle_gym.episode.failures`  |
     | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
     | `reward_parts` | `dict` | steps: the reward by part, floats that sum to it           |
     | `validation`   | `dict` | a submission was validated or scored: valid, code, message |
@@ -136,9 +135,10 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     All are plain data, so ``env.spec.to_json()`` round-trips.
 
-    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode, and
-    for those that a plain ``reset()`` begins after it; and ``snapshot`` (what :meth:`snapshot`
-    gave) to continue from there: the first observation is then the last one before the snapshot.
+    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode and
+    for the ones that a plain ``reset()`` starts after it. With ``snapshot``, a value that
+    :meth:`snapshot` returned, the episode continues from there, and its first observation is the
+    last one before the snapshot.
 
     ## Version History
 
@@ -178,13 +178,13 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Prepare the dataset if needed, start a fresh sandbox, and return the task's brief.
 
-        A reward that needs the variant's ceiling has it measured here, once for each variant.
+        If the reward needs the variant's ceiling, it is measured here, once for each variant.
 
         Args:
             seed: Seeds ``np_random``, from which variants are drawn.
             options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode; ``snapshot`` to
                 continue from one. A reset without any argument, such as the automatic one of a
-                vector environment, goes on with the last one's.
+                vector environment, uses the options of the reset before it.
 
         Raises:
             ValueError: An unknown option, or a value that can't be.
@@ -215,7 +215,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._show(action, episode, episode.step(action))
 
     def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """End the episode now, as a truncation, and grade what lies there: an agent has stopped.
+        """End the episode now, as a truncation, and grade the submission file as it is.
+
+        For agents that stop without submitting.
 
         Raises:
             ResetNeeded: No episode is running.
@@ -224,36 +226,34 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._show(None, episode, episode.finish())
 
     def interrupt(self) -> None:
-        """End the running command from another thread, as Ctrl-C does: its exit code is 130."""
-        episode = self._episode
-        if episode is not None:
-            episode.interrupt()
+        """End the running command, as Ctrl-C does (exit code 130). Call it from another thread."""
+        self._current.interrupt()
 
     def render(self) -> str | npt.NDArray[np.uint8] | None:
-        """The terminal: text (``ansi``), a picture, (600, 1000, 3) (``rgb_array``), else None."""
+        """The terminal: text (``ansi``), a picture of (600, 1000, 3) (``rgb_array``), or None."""
         if self.render_mode == "ansi":
             return self._screen.text()
         return self._screen.picture() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
-        """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another.
+        """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another episode.
 
-        A step that another thread has under way ends at once, with the failure ``interrupted``.
+        If another thread is in a step, that step ends at once, with the failure ``interrupted``.
         """
         self._current.close()
 
     def snapshot(self) -> Snapshot:
-        """This moment of the episode as a value: ``reset(options={"snapshot": …})`` continues it.
+        """Save this moment of the episode; ``reset(options={"snapshot": …})`` continues from it.
 
         Raises:
             ResetNeeded: No episode is running.
-            SnapshotError: The workspace holds too much, or there is no room for it.
+            SnapshotError: The workspace is too large, or there is no room for it.
             SandboxError: The sandbox failed.
         """
         return self._current.running().snapshot()
 
     def fork(self) -> MLEEnv:
-        """A running copy, to be closed as well. :func:`mle_gym.wrappers.fork` copies wrappers too.
+        """A running copy, which must be closed, too. :func:`mle_gym.wrappers.fork` copies wrappers.
 
         Raises:
             As :meth:`snapshot` and :meth:`reset`.
@@ -278,25 +278,14 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     def _begin(
         self, settings: Settings, snapshot: Snapshot | None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode in the place of the one that runs."""
-        episode = self._current.replace(lambda: self._start(settings, snapshot))
+        """Start an episode in place of the one that is running."""
+        episode = self._current.replace(
+            lambda: start_episode(self.task, settings, snapshot, self.np_random)
+        )
         self._screen.clear()
-        observation, info = episode.opening()
-        self._draw(None, observation, info)
-        return observation, info
-
-    def _start(self, settings: Settings, snapshot: Snapshot | None) -> Episode:
-        """Prepare the data and start an episode on them."""
-        variant = draw_variant(settings.variant, self.np_random)
-        options = DatasetOptions(variant, settings.train_rows, settings.obfuscate)
-        dataset = prepare(self.task, options)
-        if settings.reward not in NEED_NO_CEILING:
-            from mle_gym.episode.reference_programs import (
-                measure_ceiling,  # only these need a grader at a reset
-            )
-
-            measure_ceiling(dataset, settings.sandbox)
-        return Episode(dataset, settings, load_reward(settings.reward), snapshot)
+        opening = episode.opening()
+        self._draw(None, *opening)
+        return opening
 
     def _show(self, action: RawAction | None, episode: Episode, outcome: Outcome) -> Outcome:
         """Put a step on the screen and, if it was the last, leave the episode."""

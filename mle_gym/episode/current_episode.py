@@ -1,21 +1,46 @@
-"""Which episode an environment is playing: any thread may replace it or end it."""
+"""The episode that an environment is playing: how it starts, and how any thread may end it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gymnasium.error import ResetNeeded
 
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Record
+from mle_gym.episode.rewards import NEED_NO_CEILING, load_reward
+from mle_gym.episode.variants import draw_variant
 from mle_gym.errors import SandboxCrashed
 
-__all__ = ["CurrentEpisode"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mle_gym.episode.settings import Settings
+    from mle_gym.episode.snapshot import Snapshot
+    from mle_gym.tasks.spec import TaskSpec
+
+__all__ = ["CurrentEpisode", "start_episode"]
 
 _SWITCHING = threading.Lock()
 """Held while an environment changes its episode. One for all: locks can't be copied or pickled."""
+
+
+def start_episode(
+    task: TaskSpec, settings: Settings, snapshot: Snapshot | None, rng: np.random.Generator
+) -> Episode:
+    """Draw the variant, prepare its data, and start an episode on them."""
+    variant = draw_variant(settings.variant, rng)
+    dataset = prepare(task, DatasetOptions(variant, settings.train_rows, settings.obfuscate))
+    if settings.reward not in NEED_NO_CEILING:
+        # Only these rewards need a grader at a reset, which takes long to import.
+        from mle_gym.episode.reference_programs import measure_ceiling
+
+        measure_ceiling(dataset, settings.sandbox)
+    return Episode(dataset, settings, load_reward(settings.reward), snapshot)
 
 
 class CurrentEpisode:
@@ -65,6 +90,12 @@ class CurrentEpisode:
             with _SWITCHING:
                 if self.episode is episode:
                     self.episode = None
+
+    def interrupt(self) -> None:
+        """End the command that the episode is running, if it is running one."""
+        episode = self.episode  # another thread may end it meanwhile
+        if episode is not None:
+            episode.interrupt()
 
     def close(self) -> None:
         """End the episode and wait until its sandbox is gone. Idempotent."""

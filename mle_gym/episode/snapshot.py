@@ -30,15 +30,17 @@ __all__ = ["Snapshot", "checked"]
 class Snapshot:
     """Files, working directory, variables, functions, budget and progress of an episode.
 
-    Not in it: processes that run in the background (they are stopped while it is taken, and go on),
-    what lies outside of the workspace (``/tmp``), named pipes and sockets, hard links between files
-    (each becomes a file), and extended attributes. Where bubblewrap is run by an ordinary user, the
-    system call that renames a folder from before the snapshot fails with ``EXDEV`` (``mv`` copies).
+    A snapshot does not contain background processes (they are paused while it is taken and then go
+    on), anything outside of the workspace (``/tmp``), named pipes and sockets, hard links between
+    files (each becomes a file), or extended attributes. Where an ordinary user runs bubblewrap, the
+    system call that renames a folder from before the snapshot fails with ``EXDEV`` (``mv`` copies
+    the folder instead).
 
-    The files are in the cache folder of this machine. They stay until :meth:`delete`, or the end of
-    this process; once pickled, until :meth:`delete`. When snapshots take more room than
-    ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), those that were not used for longest go, pickled or not.
-    :mod:`mle_gym.sandbox.snapshots.store` has the details. As a context manager it deletes itself.
+    The files are in the cache folder of this machine. They stay until :meth:`delete` or the end of
+    this process; once the snapshot was pickled, until :meth:`delete`. When all snapshots together
+    exceed ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), the ones unused for longest are deleted, pickled or
+    not. :mod:`mle_gym.sandbox.snapshots.store` has the details. Used as a context manager, a
+    snapshot deletes itself.
     """
 
     task: str
@@ -52,7 +54,7 @@ class Snapshot:
     validate_calls_used: int
     progress: Progress
     output: str
-    """Of the last observation, which ``reset`` gives again."""
+    """The text of the last observation, which ``reset`` returns again."""
     exit_code: int
     folder: Path
     """The store."""
@@ -60,22 +62,22 @@ class Snapshot:
     """The workspace's name in the store."""
 
     def delete(self) -> None:
-        """Free the disk, as soon as no running episode needs the files. Idempotent."""
+        """Free the disk space as soon as no running episode needs the files. Idempotent."""
         open_store(self.folder).delete(self.name)
 
     def lease(self) -> Lease:
         """Keep the files in place while they are used.
 
         Raises:
-            SnapshotError: They are gone.
+            SnapshotError: The files are gone.
         """
         return open_store(self.folder).lease(self.name)
 
     def adapt(self, task: TaskSpec, settings: Settings) -> Settings:
-        """The settings that continue from here: a variant that is drawn becomes this one.
+        """The settings with which an episode continues: a drawn variant becomes this one.
 
         Raises:
-            SnapshotError: Another task, other data, or a budget that is spent already.
+            SnapshotError: It is of another task or other data, or its budget is spent already.
         """
         if self.task != task.env_id:
             raise SnapshotError(f"this snapshot is of {self.task}, not of {task.env_id}")
@@ -97,16 +99,16 @@ class Snapshot:
         return settings
 
     def check_data(self, dataset: Dataset) -> None:
-        """Compare with the data that were prepared.
+        """Refuse data other than the snapshot's own.
 
         Raises:
-            SnapshotError: The task has changed since.
+            SnapshotError: The task has changed since the snapshot.
         """
         if self.dataset != dataset.digest:
             raise SnapshotError(f"the data of {self.task} have changed since this snapshot")
 
     def to_dict(self) -> dict[str, Any]:
-        """What it is, as plain data without a path of this machine; its files are not in it."""
+        """The snapshot as plain data, without its files and without paths of this machine."""
         values = dataclasses.asdict(self)
         del values["folder"]
         return values
@@ -123,16 +125,16 @@ class Snapshot:
         self.delete()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickled, a snapshot outlives this process."""
+        """Keep the files when this process ends: whoever unpickles the snapshot needs them."""
         open_store(self.folder).keep(self.name)
         return dict(vars(self))
 
 
 def checked(snapshot: object) -> Snapshot:
-    """What ``reset(options={"snapshot": …})`` was given.
+    """The value of ``reset(options={"snapshot": …})``, if it is a snapshot.
 
     Raises:
-        ValueError: It is not a snapshot.
+        ValueError: It is something else.
     """
     if not isinstance(snapshot, Snapshot):
         raise ValueError(f"options['snapshot'] must be what snapshot() gave, not {snapshot!r}")

@@ -1,8 +1,8 @@
-"""The spaces: text that a terminal may show, and the actions an agent may take.
+"""The spaces: text that a terminal may show, and the actions that an agent may take.
 
-Neither derives from ``gymnasium.spaces.Text``, whose character set for all of Unicode costs two
-seconds and 100 MB, and whose shared memory silently hands out stale text. As plain spaces they
-are batched into tuples by every vector environment.
+Neither derives from ``gymnasium.spaces.Text``: its character set for all of Unicode costs two
+seconds and 100 MB, and its shared memory silently returns stale text. Every vector environment
+batches values of plain spaces as tuples.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class UnicodeText(Space[str]):
 
     @property
     def is_np_flattenable(self) -> bool:
-        """Text has no fixed shape; :class:`~mle_gym.wrappers.TextFeatures` makes arrays of it."""
+        """Text has no fixed shape; :class:`~mle_gym.wrappers.TextFeatures` turns it into arrays."""
         return False
 
     def sample(self, mask: None = None, probability: None = None) -> str:
@@ -110,12 +110,12 @@ class ActionSpace(Space[RawAction]):
         return False
 
     def sample(self, mask: None = None, probability: None = None) -> RawAction:
-        """A harmless action, a string or a tool call: it looks around, it never submits."""
+        """A harmless action, a string or a tool call, which looks around and never submits."""
         _refuse_masks(self, mask, probability)
         return copy.deepcopy(_HARMLESS[int(self.np_random.integers(len(_HARMLESS)))])
 
     def contains(self, x: Any) -> bool:
-        """Whether it is well formed. What is not costs a step and says what is wrong."""
+        """Whether the action is well formed; a step with any other says what is wrong with it."""
         try:
             parse_action(x)
         except ActionError:
@@ -136,7 +136,7 @@ class ActionSpace(Space[RawAction]):
 
 
 def observation_space(*, max_steps: int, time_limit: float, output_bytes: int) -> spaces.Dict:
-    """What an environment with these limits shows."""
+    """The observations of an environment with these limits."""
     return spaces.Dict(
         {
             "output": UnicodeText(output_bytes + _ROOM_FOR_NOTES),
@@ -148,7 +148,7 @@ def observation_space(*, max_steps: int, time_limit: float, output_bytes: int) -
 
 
 def _no_text(space: Space[Any]) -> str:
-    """What wrappers that look back show from before the beginning."""
+    """The text from before the first step, for wrappers that show earlier observations."""
     return ""
 
 
@@ -156,6 +156,6 @@ create_zero_array.register(UnicodeText, _no_text)
 
 
 def _refuse_masks(space: Space[Any], mask: object, probability: object) -> None:
-    """These spaces can't be enumerated, so masks mean nothing in them."""
+    """Refuse masks: the values of these spaces can't be enumerated."""
     if mask is not None or probability is not None:
         raise ValueError(f"{space} can't be sampled with a mask or a probability")

@@ -18,15 +18,15 @@ __all__ = ["within_time_limit"]
 def within_time_limit(
     env: gymnasium.Env[Any, Any], settings: Settings, snapshot: Snapshot | None
 ) -> Settings:
-    """The settings of an episode that no ``TimeLimit`` cuts off before it was graded.
+    """The settings with ``max_steps`` lowered to the limit of every ``TimeLimit`` around.
 
-    ``gymnasium.make(…, max_episode_steps=…)`` and ``TimeLimit`` end an episode from outside, and
-    the environment inside would never know: its ``max_steps`` is lowered to their limit.
+    ``gymnasium.make(…, max_episode_steps=…)`` and ``TimeLimit`` end an episode from outside. The
+    environment would not notice, and the episode would end without a grade.
 
     Args:
         env: The environment, whose ``reset`` is being called.
         settings: Its settings.
-        snapshot: Where the episode continues from: a wrapper counts from there.
+        snapshot: What the episode continues from; a wrapper counts steps from there.
     """
     taken = snapshot.steps_taken if isinstance(snapshot, Snapshot) else 0
     limits = [taken + each._max_episode_steps for each in _callers(env)]
@@ -34,10 +34,10 @@ def within_time_limit(
 
 
 def _callers(env: gymnasium.Env[Any, Any]) -> list[TimeLimit[Any, Any]]:
-    """The TimeLimits around an environment.
+    """The ``TimeLimit`` wrappers around an environment.
 
-    A wrapper knows what it wraps, and nothing knows its wrapper: they are found among the callers,
-    since every wrapper's ``reset`` calls that of the one inside.
+    An environment has no reference to its wrappers. They are found among the callers, since every
+    wrapper's ``reset`` calls the ``reset`` of what it wraps.
     """
     found: list[TimeLimit[Any, Any]] = []
     inner, frame = env, sys._getframe(1)

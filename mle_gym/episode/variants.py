@@ -1,8 +1,8 @@
-"""Which variant an episode plays: a number, or a range that one is drawn from at every reset.
+"""Which variant an episode plays: a number, or a range from which each reset draws one.
 
-Positive numbers are for training, negative ones are held out, and 0 is the canonical variant. So
-what is evaluated on ``"heldout"`` was in no training on ``"train"``. The ranges have 63 bits: too
-many to find a number again by trying.
+Positive numbers are for training, negative ones are held out, and 0 is the canonical variant, so
+training on ``"train"`` never uses a variant of ``"heldout"``. The ranges have 63 bits, too many to
+find a number by trying.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ EXPECTED = "an integer, 'train', 'heldout', 'random' or a range such as '1-100'"
 
 
 def check_variant(value: Any) -> int | str:
-    """A number as an ``int``, anything else that can be drawn from as it is.
+    """A number as an ``int``; a range or its name as it is.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is none of these.
     """
     if isinstance(value, str):
         _bounds(value)
@@ -38,17 +38,17 @@ def check_variant(value: Any) -> int | str:
 
 
 def parse_variant(text: str) -> int | str:
-    """What is written on a command line.
+    """The variant that a command line's word stands for.
 
     Raises:
-        ValueError: It is no variant.
+        ValueError: It is not a variant.
     """
     number = text.removeprefix("-").isdecimal()
     return check_variant(int(text) if number else text)
 
 
 def draw_variant(variant: int | str, rng: np.random.Generator) -> int:
-    """The number itself, or one from the range."""
+    """The number itself, or a number drawn from the range."""
     if isinstance(variant, int):
         return variant
     first, last = _bounds(variant)

@@ -26,11 +26,11 @@ Opening = tuple[Any, dict[str, Any]]
 """An observation and an info, as ``reset`` returns them."""
 
 _FAULTS = (SandboxError, DatasetError, TaskError, OSError, MemoryError)
-"""What a reset raises that is neither the caller's mistake nor a bug."""
+"""Exceptions of a reset that are neither the caller's mistake nor a bug."""
 
 
 class Member:
-    """An environment whose calls are made one after another, with its part of the autoreset.
+    """An environment whose calls are made one after another, and its part of the autoreset.
 
     Args:
         make: Makes the environment.
@@ -59,9 +59,9 @@ class Member:
         return (observation, 0.0, False, False, info), None
 
     def step(self, action: Any) -> tuple[StepResult, Opening | None]:
-        """A step, and a reset if the episode ended and the mode asks for it.
+        """A step, and a reset if the episode ended and the mode asks for one.
 
-        An environment that is over is reset instead, without a look at the action.
+        If the episode was over before, it is reset instead, and the action is ignored.
         """
         if self.over and self._mode is not AutoresetMode.DISABLED:
             observation, info = self._autoreset()
@@ -72,7 +72,7 @@ class Member:
         return result, self._autoreset() if same_step else None
 
     def _autoreset(self) -> Opening:
-        """A reset that nobody asked for: if it fails, the others go on, and it is tried again."""
+        """An automatic reset. If it fails, the others go on, and the next step tries it again."""
         try:
             return self.reset()
         except _FAULTS as error:
@@ -87,7 +87,7 @@ class Member:
         return value(*args, **kwargs) if callable(value) else value
 
     def interrupt(self) -> None:
-        """End the command that runs; the episode goes on. From any thread."""
+        """End the running command; the episode goes on. Any thread may call it."""
         ours = self.env.unwrapped
         if isinstance(ours, MLEEnv):
             ours.interrupt()

@@ -1,7 +1,7 @@
 """Many environments at once: what ``gymnasium.make_vec("mle/titanic-v0", num_envs=8)`` returns.
 
-An environment spends its time waiting for its sandbox, so threads run them in parallel without the
-processes, the pickling and the second copy of pandas that ``AsyncVectorEnv`` would cost.
+An environment spends its time waiting for its sandbox, so threads run many in parallel, without the
+processes, the pickling and the further copies of pandas that ``AsyncVectorEnv`` costs.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
 
 def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:
-    """A batch's infos, in which ``reward_valid`` is True where an environment had none to tell.
+    """A batch's infos with ``reward_valid`` True for the environments that gave no such info.
 
     Collecting fills the places of those that were not reset, or did not end, with False.
     """

@@ -14,8 +14,8 @@ __all__ = ["Worker", "end_all"]
 class Worker:
     """A daemon thread that makes one environment's calls.
 
-    Always the same one, because a sandbox may die with the thread that started it; a daemon, so
-    that a running command doesn't keep the interpreter from exiting.
+    All calls are made in the same thread, because a sandbox may die with the thread that started
+    it. It is a daemon, so that a running command doesn't keep the interpreter from exiting.
     """
 
     def __init__(self, name: str) -> None:
@@ -24,17 +24,17 @@ class Worker:
         self._thread.start()
 
     def submit(self, function: Callable[[], Any]) -> Future[Any]:
-        """Have a function called."""
+        """Call a function in the thread."""
         future: Future[Any] = Future()
         self._calls.put((future, function))
         return future
 
     def end(self) -> None:
-        """Let the thread end once its calls are made."""
+        """Let the thread end after the calls that were submitted."""
         self._calls.put(None)
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Wait until the thread has ended."""
         self._thread.join()
 
 

@@ -1,4 +1,4 @@
-"""A menu of commands: turns the choice of a pipeline into a ``Discrete`` action."""
+"""A menu of commands, which makes the choice of a pipeline a ``Discrete`` action."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CommandMenu(
 
     Args:
         env: An environment whose actions are shell scripts or tool calls.
-        commands: What there is to choose from, in either form.
+        commands: The actions to choose from, in either form.
 
     Raises:
         ValueError: No commands, or a malformed one.

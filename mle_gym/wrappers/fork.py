@@ -23,11 +23,11 @@ def fork(env: Environment) -> Environment:
     >>> twin.step("rm -rf *")           # env keeps its files
 
     The copy has its own sandbox with the same files, directory, variables and budget; close it too.
-    What is not copied, :class:`~mle_gym.episode.snapshot.Snapshot` says. To continue from one state
-    later, often, or elsewhere, take a snapshot instead.
+    :class:`~mle_gym.episode.snapshot.Snapshot` lists what is not copied. To continue from one state
+    later, repeatedly or elsewhere, take a snapshot instead.
 
     Raises:
-        TypeError: Below the wrappers is no :class:`~mle_gym.env.MLEEnv`.
+        TypeError: There is no :class:`~mle_gym.env.MLEEnv` inside the wrappers.
         gymnasium.error.ResetNeeded: No episode is running.
     """
     if isinstance(env, MLEEnv):

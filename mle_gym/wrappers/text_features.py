@@ -1,4 +1,4 @@
-"""Observations as vectors: what a small policy network can read."""
+"""Observations as vectors, which a small policy network can read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TextFeatures(
         features: Number of buckets.
 
     Raises:
-        ValueError: ``features`` is not positive, or the observations are others.
+        ValueError: ``features`` is not positive, or the observations are not those of ``MLEEnv``.
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Any], Any], features: int = 256) -> None:
