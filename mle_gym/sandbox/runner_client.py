@@ -22,6 +22,7 @@ from mle_gym.sandbox.protocol import (
     SandboxConfig,
 )
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
+from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -54,7 +55,7 @@ class RunnerSandbox:
         evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
         affinity: tuple[int, ...] = (),
         open_files: tuple[int, int] | None = None,
-        zygote: dict[str, Any] | None = None,
+        zygote: ZygotePlan | None = None,
         cold: Literal["", "off", "unavailable"] = "",
     ) -> None:
         """Configure the runner at the other end of ``stream``.

@@ -29,6 +29,7 @@ from mle_gym.sandbox.layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.standalone.shared.launcher_messages import GroupLimits, Start
 from mle_gym.sandbox.standalone.start_commands import runner_command
 
 __all__ = ["BubblewrapBackend"]
@@ -86,7 +87,7 @@ class BubblewrapBackend:
             SandboxCrashed: It could not be started.
         """
         limits = config.limits
-        groups = {
+        groups: GroupLimits = {
             "memory_bytes": _most_memory(limits) << 20,
             "processes": limits.processes,
             "cpus": limits.cpus,
@@ -107,10 +108,14 @@ class BubblewrapBackend:
         inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config)]
         inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
         arguments = [self._program(), *inside, "--", *command, "serve"]
-        plan = warm.plan if warm else None
-        box = launcher.start(
-            {"arguments": arguments, "limits": groups, "plan": plan, "stack": overlay(config)}
-        )
+        request: Start = {
+            "op": "start",
+            "arguments": arguments,
+            "limits": groups,
+            "plan": warm.plan if warm else None,
+            "stack": overlay(config),
+        }
+        box = launcher.start(request)
         return RunnerSandbox(
             self.name,
             box.stream,

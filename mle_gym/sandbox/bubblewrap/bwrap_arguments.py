@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.seccomp import filter_program
+from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Overlay
 
 __all__ = [
     "RUN_FOLDER",
     "RUN_FOLDER_MB",
     "WORKSPACE",
-    "Argument",
     "bwrap_arguments",
     "data_mounts",
     "overlay",
@@ -27,7 +26,6 @@ RUN_FOLDER_MB = 40
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
 _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols")
-Argument = str | dict[str, Any]
 
 
 def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argument]:
@@ -60,7 +58,9 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
 def data_mounts(config: SandboxConfig) -> Iterator[Argument]:
     """What shows the folders that the caller hands in, read-only below the workspace."""
     for mount in config.mounts:
-        yield from ("--ro-bind", {"source": str(mount.source)}, f"{WORKSPACE}/{mount.target}")
+        yield "--ro-bind"
+        yield {"source": str(mount.source)}
+        yield f"{WORKSPACE}/{mount.target}"
 
 
 def _system_calls() -> list[Argument]:
@@ -100,7 +100,7 @@ def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
     return [part for name in names for part in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")]
 
 
-def overlay(config: SandboxConfig) -> dict[str, Any] | None:
+def overlay(config: SandboxConfig) -> Overlay | None:
     """What the launcher is to stack for the workspace, with a sized tmpfs on top.
 
     Stacked, a changed file counts twice: a snapshot of more than half of the limit is sent into a

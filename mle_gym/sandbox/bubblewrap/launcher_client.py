@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.standalone.shared.launcher_messages import Abilities, Question, Start
 from mle_gym.sandbox.standalone.start_commands import launcher_command
 from mle_gym.sandbox.stream import SocketStream
 from mle_gym.sandbox.verdict import Evidence
@@ -50,10 +51,10 @@ class LauncherClient:
                 start_new_session=True,
             )
         self._socket.settimeout(_ANSWER_SECONDS)
-        status = self.call({"op": "status"})
+        status: Abilities = self.call({"op": "status"})
         self.controllers: tuple[str, ...] = tuple(status["controllers"])
         """The control groups' controllers that enforce limits here."""
-        self.trees: bool = status["trees"]
+        self.trees = status["trees"]
         """Whether it can put trees together, for sandboxes and for zygotes."""
         soft, hard = status["open_files"]
         self.open_files: tuple[int, int] = soft, hard
@@ -70,8 +71,8 @@ class LauncherClient:
         mine = self._owner == os.getpid() and not self._given_up
         return mine and self._process.poll() is None
 
-    def call(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
-        """Send one request and wait for its answer.
+    def call(self, question: Question, descriptors: tuple[int, ...] = ()) -> Any:
+        """Send one request and wait for its answer: what is said of each in ``launcher_messages``.
 
         Raises:
             OSError: The launcher is gone.
@@ -79,7 +80,7 @@ class LauncherClient:
         """
         with self._lock:
             self._serial += 1
-            request = json.dumps({**message, "serial": self._serial}).encode()
+            request = json.dumps({**question, "serial": self._serial}).encode()
             try:
                 with _most_open_files():
                     socket.send_fds(self._socket, [request], descriptors)
@@ -95,11 +96,11 @@ class LauncherClient:
                 self._given_up = True
                 raise
 
-    def start(self, request: dict[str, Any]) -> Box:
+    def start(self, request: Start) -> Box:
         """Start bubblewrap with one end of a stream as its standard input and output.
 
         Args:
-            request: The parameters of ``start``: ``arguments``, ``limits``, ``plan``, ``stack``.
+            request: What to start.
 
         Raises:
             SandboxCrashed: It could not be started.
@@ -107,7 +108,7 @@ class LauncherClient:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                answer = self.call({"op": "start", **request}, (theirs.fileno(),))
+                answer = self.call(request, (theirs.fileno(),))
             except (OSError, ValueError) as error:
                 ours.close()
                 raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
@@ -148,7 +149,7 @@ class Box:
         last = time.monotonic() + _END_SECONDS
         with contextlib.suppress(OSError, ValueError, TypeError):
             while True:
-                seen = self._launcher.call({"op": "examine", "id": self._id})
+                seen: dict[str, Any] = self._launcher.call({"op": "examine", "id": self._id})
                 running = seen.pop("running", False)
                 if not (running and ended) or time.monotonic() > last:
                     del seen["serial"]

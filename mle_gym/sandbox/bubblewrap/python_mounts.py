@@ -10,12 +10,11 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mle_gym.sandbox.bubblewrap.bwrap_arguments import Argument
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
 from mle_gym.sandbox.layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
 from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.plan import Shown as WarmShown
@@ -27,8 +26,6 @@ _OURS = f"{PLACE}/mle-gym"
 SHIMS = f"{_OURS}/bin"
 STANDALONE = f"{_OURS}/standalone"
 _USR = Path("/usr")
-Entry = dict[str, Any]
-"""Something of a tree, as the launcher's ``trees.py`` has it, but with a whole path as target."""
 Pairs = tuple[tuple[Path, Path], ...]
 Masks = tuple[tuple[Path, str], ...]
 
@@ -182,7 +179,7 @@ def _shim_entries(warm: WarmPython) -> list[Entry]:
     first, *others = warm.names
     links = {f"{SHIMS}/{name}": first for name in others}
     links[f"{_OURS}/interpreter"] = str(warm.executable)
-    entries = [{"target": target, "link": link} for target, link in links.items()]
+    entries: list[Entry] = [{"target": target, "link": link} for target, link in links.items()]
     return [{"target": f"{SHIMS}/{first}", "source": str(warm.shim)}, *entries]
 
 

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from docker.types import Mount
 
 from mle_gym.ownership import check_owner, own_cache
 from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
 from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.plan import zygote_plan
@@ -63,7 +63,7 @@ def own_mounts(python: ImagePython, config: SandboxConfig) -> list[Mount]:
 
 def zygote_of(
     python: ImagePython, config: SandboxConfig, environment: dict[str, str]
-) -> dict[str, Any] | None:
+) -> ZygotePlan | None:
     """How the runner starts a zygote, if it shall."""
     if not python.warms(config):
         return None

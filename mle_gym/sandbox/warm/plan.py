@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mle_gym.errors import CacheError
 from mle_gym.ownership import own_cache
@@ -17,6 +16,7 @@ from mle_gym.paths import cache_folder
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
 from mle_gym.sandbox.seccomp import filter_program
+from mle_gym.sandbox.standalone.shared.launcher_messages import Entry, ZygotePlan
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of, zygote_command
 from mle_gym.sandbox.warm.compiled_programs import COMPILERS, programs
 
@@ -38,7 +38,7 @@ class Shown:
     """Where modules may be imported from."""
     packages: Mapping[Path, Path]
     """For package folders of which sandboxes show a part, where that part is."""
-    tree: list[dict[str, Any]] | None = None
+    tree: list[Entry] | None = None
     """What is to be seen at :data:`OPT`; see ``launcher/trees.py``. None where the zygote sees the
     host's folders."""
 
@@ -52,7 +52,7 @@ class WarmPython:
     """What it may be called: ``python`` first."""
     shim: Path
     """The program that is ``python`` on the sandbox's ``PATH``."""
-    plan: dict[str, Any]
+    plan: ZygotePlan
     """The zygote's command and environment; sandboxes with equal ones share a zygote."""
 
 
@@ -89,7 +89,7 @@ def warm_python(
         filter_program() or b"",
     )
     if shown.tree is not None:
-        entries = [
+        entries: list[Entry] = [
             {"target": f"{_OWN_FOLDER}/{name}", "source": str(path)} for name, path in own.items()
         ]
         plan["trees"] = {OPT: [*shown.tree, *entries]}
@@ -130,7 +130,7 @@ def zygote_plan(
     preload: tuple[str, ...],
     environment: dict[str, str],
     system_calls: bytes,
-) -> dict[str, Any]:
+) -> ZygotePlan:
     """The command that starts a zygote, and its environment.
 
     Args:

@@ -8,6 +8,10 @@ import signal
 
 from .kernel_files import lines, write
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.launcher_messages import GroupLimits
+
 CONTROLLERS = ("memory", "pids", "cpu")
 SOCKET_BYTES = 128 << 20
 """What the queues of a sandbox's sockets may hold. Version 1 counts them only where they have a
@@ -71,7 +75,7 @@ class ControlGroups:
                         _kill(f"{base}/{name}")
                         self._discarded.append(f"{base}/{name}")
 
-    def make(self, limits: dict[str, float]) -> list[str]:
+    def make(self, limits: GroupLimits) -> list[str]:
         """Make the groups of one sandbox."""
         self._serial += 1
         groups = []

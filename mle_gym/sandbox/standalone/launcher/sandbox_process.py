@@ -7,12 +7,15 @@ import os
 import resource
 import signal
 import time
-from typing import Any
 
 from .bounds import bound, enter_namespaces
 from .kernel_files import BOX_LIMITS, children, is_halted, is_stopped, lines, write
 from .snapshot_overlay import mount_stack
 from .system_calls import die_with
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.launcher_messages import Overlay, Seen
 
 STOP_SECONDS = 1.0
 FIRST = -20
@@ -40,7 +43,7 @@ class Launch:
         inherited: list[int],
         groups: list[str],
         uid: int,
-        stack: dict[str, Any] | None,
+        stack: Overlay | None,
         bounded: bool,
     ) -> None:
         self.bounded = bounded
@@ -56,7 +59,7 @@ class Box:
         self.uid, self.groups = launch.uid, launch.groups
         self._messages = os.memfd_create("messages", os.MFD_CLOEXEC)
         self._kills = host_kills()
-        self._found: dict[str, Any] | None = None
+        self._found: Seen | None = None
         self.alive = True
         parent = os.getpid()
         self.pid = os.fork()
@@ -91,10 +94,10 @@ class Box:
         self._found = self.examine()
         os.close(self._messages)
 
-    def examine(self) -> dict[str, Any]:
-        """What can be seen of it from outside: ``Evidence`` of the host's, and ``running``."""
+    def examine(self) -> Seen:
+        """What can be seen of it from outside."""
         if self._found is not None:
-            return dict(self._found)
+            return self._found.copy()
         own_memory = any(
             line.startswith("oom_kill ") and not line.endswith(" 0")
             for group in self.groups

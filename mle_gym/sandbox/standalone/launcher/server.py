@@ -10,8 +10,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
@@ -21,6 +20,18 @@ from .neutral_paths import NeutralPaths
 from .sandbox_process import Box, Launch
 from .trees import Trees, own_root
 from .warm_zygotes import Warm, Zygotes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.launcher_messages import (
+        Abilities,
+        Argument,
+        Overlay,
+        Question,
+        Seen,
+        Start,
+        Started,
+    )
 
 MESSAGE = 1 << 20
 FIRST_UID, LAST_UID = 700_000, 700_000 + 2**29
@@ -85,25 +96,28 @@ class Launcher:
         message, descriptors = receive(self._control, MESSAGE)
         if not message:
             return False
-        operations: dict[str, Callable[..., dict[str, Any]]] = {
-            "status": self._status,
-            "start": self._start,
-            "stop": self._stop,
-            "examine": self._examine,
-        }
         request = json.loads(message)
-        serial = request.pop("serial")
         try:
-            answer = operations[request.pop("op")](descriptors, **request)
+            answer = self._reply(request, descriptors)
         except OSError as error:
             answer = {"error": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")}
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._control.send(json.dumps({**answer, "serial": serial}).encode())
+        self._control.send(json.dumps({**answer, "serial": request["serial"]}).encode())
         return True
 
-    def _status(self, _descriptors: list[int]) -> dict[str, Any]:
+    def _reply(self, question: Question, descriptors: list[int]) -> Mapping[str, object]:
+        if question["op"] == "status":
+            return self._status()
+        if question["op"] == "start":
+            return self._start(question, descriptors[0])
+        if question["op"] == "stop":
+            self._stop(question["id"])
+            return {}
+        return self._examine(question["id"])
+
+    def _status(self) -> Abilities:
         return {
             "controllers": self._groups.controllers,
             "root": self._is_root,
@@ -111,15 +125,9 @@ class Launcher:
             "open_files": BOX_LIMITS[resource.RLIMIT_NOFILE],
         }
 
-    def _start(
-        self,
-        descriptors: list[int],
-        arguments: list[Any],
-        limits: dict[str, float],
-        plan: dict[str, Any] | None,
-        stack: dict[str, Any] | None,
-    ) -> dict[str, Any]:
+    def _start(self, request: Start, stream: int) -> Started:
         """Start bubblewrap with the stream as its standard input and output."""
+        plan, stack, limits = request["plan"], request["stack"], request["limits"]
         self._started += 1
         uid = self._first_uid + self._started % UIDS if self._is_root else os.getuid()
         if stack and self._neutral:
@@ -127,7 +135,7 @@ class Launcher:
         warm = Warm(plan, int(limits["processes"])) if plan else None
         texts: list[int] = []
         try:
-            command = [self._argument(argument, stack, texts) for argument in arguments]
+            command = [self._argument(argument, stack, texts) for argument in request["arguments"]]
             inherited = texts.copy()
             if warm:
                 command += ["", str(warm.theirs.fileno())]
@@ -136,7 +144,7 @@ class Launcher:
                 place = command.index("--dev") + 2
                 command[place:place] = ARGUMENTS
             groups = self._groups.make(limits)
-            box = Box(Launch(command, descriptors[0], inherited, groups, uid, stack, self._bounded))
+            box = Box(Launch(command, stream, inherited, groups, uid, stack, self._bounded))
         finally:
             for text in texts:
                 os.close(text)
@@ -145,7 +153,7 @@ class Launcher:
             self._zygotes.expect(box, warm)
         return {"id": box.pid}
 
-    def _argument(self, argument: Any, stack: dict[str, Any] | None, texts: list[int]) -> str:
+    def _argument(self, argument: Argument, stack: Overlay | None, texts: list[int]) -> str:
         """A plain string, a host path to be reached, or content to be passed as a descriptor."""
         if isinstance(argument, str):
             return argument
@@ -154,7 +162,7 @@ class Launcher:
         if "tree" in argument and self._trees:
             return self._trees(argument["tree"])
         if "source" in argument:
-            source: str = argument["source"]
+            source = argument["source"]
             return self._neutral(source) if self._neutral else source
         content = argument.get("text", "").encode() or bytes.fromhex(argument.get("bytes", ""))
         descriptor = os.memfd_create("content", 0)
@@ -163,15 +171,14 @@ class Launcher:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return str(descriptor)
 
-    def _stop(self, _descriptors: list[int], id: int) -> dict[str, Any]:
+    def _stop(self, id: int) -> None:
         """Kill a sandbox; its remains are removed as it is reaped."""
         box = self._boxes.pop(id, None)
         if box and box.alive:
             box.kill()
             self._free(box)
-        return {}
 
-    def _examine(self, _descriptors: list[int], id: int) -> dict[str, Any]:
+    def _examine(self, id: int) -> Seen:
         """What can be seen of a sandbox from here."""
         self._reap()
         box = self._boxes.get(id)
@@ -193,7 +200,7 @@ class Launcher:
 
     def _end(self) -> None:
         for id in list(self._boxes):
-            self._stop([], id)
+            self._stop(id)
         self._zygotes.end()
         with contextlib.suppress(ChildProcessError):
             while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Sequence
 
 from .bounds import enter_namespaces
 from .system_calls import (
@@ -21,6 +21,10 @@ from .system_calls import (
     mount,
     unshare,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.launcher_messages import Entry
 
 ROOTS = ("/srv", "/mnt", "/media", "/opt")
 
@@ -67,7 +71,7 @@ class Trees:
         self._made: dict[str, str] = {}
         os.mkdir(self._folder, 0o711)
 
-    def __call__(self, entries: list[dict[str, Any]]) -> str:
+    def __call__(self, entries: Sequence[Entry]) -> str:
         """The path of a tree, whose entries are made in their order.
 
         Args:
@@ -80,7 +84,7 @@ class Trees:
             self._made[key] = self._make(entries)
         return self._made[key]
 
-    def _make(self, entries: list[dict[str, Any]]) -> str:
+    def _make(self, entries: Sequence[Entry]) -> str:
         tree = f"{self._folder}/{len(os.listdir(self._folder))}"
         umask = os.umask(0o022)
         try:
@@ -124,7 +128,7 @@ def _make_point(path: str, is_folder: bool) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
-def _identity(entry: dict[str, Any]) -> list[int]:
+def _identity(entry: Entry) -> list[int]:
     """Another one if there is another file or folder by that name."""
     if "source" not in entry:
         return []

@@ -17,6 +17,10 @@ from .kernel_files import BOX_LIMITS, OPEN_FILES, children
 from .sandbox_process import Box
 from .trees import Trees, show_tree
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.launcher_messages import ZygotePlan
+
 MOST_ZYGOTES = 20
 """Of one plan: what dies so often will not live any longer the next time."""
 
@@ -24,7 +28,7 @@ MOST_ZYGOTES = 20
 class Warm:
     """What a sandbox needs for warm Python."""
 
-    def __init__(self, plan: dict[str, Any], processes: int) -> None:
+    def __init__(self, plan: ZygotePlan, processes: int) -> None:
         self.plan, self.processes = plan, processes
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         """A line to the runner, which sends the socket on which shims will call, and then hears
@@ -52,7 +56,7 @@ class Zygote:
         trees: What puts that together.
     """
 
-    def __init__(self, plan: dict[str, Any], poll: select.poll, trees: Trees | None = None) -> None:
+    def __init__(self, plan: ZygotePlan, poll: select.poll, trees: Trees | None = None) -> None:
         shown = [
             (trees(entries), place) for place, entries in plan.get("trees", {}).items() if trees
         ]
@@ -72,7 +76,7 @@ class Zygote:
         self,
         command: list[str],
         control: socket.socket,
-        variables: Any,
+        variables: dict[str, str],
         shown: list[tuple[str, str]],
     ) -> None:
         try:
@@ -200,7 +204,7 @@ class Zygotes:
                 else:
                     self._forget_line(warm)
 
-    def _latest(self, plan: dict[str, Any]) -> Zygote:
+    def _latest(self, plan: ZygotePlan) -> Zygote:
         """The plan's zygote: a new one if the last is dead, unless too many are."""
         made = self._made.setdefault(json.dumps(plan, sort_keys=True), [])
         if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):

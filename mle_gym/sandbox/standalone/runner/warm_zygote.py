@@ -12,7 +12,7 @@ from .warm_line import WarmPython, read_report, read_usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from ..shared.launcher_messages import ZygotePlan
 
 MOST_CALLERS = 64
 CALLS_IN_A_COMMAND = 2
@@ -33,7 +33,7 @@ class OwnZygote(WarmPython):
         plan: The zygote's command and environment.
     """
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: ZygotePlan) -> None:
         self._plan = plan
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._orders: socket.socket | None = None

@@ -15,7 +15,9 @@ need be in a :class:`Done`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+from .launcher_messages import ZygotePlan
 
 Tool = Literal["validate", "score", "submit"]
 
@@ -46,7 +48,7 @@ class Configure(TypedDict):
     """Processors to stay on; none for all."""
     open_files: tuple[int, int] | None
     """Soft and hard limit of each program; None for the runner's."""
-    zygote: dict[str, Any] | None
+    zygote: ZygotePlan | None
     """How to start one inside, if it shall be."""
     most_handed_in: int
     """Bytes of what lies at the path of a :class:`Call`; of more, the caller is told."""
