@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 from collections import deque
-from typing import Any
 
 from .descriptors import receive
 from .kernel_files import BOX_LIMITS, OPEN_FILES, children
@@ -20,6 +19,7 @@ from .trees import Trees, show_tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared.launcher_messages import ZygotePlan
+    from ..shared.zygote_messages import Order, Serve
 
 MOST_ZYGOTES = 20
 """Of one plan: what dies so often will not live any longer the next time."""
@@ -100,7 +100,7 @@ class Zygote:
         """Descriptor of the socket for orders."""
         return self._socket.fileno()
 
-    def tell(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+    def tell(self, order: Order, descriptors: tuple[int, ...] = ()) -> None:
         """Give an order, now or as soon as it can be taken, in turn."""
         if self.alive:
             self._waiting.append((json.dumps(order).encode(), [os.dup(d) for d in descriptors]))
@@ -234,7 +234,7 @@ def _describe(box: Box, warm: Warm) -> None:
     with contextlib.suppress(OSError, IndexError):
         first = children(box.pid)[0]
         namespaces = os.open(f"/proc/{first}/ns", os.O_PATH | os.O_CLOEXEC)
-        order = {
+        order: Serve = {
             "id": box.pid,
             "uid": box.uid,
             "groups": box.groups,

@@ -13,6 +13,7 @@ from .warm_line import WarmPython, read_report, read_usage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared.launcher_messages import ZygotePlan
+    from ..shared.zygote_messages import Serve
 
 MOST_CALLERS = 64
 CALLS_IN_A_COMMAND = 2
@@ -107,7 +108,7 @@ class OwnZygote(WarmPython):
         APART.add(self._pid)
         self._reports, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
-        order = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
+        order: Serve = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
         # Where others tell the zygote what to enter, it gets a folder that means nothing.
         nowhere = os.open("/", os.O_PATH | os.O_CLOEXEC)
         numbers = (self._listener.fileno(), nowhere, report.fileno())

@@ -21,6 +21,10 @@ from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
 from .first_use import exercise
 from .spare import Life, Spare
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..shared.zygote_messages import Order
+
 MESSAGE = 1 << 16
 MOST_KEEPERS = 64
 """Programs of one sandbox that are warm at once; more of them run in real interpreters."""
@@ -93,7 +97,7 @@ class Zygote:
         message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE, 3)
         if not message:
             return False
-        order = json.loads(message)
+        order: Order = json.loads(message)
         if "forget" in order:
             self._forget(order["forget"])
             return True
@@ -102,7 +106,7 @@ class Zygote:
             order["uid"],
             tuple(order["groups"]),
             order["processes"],
-            order.get("limits", ()),
+            tuple(order.get("limits", ())),
             order.get("inside", False),
         )
         if place.inside:
