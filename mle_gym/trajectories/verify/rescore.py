@@ -19,7 +19,7 @@ from mle_gym.grading.graders.program_run import FAILURES
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.findings import Finding
 from mle_gym.trajectories.provenance import versions
-from mle_gym.trajectories.record_fields import of_a_task
+from mle_gym.trajectories.record_fields import is_number, of_a_task
 from mle_gym.trajectories.stored_submission import unpack_submission
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         return
     changes = list(_changes(header, spec))
     yield _compare_dataset(header, dataset, changes)
-    score = _compare_grade(recorded, again, changes)
+    unknown = _unknown(recorded, again)
+    if unknown:
+        yield Finding("ceiling", "undecided", unknown)
+    left_out = {"ceiling", "anchored"} if again.anchored is None else {"ceiling"}
+    score = _compare_grade(recorded, again, changes, left_out if unknown else set())
     yield score
     if score.severity == "undecided":
         yield Finding("reward", "undecided", "it depends on the score")
@@ -153,17 +157,31 @@ def _grade(
 def _under(grade: Grade, ceiling: Any) -> Grade:
     """The grade as it is under the ceiling of a record, which another machine measured.
 
-    A ceiling that isn't known here is taken from the record: no reward rests on it.
+    A record without one was made before it was measured; one that isn't known here can't be judged.
     """
-    if grade.score is None or grade.floor is None or type(ceiling) not in (int, float, type(None)):
+    if grade.score is None or grade.floor is None:
         return grade
-    if ceiling is not None and grade.ceiling is not None:
+    if ceiling is not None:
+        if grade.ceiling is None or not is_number(ceiling):
+            return grade
         scale = abs(grade.ceiling - grade.floor)
         if abs(ceiling - grade.ceiling) > CEILING_TOLERANCE * scale:
             return grade
     place = Anchors(grade.floor, ceiling).place(grade.score)
     anchored = grade.anchored if grade.anchored == 0 else place
     return dataclasses.replace(grade, ceiling=ceiling, anchored=anchored)
+
+
+def _unknown(recorded: Mapping[str, Any], again: Grade) -> str:
+    """Why what a record says of its ceiling can't be compared; empty where it can.
+
+    Only a reward that rests on the ceiling is worth a run of the reference solution here.
+    """
+    ceiling = recorded.get("ceiling")
+    measurable = again.score is not None and again.floor is not None and again.ceiling is None
+    if not is_number(ceiling) or not measurable:
+        return ""
+    return f"no ceiling is known here, so {ceiling:.6g} and what is anchored to it weren't compared"
 
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
@@ -189,13 +207,15 @@ def _compare_dataset(header: Mapping[str, Any], dataset: Dataset, changes: list[
     return Finding("dataset", "failed", f"{found}, though task and libraries are the same")
 
 
-def _compare_grade(recorded: Mapping[str, Any], again: Grade, changes: list[str]) -> Finding:
+def _compare_grade(
+    recorded: Mapping[str, Any], again: Grade, changes: list[str], left_out: set[str]
+) -> Finding:
     expected = again.to_dict() | {"rank": again.rank or 0}
     wrong = [
         f"grade.{name}: expected {expected.get(name)!r}, found {recorded.get(name)!r}"
         for name in dict.fromkeys((*expected, *recorded))
         if (name in recorded or name not in LATER)
-        and name not in _MADE_BY
+        and name not in _MADE_BY | left_out
         and not _same(expected.get(name), recorded.get(name))
     ]
     score = "not valid" if again.score is None else f"{again.score:.6g}"
@@ -212,7 +232,10 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, float) and type(other) in (int, float):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        try:
+            return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        except OverflowError:  # an integer that no float can hold
+            return False
     return type(one) is type(other) and bool(one == other)
 
 

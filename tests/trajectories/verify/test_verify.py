@@ -11,12 +11,15 @@ from typing import Any
 import gymnasium
 import pytest
 
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.prepare import prepare
+from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.errors import TrajectoryError
 from mle_gym.paths import bundled
 from mle_gym.trajectories import stored_submission
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify import Verification, verify_trajectory
 from tests.trajectories.verify.conftest import ACTIONS, Forge, Scripted, failures, play, status
 
 pytestmark = pytest.mark.bubblewrap
@@ -267,6 +270,30 @@ def test_a_reward_is_computed_again_unless_it_is_the_user_s_own(
     result = verify_trajectory(path)
     assert result.verdict == "confirmed"
     assert status(result, "reward") == {expected}
+
+
+def test_a_ceiling_is_vouched_for_only_where_it_is_known(tmp_path: Path, forge: Forge) -> None:
+    path = tmp_path / "other.jsonl"
+    play(path, variant=6)
+
+    def verify(ceiling: float) -> Verification:
+        def raise_ceiling(lines: Lines) -> None:
+            for grade in (lines[-1]["grade"], lines[-2]["info"]["grade"]):
+                grade["ceiling"] = ceiling
+
+        return verify_trajectory(forge(raise_ceiling, source=path))
+
+    dataset = prepare("zoo", DatasetOptions(6))
+    (dataset.public.parent / "anchors.json").unlink(missing_ok=True)
+    result = verify(0.15)
+    assert status(result, "ceiling") == {"undecided"}
+    assert result.verdict == "confirmed"
+    assert "grade.ceiling: expected None" in failures(verify(10**400))
+    measure_ceiling(dataset)
+    for ceiling in (0.15, 10**400):
+        result = verify(ceiling)
+        assert not status(result, "ceiling")
+        assert "grade.ceiling: expected" in failures(result)
 
 
 def test_a_submission_too_large_to_be_kept_is_undecided(
