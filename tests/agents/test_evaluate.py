@@ -109,6 +109,7 @@ def test_every_cell_is_played_once_and_later_runs_resume(tmp_path: Path, agents:
     assert cells(second.stdout, "Quick") == cells(first.stdout, "Quick")
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_an_agent_that_fails_costs_only_its_own_episodes(tmp_path: Path, agents: str) -> None:
     names = [f"{agents}:{name}" for name in ("Broken", "Exits", "Unmade", "Quick")]
     done = evaluate(tmp_path, "--agents", *names)
@@ -122,6 +123,7 @@ def test_an_agent_that_fails_costs_only_its_own_episodes(tmp_path: Path, agents:
     assert cells(done.stdout, "Quick")[2:5] == ["1", "0", "1"]
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_failed_episodes_lower_the_mean_and_are_played_again(tmp_path: Path, agents: str) -> None:
     arguments = ("--agents", f"{agents}:Flaky", "--seeds", "0", "1", "2")
     for _ in range(2):
@@ -165,6 +167,7 @@ def test_unknown_names_fail_before_anything_is_played(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow("it starts a program and interrupts it")
 def test_ctrl_c_ends_the_sandbox_and_says_how_to_go_on(tmp_path: Path, agents: str) -> None:
     with subprocess.Popen(
         command(tmp_path, "--agents", f"{agents}:Slow"),

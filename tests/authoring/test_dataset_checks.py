@@ -15,6 +15,7 @@ from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import Split, split_variant
 from mle_gym.tasks.catalog import load_task
 from tests.task_folders import MakeTask, fruit
+from tests.tiers import few_quick
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -52,6 +53,7 @@ def test_a_column_that_gives_the_answer_away_is_found(make_task: MakeTask) -> No
     assert "'basket' (1.00); drop them, or list them in data.strong" in next(iter(found.values()))
 
 
+@pytest.mark.slow("it runs all checks of a task")
 def test_an_expected_strong_column_is_declared(make_task: MakeTask) -> None:
     changes = {"data": {"strong": ["basket"]}}
     assert failed(made(make_task(changes, table=leaky()))) == {}
@@ -174,7 +176,7 @@ def prepare(raw, public, private, rng):
 }
 
 
-@pytest.mark.parametrize("leak", LEAKS)
+@pytest.mark.parametrize("leak", few_quick(LEAKS, list(LEAKS)[:2], "all checks run for each"))
 def test_a_leak_is_found(make_task: MakeTask, leak: str) -> None:
     code, check, detail = LEAKS[leak]
     folder = make_task(files={"prepare.py": code}, table=fruit(60))
@@ -198,6 +200,7 @@ def generate(rng, variant):
 """
 
 
+@pytest.mark.slow("it runs all checks of a task")
 def test_variants_that_are_equal_are_found(make_task: MakeTask) -> None:
     changes = {"data": {"loader": "generate", "ref": None}}
     found = failed(made(make_task(changes, files={"generate.py": FRESH}, folder="fresh")))
@@ -224,6 +227,7 @@ def test_a_variant_with_a_canonical_test_row_is_found(
 
 
 @pytest.mark.parametrize("name", ["penguins", "titanic", "wine"])
+@pytest.mark.slow("it runs all checks of a task")
 def test_built_in_tasks_are_sound(name: str) -> None:
     assert failed(prepare(name)) == {}
 

@@ -35,6 +35,7 @@ REFERENCES = {
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow("it runs all checks of a task")
 def test_a_sound_task_passes_once_its_references_are_right(make_task: MakeTask) -> None:
     wrong = {"floor": 0.01, "baseline": 0.02, "solution": 0.03}
     folder = make_task({"reference": wrong}, files=PROGRAMS)
@@ -83,6 +84,7 @@ def test_a_target_with_one_value_is_no_task(make_task: MakeTask) -> None:
     assert (check.passed, check.detail) == (False, "answers.csv: 'ripe' is 1 in every row")
 
 
+@pytest.mark.slow("it runs all checks of a task")
 def test_a_sample_that_scores_the_best_is_no_floor(make_task: MakeTask) -> None:
     files = {"grade.py": "def grade(submission, answers):\n    return 1.0"}
     changes = {"grade": {"metric": "own"}}

@@ -56,6 +56,7 @@ def test_rows_and_columns_come_out_as_asked_for(
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_a_whole_episode_is_played_and_graded(tmp_path: Path) -> None:
     found = benchmark(tmp_path, "--repeats", "1", "--only", "episode", "--columns", "subprocess")
     assert found["rows"][0]["cells"]["subprocess"]["median"] > 0
@@ -72,6 +73,7 @@ def test_a_program_holds_at_least_what_it_takes(
     assert cells["bare bash"]["skipped"]
 
 
+@pytest.mark.slow("it asks every backend, which tries what works")
 def test_what_mle_gym_lacks_is_skipped_with_its_reason() -> None:
     columns = {column.name: column for column in all_contenders()}
     for feature in ("snapshot", "fork"):
@@ -139,6 +141,7 @@ def test_sessions_are_closed_and_values_kept_when_interrupted() -> None:
     assert results.to_dict()["rows"][0]["cells"]["x"]["ratio"] == 1
 
 
+@pytest.mark.slow("it starts a program and interrupts it")
 def test_ctrl_c_ends_a_run_that_still_writes_its_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--only", "trivial-step", "--columns", "bare"]
     with subprocess.Popen(

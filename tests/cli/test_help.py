@@ -69,6 +69,7 @@ def test_version(command: Command) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.slow("it starts the command line in new processes")
 def test_a_shell_completes_the_names_of_commands(shell: str) -> None:
     program = [sys.executable, "-m", "mle_gym"]
     typed = {

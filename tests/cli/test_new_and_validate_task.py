@@ -48,6 +48,7 @@ def test_new_task_leaves_nothing_half_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow("it runs all checks of a task")
 def test_a_task_with_a_leak_fails_and_exits_with_1(command: Command, coins: Path) -> None:
     file = coins / "coins.csv"
     rows = [line.split(",") for line in file.read_text().splitlines()]

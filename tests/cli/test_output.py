@@ -74,6 +74,7 @@ def test_a_reader_that_goes_away_changes_no_exit_code() -> None:
         assert b"Broken" not in errors
 
 
+@pytest.mark.slow("it starts the command line in new processes")
 def test_a_stream_that_is_closed_from_the_start_changes_no_exit_code() -> None:
     program = f"{sys.executable} -m mle_gym"
     for words, code in (("show titanic >&-", 0), ("list --json <&- >&-", 0), ("show nope >&-", 2)):
@@ -89,6 +90,7 @@ def test_a_folder_of_tasks_that_is_missing_is_said_once_in_one_line() -> None:
     assert errors.startswith(b"warning: MLE_GYM_PATH: ")
 
 
+@pytest.mark.slow("it starts the command line in new processes")
 def test_an_encoding_without_our_signs_is_no_error() -> None:
     for words in (["list"], ["show", "titanic", "--json"], ["show", "titänic"]):
         process = mle_gym(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")

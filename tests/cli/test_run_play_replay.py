@@ -167,6 +167,7 @@ def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str |
     assert result.err.startswith("error: ")
 
 
+@pytest.mark.slow("it starts a program and interrupts it")
 def test_ctrl_c_cleans_up_and_keeps_the_steps(coins: Path, tmp_path: Path) -> None:
     marker = str(1_000_000 + os.getpid())
     (tmp_path / "sleepy.py").write_text(

@@ -21,6 +21,7 @@ from mle_gym.metrics import METRICS, Metric
 from mle_gym.tasks.load import load_folder
 from tests.keyed import keyed
 from tests.task_folders import MakeTask
+from tests.tiers import few_quick
 
 Rows = list[list[str]]
 
@@ -95,7 +96,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "label"), dict.fromkeys(CASES), ids=str)
+@pytest.mark.parametrize(
+    ("name", "label"), few_quick(dict.fromkeys(CASES), CASES[::8], "each makes a task"), ids=str
+)
 def test_every_metric_and_kind_of_label_makes_a_task(
     tmp_path: Path, own_cache: Path, name: str, label: str
 ) -> None:
@@ -181,6 +184,7 @@ CELL |= st.sampled_from(
 @given(
     st.lists(st.tuples(CELL.filter(bool), CELL), min_size=3, max_size=12, unique_by=lambda r: r[0])
 )
+@pytest.mark.slow("it prepares many tasks")
 def test_ids_and_features_are_handed_out_as_they_stand(
     make_task: MakeTask, tmp_path: Path, rows: list[tuple[str, str]]
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_task_with_its_own_grader_is_refused(make_task: MakeTask) -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "glass", "titanic", "wine", "zoo"])
+@pytest.mark.slow("it prepares many tasks")
 def test_built_in_tasks_keep_no_telling_name(name: str) -> None:
     plain, hidden = prepare(name, PLAIN), prepare(name, HIDDEN)
     train = read(plain, "train.csv")

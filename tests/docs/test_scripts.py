@@ -142,7 +142,10 @@ def test_the_tests_are_the_quick_ones_or_all(
     write_program(tmp_path / "venv" / "bin" / "python", "printf '%s\\n' \"$@\"")
     command = [CHECKOUT / "scripts" / "test", *arguments]
     result = subprocess.run(command, env=installed, capture_output=True, text=True, cwd="/")
-    assert result.stdout.splitlines() == ["-m", "pytest", "-n", "auto", *given]
+    assert result.stdout.splitlines() == [
+        *["-m", "pytest", "-n", "auto", "--dist", "worksteal"],
+        *given,
+    ]
 
 
 @pytest.mark.parametrize("script", COMMANDS, ids=lambda script: script.name)

@@ -76,6 +76,7 @@ def test_no_fault_of_the_grader_becomes_a_reward(
         assert failure.kind == kind
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_a_failed_episode_is_recorded_and_its_record_is_sound(tmp_path: Path) -> None:
     env = MLEEnv("zoo", sandbox="bubblewrap", reward="milestones")
     path = tmp_path / "failed.jsonl"

@@ -178,6 +178,7 @@ def play() -> Iterator[Callable[..., list[float]]]:
         env.close()
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_milestones_of_an_episode_sum_to_how_it_ended(play: Callable[..., list[float]]) -> None:
     rewards = play(
         "",

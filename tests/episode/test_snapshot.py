@@ -292,6 +292,7 @@ def test_copies_of_an_environment_still_start_without_an_episode(make: MakeEnv) 
         copy.deepcopy(env).step("true")
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_a_tree_search_of_depth_three(make: MakeEnv) -> None:
     """Each leaf has the files of its own way, and the best one wins."""
     env = make(reward="score")

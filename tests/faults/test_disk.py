@@ -63,6 +63,7 @@ def test_a_disk_that_fills_up_while_preparing() -> None:
     assert left == "[]"
 
 
+@pytest.mark.slow("it plays whole episodes on a cache of its own")
 def test_a_read_only_cache_that_served_an_episode_serves_more(tmp_path: Path) -> None:
     result = with_cache_on(
         "-t tmpfs -o mode=0700",
@@ -86,6 +87,7 @@ def test_a_read_only_cache_that_served_an_episode_serves_more(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("last", ["submit", "echo no submission"])
+@pytest.mark.slow("it plays whole episodes on a cache of its own")
 def test_a_dataset_that_is_deleted_during_an_episode_is_no_score(tmp_path: Path, last: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))

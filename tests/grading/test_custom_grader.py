@@ -28,6 +28,7 @@ def grader(
     return make
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_it_sees_the_ids_and_the_rows_of_one_part(
     grader: Callable[[str], PredictionsGrader],
 ) -> None:
@@ -130,6 +131,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("program", "message"), BROKEN.values(), ids=list(BROKEN))
+@pytest.mark.slow("graders in sandboxes start")
 def test_a_broken_grade_py_is_the_tasks_fault(
     grader: Callable[[str], PredictionsGrader], program: str, message: str
 ) -> None:

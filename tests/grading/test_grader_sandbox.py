@@ -86,6 +86,7 @@ def test_a_grader_that_a_submission_breaks_refuses_it_and_grades_the_next(play: 
     assert play("fine").score == 0.25
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_a_grader_that_waits_for_ever_is_given_up(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ def test_no_file_of_a_submission_has_a_part_in_the_next_grade(play: Play) -> Non
     assert play("poisoned").score == 0.0
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_a_file_that_a_submission_changed_is_as_it_was_for_the_next(
     play: Play, tmp_path: Path
 ) -> None:
@@ -130,6 +132,7 @@ def test_nobody_answers_for_the_next_submission(play: Play) -> None:
     assert play("look_at_parent").score == 0.0
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_one(
     play: Play,
 ) -> None:
@@ -223,6 +226,7 @@ def _is_idle(grader: code_sandbox.CodeSandbox) -> bool:
     return idle
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_a_forked_process_has_its_own(play: Play) -> None:
     assert play("fine").score == 0.25
     child = os.fork()

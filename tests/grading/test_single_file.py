@@ -92,6 +92,7 @@ def test_answers_that_were_prepared_anew_count(
     assert grader.grade(b"id,y\na,1\nb,2\n").score == 0.5
 
 
+@pytest.mark.slow("graders in sandboxes start")
 def test_it_is_to_blame_only_if_it_fails_on_the_sample_too(
     make: Callable[..., SingleFileGrader],
 ) -> None:

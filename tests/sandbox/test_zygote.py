@@ -76,6 +76,7 @@ def run(program: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow("the zygote's libraries are all looked at")
 def test_nothing_that_a_program_can_see_is_changed(tmp_path: Path) -> None:
     before, after = json.loads(run(LOOK, tmp_path))
     for name, value in before.items():

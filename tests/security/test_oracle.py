@@ -168,6 +168,7 @@ def rows(dataset: Dataset, *parts: str) -> Counter[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("task", TABLES)
+@pytest.mark.slow("it prepares many tasks")
 def test_variants_show_no_row_of_the_canonical_test(task: str) -> None:
     """Their rows, labels included, are some of those that the canonical training data show."""
     canonical = rows(prepare(task), "train")

@@ -286,6 +286,7 @@ def test_an_episode_that_continued_a_snapshot_is_replayed_from_it(tmp_path: Path
 
 @pytest.mark.bubblewrap
 @pytest.mark.parametrize("variant", [0, "random"])
+@pytest.mark.slow("it plays whole episodes")
 def test_an_episode_of_a_task_is_replayed_exactly(tmp_path: Path, variant: int | str) -> None:
     path = tmp_path / "titanic.jsonl"
     agent = Scripted(

@@ -233,6 +233,7 @@ def test_attributes_are_read_set_and_called(make: MakeVec) -> None:
         envs.set_attr("mark", [1, 2, 3])
 
 
+@pytest.mark.slow("it starts a program and interrupts it")
 def test_ctrl_c_ends_the_commands_that_run() -> None:
     program = f"""if True:
         import gymnasium, os, signal, threading, time, mle_gym
@@ -304,6 +305,7 @@ def test_sync_takes_environments_of_ours_directly() -> None:
     envs.close()
 
 
+@pytest.mark.slow("it plays whole episodes")
 def test_gymnasiums_step_limit_truncates_with_a_grade_in_every_mode() -> None:
     for mode in ("vector_entry_point", "sync"):
         envs = gymnasium.make_vec(

@@ -42,6 +42,7 @@ def assert_noticed_or_harmless(original: bytes, changed: bytes, path: Path) -> N
 @pytest.mark.parametrize("kind", ["header", "step", "footer"])
 @given(data=st.data())
 @thorough
+@pytest.mark.slow("many records are verified again")
 def test_a_changed_byte_is_noticed_in_every_kind_of_line(
     recorded: Path, tmp_path: Path, kind: str, data: st.DataObject
 ) -> None:
