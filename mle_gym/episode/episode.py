@@ -116,6 +116,7 @@ class Episode:
         with self._turn:
             self._check_running()
             self._turns.admit()
+            self._submit_commands.begin()
             self.budget.take_step()
             return self._play(lambda: self._perform(action))
 
@@ -299,13 +300,13 @@ class Episode:
     def close(self) -> None:
         """Free everything; a step in another thread ends immediately. Idempotent."""
         self._turns.call_off()
-        self._submit_commands.cancel()
+        self._submit_commands.close()
         self._sandbox.close()
 
     def discard(self) -> None:
         """Like :meth:`close`, but without waiting: the next episode can begin."""
         self._turns.call_off()
-        self._submit_commands.cancel()
+        self._submit_commands.close()
         self._sandbox.discard()
 
     def _end_brought_down(self, error: SandboxEnded) -> Execution:

@@ -95,6 +95,7 @@ class ActionPerformer:
         try:
             event = self._box.begin(script, timeout=seconds)
             while isinstance(event, Request):
+                self._submit_commands.begin()
                 with self._watch():
                     reply = self._submit_commands.answer(event, deadline - time.monotonic())
                 event = self._box.answer(reply)

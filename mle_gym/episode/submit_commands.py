@@ -118,6 +118,7 @@ class SubmitCommands:
             SandboxError: A program or a ``grade.py`` couldn't be run.
         """
         self.stage = "grade"
+        self.begin()
         self._dataset.check()
         self.grade = self._grader.grade(handed)
         if handed is None or isinstance(handed, bytes):
@@ -125,10 +126,20 @@ class SubmitCommands:
         elif self.runner is not None:
             self.program, self.predictions = handed, self.runner.predictions
 
+    def begin(self) -> None:
+        """Something new is asked for: what was cancelled before it is over."""
+        if self.runner is not None:
+            self.runner.begin()
+
     def cancel(self) -> None:
-        """End a program that runs for a grade. From any thread."""
+        """End a program that runs for a grade, or is about to. From any thread."""
         if self.runner is not None:
             self.runner.cancel()
+
+    def close(self) -> None:
+        """The same, and let none run any more."""
+        if self.runner is not None:
+            self.runner.close()
 
     def call_off(self) -> None:
         """End a program that runs for a call whose caller no longer waits. From any thread."""
@@ -142,6 +153,7 @@ class SubmitCommands:
             content: The submission.
             seconds: How long a program may run; one that takes longer is not promising.
         """
+        self.begin()
         with self._within(seconds):
             return self._grader.promising(content)
 

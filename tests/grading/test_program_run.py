@@ -203,6 +203,26 @@ def test_a_program_ends_with_the_call_that_it_runs_for(
     assert step(env, "validate quick.py")[0] == "/workspace/quick.py is a valid submission\n"
 
 
+def test_a_program_that_is_interrupted_before_its_sandbox_is_there_does_not_run(
+    make: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = make()
+    write(env, f"import time; time.sleep(60)\n{SAMPLE}")
+    write(env, SAMPLE, "quick.py")
+    real = sandbox.create
+
+    def create(*given: Any) -> Any:
+        env.interrupt()
+        return real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "create", create)
+        output, _, _, info = step(env, {"tool": "validate"})
+    assert output == "validate: it was interrupted\n"
+    assert "validation" not in info
+    assert step(env, "validate quick.py")[0] == "/workspace/quick.py is a valid submission\n"
+
+
 def test_a_program_that_had_too_little_time_is_run_again_with_more(make: MakeEnv) -> None:
     env = make(command_timeout=1)
     write(env, f"import time; time.sleep(3)\n{SAMPLE}")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mle_gym.datasets.dataset import Dataset
-from mle_gym.errors import SandboxEnded, SubmissionError
+from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
 from mle_gym.sandbox.files import Files
 from mle_gym.sandbox.protocol import Sandbox
 from mle_gym.tasks.submission_schema import CodeSpec
@@ -57,6 +57,8 @@ class ProgramRunner:
         """What the last program predicted for the hidden rows; None if it failed."""
         self._deadline = math.inf
         self._sandbox: Sandbox | None = None
+        self._cancelled = self._closed = False
+        """Whether what runs, or is about to, is to end; and whether nothing runs any more."""
         self._dataset = dataset
         self._open_sandbox = open_sandbox
 
@@ -93,8 +95,21 @@ class ProgramRunner:
         self.predictions = self._run(files, self._dataset.inputs)
         return self.predictions
 
+    def begin(self) -> None:
+        """What is asked for from now on runs, although something before it was ended."""
+        self._cancelled = False
+
+    def close(self) -> None:
+        """End the program that runs, and every later one. From any thread."""
+        self._closed = True
+        self.cancel()
+
     def cancel(self) -> None:
-        """End the running program, whose caller gets a SandboxError. From any thread."""
+        """End the program that runs or is about to; its caller gets a SandboxError.
+
+        From any thread. It holds until :meth:`begin` is called.
+        """
+        self._cancelled = True
         sandbox = self._sandbox
         if sandbox is not None:
             sandbox.close()
@@ -109,15 +124,21 @@ class ProgramRunner:
 
     def _run(self, files: Files, data: Path) -> bytes:
         entry = self._entry(files)
+        self._check_wanted()
         with self._open_sandbox(data) as sandbox:
             self._sandbox = sandbox
             try:
+                self._check_wanted()  # whoever cancels from now on sees the sandbox
                 return self._predictions(sandbox, files, entry)
             except SandboxEnded as error:
                 message = f"{entry} brought down the sandbox that it was run in: {error}"
                 raise SubmissionError("program_exhausted", message) from None
             finally:
                 self._sandbox = None
+
+    def _check_wanted(self) -> None:
+        if self._cancelled or self._closed:
+            raise SandboxCrashed("the program was ended before it began", kind="interrupted")
 
     def _predictions(self, sandbox: Sandbox, files: Files, entry: str) -> bytes:
         _write(sandbox, files)
