@@ -113,7 +113,7 @@ class BubblewrapBackend:
             "arguments": arguments,
             "limits": groups,
             "plan": warm.plan if warm else None,
-            "stack": overlay(config),
+            "overlay": overlay(config),
         }
         box = launcher.start(request)
         return RunnerSandbox(

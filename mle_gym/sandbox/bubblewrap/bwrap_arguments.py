@@ -36,7 +36,7 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
         python: What shows the interpreter and our own programs.
     """
     disk = str(config.limits.disk_mb << 20)
-    stack = overlay(config)
+    layers = overlay(config)
     shared_memory = str((config.limits.memory_mb << 20) // 2)
     return [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -47,7 +47,7 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
         "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev", *_gpus(config.gpus),
         "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
-        *(["--bind", {"stack": stack["point"]}, WORKSPACE] if stack
+        *(["--bind", {"overlay": layers["point"]}, WORKSPACE] if layers
           else ["--size", disk, "--tmpfs", WORKSPACE]),
         "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", str(RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
@@ -101,7 +101,7 @@ def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
 
 
 def overlay(config: SandboxConfig) -> Overlay | None:
-    """What the launcher is to stack for the workspace, with a sized tmpfs on top.
+    """What the launcher is to lay over each other for the workspace, with a sized tmpfs on top.
 
     Stacked, a changed file counts twice: a snapshot of more than half of the limit is sent into a
     plain tmpfs instead, where there is room to rewrite it.

@@ -21,7 +21,7 @@ from mle_gym.sandbox.standalone.start_commands import launcher_command
 from mle_gym.sandbox.stream import SocketStream
 from mle_gym.sandbox.verdict import Evidence
 
-__all__ = ["Box", "LauncherClient", "current_launcher"]
+__all__ = ["LaunchedSandbox", "LauncherClient", "current_launcher"]
 
 _ANSWER_SECONDS = 60.0
 """A launcher that takes longer is given up, and with it its sandboxes."""
@@ -96,7 +96,7 @@ class LauncherClient:
                 self._given_up = True
                 raise
 
-    def start(self, request: Start) -> Box:
+    def start(self, request: Start) -> LaunchedSandbox:
         """Start bubblewrap with one end of a stream as its standard input and output.
 
         Args:
@@ -118,7 +118,7 @@ class LauncherClient:
         if not isinstance(answer.get("id"), int):
             ours.close()
             raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
-        return Box(self, answer["id"], ours)
+        return LaunchedSandbox(self, answer["id"], ours)
 
     def close(self) -> None:
         """Hang up, which ends the launcher and every sandbox of it."""
@@ -132,7 +132,7 @@ class LauncherClient:
             self._process.wait()
 
 
-class Box:
+class LaunchedSandbox:
     """A sandbox that the launcher started."""
 
     def __init__(self, launcher: LauncherClient, id: int, connection: socket.socket) -> None:
@@ -167,7 +167,7 @@ def _most_open_files() -> Iterator[None]:
     """Raise this process's soft limit for a moment.
 
     Sandboxes of the same user must not be able to keep it from sending a descriptor: see
-    ``BOX_LIMITS`` in ``launcher/kernel_files.py``.
+    ``SANDBOX_LIMITS`` in ``launcher/kernel_files.py``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

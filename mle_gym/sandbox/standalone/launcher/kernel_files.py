@@ -19,7 +19,7 @@ def at_most(number: int, most: int) -> tuple[int, int]:
     return soft, hard
 
 
-BOX_LIMITS = {
+SANDBOX_LIMITS = {
     resource.RLIMIT_NOFILE: at_most(
         resource.RLIMIT_NOFILE, min(MOST_OPEN_FILES, OPEN_FILES[1] // 2)
     ),

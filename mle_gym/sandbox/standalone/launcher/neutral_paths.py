@@ -17,8 +17,8 @@ class NeutralPaths:
     def __init__(self, root: str) -> None:
         self._known: dict[tuple[str, int, int], str] = {}
         self._root = root
-        self.stacks = f"{self._root}/stacks"
-        os.mkdir(self.stacks, 0o711)
+        self.overlays = f"{self._root}/overlays"
+        os.mkdir(self.overlays, 0o711)
 
     def __call__(self, source: str) -> str:
         """A path that any user can reach and that shows the same as ``source``."""

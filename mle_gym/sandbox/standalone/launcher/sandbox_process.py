@@ -9,8 +9,8 @@ import signal
 import time
 
 from .bounds import bound, enter_namespaces
-from .kernel_files import BOX_LIMITS, children, is_halted, is_stopped, lines, write
-from .snapshot_overlay import mount_stack
+from .kernel_files import SANDBOX_LIMITS, children, is_halted, is_stopped, lines, write
+from .snapshot_overlay import mount_overlay
 from .system_calls import die_with
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class Launch:
         inherited: Other descriptors that it gets.
         groups: Control groups to start in.
         uid: Whom it belongs to; another user than this process's takes root.
-        stack: Arguments of :func:`mount_stack`, if there is something to stack.
+        overlay: Arguments of :func:`mount_overlay`, if there is something to overlay.
         bounded: Whether :func:`bound` works here.
     """
 
@@ -43,15 +43,15 @@ class Launch:
         inherited: list[int],
         groups: list[str],
         uid: int,
-        stack: Overlay | None,
+        overlay: Overlay | None,
         bounded: bool,
     ) -> None:
         self.bounded = bounded
         self.command, self.stream, self.inherited = command, stream, inherited
-        self.groups, self.uid, self.stack = groups, uid, stack
+        self.groups, self.uid, self.overlay = groups, uid, overlay
 
 
-class Box:
+class SandboxProcess:
     """One sandbox: the process that is bubblewrap, and what belongs to it."""
 
     def __init__(self, launch: Launch) -> None:
@@ -80,7 +80,7 @@ class Box:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def bury(self, status: int) -> None:
+    def has_ended(self, status: int) -> None:
         """It ended by itself, as ``waitpid`` says."""
         found = self.examine()
         # bubblewrap ends with 128 + signal if its first process was killed by one. Only the kernel
@@ -137,7 +137,7 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         _close_all_but(launch.inherited)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-        for number, limits in BOX_LIMITS.items():
+        for number, limits in SANDBOX_LIMITS.items():
             if number != resource.RLIMIT_NOFILE:  # the runner lowers it when it has sent its socket
                 resource.setrlimit(number, limits)
         with contextlib.suppress(OSError):  # the runner keeps it from all that it starts
@@ -145,10 +145,10 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         os.setsid()
         if launch.bounded:
             bound(launch.uid)
-        elif launch.stack:
+        elif launch.overlay:
             enter_namespaces(launch.uid)
-        if launch.stack:
-            mount_stack(**launch.stack, uid=launch.uid)
+        if launch.overlay:
+            mount_overlay(**launch.overlay, uid=launch.uid)
         if os.getuid() != launch.uid:
             os.setgroups([])
             os.setresgid(launch.uid, launch.uid, launch.uid)

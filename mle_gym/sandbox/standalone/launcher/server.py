@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
 from .descriptors import receive
-from .kernel_files import BOX_LIMITS, raise_open_files
+from .kernel_files import SANDBOX_LIMITS, raise_open_files
 from .neutral_paths import NeutralPaths
-from .sandbox_process import Box, Launch
+from .sandbox_process import Launch, SandboxProcess
 from .trees import Trees, own_root
 from .warm_zygotes import Warm, Zygotes
 
@@ -56,7 +56,7 @@ class Launcher:
     def __init__(self, control: socket.socket) -> None:
         control.set_inheritable(False)  # or else every sandbox could give orders here
         self._control = control
-        self._boxes: dict[int, Box] = {}
+        self._sandboxes: dict[int, SandboxProcess] = {}
         self._poll = select.poll()
         self._groups = ControlGroups()
         self._is_root = os.getuid() == 0
@@ -122,20 +122,22 @@ class Launcher:
             "controllers": self._groups.controllers,
             "root": self._is_root,
             "trees": self._trees is not None,
-            "open_files": BOX_LIMITS[resource.RLIMIT_NOFILE],
+            "open_files": SANDBOX_LIMITS[resource.RLIMIT_NOFILE],
         }
 
     def _start(self, request: Start, stream: int) -> Started:
         """Start bubblewrap with the stream as its standard input and output."""
-        plan, stack, limits = request["plan"], request["stack"], request["limits"]
+        plan, overlay, limits = request["plan"], request["overlay"], request["limits"]
         self._started += 1
         uid = self._first_uid + self._started % UIDS if self._is_root else os.getuid()
-        if stack and self._neutral:
-            stack["point"] = self._neutral.stacks
+        if overlay and self._neutral:
+            overlay["point"] = self._neutral.overlays
         warm = Warm(plan, int(limits["processes"])) if plan else None
         texts: list[int] = []
         try:
-            command = [self._argument(argument, stack, texts) for argument in request["arguments"]]
+            command = [
+                self._argument(argument, overlay, texts) for argument in request["arguments"]
+            ]
             inherited = texts.copy()
             if warm:
                 command += ["", str(warm.theirs.fileno())]
@@ -144,21 +146,23 @@ class Launcher:
                 place = command.index("--dev") + 2
                 command[place:place] = ARGUMENTS
             groups = self._groups.make(limits)
-            box = Box(Launch(command, stream, inherited, groups, uid, stack, self._bounded))
+            sandbox = SandboxProcess(
+                Launch(command, stream, inherited, groups, uid, overlay, self._bounded)
+            )
         finally:
             for text in texts:
                 os.close(text)
-        self._boxes[box.pid] = box
+        self._sandboxes[sandbox.pid] = sandbox
         if warm:
-            self._zygotes.expect(box, warm)
-        return {"id": box.pid}
+            self._zygotes.expect(sandbox, warm)
+        return {"id": sandbox.pid}
 
-    def _argument(self, argument: Argument, stack: Overlay | None, texts: list[int]) -> str:
+    def _argument(self, argument: Argument, overlay: Overlay | None, texts: list[int]) -> str:
         """A plain string, a host path to be reached, or content to be passed as a descriptor."""
         if isinstance(argument, str):
             return argument
-        if "stack" in argument and stack:
-            return f"{stack['point']}/workspace"
+        if "overlay" in argument and overlay:
+            return f"{overlay['point']}/workspace"
         if "tree" in argument and self._trees:
             return self._trees(argument["tree"])
         if "source" in argument:
@@ -173,33 +177,33 @@ class Launcher:
 
     def _stop(self, id: int) -> None:
         """Kill a sandbox; its remains are removed as it is reaped."""
-        box = self._boxes.pop(id, None)
-        if box and box.alive:
-            box.kill()
-            self._free(box)
+        sandbox = self._sandboxes.pop(id, None)
+        if sandbox and sandbox.alive:
+            sandbox.kill()
+            self._free(sandbox)
 
     def _examine(self, id: int) -> Seen:
         """What can be seen of a sandbox from here."""
         self._reap()
-        box = self._boxes.get(id)
-        return box.examine() if box else {}
+        sandbox = self._sandboxes.get(id)
+        return sandbox.examine() if sandbox else {}
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0] != 0:
                 pid, status = found
-                if pid in self._boxes:  # it ended by itself; the host may yet ask why
-                    self._boxes[pid].bury(status)
-                    self._free(self._boxes[pid])
-                self._zygotes.bury(pid)
+                if pid in self._sandboxes:  # it ended by itself; the host may yet ask why
+                    self._sandboxes[pid].has_ended(status)
+                    self._free(self._sandboxes[pid])
+                self._zygotes.child_ended(pid)
 
-    def _free(self, box: Box) -> None:
-        box.free()
-        self._groups.discard(box.groups)
-        self._zygotes.dismiss(box)
+    def _free(self, sandbox: SandboxProcess) -> None:
+        sandbox.free()
+        self._groups.discard(sandbox.groups)
+        self._zygotes.dismiss(sandbox)
 
     def _end(self) -> None:
-        for id in list(self._boxes):
+        for id in list(self._sandboxes):
             self._stop(id)
         self._zygotes.end()
         with contextlib.suppress(ChildProcessError):

@@ -28,7 +28,7 @@ AT_FDCWD, AT_EMPTY_PATH, MOVE_FROM_EMPTY_PATH = -100, 0x1000, 4
 OPEN_TREE_CLONE, MOUNT_ATTR_IDMAP = 1, 0x00100000
 
 
-def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -> None:
+def mount_overlay(point: str, layers: list[str], size: int, left: int, uid: int) -> None:
     """Make ``point/workspace``: the layers with a writable tmpfs on top.
 
     Where the kernel refuses, that is an empty folder on a tmpfs, and the host, which looks, sends
@@ -47,7 +47,7 @@ def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -
         os.mkdir(name, 0o755)
         os.chown(name, uid, uid)
     try:
-        _stack(layers, uid)
+        _mount(layers, uid)
     except OSError as error:
         os.write(2, f"the snapshot can't be mounted and is sent instead: {error}\n".encode())
     else:
@@ -56,7 +56,7 @@ def mount_stack(point: str, layers: list[str], size: int, left: int, uid: int) -
         os.chdir("/")
 
 
-def _stack(layers: list[str], uid: int) -> None:
+def _mount(layers: list[str], uid: int) -> None:
     """Mount the overlay in the current folder, where relative names keep the options short."""
     names = []
     users = -1 if uid == os.geteuid() else _user_namespace(uid)

@@ -12,8 +12,8 @@ import socket
 from collections import deque
 
 from .descriptors import receive
-from .kernel_files import BOX_LIMITS, OPEN_FILES, children
-from .sandbox_process import Box
+from .kernel_files import OPEN_FILES, SANDBOX_LIMITS, children
+from .sandbox_process import SandboxProcess
 from .trees import Trees, show_tree
 
 TYPE_CHECKING = False
@@ -150,13 +150,13 @@ class Zygotes:
     def __init__(self, poll: select.poll, trees: Trees | None) -> None:
         self._poll, self._trees = poll, trees
         self._made: dict[str, list[Zygote]] = {}
-        self._guests: dict[int, tuple[Box, Warm]] = {}
+        self._guests: dict[int, tuple[SandboxProcess, Warm]] = {}
 
-    def expect(self, box: Box, warm: Warm) -> None:
+    def expect(self, sandbox: SandboxProcess, warm: Warm) -> None:
         """Have a zygote ready, and wait for the runner's word."""
         warm.theirs.close()
         warm.zygote = self._latest(warm.plan)
-        self._guests[box.pid] = box, warm
+        self._guests[sandbox.pid] = sandbox, warm
         self._poll.register(warm.ours, select.POLLIN)
 
     def hear(self, line: int) -> None:
@@ -168,26 +168,26 @@ class Zygotes:
         self._introduce(line)
 
     def _introduce(self, line: int) -> None:
-        """Tell the zygote where the runner's box is."""
+        """Tell the zygote where the runner's sandbox is."""
         found = [guest for guest in self._guests.values() if guest[1].ours.fileno() == line]
         if not found:
             return
-        box, warm = found[0]
+        sandbox, warm = found[0]
         self._poll.unregister(line)
         with contextlib.suppress(OSError, ValueError):  # the runner died
             _, (warm.listener,) = receive(warm.ours, 1)
-        _describe(box, warm)
+        _describe(sandbox, warm)
 
-    def dismiss(self, box: Box) -> None:
+    def dismiss(self, sandbox: SandboxProcess) -> None:
         """A sandbox ended."""
-        if box.pid not in self._guests:
+        if sandbox.pid not in self._guests:
             return
-        _, warm = self._guests.pop(box.pid)
+        _, warm = self._guests.pop(sandbox.pid)
         self._forget_line(warm)
         if warm.zygote:
-            warm.zygote.tell({"forget": box.pid})
+            warm.zygote.tell({"forget": sandbox.pid})
 
-    def bury(self, pid: int) -> None:
+    def child_ended(self, pid: int) -> None:
         """A child of this process died."""
         for zygote in self._all():
             if zygote.pid == pid:
@@ -196,11 +196,11 @@ class Zygotes:
 
     def _replace(self, dead: Zygote) -> None:
         """Its sandboxes get the next one; programs that start before that is up wait for it."""
-        for box, warm in self._guests.values():
+        for sandbox, warm in self._guests.values():
             if warm.zygote is dead:
                 warm.zygote = self._latest(warm.plan)
                 if warm.zygote.alive:
-                    _describe(box, warm)
+                    _describe(sandbox, warm)
                 else:
                     self._forget_line(warm)
 
@@ -227,21 +227,21 @@ class Zygotes:
         return [zygote for made in self._made.values() for zygote in made]
 
 
-def _describe(box: Box, warm: Warm) -> None:
+def _describe(sandbox: SandboxProcess, warm: Warm) -> None:
     """Tell the zygote where a sandbox is, if the runner has called."""
     if warm.listener is None or warm.zygote is None:
         return
     with contextlib.suppress(OSError, IndexError):
-        first = children(box.pid)[0]
+        first = children(sandbox.pid)[0]
         namespaces = os.open(f"/proc/{first}/ns", os.O_PATH | os.O_CLOEXEC)
         order: Serve = {
-            "id": box.pid,
-            "uid": box.uid,
-            "groups": box.groups,
+            "id": sandbox.pid,
+            "uid": sandbox.uid,
+            "groups": sandbox.groups,
             "processes": warm.processes,
-            "limits": [(number, *limits) for number, limits in BOX_LIMITS.items()],
+            "limits": [(number, *limits) for number, limits in SANDBOX_LIMITS.items()],
         }
         # bubblewrap, not yet reaped, still has that child: the number was not used again.
-        if first in children(box.pid):
+        if first in children(sandbox.pid):
             warm.zygote.tell(order, (warm.listener, namespaces, warm.ours.fileno()))
         os.close(namespaces)

@@ -1,4 +1,4 @@
-"""The event loop: one host, one command at a time, any number of leftovers."""
+"""The event loop: one host, one command at a time, any number of background processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LONGEST_SLEEP = 1e6
 WATCH_EVERY = 0.1
 """Seconds between looks at memory while a command runs."""
 MAKING_ROOM = 3.0
-"""Seconds that leftovers may take to die when there is no process left for a command."""
+"""Seconds that background processes may take to die when there is no process left for a command."""
 KEPT_OUTPUTS = 4
 MOST_ORPHAN_PIPES = 200
 """An agent can have one held for each command that it ever ran."""
@@ -60,12 +60,12 @@ class Runner:
         self._warm = WarmPython(line) if line is not None else None
         self._command: Command | None = None
         self._commands_run = 0
-        self._leftovers = False
+        self._background_processes = False
         """Whether anything may run although no command does: nothing else can start more."""
         self._look_at = 0.0
-        """When to look at the leftovers' memory again."""
+        """When to look at the background processes' memory again."""
         self._note = b""
-        """What happened to leftovers, for the next command's output."""
+        """What happened to background processes, for the next command's output."""
         self._expires: float | None = None
         """When everything that the agent started is ended, for good."""
         self._orphan_pipes: list[int] = []
@@ -114,7 +114,7 @@ class Runner:
         self._make_commands(run, options["python"], options["call"])
         if self._warm:
             self._warm.offer(f"{run}/python")
-        if options["open_files"]:  # not before: see BOX_LIMITS in launcher/kernel_files.py
+        if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/kernel_files.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control", options["most_handed_in"])
         self._done({"op": "done", "pid": os.getpid()})
@@ -168,7 +168,7 @@ class Runner:
         now, waits = time.monotonic(), []
         if self._command:
             waits += [WATCH_EVERY, (self._command.kill_at or self._command.deadline) - now]
-        elif self._leftovers:
+        elif self._background_processes:
             waits.append(WATCH_EVERY)
         if self._expires is not None:
             waits.append(self._expires - now if now < self._expires else EXPIRED_LOOKS)
@@ -266,7 +266,7 @@ class Runner:
     def _make_room_and_start(self, script: bytes, output: int) -> tuple[int, bytes]:
         """Start bash; returns its pid and what the agent should know of it.
 
-        Where leftovers of earlier commands hold every process that there may be, no command could
+        Where background processes of earlier commands are as many as there may be, no command could
         ever end them: they are ended here.
         """
         note, deadline = b"", time.monotonic() + MAKING_ROOM
@@ -302,7 +302,7 @@ class Runner:
                 return
 
     def _reap(self) -> None:
-        """Bury every dead child; as PID 1 that includes orphans."""
+        """Reap every dead child; as PID 1 that includes orphans."""
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -311,7 +311,7 @@ class Runner:
             if pid == 0:
                 return
             if self._warm:
-                self._warm.bury(pid)
+                self._warm.child_ended(pid)
             if self._command and pid == self._command.pid:
                 self._finish(self._command, status, usage)
 
@@ -319,8 +319,8 @@ class Runner:
         """Enforce time and memory on the running command, or memory on what others left."""
         command, now = self._command, time.monotonic()
         if not command:
-            if self._leftovers and now >= self._look_at:
-                self._watch_leftovers(now)
+            if self._background_processes and now >= self._look_at:
+                self._watch_background_processes(now)
         elif command.kill_at is not None:
             if now >= command.kill_at:
                 self._kill_command()
@@ -358,11 +358,11 @@ class Runner:
             command.killed_by, command.older = "memory", frozenset()
             self._kill_command()
 
-    def _watch_leftovers(self, now: float) -> None:
+    def _watch_background_processes(self, now: float) -> None:
         """Between commands: who waits for the next one may wait for long."""
         self._look_at = now + WATCH_EVERY * 0.9
-        self._leftovers = has_children()
-        if self._leftovers and self._memory_in_use() > self._memory_bytes:
+        self._background_processes = has_children()
+        if self._background_processes and self._memory_in_use() > self._memory_bytes:
             kill_descendants()
             limit = self._options["memory_mb"]
             note = f"[killed: what earlier commands left used more than {limit} MB of memory]\n"
@@ -375,7 +375,7 @@ class Runner:
         return used if used <= self._memory_bytes else exact_memory_in_use() + waiting
 
     def _kill_command(self) -> None:
-        """Kill everything the command started, however it hid, and spare older leftovers."""
+        """Kill everything the command started, however it hid, and spare what is older."""
         if self._command:
             self._command.kill_at = time.monotonic() + INTERRUPT_GRACE
             kill_descendants(self._command.older)
@@ -389,7 +389,7 @@ class Runner:
             self._drain(command.pipe)
         if command.pipe is not None:
             self._keep_open(command.pipe)
-        self._command, self._leftovers = None, True
+        self._command, self._background_processes = None, True
         self._look_at = time.monotonic() + WATCH_EVERY  # not on the command's time
         self._calls.next(command_runs=False)
         cold = self._calls.cold

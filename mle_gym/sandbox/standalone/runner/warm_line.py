@@ -53,7 +53,7 @@ class WarmPython:
     def rest(self) -> None:
         """No command runs."""
 
-    def bury(self, pid: int) -> None:
+    def child_ended(self, pid: int) -> None:
         """A child of the runner's ended."""
 
 

@@ -72,7 +72,7 @@ class OwnZygote(WarmPython):
         if self._calls:
             self._start()
 
-    def bury(self, pid: int) -> None:
+    def child_ended(self, pid: int) -> None:
         """A child of the runner's ended: if that was the zygote, Python is cold again."""
         if pid != self._pid or not self._orders or not self._reports:
             return

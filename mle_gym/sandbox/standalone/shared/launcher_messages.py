@@ -34,7 +34,7 @@ class Special(TypedDict, total=False):
     """What a descriptor is to hold."""
     bytes: str
     """The same in hexadecimal."""
-    stack: str
+    overlay: str
     """The point of the overlay of :class:`Overlay`."""
     tree: Sequence[Entry]
     """What is to be put together."""
@@ -89,7 +89,7 @@ class Start(TypedDict):
     arguments: Sequence[Argument]
     limits: GroupLimits
     plan: ZygotePlan | None
-    stack: Overlay | None
+    overlay: Overlay | None
 
 
 class Stop(TypedDict):

@@ -19,7 +19,7 @@ from typing import Any
 from .become_program import Template
 from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
 from .first_use import exercise
-from .spare import Life, Spare
+from .spare import Lifecycle, Spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MOST_LOST = 20
 """Spares that died as they waited: where they can't live, every program is cold."""
 
 
-class Box:
+class ServedSandbox:
     """One sandbox: where its shims call, and how to get in."""
 
     def __init__(
@@ -69,11 +69,11 @@ class Box:
 class Zygote:
     """Serves the sandboxes that the launcher names until the launcher is gone."""
 
-    def __init__(self, control: socket.socket, life: Life) -> None:
-        self._control, self._life = control, life
+    def __init__(self, control: socket.socket, lifecycle: Lifecycle) -> None:
+        self._control, self._lifecycle = control, lifecycle
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 19), most))
-        self._boxes: dict[int, Box] = {}
+        self._sandboxes: dict[int, ServedSandbox] = {}
         self._spares: list[Spare] = []
         self._lost = 0
         self._poll = select.poll()
@@ -84,10 +84,10 @@ class Zygote:
         prctl(PR_SET_DUMPABLE, 0)  # where it is in the sandbox, agents must not write its memory
         while True:
             self._fork_ahead()
-            some_run = any(box.keepers for box in self._boxes.values())
+            some_run = any(sandbox.keepers for sandbox in self._sandboxes.values())
             for descriptor, _ in self._poll.poll(REAP_MILLISECONDS if some_run else None):
                 if descriptor != self._control.fileno():
-                    self._accept(self._boxes[descriptor])
+                    self._accept(self._sandboxes[descriptor])
                 elif not self._obey():
                     return
             self._reap()
@@ -110,42 +110,44 @@ class Zygote:
             order.get("inside", False),
         )
         if place.inside:
-            self._life.take_name()
-        box = Box(order["id"], place, socket.socket(fileno=listener), namespaces, usage)
-        box.listener.listen(MOST_KEEPERS)
-        box.listener.setblocking(False)
-        self._boxes[listener] = box
+            self._lifecycle.take_name()
+        sandbox = ServedSandbox(
+            order["id"], place, socket.socket(fileno=listener), namespaces, usage
+        )
+        sandbox.listener.listen(MOST_KEEPERS)
+        sandbox.listener.setblocking(False)
+        self._sandboxes[listener] = sandbox
         with contextlib.suppress(OSError):  # the sandbox has died meanwhile
             os.write(usage, bytes(REPORT_SIZE))  # of nothing: from now on, programs are warm
         self._poll.register(listener, select.POLLIN)
         return True
 
     def _forget(self, id: int) -> None:
-        for descriptor, box in list(self._boxes.items()):
-            if box.id == id:
+        for descriptor, sandbox in list(self._sandboxes.items()):
+            if sandbox.id == id:
                 self._poll.unregister(descriptor)
-                self._boxes.pop(descriptor).close()
+                self._sandboxes.pop(descriptor).close()
 
-    def _accept(self, box: Box) -> None:
+    def _accept(self, sandbox: ServedSandbox) -> None:
         try:
-            connection, _ = box.listener.accept()
+            connection, _ = sandbox.listener.accept()
         except OSError:
             return
         with connection:
-            if not box.may_start():
+            if not sandbox.may_start():
                 return
             self._fork_ahead()
             while self._spares:
                 spare = self._spares.pop(0)
-                if spare.assign(box.place, connection, box.namespaces, box.usage):
-                    box.keepers.add(spare.pid)
+                if spare.assign(sandbox.place, connection, sandbox.namespaces, sandbox.usage):
+                    sandbox.keepers.add(spare.pid)
                     return
 
     def _fork_ahead(self) -> None:
         """One that waits saves the next program the time of a fork."""
         while len(self._spares) < SPARES and self._lost < MOST_LOST:
             try:
-                self._spares.append(Spare(self._life))
+                self._spares.append(Spare(self._lifecycle))
             except OSError:
                 return
 
@@ -160,8 +162,8 @@ class Zygote:
             waiting = [spare for spare in self._spares if spare.pid != pid]
             self._lost += len(self._spares) - len(waiting)
             self._spares = waiting
-            for box in self._boxes.values():
-                box.keepers.discard(pid)
+            for sandbox in self._sandboxes.values():
+                sandbox.keepers.discard(pid)
 
 
 class ShownOnly:
@@ -266,7 +268,7 @@ def main(arguments: list[str], at_start: set[str]) -> None:
     template = Template(library, _thread_pools())
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
     tools = template, os.open(keeper, os.O_RDONLY | os.O_CLOEXEC), bytes.fromhex(system_calls)
-    life = Life(*tools, environment, preloaded)
+    lifecycle = Lifecycle(*tools, environment, preloaded)
     gc.collect()
     gc.freeze()
-    Zygote(socket.socket(fileno=int(control)), life).serve()
+    Zygote(socket.socket(fileno=int(control)), lifecycle).serve()

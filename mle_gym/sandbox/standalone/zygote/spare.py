@@ -17,7 +17,7 @@ from .enter_sandbox import PR_SET_PDEATHSIG, Place, enter, own_namespaces, prctl
 MESSAGE = 1 << 16
 
 
-class Life:
+class Lifecycle:
     """What a spare does in its time.
 
     Args:
@@ -106,7 +106,7 @@ class Life:
 class Spare:
     """The zygote's end of one."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, lifecycle: Lifecycle) -> None:
         """Fork.
 
         Raises:
@@ -117,7 +117,7 @@ class Spare:
             self.pid = os.fork()
             if self.pid == 0:
                 try:
-                    life.live(theirs)
+                    lifecycle.live(theirs)
                 except (shim_request.Refusal, OSError):
                     pass  # the shim sees us leave and executes the interpreter
                 finally:
