@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mle_gym.trajectories.replay import replay
     from mle_gym.trajectories.rollout import rollout
     from mle_gym.trajectories.trajectory import Trajectory
-    from mle_gym.trajectories.verify import verify_trajectory
+    from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
     __version__: str
 
@@ -77,13 +77,13 @@ _SOURCES = {
     "register_tasks": "mle_gym.tasks.catalog",
     "replay": "mle_gym.trajectories.replay",
     "rollout": "mle_gym.trajectories.rollout",
-    "verify_trajectory": "mle_gym.trajectories.verify",
+    "verify_trajectory": "mle_gym.trajectories.verify.run_verification",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import version  # as slow as all else that is imported here
 
         value: Any = version("mle-gym")
     elif name == "errors":

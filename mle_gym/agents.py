@@ -233,7 +233,7 @@ def _bundled() -> dict[str, Path]:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # slow, and `mle-gym --help` imports this module
 
     return {point.name: point for point in entry_points(group=_GROUP)}
 

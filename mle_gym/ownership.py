@@ -8,7 +8,9 @@ write it. A lab that shares one on purpose sets ``MLE_GYM_SHARED_CACHE=1``, whic
 from __future__ import annotations
 
 import functools
+import grp
 import os
+import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -129,9 +131,6 @@ _REMEDY = (
 @functools.cache
 def _is_own_group(gid: int) -> bool:
     """Whether nobody but this user is in a group, as in those that bear a user's name."""
-    import grp
-    import pwd
-
     if gid == 0:
         return True
     try:

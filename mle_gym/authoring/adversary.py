@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from mle_gym.authoring.attack import Part, Source, attack, classes
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.build import raw_table
@@ -14,8 +16,6 @@ from mle_gym.datasets.tables import meaning, read_csv
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
@@ -114,6 +114,4 @@ def _as_one_class(
 
 
 def _series(values: list[int]) -> pd.Series[int]:
-    import pandas as pd
-
     return pd.Series(values)

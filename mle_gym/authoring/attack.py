@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+from sklearn.model_selection import train_test_split
+
 from mle_gym.datasets.splits import choose_test_rows
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from mle_gym.tasks.spec import TaskSpec
 
@@ -109,8 +112,6 @@ def _guesses(parts: list[Part], source: Source | None) -> list[tuple[Part, str, 
 
 def classes(column: pd.Series[Any]) -> Classes:
     """What is guessed of a column: the value, or its quarter where there are many values."""
-    import numpy as np
-
     values = column.to_numpy()
     if values.dtype == object:
         values = np.array([str(value) for value in values])
@@ -131,8 +132,6 @@ def _chance(guess: Classes, truth: Classes) -> float:
     Fisher's exact test of every pair of classes; what a guess calls a class doesn't matter, so
     codes instead of labels hide nothing.
     """
-    from scipy.stats import hypergeom
-
     table = _crossed(guess, truth)
     rows, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
     return min(1.0, float(hypergeom.sf(table - 1, table.sum(), rows, columns).min()) * table.size)
@@ -140,8 +139,6 @@ def _chance(guess: Classes, truth: Classes) -> float:
 
 def _crossed(guess: Classes, truth: Classes) -> Classes:
     """How often each class of the guess meets each class of the truth."""
-    import numpy as np
-
     (_, first), (_, second) = (np.unique(each, return_inverse=True) for each in (guess, truth))
     table = np.zeros((first.max(initial=0) + 1, second.max(initial=0) + 1), dtype=np.intp)
     np.add.at(table, (first, second), 1)
@@ -150,15 +147,11 @@ def _crossed(guess: Classes, truth: Classes) -> Classes:
 
 def _bins(values: Numbers, count: int) -> Classes:
     """The bin of each value by its rank, in bins of equal size."""
-    import numpy as np
-
     return np.argsort(np.argsort(values, kind="stable")) * count // max(1, len(values))
 
 
 def _by_clues(part: Part, secret: str) -> Iterator[_Guess]:
     """By ids and the order of rows: rows that are near by them may be alike."""
-    import numpy as np
-
     truth = part.secrets[secret]
     everyone = np.arange(len(truth))
     for name, clue in _clues(part.ids).items():
@@ -173,8 +166,6 @@ def _by_clues(part: Part, secret: str) -> Iterator[_Guess]:
 
 def _clues(ids: list[str]) -> dict[str, Numbers]:
     """What anybody can sort the rows of a file by."""
-    import numpy as np
-
     digits = ["".join(filter(str.isdecimal, each))[:15] for each in ids]
     numbers = [int(each) for each in digits if each]
     if len(set(numbers)) < len(ids):
@@ -192,8 +183,6 @@ def _by_source(
     part: Part, labels: Classes, splits: list[tuple[str, Classes]]
 ) -> Iterator[_Guess]:  # fmt: skip
     """By the labels of the rows that a known split of the source table would put there."""
-    import numpy as np
-
     everyone, by_id = np.arange(len(part.ids)), np.argsort(_clues(part.ids)["the id"])
     for name, split in splits:
         if len(split) != len(everyone):
@@ -206,8 +195,6 @@ def _by_source(
 
 def _known_splits(source: Source, size: int) -> Iterator[tuple[str, tuple[Classes, Classes]]]:
     """Train and test rows, in order, as splits without a secret make them."""
-    import numpy as np
-
     rows = np.arange(len(source.table))
     yield "the order of the source", (rows[:-size], rows[-size:])
     yield "the order of the source", (rows[size:], rows[:size])
@@ -231,8 +218,6 @@ def _stratified(
     rows: Classes, size: int, seed: int, labels: Classes
 ) -> tuple[Classes, Classes]:  # fmt: skip
     """By scikit-learn; in the source's order where it can't."""
-    from sklearn.model_selection import train_test_split
-
     try:
         train, test = train_test_split(rows, test_size=size, random_state=seed, stratify=labels)
     except ValueError:  # a class of one row, or more classes than test rows
@@ -242,8 +227,6 @@ def _stratified(
 
 def _shuffles(rows: Classes, seed: int) -> Iterator[Classes]:
     """By numpy's generator, by its old one, which scikit-learn and pandas use, and by Python's."""
-    import numpy as np
-
     yield np.random.default_rng(seed).permutation(rows)
     yield np.random.RandomState(seed).permutation(rows)
     shuffled = rows.tolist()

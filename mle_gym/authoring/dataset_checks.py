@@ -10,6 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
 from mle_gym.authoring.adversary import VARIANTS, computable
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.build import build, clean
@@ -20,10 +25,10 @@ from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.splits import split_variant
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.datasets.tables import kind, read_csv
+from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
@@ -176,9 +181,6 @@ def skill(column: pd.Series[Any], target: pd.Series[Any]) -> float:
     A decision tree of depth 6 on that column, cross-validated: R² for numbers; for labels, the
     share of a constant guess's mistakes that it avoids.
     """
-    from sklearn.model_selection import KFold, cross_val_predict
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
     values, truth = _as_numbers(column), target.reset_index(drop=True)
     if len(truth) < 10 or truth.nunique() < 2:
         return 0.0
@@ -197,8 +199,6 @@ def skill(column: pd.Series[Any], target: pd.Series[Any]) -> float:
 
 def _as_numbers(column: pd.Series[Any]) -> NDArray[Any]:
     """One feature, (rows, 1): numbers as they are, texts by frequency, missing below all."""
-    import numpy as np
-
     if kind(column) == "text":
         ranks = {text: at for at, (text, _) in enumerate(Counter(column.dropna()).most_common())}
         numbers = column.map(ranks).fillna(-1).to_numpy(dtype=float)
@@ -227,8 +227,6 @@ def _test_rows(dataset: Dataset) -> str:
 
 
 def _original(dataset: Dataset) -> TaskSpec:
-    from mle_gym.tasks.catalog import load_task
-
     return load_task(dataset.task.folder)
 
 

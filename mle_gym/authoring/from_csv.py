@@ -22,14 +22,18 @@ from mle_gym.authoring.inferred_columns import (
     params_for,
     relabelling,
 )
+from mle_gym.authoring.missing_files import write_missing
 from mle_gym.authoring.new_task import check_place
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.keys import KEY_FILE
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.datasets.tables import read_cells
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.metrics import Metric, get_metric
 from mle_gym.paths import below
+from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.submission_schema import Column
 from mle_gym.tasks.toml_writer import dump
 
@@ -275,11 +279,6 @@ def _write(folder: Path, tables: _Tables, content: dict[str, Any], targets: list
 
 def _measure(folder: Path, content: dict[str, Any], metric: Metric) -> tuple[float, float]:
     """The scores of the sample submission and the answers, by a task whose scale doesn't matter."""
-    from mle_gym.authoring.missing_files import write_missing
-    from mle_gym.datasets.prepare import prepare
-    from mle_gym.grading.graders.predictions import PredictionsGrader
-    from mle_gym.tasks.load import load_folder
-
     scale = {"worst": 0.0, "best": 1.0} if metric.higher_is_better else {"worst": 1.0, "best": 0.0}
     trial = {**content, "grade": content["grade"] | scale}
     (folder / "task.toml").write_text(dump(trial), encoding="utf-8")

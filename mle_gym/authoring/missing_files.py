@@ -6,6 +6,8 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mle_gym.datasets.build import clean
 from mle_gym.datasets.keys import KEY_FILE, write_key
 from mle_gym.datasets.sources.raw_table import load_raw
@@ -39,8 +41,6 @@ def write_missing(task: TaskSpec) -> list[Path]:
 
 
 def _draw_split(task: TaskSpec) -> StoredSplit:
-    import numpy as np
-
     raw = load_raw(task)
     size = count_test_rows(len(raw), task.data, task.id)
     rng = np.random.default_rng(secrets.randbits(256))

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.keys import KEY_FILE, write_key
+from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.tasks.catalog import task_folders
+from mle_gym.tasks.load import load_folder
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -176,8 +180,6 @@ def check_place(place: Path) -> None:
     Raises:
         TaskError: Its name can't be an id or is another task's, or something is there already.
     """
-    from mle_gym.tasks.catalog import task_folders
-
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", place.name):
         raise TaskError(
             f"{place}: expected a folder named like 'my-task' (lower case, digits, hyphens), "
@@ -203,9 +205,6 @@ def _write(folder: Path, task_id: str, title: str) -> None:
 
 def _measure(folder: Path) -> dict[str, float]:
     """The scores of the sample submission, the baseline and the solution."""
-    from mle_gym.datasets.prepare import prepare
-    from mle_gym.tasks.load import load_folder
-
     dataset = prepare(load_folder(folder))
     sample = (dataset.public / "sample_submission.csv").read_bytes()
     return {
@@ -216,8 +215,6 @@ def _measure(folder: Path) -> dict[str, float]:
 
 
 def _score(dataset: Dataset, submission: bytes) -> float:
-    from mle_gym.grading.graders.predictions import PredictionsGrader
-
     grade = PredictionsGrader(dataset).grade(submission)
     if grade.score is None:
         raise DatasetError(f"{dataset.task.id}: can't be measured: {grade.error_message}")

@@ -14,6 +14,8 @@ from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.tables import read_csv
 from mle_gym.episode.reference_programs import PROGRAMS, grade_program
 from mle_gym.errors import DatasetError, MleGymError, TaskError
+from mle_gym.grading.open_grader import open_grader
+from mle_gym.metrics import METRICS
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
@@ -80,8 +82,6 @@ def _run_check(check: Callable[[Dataset], Check], dataset: Dataset) -> Check:
 
 def _answers(dataset: Dataset) -> Check:
     """The answers, graded as a submission, get the best score there is."""
-    from mle_gym.metrics import METRICS
-
     name = "the answers score the best"
     spec = dataset.task.submission
     texts = [column for column in spec.columns if spec.columns[column].type == "str"]
@@ -154,8 +154,6 @@ def _ladder(task: TaskSpec, floor: Grade, scores: dict[str, float]) -> Check:
 
 
 def _grade(dataset: Dataset, content: bytes) -> Grade:
-    from mle_gym.grading.open_grader import open_grader
-
     return open_grader(dataset).grade(content)
 
 

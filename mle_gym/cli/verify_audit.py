@@ -12,7 +12,7 @@ from mle_gym.cli.arguments import KeyFile, find_task, read_key
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.trajectories.audit import Audit, audit_trajectory
 from mle_gym.trajectories.audit.run_audit import THRESHOLD
-from mle_gym.trajectories.verify import Verification, verify_trajectory
+from mle_gym.trajectories.verify.run_verification import Verification, verify_trajectory
 
 __all__ = ["commands"]
 

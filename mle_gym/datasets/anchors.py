@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mle_gym.file_lock import file_lock
+
 __all__ = ["Anchors", "measuring", "read_anchors", "record_anchors"]
 
 FILE = "anchors.json"
@@ -76,9 +78,7 @@ def record_anchors(folder: Path, grader: str, made_by: str, anchors: Anchors) ->
 @contextmanager
 def measuring(folder: Path) -> Iterator[None]:
     """Held while a dataset's anchors are measured, so that a hundred workers measure once."""
-    from filelock import FileLock
-
-    lock = FileLock(folder.with_name(f"{folder.name}.anchors.lock"))
+    lock = file_lock(folder.with_name(f"{folder.name}.anchors.lock"))
     try:
         lock.acquire()
     except OSError:  # a cache that can't be written: each process measures for itself

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from mle_gym.datasets.splits import nested_order, strata
 from mle_gym.datasets.tables import kind
 from mle_gym.errors import DatasetError
+from mle_gym.metrics import METRICS
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import Column
 
@@ -79,8 +80,6 @@ def empty_is_a_value(task: TaskSpec, target: str) -> bool:
     It is where the submission's column takes any text and the metric reads what the text says; a
     class without a name is a missing value, unless it is declared.
     """
-    from mle_gym.metrics import METRICS
-
     column = task.submission.columns.get(target)
     if column is None or column.type != "str":
         return False
@@ -144,8 +143,6 @@ def with_usage(
     A ``prepare.py`` may write that column itself, or only ``Ignored`` where a row is to count
     nowhere and leave the other cells empty.
     """
-    import numpy as np
-
     given = answers[USAGE] if USAGE in answers.columns else None
     if given is not None and not given.isna().any():
         return answers
@@ -164,8 +161,6 @@ def with_usage(
 def sample_submission(task: TaskSpec, answers: pd.DataFrame) -> pd.DataFrame:
     """A valid submission that knows nothing: the answers' ids and each column's sample value."""
     submission = task.submission
-    import pandas as pd
-
     values = {name: submission.sample_value(name) for name in submission.predicted}
     constant = pd.DataFrame(values, index=answers.index)
     return pd.concat([answers[[submission.id]], constant], axis=1)

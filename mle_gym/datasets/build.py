@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mle_gym.datasets.answers import (
     check_answers,
     empty_is_a_value,
@@ -174,8 +176,6 @@ def _write_split(
     task: TaskSpec, options: DatasetOptions, table: pd.DataFrame, public: Path, private: Path
 ) -> pd.DataFrame:
     """Write train, test and answers; returns the rows this variant was made of."""
-    import numpy as np
-
     data = task.data
     split = split_variant(table, task, options.variant)
     rows = _with_ids(task, table.iloc[split.rows])
@@ -206,8 +206,6 @@ def _with_ids(task: TaskSpec, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _subset(task: TaskSpec, options: DatasetOptions, train: pd.DataFrame) -> pd.DataFrame:
-    import numpy as np
-
     wanted = options.train_rows
     if wanted is None:
         return train

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import DatasetError
+from mle_gym.file_lock import file_lock
 from mle_gym.ownership import check_owner, make_private
 
 __all__ = ["make", "read"]
@@ -77,11 +78,9 @@ def make(
     Raises:
         DatasetError: The cache can't be written; names the path and what to do.
     """
-    from filelock import FileLock
-
     try:
         make_private(folder.parent)
-        with FileLock(_lock_file(folder)):
+        with file_lock(_lock_file(folder)):
             present = read(folder)
             if present is not None and not replace:
                 return present
@@ -174,17 +173,15 @@ def _shared(path: Path) -> bool:
 
 def _reclaim(folder: Path) -> None:
     """Delete what killed processes left half-made; the caller holds the lock of ``folder``."""
-    from filelock import FileLock, Timeout
-
     for leftover in folder.parent.glob(".*-*/"):
         owner = folder.with_name(leftover.name[1:].rpartition("-")[0])
         if owner == folder:
             shutil.rmtree(leftover, ignore_errors=True)
             continue
         try:
-            with FileLock(_lock_file(owner), timeout=0):
+            with file_lock(_lock_file(owner), timeout=0):
                 shutil.rmtree(leftover, ignore_errors=True)
-        except Timeout:  # its maker is alive
+        except TimeoutError:  # its maker is alive
             continue
 
 

@@ -17,11 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mle_gym.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["KEY_FILE", "SECRET", "generator", "secret_fingerprint", "write_key"]
@@ -43,8 +43,6 @@ def generator(task: TaskSpec, variant: int, purpose: str) -> np.random.Generator
     Raises:
         DatasetError: The task has no key, or the secret is too short.
     """
-    import numpy as np
-
     key = _read_key(task.folder)
     if variant != 0:
         key = hmac.digest(key, _secret(), "sha256")

@@ -7,12 +7,14 @@ import json
 import shutil
 from dataclasses import asdict
 from functools import lru_cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets import cache
 from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
 from mle_gym.datasets.keys import secret_fingerprint
+from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import CacheError, DatasetError
 from mle_gym.ownership import checked_cache
 from mle_gym.paths import cache_folder
@@ -71,7 +73,7 @@ def prepare(
     folder = checked_cache("datasets") / digest[:32]
     manifest = cache.read(folder)
     if manifest is None or source is not None:
-        from mle_gym.datasets.build import build
+        from mle_gym.datasets.build import build  # pandas, which a cached dataset does without
 
         _check_variant(spec, options)
         given = _given(spec, source)
@@ -110,8 +112,6 @@ def _given(spec: TaskSpec, source: str | Path | None) -> Path | None:
             f"{spec.data.loader!r}, and only a Kaggle competition's can be given"
         )
     if source == "kaggle":
-        from mle_gym.datasets.sources.kaggle.download import download
-
         return download(spec.data.ref)
     return Path(source).expanduser().absolute()
 
@@ -167,8 +167,6 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version  # half of what `import mle_gym` may take
-
     return {name: version(name) for name in LIBRARIES}
 
 

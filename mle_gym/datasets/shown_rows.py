@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.datasets.sources.raw_table import load_raw
-from mle_gym.datasets.tables import read_csv
+import numpy as np
+import numpy.typing as npt
+
 from mle_gym.sandbox.backends import get_backend, shown
 from mle_gym.sandbox.shown_tables import (
     IndexedFile,
@@ -38,8 +39,6 @@ from mle_gym.sandbox.standalone.tables.prints import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
     from mle_gym.sandbox.protocol import SandboxConfig
@@ -124,14 +123,11 @@ def _identity(task: TaskSpec) -> str:
     """Another one for other data."""
     source = task.data.model_dump_json()
     if task.data.loader == "files":
-        files = sorted(_own_files(task))
-        source += repr([(file.name, file.stat().st_mtime_ns) for file in files])
+        source += repr([(file.name, file.stat().st_mtime_ns) for file in task.data_files])
     return hashlib.sha256(f"{_RULES} {source}".encode()).hexdigest()[:32]
 
 
 def _in_common(file: IndexedFile, kind: str, wanted: npt.NDArray[np.int64]) -> bool:
-    import numpy as np
-
     written = "runs" if kind == _ANSWERS else kind
     every, there = file.every[written], file.kinds[written]
     own = wanted[wanted % every == 0]
@@ -146,28 +142,17 @@ def _in_common(file: IndexedFile, kind: str, wanted: npt.NDArray[np.int64]) -> b
 
 
 def _prints_of(task: TaskSpec) -> dict[str, npt.NDArray[np.int64]]:
-    import numpy as np
+    # pandas, which `import mle_gym.env` does without
+    from mle_gym.datasets.sources.raw_table import raw_tables
 
     made: dict[str, set[int]] = {kind: set() for kind in _RULES}
-    for table in _tables(task):
+    for table in raw_tables(task):
         for kind, keys in _sequences(table.head(_MOST_ROWS), _is_target(task)):
             rule = _RULES[kind]
             for window in zip(*(keys[start:] for start in range(rule.size)), strict=False):
                 if len(set(window)) >= rule.distinct and (kind != "rows" or is_telling(window)):
                     made[kind].add(hash(window))
     return {kind: np.array(sorted(hashes), np.int64) for kind, hashes in made.items()}
-
-
-def _tables(task: TaskSpec) -> Iterator[pd.DataFrame]:
-    if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
-        yield from (read_csv(file) for file in _own_files(task))
-    else:
-        yield load_raw(task)
-
-
-def _own_files(task: TaskSpec) -> Iterable[Path]:
-    place = task.folder / task.data.ref
-    return place.rglob("*.csv") if place.is_dir() else [place]
 
 
 def _is_target(task: TaskSpec) -> Callable[[str], bool]:

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.stored_split import StoredSplit
 from mle_gym.datasets.tables import meaning
 from mle_gym.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from mle_gym.tasks.spec import DataSpec, TaskSpec
 
@@ -71,8 +73,6 @@ def split_variant(table: pd.DataFrame, task: TaskSpec, variant: int) -> Split:
         DatasetError: The table can't be split as the task says, or isn't the one whose split is
             stored.
     """
-    import numpy as np
-
     pool, test = np.arange(len(table)), np.empty(0, dtype=np.intp)
     if task.data.real:
         test = np.array(StoredSplit.read(task).test, dtype=np.intp)
@@ -108,9 +108,6 @@ def resplit(task: TaskSpec, variant: int) -> Resplit:
     def again(train: Any, test: Any) -> tuple[Any, Any]:
         if variant == 0:
             return train, test
-        import numpy as np
-        from sklearn.model_selection import train_test_split
-
         size = round(len(train) * len(test) / (len(train) + len(test)))
         size = max(1, min(size, len(train) // 2))
         if size >= len(train):
@@ -148,8 +145,6 @@ def choose_test_rows(
     Raises:
         DatasetError: A column to split by is missing, or there are fewer than two groups.
     """
-    import numpy as np
-
     if data.time:
         order = np.argsort(_ranks(_column(table, data.time, "time")), kind="stable")
         return order[len(table) - size :]
@@ -166,8 +161,6 @@ def nested_order(labels: NDArray[Any] | None, rng: np.random.Generator, rows: in
     So the first 100 rows are part of the first 200, and either is a stratified sample.
     ``labels`` of None (then ``rows`` says how many) gives a plain random order.
     """
-    import numpy as np
-
     if labels is None:
         return rng.permutation(rows)
     place = np.empty(len(labels))
@@ -180,8 +173,6 @@ def nested_order(labels: NDArray[Any] | None, rng: np.random.Generator, rows: in
 
 def strata(table: pd.DataFrame, target: tuple[str, ...]) -> Rows:
     """The stratum of each row: its target's value, or decile where there are many values."""
-    import numpy as np
-
     codes = np.zeros(len(table), dtype=np.intp)
     for name in target:
         ranks = _ranks(_column(table, name, "target"))
@@ -204,15 +195,11 @@ def _column(table: pd.DataFrame, name: str, field: str) -> pd.Series[Any]:
 
 def _ranks(column: pd.Series[Any]) -> Rows:
     """Each value's rank among the distinct values."""
-    import numpy as np
-
     return np.unique(meaning(column).to_numpy(), return_inverse=True)[1].astype(np.intp)
 
 
 def _whole_groups(groups: Rows, size: int, rng: np.random.Generator) -> Rows:
     """Rows of randomly chosen groups, at most ``size``; the smallest group if none fits."""
-    import numpy as np
-
     sizes = np.bincount(groups)
     if len(sizes) < 2:
         raise DatasetError(f"data.group: expected two groups or more, found {len(sizes)}")
@@ -227,7 +214,5 @@ def _whole_groups(groups: Rows, size: int, rng: np.random.Generator) -> Rows:
 
 def _history(table: pd.DataFrame, time: str, pool: Rows, rng: np.random.Generator) -> Rows:
     """What was known at a random moment in the last third of the pool's history."""
-    import numpy as np
-
     order = pool[np.argsort(_ranks(_column(table.iloc[pool], time, "time")), kind="stable")]
     return np.sort(order[: max(2, round(len(pool) * rng.uniform(0.67, 1.0)))])

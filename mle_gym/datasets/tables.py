@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pandas as pd
+from pandas.api import types
 
 from mle_gym.errors import DatasetError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "NUMERAL",
@@ -48,8 +48,6 @@ def canonical(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DatasetError: Two columns have the same name.
     """
-    import pandas as pd
-
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -59,9 +57,6 @@ def canonical(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _column(column: pd.Series[Any]) -> pd.Series[Any]:
-    import pandas as pd
-    from pandas.api import types
-
     values = column.reset_index(drop=True)
     if types.is_bool_dtype(values.dtype) and not values.isna().any():
         return values.astype(bool)
@@ -74,8 +69,6 @@ def _column(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _numbers(floats: pd.Series[Any], original: pd.Series[Any]) -> pd.Series[Any]:
-    from pandas.api import types
-
     if types.is_signed_integer_dtype(original.dtype) and not original.isna().any():
         return original.astype("int64")
     whole = floats.notna() & (floats % 1 == 0) & (floats.abs() < EXACT_INTEGERS)
@@ -96,8 +89,6 @@ def meaning(column: pd.Series[Any]) -> pd.Series[Any]:
     For order and arithmetic. What is written to a file is the text: ``007`` and ``7.50`` mean
     numbers, but would come out as others.
     """
-    import pandas as pd
-
     if kind(column) != "text":
         return column
     cells = [None if cell is None or cell != cell else str(cell) for cell in column]
@@ -147,8 +138,6 @@ def exact_floats() -> dict[str, Any]:
     pandas 3.0 the default parser is off by one in the last place for every third number of 17
     digits; from 3.1 on the default is exact and asking for it is deprecated.
     """
-    import pandas as pd
-
     major, minor = map(int, pd.__version__.split(".")[:2])
     return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
 
@@ -188,8 +177,6 @@ def read_cells(path: Path, rows: int | None = None) -> pd.DataFrame:
     Raises:
         DatasetError: Not a CSV file in UTF-8, or two columns have the same name.
     """
-    import pandas as pd
-
     try:
         content = path.read_bytes()
         if b"\0" in content:
@@ -231,8 +218,6 @@ def read_csv(
     Raises:
         DatasetError: Not a CSV file in UTF-8.
     """
-    import pandas as pd
-
     try:
         frame = pd.read_csv(
             path,

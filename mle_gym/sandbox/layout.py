@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mle_gym.errors import SandboxUnavailable
+from mle_gym.file_lock import file_lock
 from mle_gym.ownership import checked_cache, own_cache
 from mle_gym.sandbox.installation.package_folders import place_file
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
@@ -147,14 +148,12 @@ def _rewritten(
     sources: tuple[Path, ...],
     stamps: tuple[tuple[int, ...], ...],
 ) -> dict[Path, Path]:
-    from filelock import FileLock
-
     key = hashlib.sha256(repr((layout, sources, stamps)).encode()).hexdigest()[:32]
     folder = checked_cache("installations") / key
     try:
         if not folder.is_dir():
             own_cache("installations")
-            with FileLock(f"{folder}.lock"):
+            with file_lock(f"{folder}.lock"):
                 if not folder.is_dir():
                     _make(folder, python, layout, sources)
     except (OSError, subprocess.SubprocessError) as error:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import SandboxUnavailable
+from mle_gym.file_lock import file_lock
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Backend, SandboxConfig
@@ -60,15 +61,13 @@ def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
         SandboxUnavailable: The search failed, or the cache can't be written.
         SandboxCrashed: Its sandbox could not be started.
     """
-    from filelock import FileLock
-
     key = hashlib.sha256(f"{digest} {_program_digest()}".encode()).hexdigest()[:32]
     file = cache_folder().resolve() / "tables" / key / "index.jsonl"
     if file.is_file():
         return file
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
+        with file_lock(file.with_suffix(".lock")):
             if not file.is_file():
                 write_whole(file, _search(backend, config))
     except OSError as error:

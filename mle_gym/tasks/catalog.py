@@ -16,11 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gymnasium
+
 from mle_gym.errors import CacheError, TaskError
 from mle_gym.ownership import check_owner, check_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
-from mle_gym.text import clean_text
+from mle_gym.text import clean_text, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -115,8 +117,6 @@ def _is_program() -> bool:
 
 
 def _register(env_id: str, task: str) -> None:
-    import gymnasium
-
     kwargs: dict[str, Any] = {"task": task}
     present = gymnasium.registry.get(env_id)
     if present is not None and present.kwargs == kwargs:
@@ -166,7 +166,7 @@ def _installed_folders() -> tuple[Path, ...]:
     """What other packages offer; looked up once, since it reads every package's metadata."""
     if not any(map(_names_our_group, sys.path)):
         return ()
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # slow, and seldom needed by `import mle_gym`
 
     places = []
     for point in entry_points(group=GROUP):
@@ -268,8 +268,6 @@ def _folder_by_id(task_id: str) -> Path:
 
 
 def _unknown(task_id: str, folders: dict[str, Path]) -> str:
-    from mle_gym.text import did_you_mean
-
     hint = did_you_mean(task_id, folders) or f"; known: {', '.join(sorted(folders)) or 'none'}"
     return f"unknown task {task_id!r}{hint} (`mle-gym list` shows all)"
 

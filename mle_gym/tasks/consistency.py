@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mle_gym.errors import TaskError
+from mle_gym.metrics import METRICS
 from mle_gym.tasks.field_problems import FieldProblem
 from mle_gym.text import did_you_mean
 
@@ -70,8 +71,6 @@ def _check_columns(task: TaskSpec) -> None:
 
 def _check_metric(task: TaskSpec) -> None:
     """The metric is known and fits the task; with a ``grade.py`` its name is only a name."""
-    from mle_gym.metrics import METRICS
-
     grade = task.grade
     if task.hook("grade") is not None:
         return

@@ -264,6 +264,12 @@ class TaskSpec(Table):
             return ()
         return self.submission.predicted
 
+    @property
+    def data_files(self) -> tuple[Path, ...]:
+        """The CSV files that a task with the loader ``files`` is made of."""
+        place = self.folder / self.data.ref
+        return tuple(sorted(place.rglob("*.csv"))) if place.is_dir() else (place,)
+
     def hook(self, name: Literal["prepare", "grade", "generate"]) -> Path | None:
         """The task's own ``prepare.py``, ``grade.py`` or ``generate.py``, if it has one."""
         path = self.folder / f"{name}.py"

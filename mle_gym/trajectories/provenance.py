@@ -9,16 +9,21 @@ import json
 import platform
 import re
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
 from mle_gym.datasets.keys import SECRET, secret_fingerprint
+from mle_gym.datasets.prepare import task_digest
+from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.env import MLEEnv
+from mle_gym.sandbox.backends import get_backend, shown
 from mle_gym.sandbox.files import pack_files
+from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.trajectories.stored_submission import pack_submission
 
 if TYPE_CHECKING:
-    from mle_gym.env import MLEEnv
     from mle_gym.episode.settings import Settings
     from mle_gym.tasks.spec import TaskSpec
 
@@ -70,8 +75,6 @@ def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """What datasets made in this process depend on: Python, the libraries, the secret's digest."""
-    from importlib.metadata import PackageNotFoundError, version
-
     found = {"python": platform.python_version()}
     for library in _LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
@@ -84,9 +87,6 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
     if ours is None or ours.record is None:
         nothing = ("digest", "task_digest", "backend", "packages", "masked", "settings")
         return dict.fromkeys(nothing)
-    from mle_gym.datasets.prepare import task_digest
-    from mle_gym.sandbox.backends import get_backend
-
     record = ours.record
     settings = dataclasses.asdict(record.settings)
     python = settings["sandbox_python"]
@@ -101,10 +101,6 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
 
 def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
     """Distributions that the agent finds, by version, and the files in them that it doesn't."""
-    from mle_gym.datasets.shown_rows import files_with_rows
-    from mle_gym.sandbox.backends import shown
-    from mle_gym.sandbox.protocol import SandboxConfig
-
     config = SandboxConfig(python=settings.sandbox_python, packages=settings.packages)
     masked = files_with_rows(task, settings.sandbox, config)
     return {
@@ -115,8 +111,6 @@ def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
 
 def _unwrapped(env: gym.Env[Any, Any]) -> MLEEnv | None:
     """Our environment below the wrappers, if it is one of ours."""
-    from mle_gym.env import MLEEnv
-
     return env.unwrapped if isinstance(env.unwrapped, MLEEnv) else None
 
 

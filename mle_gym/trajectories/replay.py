@@ -14,11 +14,13 @@ import gymnasium as gym
 from mle_gym.agents import LeaveEpisode
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import TrajectoryError
+from mle_gym.trajectories.record_fields import require_types
 from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.replay_risks import beyond_caps, remake, risks
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, read_lines
+from mle_gym.trajectories.verify.self_consistency import check_chain
 
 __all__ = ["replay"]
 
@@ -132,9 +134,6 @@ def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env
 
 def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
     """The record, once its types and, unless a broken one is welcome, its chain were checked."""
-    from mle_gym.trajectories.record_fields import require_types
-    from mle_gym.trajectories.verify.self_consistency import check_chain
-
     lines, note = read_lines(path)
     recorded = Trajectory.from_lines(lines, note, path)
     require_types(recorded, path)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 
 from mle_gym.episode.rewards import REWARDS
+from mle_gym.sandbox.limits import Limits
+from mle_gym.tasks.catalog import load_task, task_folders
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -39,8 +41,6 @@ def _no_more_time(value: Any, task: TaskSpec) -> bool:
 
 def _no_larger(value: Any, task: TaskSpec) -> bool:
     """Whether no limit is above the task's own, or above the usual one where it has none."""
-    from mle_gym.sandbox.limits import Limits
-
     if value is None:
         return True
     usual = {**vars(Limits()), **{name: getattr(task.limits, name) for name in _OF_TASKS}}
@@ -146,8 +146,6 @@ def _other_registration(
 
 def _task(name: Any, known: gym.envs.registration.EnvSpec) -> TaskSpec | None:
     """The task, if this machine knew it before: a folder that a record names may hold code."""
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     registered = known.kwargs["task"]
     if name in (None, registered):
         return load_task(registered)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.datasets.sources.kaggle import download as client
+from mle_gym.datasets.sources.kaggle import fetch
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.datasets.sources.kaggle.raw_files import download_folder, leaderboard_file
 from mle_gym.errors import DatasetError
@@ -45,7 +45,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home" / ".kaggle"))
     monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(client, "PAUSE", 0.0)
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -213,5 +213,6 @@ def test_without_the_client_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub.clients", None)
+    monkeypatch.delitem(sys.modules, fetch.__name__)  # as in a process that hasn't imported it
     with pytest.raises(DatasetError, match=r"pip install 'mle-gym\[kaggle\]'"):
         download(NAME)

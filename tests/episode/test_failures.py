@@ -17,7 +17,7 @@ from mle_gym.errors import DatasetError, RewardError, SandboxCrashed, SandboxUna
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
 pytestmark = pytest.mark.bubblewrap
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"

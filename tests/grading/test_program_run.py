@@ -18,7 +18,7 @@ from mle_gym.grading.graders import program_run
 from mle_gym.grading.graders.program import ProgramGrader
 from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.rollout import rollout
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 from tests.trajectories.verify.conftest import Scripted, failures
 

@@ -15,7 +15,7 @@ from mle_gym.trajectories import redaction
 from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.trajectory import Trajectory
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.trajectories.verify.conftest import Scripted
 
 SHOW = f"echo {sys.prefix} {sys.base_prefix}; echo /home/alice/x.py on $HOST"

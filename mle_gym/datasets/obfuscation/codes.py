@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from mle_gym.datasets.answers import USAGE, label_columns
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.tables import write_csv
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from mle_gym.tasks.spec import TaskSpec
 
@@ -94,8 +95,6 @@ def obfuscate(
 
 def _read_text(file: Path) -> pd.DataFrame:
     """Every cell as the text it is in the file, so that what isn't replaced stays as it was."""
-    import pandas as pd
-
     return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 

@@ -8,14 +8,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.tables import write_csv
 from mle_gym.tasks.hooks import call_hook, find_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pandas as pd
 
     from mle_gym.tasks.spec import TaskSpec
 
@@ -76,8 +76,6 @@ def _unpack(public: Path) -> None:
 
 def _plain_tables(task: TaskSpec, public: Path) -> None:
     """Leave ``train.csv``, ``test.csv``, ``sample_submission.csv`` and folders."""
-    import pandas as pd
-
     for file in sorted(public.glob("*.json")):
         rows = [
             {key: " ".join(map(str, v)) if isinstance(v, list) else v for key, v in row.items()}
@@ -97,14 +95,10 @@ def _plain_tables(task: TaskSpec, public: Path) -> None:
 
 
 def _read(file: Path) -> pd.DataFrame:
-    import pandas as pd
-
     return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def _head(file: Path) -> list[str]:
-    import pandas as pd
-
     return list(pd.read_csv(file, nrows=0).columns)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sklearn import datasets
+
 from mle_gym.datasets.tables import canonical
 from mle_gym.errors import DatasetError
 
@@ -21,8 +23,6 @@ SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 def load_sklearn(task: TaskSpec) -> pd.DataFrame:
     """One of the tables that scikit-learn has a loader for; ``data.ref`` is its name."""
-    from sklearn import datasets
-
     ref = task.data.ref
     if ref not in SKLEARN:
         known = ", ".join(SKLEARN)

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
+import pandas as pd
+from sklearn.datasets import fetch_openml
+
 from mle_gym.datasets.sources.arff import parse_arff
 from mle_gym.datasets.tables import canonical, digest
 from mle_gym.errors import DatasetError
@@ -19,8 +22,6 @@ from mle_gym.ownership import own_cache
 from mle_gym.paths import cache_folder
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["check_digest", "is_bundled", "load_openml"]
@@ -62,8 +63,6 @@ def _wheel_folder(ref: str) -> Path:
 
 def _openml_from_wheel(ref: str) -> pd.DataFrame | None:
     """The table in scikit-learn's wheel; None where a distribution has stripped it."""
-    import pandas as pd
-
     folder = _wheel_folder(ref)
     features_file = folder / f"api-v1-jdf-{ref}.json.gz"
     files = sorted(folder.glob("data-v1-dl-*.arff.gz"))
@@ -92,8 +91,6 @@ def _openml_columns(features: list[dict[str, str]]) -> list[str]:
 
 
 def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
-    from sklearn.datasets import fetch_openml
-
     ref = task.data.ref
     if not re.fullmatch("[1-9][0-9]{0,17}", ref):
         raise DatasetError(f"{task.id}: data.ref: expected an OpenML id (a number), found {ref!r}")

@@ -5,7 +5,10 @@ Whatever the way, a source gives the same canonical table, and ``data.digest`` p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.sources.bundled import load_sklearn
@@ -15,11 +18,9 @@ from mle_gym.errors import DatasetError
 from mle_gym.tasks.hooks import load_hook
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["load_raw"]
+__all__ = ["load_raw", "raw_tables"]
 
 
 def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
@@ -41,6 +42,18 @@ def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
     return table
 
 
+def raw_tables(task: TaskSpec) -> Iterator[pd.DataFrame]:
+    """Every table with rows of the task: those of its folder, or the one that it is made of.
+
+    Raises:
+        DatasetError: The data can't be had; says what to do.
+    """
+    if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
+        yield from (read_csv(file) for file in task.data_files)
+    else:
+        yield load_raw(task)
+
+
 def _load_file(task: TaskSpec) -> pd.DataFrame:
     """Text throughout, so that what is split and written again are the cells as they stand."""
     path = task.folder / task.data.ref
@@ -50,8 +63,6 @@ def _load_file(task: TaskSpec) -> pd.DataFrame:
 
 
 def _generate(task: TaskSpec, variant: int) -> pd.DataFrame:
-    import pandas as pd
-
     path = task.folder / "generate.py"
     rng = generator(task, variant, "generate")
     try:

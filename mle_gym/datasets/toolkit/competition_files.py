@@ -8,14 +8,13 @@ import stat
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+
+import pandas as pd
 
 from mle_gym.datasets.tables import exact_floats
 from mle_gym.errors import DatasetError
 from mle_gym.paths import plain_name
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["place", "place_all", "read_table", "write_table", "zip_files", "zip_member"]
 
@@ -29,8 +28,6 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     Raises:
         DatasetError: Not a CSV file in UTF-8.
     """
-    import pandas as pd
-
     options = {"keep_default_na": False, **exact_floats(), **options}
     try:
         table: pd.DataFrame = pd.read_csv(path, na_values=[""], low_memory=False, **options)

@@ -55,7 +55,7 @@ def mle_dojo_grader(file: str, answers: str) -> GradeFile:
         file: Its ``metric.py``, below a folder that modules are imported from.
         answers: The file of answers, below the private folder.
     """
-    import pandas as pd
+    import pandas as pd  # which only this benchmark needs
 
     places = [Path(folder, file) for folder in sys.path]
     metric = find_metric(next(place for place in places if place.is_file()))
@@ -79,16 +79,19 @@ class _Refusals:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Turn the benchmark's own exception into ours."""
         if any(each.__name__ == "InvalidSubmissionError" for each in type(error).__mro__):
-            from mle_gym.errors import SubmissionError
+            raise _errors().SubmissionError("refused", str(error)) from error
 
-            raise SubmissionError("refused", str(error)) from error
+
+def _errors() -> Any:
+    """Our exceptions, which the grader's sandbox has, and the Python of a preparation may lack."""
+    return importlib.import_module("mle_gym.errors")
 
 
 def _expected(answers: Path) -> Path:
     if not answers.is_file():
-        from mle_gym.errors import DatasetError
-
-        raise DatasetError(f"expected the competition's answers in {answers.name}, found none")
+        raise _errors().DatasetError(
+            f"expected the competition's answers in {answers.name}, found none"
+        )
     return answers
 
 

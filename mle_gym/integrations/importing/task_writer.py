@@ -21,6 +21,7 @@ from mle_gym.integrations.importing.imported_competition import ImportedCompetit
 from mle_gym.ownership import make_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
+from mle_gym.tasks.catalog import register_tasks
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import GradeSpec
 from mle_gym.tasks.toml_writer import dump
@@ -97,8 +98,6 @@ def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
         TaskError: An id that is taken, or a competition that makes no task.
         OSError: The user's tasks folder can't be written.
     """
-    from mle_gym.tasks.catalog import register_tasks
-
     home = make_private(user_tasks().absolute())
     drafts, final = list(drafts), home / group
     made = Path(tempfile.mkdtemp(prefix=f".{group}-", dir=home))

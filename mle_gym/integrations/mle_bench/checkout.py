@@ -98,7 +98,7 @@ def _published_direction(known: Published | None) -> bool:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        import yaml
+        import yaml  # of the extra mle-bench
     except ModuleNotFoundError:
         raise TaskError(
             "reading MLE-bench's config.yaml needs PyYAML: pip install 'mle-gym[mle-bench]'"

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import MleGymError, SubmissionError, TaskError
+from mle_gym.grading.open_grader import load_grader
 from mle_gym.integrations.mle_bench.report import Report, competition_report, submission_exists
 from mle_gym.regular_files import NotAFile, read_regular, read_whole
+from mle_gym.tasks.catalog import load_task, task_folders
 
 if TYPE_CHECKING:
     from mle_gym.grading.grade import Grade
@@ -85,8 +87,6 @@ class Batch:
         return competition_report(task, grade_path(task, grader, path), path)
 
     def _grader(self, competition: str) -> tuple[TaskSpec, Grader[bytes]]:
-        from mle_gym.grading.open_grader import load_grader
-
         task = find_competition(competition)
         return task, load_grader(task, parity=self.parity)
 
@@ -108,8 +108,6 @@ def find_competition(name: str) -> TaskSpec:
     Raises:
         TaskError: There is neither; says how to import it.
     """
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     folders = task_folders()
     for task_id in (name.lower(), f"{PREFIX}{name.lower()}"):
         if task_id in folders:

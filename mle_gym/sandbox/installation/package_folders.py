@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mle_gym.errors import SandboxUnavailable
+from mle_gym.file_lock import file_lock
 from mle_gym.ownership import checked_cache, own_cache
 from mle_gym.sandbox.installation.packages import Distribution, ShownPackages
 from mle_gym.sandbox.installation.python_installation import PythonInstallation
@@ -78,15 +79,13 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _whole(sites: tuple[Path, ...], shown: ShownPackages) -> Path:
-    from filelock import FileLock
-
     key = hashlib.sha256(f"{shown.digest} {[str(site) for site in sites]}".encode())
     folder = checked_cache("packages") / key.hexdigest()[:32]
     if _is_whole(folder):
         return folder
     try:
         own_cache("packages")
-        with FileLock(f"{folder}.lock"):
+        with file_lock(f"{folder}.lock"):
             if not _is_whole(folder):
                 _make(folder, sites, shown)
     except OSError as error:

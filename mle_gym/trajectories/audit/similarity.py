@@ -97,13 +97,11 @@ def similarities(
 def _compared(
     script: Script, known: list[tuple[Reference, CodeFingerprint]]
 ) -> Iterator[Similarity]:
-    from copydetect import compare_files
-
     mine = _fingerprint(script.text)
     for reference, theirs in known:
         if not mine.hashes & theirs.hashes:
             continue
-        _, (share, reference_share), (slices, _) = compare_files(mine, theirs)
+        _, (share, reference_share), (slices, _) = _copydetect().compare_files(mine, theirs)
         texts = [script.text[int(start) : int(end)].strip() for start, end in slices.T]
         longest = sorted(filter(None, texts), key=len, reverse=True)[:MOST_FRAGMENTS]
         yield Similarity(
@@ -116,16 +114,23 @@ def _compared(
         )
 
 
-def _fingerprint(code: str) -> CodeFingerprint:
+def _copydetect() -> Any:
     try:
-        from copydetect import CodeFingerprint
+        import copydetect  # of the extra plagiarism
     except ModuleNotFoundError as error:
         if error.name != "copydetect":
             raise
         message = "comparing with references needs copydetect: pip install 'mle-gym[plagiarism]'"
         raise ModuleNotFoundError(message, name=error.name) from None
+    return copydetect
+
+
+def _fingerprint(code: str) -> CodeFingerprint:
     window = GUARANTEED - NOISE + 1
-    return CodeFingerprint("code.py", k=NOISE, win_size=window, fp=io.StringIO(code))
+    fingerprint: CodeFingerprint = _copydetect().CodeFingerprint(
+        "code.py", k=NOISE, win_size=window, fp=io.StringIO(code)
+    )
+    return fingerprint
 
 
 def _code(path: Path) -> str:

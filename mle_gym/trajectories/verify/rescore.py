@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.anchors import Anchors
+from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.keys import SECRET
-from mle_gym.datasets.prepare import is_prepared
+from mle_gym.datasets.prepare import is_prepared, prepare, task_digest
 from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.episode.rewards import NEED_NO_CEILING, REWARDS, Progress, load_reward
 from mle_gym.errors import MleGymError, TaskError
 from mle_gym.grading.grade import LATER
 from mle_gym.grading.graders.program_run import FAILURES
+from mle_gym.grading.open_grader import open_grader
+from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.findings import Finding
 from mle_gym.trajectories.provenance import versions
@@ -23,7 +26,6 @@ from mle_gym.trajectories.record_fields import is_number, of_a_task
 from mle_gym.trajectories.stored_submission import unpack_submission
 
 if TYPE_CHECKING:
-    from mle_gym.datasets.dataset import Dataset
     from mle_gym.grading.grade import Grade
     from mle_gym.trajectories.trajectory import Trajectory
 
@@ -121,8 +123,6 @@ def _stored(
 
 def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleGymError:
     """The task, by its id from the catalog alone, since a folder may hold code; or why not."""
-    from mle_gym.tasks.catalog import load_task, task_folders
-
     name = header["task"]
     if task is None and name not in task_folders():
         return TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
@@ -134,9 +134,6 @@ def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleG
 
 
 def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
-    from mle_gym.datasets.dataset import DatasetOptions
-    from mle_gym.datasets.prepare import prepare
-
     settings = header["settings"]
     options = DatasetOptions(header["variant"], settings["train_rows"], settings["obfuscate"])
     return prepare(spec, options)
@@ -146,8 +143,6 @@ def _grade(
     dataset: Dataset, content: bytes | None, recorded: Mapping[str, Any], reward: str
 ) -> Grade:
     """The grade of today, against the record's ceiling if that is about what is measured here."""
-    from mle_gym.grading.open_grader import open_grader
-
     if reward in REWARDS and reward not in NEED_NO_CEILING:
         measure_ceiling(dataset)
     grade = open_grader(dataset, score_ci=recorded.get("score_ci") is not None).grade(content)
@@ -186,8 +181,6 @@ def _unknown(recorded: Mapping[str, Any], again: Grade) -> str:
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
     """What is not as it was when the episode was played."""
-    from mle_gym.datasets.prepare import task_digest
-
     if header["task_digest"] != task_digest(spec):
         yield "the task's files have changed"
     now = versions()

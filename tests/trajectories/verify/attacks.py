@@ -25,7 +25,8 @@ from mle_gym.errors import MleGymError
 from mle_gym.trajectories import space_json, stored_submission, trajectory
 from mle_gym.trajectories.audit import audit_trajectory, hand_labels
 from mle_gym.trajectories.hash_chain import Chain
-from mle_gym.trajectories.verify import rescore, verify_trajectory
+from mle_gym.trajectories.verify import rescore
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
 ROOM = 300 * 2**20
 """Bytes of address space beyond what the program has when it starts."""

@@ -13,7 +13,7 @@ import pytest
 
 from mle_gym.trajectories.hash_chain import Chain
 from mle_gym.trajectories.rollout import rollout
-from mle_gym.trajectories.verify import Verification
+from mle_gym.trajectories.verify.run_verification import Verification
 
 ACTIONS = (
     "ls data",

@@ -14,7 +14,7 @@ import pytest
 from mle_gym.errors import TrajectoryError
 from mle_gym.trajectories.audit import audit_trajectory
 from mle_gym.trajectories.trajectory import MOST_LINE_BYTES, Trajectory
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.trajectories.verify import attacks
 from tests.trajectories.verify.conftest import Forge
 

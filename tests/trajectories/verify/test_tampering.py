@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mle_gym.errors import TrajectoryError
-from mle_gym.trajectories.verify import verify_trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
 pytestmark = pytest.mark.bubblewrap
 thorough = settings(

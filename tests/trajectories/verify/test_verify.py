@@ -19,7 +19,7 @@ from mle_gym.paths import bundled
 from mle_gym.trajectories import stored_submission
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
-from mle_gym.trajectories.verify import Verification, verify_trajectory
+from mle_gym.trajectories.verify.run_verification import Verification, verify_trajectory
 from tests.trajectories.verify.conftest import ACTIONS, Forge, Scripted, failures, play, status
 
 pytestmark = pytest.mark.bubblewrap

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import IO, Any, cast
 
 from mle_gym.errors import DatasetError
@@ -254,14 +255,19 @@ def _unpack_tar(archive: Path, members: dict[str, str], folder: Path) -> None:
                     _write(source, folder / members[info.name])
 
 
-def _seven(archive: Path) -> Any:
+def _py7zr(archive: Path) -> ModuleType:
     try:
-        import py7zr
+        import py7zr  # of the extra kaggle
     except ImportError:
         raise DatasetError(
             f"{archive}: reading 7z takes py7zr: pip install 'mle-gym[kaggle]', or unpack the "
             "file and use --from DIR"
         ) from None
+    return py7zr
+
+
+def _seven(archive: Path) -> Any:
+    py7zr = _py7zr(archive)
     try:
         return py7zr.SevenZipFile(archive)
     except (py7zr.exceptions.ArchiveError, OSError) as error:
@@ -278,9 +284,8 @@ def _seven_files(seven: Any, archive: Path) -> Iterator[Any]:
 
 def _unpack_seven(archive: Path, members: dict[str, str], folder: Path) -> None:
     """By way of a folder beside the targets, since 7z unpacks whole blocks in its own order."""
-    import py7zr
-
     scratch = folder / ".7z"
+    py7zr = _py7zr(archive)
     with _seven(archive) as seven:
         try:
             seven.extract(path=scratch, targets=list(members))

@@ -42,6 +42,7 @@ __all__ = [
     "gather",
     "how_to_get",
     "leaderboard_file",
+    "page",
 ]
 
 FOLDERS = "MLE_GYM_RAW"
@@ -102,6 +103,11 @@ def download_folder(competition: str) -> Path:
         for path in (folder, *folder.iterdir()):
             check_owner(path)
     return folder
+
+
+def page(competition: str, tab: str = "") -> str:
+    """The address of a competition on Kaggle, or of one of its tabs (``"/rules"``)."""
+    return f"https://www.kaggle.com/competitions/{competition}{tab}"
 
 
 def leaderboard_file(competition: str) -> Path | None:
