@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -28,16 +29,19 @@ from rich.table import Table
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.sources.kaggle.adopt import ANSWER_FILES
 from mle_gym.datasets.tables import read_csv
+from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task, task_folders
-from mle_gym.tasks.tfrecord import features, read_records
 
+TFRECORD = str(bundled("envs") / "siim-isic-melanoma-classification" / "tfrecord.py")
+MELANOMA = runpy.run_path(TFRECORD)
 DRIVER = """
-import importlib, pathlib, sys
+import importlib, pathlib, runpy, sys
 from types import SimpleNamespace
 try:
     import tensorflow
 except ImportError:  # one prepare.py reads names from TFRecord files
-    from mle_gym.tasks.tfrecord import features, read_records, texts
+    melanoma = runpy.run_path(TFRECORD)
+    features, read_records, texts = (melanoma[n] for n in ("features", "read_records", "texts"))
     class Names(dict):
         def __missing__(self, name):
             return SimpleNamespace(bytes_list=SimpleNamespace(value=texts(self.encoded[name])))
@@ -55,7 +59,7 @@ except ImportError:  # one prepare.py reads names from TFRecord files
 raw, public, private = map(pathlib.Path, sys.argv[2:])
 module = importlib.import_module(f"mlebench.competitions.{sys.argv[1]}.prepare")
 module.prepare(raw, public, private)
-"""
+""".replace("TFRECORD", repr(TFRECORD))
 OURS = {"description.md", "sample_submission.csv"}
 """Public files that we add where MLE-bench has none of that name."""
 
@@ -160,7 +164,7 @@ def _same(first: Path, second: Path) -> bool:
 def _records(path: Path) -> list[dict[str, bytes]]:
     """A TFRecord file without the labels, which our test files lack."""
     labels = {"target", "diagnosis", "benign_malignant"}
-    found = (features(record) for record in read_records(path))
+    found = (MELANOMA["features"](record) for record in MELANOMA["read_records"](path))
     return [{name: one[name] for name in one if name not in labels} for one in found]
 
 

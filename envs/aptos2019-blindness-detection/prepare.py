@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import place_all, read_table, write_table
+from mle_gym.datasets.toolkit import Resplit, place_all, read_table, write_table
 
 
 def prepare(

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mle_gym.datasets.answers import MLE_BENCH
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import read_table, write_table
+from mle_gym.datasets.toolkit import MLE_BENCH, Resplit, read_table, write_table
 
 COLUMNS = ["Insult", "Date", "Comment"]
 

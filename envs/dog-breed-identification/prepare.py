@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import place_all, read_table, write_table
+from mle_gym.datasets.toolkit import Resplit, place_all, read_table, write_table
 
 
 def prepare(

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import place, write_table, zip_files
+from mle_gym.datasets.toolkit import Resplit, place, write_table, zip_files
 
 
 def prepare(

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import place, place_all, read_table, write_table
+from mle_gym.datasets.toolkit import Resplit, place, place_all, read_table, write_table
 
 SPECIES = 19
 PICTURES = ("filtered_spectrograms", "spectrograms", "supervised_segmentation")

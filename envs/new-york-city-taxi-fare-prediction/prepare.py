@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import ShuffleSplit
 
-from mle_gym.datasets.sources.kaggle.archives import check_space
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import place
+from mle_gym.datasets.toolkit import Resplit, check_space, place
 from mle_gym.errors import DatasetError
 
 HEADER = (

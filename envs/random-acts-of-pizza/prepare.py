@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import write_table, zip_member
+from mle_gym.datasets.toolkit import Resplit, write_table, zip_member
 
 TARGET = "requester_received_pizza"
 GIVER, UNKNOWN = "giver_username_if_known", "N/A"

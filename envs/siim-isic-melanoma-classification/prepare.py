@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mle_gym.datasets.toolkit.competition_files import place, place_all, read_table, write_table
-from mle_gym.tasks.tfrecord import example, features, read_records, texts, write_records
+from mle_gym.datasets.toolkit import place, place_all, read_table, write_table
+
+from .tfrecord import example, features, read_records, texts, write_records
 
 TEST_RECORDS = ("train00-2071.tfrec", "train06-2071.tfrec")
 TOLD = ["image_name", "patient_id", "sex", "age_approx", "anatom_site_general_challenge"]

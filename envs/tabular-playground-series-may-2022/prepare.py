@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import read_table, write_table
+from mle_gym.datasets.toolkit import Resplit, read_table, write_table
 
 TEST_ROWS = 100_000
 

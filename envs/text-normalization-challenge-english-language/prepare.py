@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.spoken_text import plain_language, prepare_language
+from mle_gym.datasets.toolkit import Resplit, plain_language, prepare_language
 
 
 def prepare(

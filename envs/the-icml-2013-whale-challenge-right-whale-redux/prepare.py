@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mle_gym.datasets.splits import Resplit
-from mle_gym.datasets.toolkit.competition_files import write_table, zip_files
+from mle_gym.datasets.toolkit import Resplit, write_table, zip_files
 from mle_gym.errors import DatasetError
 
 DAYS = 4

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mle_gym.tasks.submission_schema import Column
 
 __all__ = [
-    "MLE_BENCH",
     "USAGE",
     "check_answers",
     "empty_is_a_value",
@@ -30,9 +29,6 @@ __all__ = [
 USAGE = "Usage"
 """The answers' last column: which rows give feedback ("Public"), which the result ("Private"), and
 which count nowhere ("Ignored")."""
-
-MLE_BENCH = "mle_bench.csv"
-"""Beside ``answers.csv``: MLE-bench's own answers where ours have other rows; for parity."""
 
 
 def make_answers(task: TaskSpec, test: pd.DataFrame) -> pd.DataFrame:

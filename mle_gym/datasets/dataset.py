@@ -13,10 +13,12 @@ from mle_gym.errors import DatasetError
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["CANONICAL", "HIDDEN", "Dataset", "DatasetOptions"]
+__all__ = ["CANONICAL", "HIDDEN", "MLE_BENCH", "Dataset", "DatasetOptions"]
 
 HIDDEN = "hidden"
 """The folder of a dataset that only handed-in programs see, beside ``public`` and ``private``."""
+MLE_BENCH = "mle_bench.csv"
+"""Beside ``answers.csv``: MLE-bench's own answers where ours have other rows; for parity."""
 
 
 @dataclass(frozen=True)

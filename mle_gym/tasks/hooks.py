@@ -21,7 +21,9 @@ __all__ = ["call_hook", "find_hook", "load_hook", "splits_again"]
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
-    """The function of that name, from a fresh run of the file; no bytecode is left beside it.
+    """The function of that name, from a fresh run of the file; no bytecode of it is left.
+
+    The file may import its neighbours in the folder: ``from .tfrecord import features``.
 
     Raises:
         TaskError: The file doesn't run, or has no such function.
@@ -40,7 +42,10 @@ def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
     """
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
     module = ModuleType(f"_mle_gym_hook_{digest}")
-    module.__file__ = str(path)
+    module.__file__, module.__package__ = str(path), module.__name__
+    module.__path__ = [str(path.parent)]  # where Python looks for its neighbours
+    for name in [each for each in sys.modules if each.startswith(f"{module.__name__}.")]:
+        del sys.modules[name]  # the neighbours that an earlier run imported
     sys.modules[module.__name__] = module  # dataclasses and pickle look their module up
     try:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.tasks.catalog import load_task
-from mle_gym.tasks.tfrecord import example, write_records
+from tests.envs.melanoma_records import example, write_records
 
 Maker = Callable[[Path, np.random.Generator], None]
 MAKERS: dict[str, Maker] = {}

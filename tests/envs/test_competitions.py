@@ -18,8 +18,7 @@ from sklearn.model_selection import train_test_split
 
 import mle_gym
 from mle_gym.authoring.validate_task import validate_task
-from mle_gym.datasets.answers import MLE_BENCH
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import MLE_BENCH, Dataset, DatasetOptions
 from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.sources.kaggle.raw_files import download_folder
 from mle_gym.datasets.splits import resplit
@@ -27,7 +26,7 @@ from mle_gym.datasets.tables import read_csv
 from mle_gym.grading.graders.parity import ParityGrader
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.hooks import load_hook
-from mle_gym.tasks.tfrecord import features, read_records, texts
+from tests.envs.melanoma_records import features, read_records, texts
 from tests.envs.raw_data import MAKERS
 from tests.task_folders import without_datasets
 from tests.tiers import few_quick

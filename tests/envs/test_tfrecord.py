@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.tfrecord import crc32c, example, features, read_records, texts, write_records
+from tests.envs.melanoma_records import (
+    crc32c,
+    example,
+    features,
+    read_records,
+    texts,
+    write_records,
+)
 
 
 def slowly(data: bytes) -> int:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.datasets.answers import MLE_BENCH
+from mle_gym.datasets.dataset import MLE_BENCH
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
 from mle_gym.grading.csv.text_columns import too_large
 from mle_gym.grading.floor_and_ceiling import SAMPLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mle_gym.datasets.answers import MLE_BENCH
+from mle_gym.datasets.dataset import MLE_BENCH
 from mle_gym.datasets.sources.kaggle.raw_files import Source, find_sources, gather, how_to_get
 from mle_gym.datasets.toolkit.competition_files import place, read_table, write_table
 from mle_gym.errors import DatasetError

@@ -23,13 +23,12 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import IO, Any, cast
 
+from mle_gym.datasets.disk_space import check_space, size
 from mle_gym.errors import DatasetError
 
-__all__ = ["check_space", "is_archive", "list_members", "pattern_regex", "size", "stem", "unpack"]
+__all__ = ["is_archive", "list_members", "pattern_regex", "stem", "unpack"]
 
 SUFFIXES = (".zip", ".7z", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-SPARE_BYTES = 64 * 2**20
-"""Left free on the disk whatever is written."""
 MOST_MEMBERS = 2_000_000
 MOST_READ = 64 * 2**20
 """Bytes taken from a tar file at once. Its headers may ask for more, which no real one does."""
@@ -126,25 +125,6 @@ def unpack(archive: Path, members: dict[str, str], folder: Path) -> None:
             _unpack_seven(archive, members, folder)
         else:
             _unpack_tar(archive, members, folder)
-
-
-def check_space(folder: Path, wanted: int, purpose: str) -> None:
-    """Refuse what doesn't fit on the disk before it fills it.
-
-    Raises:
-        DatasetError: Says how much is missing, and where.
-    """
-    free = shutil.disk_usage(folder).free
-    if wanted + SPARE_BYTES > free:
-        raise DatasetError(
-            f"{purpose} takes {size(wanted)} in {folder}, which has {size(free)} "
-            "free; make room there, or set MLE_GYM_CACHE to a folder on a larger disk"
-        )
-
-
-def size(number: float) -> str:
-    """Bytes as people say them."""
-    return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
 
 
 @contextmanager

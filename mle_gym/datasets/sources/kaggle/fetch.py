@@ -26,7 +26,7 @@ from kagglesdk.competitions.types.competition_api_service import (
     ApiGetLeaderboardRequest,
 )
 
-from mle_gym.datasets.sources.kaggle.archives import check_space, size
+from mle_gym.datasets.disk_space import check_space, size
 from mle_gym.datasets.sources.kaggle.raw_files import ARCHIVE, LEADERBOARD, RECORD, page
 from mle_gym.errors import DatasetError
 
