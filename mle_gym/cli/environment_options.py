@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from mle_gym.cli.arguments import name_and_word
+from mle_gym.cli.command_line import name_and_word
 from mle_gym.cli.console import Unusable
 from mle_gym.episode.arguments import ARGUMENTS, check_name
 from mle_gym.episode.variants import parse_variant

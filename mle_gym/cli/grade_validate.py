@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mle_gym.cli.arguments import TaskName, Variant, find_task, read_file
+from mle_gym.cli.command_line import TaskName, Variant, find_task, read_file
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, out
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.datasets.dataset import DatasetOptions

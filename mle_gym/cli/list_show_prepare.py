@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.arguments import TaskName, Variant, find_task
+from mle_gym.cli.command_line import TaskName, Variant, find_task
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
 from mle_gym.datasets.availability import availability
 from mle_gym.datasets.dataset import Dataset, DatasetOptions

@@ -12,7 +12,7 @@ from rich.text import Text
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.new_task import new_task as scaffold
 from mle_gym.authoring.validate_task import validate_task as validate
-from mle_gym.cli.arguments import assignments
+from mle_gym.cli.command_line import assignments
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.tasks.catalog import load_task, task_folders
 

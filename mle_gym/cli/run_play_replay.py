@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from mle_gym.agents import is_agents, load_agent
-from mle_gym.cli.arguments import KeyFile, TaskName, assignments, find_task, read_key
+from mle_gym.cli.command_line import KeyFile, TaskName, assignments, find_task, read_key
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.cli.environment_options import (
     EnvironmentArguments,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mle_gym.cli.arguments import KeyFile, find_task, read_key
+from mle_gym.cli.command_line import KeyFile, find_task, read_key
 from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
 from mle_gym.trajectories.audit import Audit, audit_trajectory
 from mle_gym.trajectories.audit.run_audit import THRESHOLD
