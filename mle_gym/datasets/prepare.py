@@ -73,14 +73,20 @@ def prepare(
     folder = checked_cache("datasets") / digest[:32]
     manifest = cache.read(folder)
     if manifest is None or source is not None:
-        from mle_gym.datasets.build import build  # pandas, which a cached dataset does without
-
         _check_variant(spec, options)
         given = _given(spec, source)
-        make = partial(build, spec, options, given=given)
+        make = partial(_build, spec, options, given=given)
         manifest = cache.make(folder, make, replace=given is not None)
     effective = _effective(spec, manifest["effective"])
     return Dataset(effective, options, folder / "public", folder / "private", digest)
+
+
+def _build(
+    spec: TaskSpec, options: DatasetOptions, folder: Path, given: Path | None
+) -> dict[str, Any]:  # fmt: skip
+    from mle_gym.datasets.build import build  # pandas: for the one process that makes the dataset
+
+    return build(spec, options, folder, given)
 
 
 def task_digest(spec: TaskSpec) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.stored_split import StoredSplit
@@ -108,6 +107,8 @@ def resplit(task: TaskSpec, variant: int) -> Resplit:
     def again(train: Any, test: Any) -> tuple[Any, Any]:
         if variant == 0:
             return train, test
+        from sklearn.model_selection import train_test_split  # scikit-learn, only for variants
+
         size = round(len(train) * len(test) / (len(train) + len(test)))
         size = max(1, min(size, len(train) // 2))
         if size >= len(train):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sklearn import datasets
-
 from mle_gym.datasets.tables import canonical
 from mle_gym.errors import DatasetError
 
@@ -23,6 +21,8 @@ SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 def load_sklearn(task: TaskSpec) -> pd.DataFrame:
     """One of the tables that scikit-learn has a loader for; ``data.ref`` is its name."""
+    from sklearn import datasets  # scikit-learn, which takes a second that other loaders don't need
+
     ref = task.data.ref
     if ref not in SKLEARN:
         known = ", ".join(SKLEARN)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 import pandas as pd
-from sklearn.datasets import fetch_openml
 
 from mle_gym.datasets.sources.arff import parse_arff
 from mle_gym.datasets.tables import canonical, digest
@@ -91,6 +90,8 @@ def _openml_columns(features: list[dict[str, str]]) -> list[str]:
 
 
 def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
+    from sklearn.datasets import fetch_openml  # scikit-learn, only where OpenML is asked
+
     ref = task.data.ref
     if not re.fullmatch("[1-9][0-9]{0,17}", ref):
         raise DatasetError(f"{task.id}: data.ref: expected an OpenML id (a number), found {ref!r}")
