@@ -53,8 +53,8 @@ INSIDE_FUNCTIONS = {
     "tasks/catalog.py": {"importlib.metadata", "mle_gym.tasks.load"},
     "trajectories/audit/similarity.py": {"copydetect"},
 }
-"""What is imported inside functions, by file. Each keeps something slow, or an extra that may not be
-installed, out of ``import mle_gym`` or ``import mle_gym.env``, and a comment there says what.
+"""What is imported inside functions, by file. Each keeps something slow, or an extra that may be
+missing, out of ``import mle_gym`` or ``import mle_gym.env``, and a comment there says what.
 The programs in ``sandbox/standalone`` have their own list."""
 INSIDE_FUNCTIONS_ELSEWHERE = {
     "runner/loop.py": {".take_snapshot", ".warm_zygote"},

@@ -14,13 +14,16 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
 from mle_gym.sandbox.files import Files
 from mle_gym.sandbox.protocol import Sandbox
-from mle_gym.tasks.submission_schema import CodeSpec
 from mle_gym.text import clean
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.submission_schema import CodeSpec
 
 __all__ = ["FAILURES", "ProgramRunner"]
 
