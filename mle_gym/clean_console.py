@@ -1,7 +1,7 @@
 """The terminal that people read: text from anywhere is shown as text, and nothing else.
 
-Names of files, records, tasks and error messages may come from an agent or a stranger. Here, and
-nowhere else, they are made harmless on their way out.
+Names of files, records, tasks and error messages may come from an agent or from other people.
+Here, and nowhere else, they are made harmless on their way out.
 """
 
 from __future__ import annotations

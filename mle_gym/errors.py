@@ -110,7 +110,7 @@ class SandboxEnded(SandboxCrashed):
 
 
 class RewardError(MleGymError, ValueError):
-    """A reward function of the caller's own raised, or paid what is no finite number."""
+    """The caller's own reward function raised, or paid something other than a finite number."""
 
 
 class AgentError(MleGymError, ValueError):
@@ -118,7 +118,7 @@ class AgentError(MleGymError, ValueError):
 
 
 class TrajectoryError(MleGymError, ValueError):
-    """A file is no trajectory, or is damaged elsewhere than in its last line."""
+    """A file is not a trajectory, or is damaged before its last line."""
 
 
 class SnapshotError(MleGymError, ValueError):

@@ -54,7 +54,7 @@ def plain_name(name: object, wrong: type[MleGymError] = DatasetError) -> str:
     """A name of a file that came out of data: an id in a table, a field of a foreign configuration.
 
     Raises:
-        MleGymError: Of the given type. It is no name but a path that leads elsewhere.
+        MleGymError: Of the given type: the name is a path that leads elsewhere.
     """
     text = str(name)
     path = PurePosixPath(text.replace("\\", "/"))

@@ -20,7 +20,7 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 
     Args:
         path: Where it is.
-        most: Bytes that are wanted; one more is read, to tell that there are more. None for all.
+        most: Bytes that are wanted. One more is read, to show that there are more. None for all.
 
     Raises:
         NotAFile: Something else lies there. A pipe would have to be waited for, perhaps for ever.

@@ -45,7 +45,7 @@ _VISIBLE = {
 
 
 def clean(output: bytes) -> str:
-    """What a terminal would be left showing, as plain text.
+    """Returns what a terminal would be left showing, as plain text.
 
     Invalid UTF-8 becomes U+FFFD. Escape sequences go. A line that a carriage return rewrote, such
     as a progress bar, keeps its last state. Other control characters become their pictures
@@ -56,7 +56,7 @@ def clean(output: bytes) -> str:
 
 
 def clean_text(text: str) -> str:
-    """The same for text that is decoded already."""
+    """Like :func:`clean`, for text that is already decoded."""
     text = _ESCAPES.sub("", text).replace("\r\n", "\n")
     if "\x08" in text:
         text = _OVERSTRUCK.sub("", text).replace("\x08", "")
@@ -66,7 +66,7 @@ def clean_text(text: str) -> str:
 
 
 def _last_state(line: str) -> str:
-    """What a line shows after its carriage returns."""
+    """Returns what a line shows after its carriage returns."""
     if "\r" not in line:
         return line
     states = [state for state in line.split("\r") if state.strip()]
@@ -74,7 +74,7 @@ def _last_state(line: str) -> str:
 
 
 def show(value: object, longest: int = 40) -> str:
-    """A value as messages quote it: on one line, escaped, at most that many characters of it."""
+    """Formats a value as messages quote it: on one line, escaped, cut to ``longest`` characters."""
     try:
         text = str(value) if isinstance(value, (str, Number)) else repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits; a deep nesting
@@ -84,13 +84,13 @@ def show(value: object, longest: int = 40) -> str:
 
 
 def one_line(text: str, longest: int = 200) -> str:
-    """A text without its line breaks, cut where it is long."""
+    """Returns a text without its line breaks, cut to ``longest`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def listing(values: Collection[Any], most: int = 10) -> str:
-    """The first values as messages quote them, and how many more there are."""
+    """Lists the first values as messages quote them, and how many more there are."""
     more = f" and {len(values) - most:,} more" if len(values) > most else ""
     return ", ".join(map(show, islice(values, most))) + more
 
@@ -112,7 +112,7 @@ def did_you_mean(name: object, known: Iterable[str], form: str = "; did you mean
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """As :func:`did_you_mean`; where no name is near, all that there are."""
+    """Like :func:`did_you_mean`, but lists every known name if none is near."""
     options = sorted(known)
     everything = f"; known: {', '.join(options)}" if options else ""
     return did_you_mean(name, options) or everything

@@ -25,7 +25,7 @@ VARIANTS = (1, 2)
 """Beside the canonical one."""
 WEAK = 0.1
 """The share of mistakes that ids and order may avoid in a competition: its split is as published,
-and in many rows a tiny connection is no chance any more."""
+and in many rows even a tiny connection is not chance."""
 PLACE = "the place in the source table"
 
 

@@ -73,7 +73,7 @@ class _Guess:
 
 
 def attack(parts: list[Part], source: Source | None, least: float = 0.0) -> tuple[str, str]:
-    """The first guess that is no chance, in words (empty if there is none), and what was tried.
+    """The first guess that beats chance, in words (empty if there is none), and what was tried.
 
     Args:
         parts: Training rows, where their labels are known, and then the test rows.

@@ -154,12 +154,12 @@ def variants_do_not_leak(dataset: Dataset) -> Check:
     train = set(split_variant(table, task, 0).train.tolist())
     canonical = _features(prepare(task, DatasetOptions()), ("train.csv",))
     for variant in VARIANTS:
-        strangers = set(split_variant(table, task, variant).rows.tolist()) - train
-        if not strangers and task.hook("prepare") is None:
+        foreign_rows = set(split_variant(table, task, variant).rows.tolist()) - train
+        if not foreign_rows and task.hook("prepare") is None:
             rows = _features(prepare(task, DatasetOptions(variant)), ("train.csv", "test.csv"))
-            strangers = set(rows - canonical)
-        if strangers:
-            return Check(name, False, f"variant {variant} has {len(strangers)} rows of the test")
+            foreign_rows = set(rows - canonical)
+        if foreign_rows:
+            return Check(name, False, f"variant {variant} has {len(foreign_rows)} rows of the test")
     return Check(name, True, f"all rows of variants {VARIANTS} are canonical training rows")
 
 

@@ -1,6 +1,6 @@
 """A task from a plain folder of ``train.csv``, ``test.csv`` and ``sample_submission.csv``.
 
-As Kaggle gives them: the test rows have no answers, so the task splits the training rows anew, in
+As Kaggle gives them: the test rows have no answers, so the task splits the training rows again, in
 the same proportion, and its submissions look like the sample.
 """
 
@@ -248,7 +248,7 @@ def _check_columns(metric: Metric, columns: Mapping[str, Any]) -> None:
 
 
 def _id_type(tables: _Tables) -> str:
-    """Ids that train.csv lacks are numbered anew."""
+    """Ids that train.csv lacks become new numbers."""
     return "int" if tables.id not in tables.train else id_type(tables.train[tables.id].tolist())
 
 

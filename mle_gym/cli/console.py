@@ -118,7 +118,7 @@ def emit(value: Any) -> None:
 
 
 def warn(message: str) -> None:
-    """Tell something on stderr that does not stop the command."""
+    """Print a warning on stderr; the command goes on."""
     err().print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
 
 

@@ -73,7 +73,7 @@ def label_columns(task: TaskSpec, labels: list[str]) -> dict[str, str]:
 def empty_is_a_value(task: TaskSpec, target: str) -> bool:
     """Whether an empty cell of a target is an answer, such as the mask of an image without object.
 
-    It is where the submission's column takes any text and the metric reads what the text says; a
+    It is where the submission's column accepts any text and the metric reads what the text says; a
     class without a name is a missing value, unless it is declared.
     """
     column = task.submission.columns.get(target)

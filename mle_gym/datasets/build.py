@@ -190,8 +190,8 @@ def _write_split(
 def _with_ids(task: TaskSpec, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with their id as first column: numbers in their order, or the data's own ids.
 
-    The data's own are dealt anew, smallest first: in the order of a table that somebody knows, or
-    by that of its labels, an id would tell the label.
+    The data's own are dealt again, smallest first: in the order of a table that somebody knows, or
+    by that of its labels, an id would reveal the label.
     """
     name = task.data.id
     rows = rows.reset_index(drop=True)

@@ -173,14 +173,14 @@ def _shared(path: Path) -> bool:
 
 def _reclaim(folder: Path) -> None:
     """Delete what killed processes left half-made; the caller holds the lock of ``folder``."""
-    for leftover in folder.parent.glob(".*-*/"):
-        owner = folder.with_name(leftover.name[1:].rpartition("-")[0])
+    for unfinished in folder.parent.glob(".*-*/"):
+        owner = folder.with_name(unfinished.name[1:].rpartition("-")[0])
         if owner == folder:
-            shutil.rmtree(leftover, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
             continue
         try:
             with file_lock(_lock_file(owner), timeout=0):
-                shutil.rmtree(leftover, ignore_errors=True)
+                shutil.rmtree(unfinished, ignore_errors=True)
         except TimeoutError:  # its maker is alive
             continue
 

@@ -59,7 +59,7 @@ def write_key(folder: Path) -> Path:
 
 
 def secret_fingerprint() -> str:
-    """What tells datasets made with different secrets apart; empty without a secret.
+    """Distinguishes datasets made with different secrets; empty without a secret.
 
     It is part of the digests in records, and as slow to test guesses against as the secret is.
 

@@ -60,8 +60,8 @@ def prepare(
         task: A name, a Gymnasium id, or a loaded task.
         options: Which dataset of it.
         source: For a Kaggle competition, where its raw data are: a folder, an archive, or
-            ``"kaggle"`` to download them. The dataset is made anew from there, even if it is in the
-            cache. By default they are looked for in the usual places, and never downloaded.
+            ``"kaggle"`` to download them. The dataset is made again from there, even if it is in
+            the cache. By default they are looked for in the usual places, and never downloaded.
 
     Raises:
         TaskError: No such task, or a broken one.
@@ -104,7 +104,7 @@ def is_prepared(spec: TaskSpec) -> bool:
 
 
 def clear_cache() -> None:
-    """Delete every prepared dataset; the next :func:`prepare` makes them anew."""
+    """Delete every prepared dataset; the next :func:`prepare` makes them again."""
     shutil.rmtree(cache_folder() / "datasets", ignore_errors=True)
 
 
@@ -135,7 +135,7 @@ def has_variants(spec: TaskSpec) -> bool:
 
 
 def _check_variant(spec: TaskSpec, options: DatasetOptions) -> None:
-    """What takes running a task's code, and so is asked only before a dataset is made."""
+    """Check what requires running a task's code, just before a dataset is made."""
     if options.variant != 0 and not has_variants(spec):
         raise DatasetError(
             f"{spec.id}: variant: expected 0, found {options.variant}: its prepare.py splits real "

@@ -63,7 +63,7 @@ class Split:
 
 
 def split_variant(table: pd.DataFrame, task: TaskSpec, variant: int) -> Split:
-    """The rows of a variant: one random order for both parts, so that it tells neither's rows.
+    """The rows of a variant: one random order for both parts, so that it reveals neither's rows.
 
     Variants of real data other than 0 are split from the canonical *training* rows, so that no
     variant shows the label of a canonical test row.
@@ -96,7 +96,7 @@ def _draw(table: pd.DataFrame, task: TaskSpec, variant: int, pool: Rows) -> tupl
 def resplit(task: TaskSpec, variant: int) -> Resplit:
     """What makes a variant of a split that a ``prepare.py`` makes of real data.
 
-    The function takes the canonical train and test part, sequences of any kind, and returns the
+    The function accepts the canonical train and test part, sequences of any kind, and returns the
     variant's: for variant 0 the same, for others the canonical *training* part split once more,
     into shares of the same size, or halves where the test is the larger. Nothing of the canonical
     test part is in them.

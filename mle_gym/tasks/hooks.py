@@ -59,7 +59,7 @@ def call_hook(path: Path, hook: Callable[..., Any], *arguments: Any) -> Any:
     """What a function of that file returns.
 
     Raises:
-        DatasetError: Whatever it raised, but for a full disk, which is no fault of its.
+        DatasetError: The hook raised any exception except a full disk, which it can't cause.
     """
     try:
         return hook(*arguments)

@@ -46,11 +46,11 @@ class DataSpec(Table):
     )
     ref: str = ""
     """Which data: ``"wine"`` (sklearn), ``"40945"`` (openml), a file or folder of the task's
-    (files), a competition (kaggle). ``generate`` takes none: it runs the task's generate.py."""
+    (files), a competition (kaggle). ``generate`` has none: it runs the task's generate.py."""
     target: Names | None = None
     """The columns to predict; a string in ``task.toml`` where there is one."""
     id: str = "id"
-    """The id column. Ids that the data have are dealt anew, others are numbers."""
+    """The id column. Ids in the data are dealt again; other ids are numbers."""
     keep_ids: bool = False
     """Leave the data's own ids to their rows; only for ids that are random already."""
     drop: Names = ()
@@ -61,7 +61,7 @@ class DataSpec(Table):
     """The target's raw values, as text, to the values used everywhere else."""
     test_size: Annotated[int | float | None, PlainValidator(lambda v: _test_size(v))] = None
     """Test rows (an integer) or their fraction (a number between 0 and 1). Without it
-    ``prepare.py`` does the split, and makes variants of real data if it takes ``resplit``."""
+    ``prepare.py`` does the split; with a parameter ``resplit`` it makes variants of real data."""
     stratify: bool = False
     group: str | None = None
     """Rows with the same value of this column stay on one side of the split."""

@@ -1,4 +1,4 @@
-"""Takes out of a record what it tells about the machine and the person that it was made by.
+"""Removes from a record what identifies the machine and the person that made it.
 
 Programs print where Python lies, error messages name folders, and the header holds the arguments of
 the environment. A redacted record has placeholders for these, its own hash chain, and a field
@@ -24,9 +24,9 @@ __all__ = ["Redact", "redactor"]
 Redact = Callable[[Any], Any]
 
 SHORTEST_PATH, SHORTEST_NAME = 5, 3
-"""Characters of what is replaced; a shorter path (``/``, ``/opt``) tells nothing."""
+"""Characters of what is replaced; a shorter path (``/``, ``/opt``) identifies nobody."""
 EVERYWHERE = frozenset({"root", "user", "localhost", "runner", "ubuntu", "jovyan"})
-"""Names of users and machines that tell nothing."""
+"""Names of users and machines that identify nobody."""
 _PRIVATE = re.compile(
     r"(?<![\w/.~>-])/(?:home|Users|root|mnt|media|scratch|srv|nfs)/[^\s'\":,;()<>]+"
 )
@@ -34,7 +34,7 @@ _PRIVATE = re.compile(
 
 
 def redactor() -> Redact:
-    """A function from JSON to the same without what tells about this machine."""
+    """Returns a function that removes from JSON what identifies this machine."""
     words = dict(sorted([*_folders(), *_names()], key=lambda pair: -len(pair[0])))
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in words))
 

@@ -3,7 +3,7 @@
 A record names the environment that it was played in, and anybody may have written it. Playing its
 actions again is harmless inside a sandbox that is no weaker and no larger than the task's own. So
 each argument of an environment has an entry here that says which values are harmless; every other
-value, and every argument without an entry, takes trust. Even trust does not lift :data:`CAPS`.
+value, and every argument without an entry, requires trust. Even trust does not lift :data:`CAPS`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ CAPS: Mapping[str, float] = {
 
 
 def risks(spec: Mapping[str, Any]) -> list[str]:
-    """What in a recorded spec takes trust, a line each."""
+    """What in a recorded spec requires trust, one line for each."""
     known = gym.registry.get(str(spec.get("id")))
     if known is None:
         return [f"its environment {spec.get('id')!r} is not registered here"]

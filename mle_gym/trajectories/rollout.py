@@ -52,7 +52,7 @@ def rollout(
         path: A new JSONL file, written as the episode goes, each step on disk before the next one
             begins: a killed run loses at most the step in flight.
         key: Signs the file: makes its hash chain an HMAC-SHA256 with this key of 16 bytes or more.
-        redact: Write placeholders for what tells about this machine and its user, such as paths and
+        redact: Write placeholders for what identifies this machine and its user, such as paths and
             names (:mod:`mle_gym.trajectories.redaction`). What is returned has them as they are.
         on_step: Called after each step, to show progress.
 

@@ -143,7 +143,7 @@ class TrajectoryWriter:
 
     Args:
         path: The new file.
-        key: Makes the hash chain an HMAC, which nobody can make anew without the key.
+        key: Makes the hash chain an HMAC, which nobody can compute without the key.
         redact: Applied to all that is written (:mod:`mle_gym.trajectories.redaction`).
 
     Raises:

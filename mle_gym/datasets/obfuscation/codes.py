@@ -2,7 +2,7 @@
 
 Numbers stay as they are, so what can be learned from the data stays the same. Codes are equal in
 train, test, sample submission and answers. Which name gets which code comes from the task's key,
-and columns are in the order of their codes: the order of a known table would tell the names.
+and columns are in the order of their codes: the order of a known table would reveal the names.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Codes:
     words: dict[str, str] = field(default_factory=dict)
 
     def shuffled(self, names: Iterable[str]) -> list[str]:
-        """The names in an order that tells nothing."""
+        """The names in an order that reveals nothing."""
         known = list(names)
         return [known[at] for at in self.rng.permutation(len(known))]
 

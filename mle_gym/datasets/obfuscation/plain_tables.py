@@ -31,9 +31,9 @@ def anonymize(task: TaskSpec, variant: int, public: Path, private: Path) -> str:
     """Rewrite a competition's files in place; returns what the brief has to say of them.
 
     Archives are unpacked, lists in JSON become tables, tables are called ``train.csv`` and
-    ``test.csv``; copies, papers and files that no row is about go. Where that takes knowing the
+    ``test.csv``; copies, papers and files that no row is about go. Where that requires knowing the
     competition, ``plain(public, rng)`` of its ``prepare.py`` does it. Ids, which may be places in
-    Kaggle's own files, are drawn anew: in every table, and in the names of files and folders that
+    Kaggle's own files, are drawn again: in every table, and in the names of files and folders that
     are called after them.
     """
     _unpack(public)

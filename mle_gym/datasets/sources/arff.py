@@ -2,7 +2,8 @@
 
 ``scipy.io.arff`` has no string attributes, and scikit-learn's parser is private, so neither can
 read Titanic. Quoting, escapes and missing values follow liac-arff, which ``fetch_openml`` uses:
-an unquoted ``?`` or nothing is missing, a quoted ``"?"`` is a value.
+an unquoted ``?`` or nothing is missing, a quoted ``"?"`` is a value. liac-arff itself, whose last
+release is from 2020, would be a dependency of every install for one file format.
 """
 
 from __future__ import annotations

@@ -47,11 +47,11 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def place(source: Path, target: Path) -> None:
-    """Give a raw file its place in the dataset, without a second copy where that tells nothing.
+    """Give a raw file its place in the dataset, without a second copy where that reveals nothing.
 
     Under its old name it becomes a hard link, if anyone may read the file and both are on one disk;
     its inode and its times say no more than its name does. Under a new name it is always copied:
-    inodes and times would tell the order that the renaming hides.
+    inodes and times would reveal the order that the renaming hides.
 
     Raises:
         DatasetError: The raw file is missing.

@@ -1,7 +1,7 @@
 """What the competitions about reading texts aloud share, in whichever language.
 
-A tenth of the sentences of Kaggle's training data is the test set, numbered anew. The file has ten
-million rows, so it is read row by row, twice.
+A tenth of the sentences of Kaggle's training data is the test set, with new numbers. The file has
+ten million rows, so it is read row by row, twice.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def load(name: str) -> Any:
 
 
 def load_file(path: Path) -> Any:
-    """A module from a file whose folder is no package."""
+    """Loads a module from a file whose folder is not a package."""
     spec = importlib.util.spec_from_file_location("competition", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

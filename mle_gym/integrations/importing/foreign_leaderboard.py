@@ -52,7 +52,7 @@ class Board:
 
 
 def read_board(file: Path, published: Thresholds | None) -> Board:
-    """Read a leaderboard, and tell a whole one from what only looks like one.
+    """Read a leaderboard, and distinguish a whole one from what only looks like one.
 
     Args:
         file: A CSV with a column ``score``, a row a team.

@@ -35,7 +35,7 @@ class ImportedCompetition:
     """The checkout."""
     competition: str
     prepare_function: str
-    """As :mod:`~mle_gym.integrations.importing.foreign_code_process` takes it; empty for none."""
+    """As :mod:`~mle_gym.integrations.importing.foreign_code_process` expects it; empty for none."""
     sample: str
     """Its sample submission, below the dataset's folder: ``public/…`` or ``private/…``."""
     python: str = ""

@@ -70,7 +70,7 @@ class Draft:
     package: Path
     """The benchmark's Python package, which the grader imports from."""
     grade_function: str
-    """As :mod:`mle_gym.integrations.importing.foreign_code_process` takes it."""
+    """As :mod:`mle_gym.integrations.importing.foreign_code_process` expects it."""
     answers: str
     """The file of answers, below ``private``."""
     board: Board

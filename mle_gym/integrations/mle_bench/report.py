@@ -37,8 +37,8 @@ def submission_exists(path: Path) -> bool:
 def competition_report(task: TaskSpec, grade: Grade, path: Path) -> Report:
     """The report of one submission.
 
-    Two things differ from MLE-bench's: a score that is no number is null, since JSON has none, and
-    so are thresholds of a task that has none.
+    Two things differ from MLE-bench's: a score that is not a number is null, since JSON has none,
+    and so are thresholds of a task that has none.
 
     Args:
         task: What was graded.

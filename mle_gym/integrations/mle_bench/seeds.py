@@ -118,7 +118,7 @@ def read_reports(paths: Sequence[Path]) -> list[Report]:
     A file ``.jsonl`` is what grading left that was killed: a report a line.
 
     Raises:
-        TrajectoryError: A file is no such report; names it.
+        TrajectoryError: A file is not such a report; the message names it.
         OSError: A file can't be read.
     """
     found: list[Report] = []

@@ -25,7 +25,7 @@ __all__ = ["Submitted", "hand_labels", "submitted_rows"]
 FEWEST_ROWS = 10
 """Fewer rows that agree may be an example of the format."""
 LUCK = math.log(1e-6)
-"""Agreement is no finding where guessing by the labels' frequencies gives it more often. That
+"""Agreement is not a finding where guessing by the labels' frequencies gives it more often. That
 leaves alone constant predictions, and lists of numbers that happen to be ids."""
 SHOWN = 0.9
 """Share of the rows that an earlier output must have shown to speak of retyping."""

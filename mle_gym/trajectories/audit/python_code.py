@@ -41,7 +41,7 @@ class Call:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The tree; None where it is no Python, or too much of it."""
+    """The tree; None if it is not Python, or is too long."""
     if len(source) > LONGEST:
         return None
     return _parse_once(source) if len(source) <= LONGEST_KEPT else _parse(source)
@@ -74,7 +74,7 @@ def _is_deep(tree: ast.AST) -> bool:
 
 
 def calls(source: str) -> Iterator[Call]:
-    """Every call of a function that has a name; none where it is no Python."""
+    """Every call of a function that has a name; none if it is not Python."""
     tree = parse(source)
     if tree is None:
         return

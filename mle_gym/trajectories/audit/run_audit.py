@@ -97,10 +97,11 @@ def audit_trajectory(
         path: A trajectory, complete or cut.
         references: A folder of notebooks and scripts to compare the agent's programs with; needs
             the extra ``plagiarism``.
-        threshold: The share of a program, from 0 to 1, that must stand in a reference to be told.
+        threshold: The share of a program, from 0 to 1, that must also appear in a reference to
+            be reported.
 
     Raises:
-        TrajectoryError: The file is no trajectory, or damaged.
+        TrajectoryError: The file is not a trajectory, or is damaged.
         OSError: The file, or a reference, can't be read.
         ValueError: There are no references in the folder, or the threshold is out of range.
         ModuleNotFoundError: References are given, and copydetect is not installed.

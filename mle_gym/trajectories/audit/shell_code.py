@@ -1,4 +1,8 @@
-"""Shell scripts, taken apart far enough to see which programs they start with which words."""
+"""Takes shell scripts apart far enough to see which programs they start, and with which words.
+
+No parser of the whole language is used: agents write scripts that no shell accepts, which bashlex
+gives up on (it is under the GPL, besides), and what is read here must never fail.
+"""
 
 from __future__ import annotations
 

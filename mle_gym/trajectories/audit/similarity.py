@@ -137,7 +137,7 @@ def _code(path: Path) -> str:
     """A script's text, or the cells of code of a notebook.
 
     Raises:
-        ValueError: It is no notebook.
+        ValueError: The file is not a notebook.
     """
     text = read_whole(path, MOST_BYTES).decode(errors="replace")
     if path.suffix.lower() != ".ipynb":

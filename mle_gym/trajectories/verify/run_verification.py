@@ -69,7 +69,7 @@ def verify_trajectory(
     What can't be decided here is said to be undecided, not false: a task that is not known or has
     changed, other versions of the libraries, an old format.
 
-    A chain shows accidents and edits. It can't show a forger who computes it anew; compare
+    A chain shows accidents and edits. It can't show a forger who computes it again; compare
     ``head`` with one that was published, or sign with a ``key``. And where nobody else holds the
     key, nobody else can check the signature.
 
@@ -79,7 +79,7 @@ def verify_trajectory(
         key: The key that it was signed with; a file that was not is then refuted.
 
     Raises:
-        TrajectoryError: The file is no trajectory at all, or of a later format.
+        TrajectoryError: The file is not a trajectory, or has a later format.
         OSError: The file can't be read.
         ValueError: The key is too short.
     """

@@ -161,7 +161,7 @@ def _fetch(answer: Any, part: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _identity(answer: Any) -> dict[str, Any]:
-    """What tells one version of the data from another, as the headers have it."""
+    """Identifies a version of the data by what the headers say."""
     headers = answer.headers
     hashes = dict(
         item.strip().split("=", 1)
