@@ -28,7 +28,7 @@ INSIDE_FUNCTIONS = {
     "datasets/sources/kaggle/download.py": {"mle_gym.datasets.sources.kaggle.fetch"},
     "datasets/sources/openml.py": {"sklearn.datasets"},
     "datasets/splits.py": {"sklearn.model_selection"},
-    "env.py": {"mle_gym.episode.reference_programs"},
+    "episode/current_episode.py": {"mle_gym.episode.reference_programs"},
     "episode/rendering.py": {"mle_gym.clean_console", "rich.text"},
     "episode/submit_commands.py": {
         "mle_gym.grading.graders.program",
