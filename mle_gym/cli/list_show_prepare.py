@@ -48,15 +48,15 @@ def list_tasks(as_json: AsJson = False) -> None:
     out().print(_table_of_ready(ready))
     err().print(
         "Scores: the sample submission, the task's baseline.py and its solution.py. "
-        "`mle-gym show TASK` tells more.",
+        "`mle-gym show TASK` shows more.",
         style="dim",
     )
     lacking = [(task, state.need) for task, state in found if not state.ready]
     if lacking:
         out().print(_table_of_lacking(lacking))
         err().print(
-            "`mle-gym prepare TASK` gets what is missing, `mle-gym prepare TASK --from DIR` takes "
-            "data that you have, and `mle-gym show TASK` tells more.",
+            "`mle-gym prepare TASK` gets what is missing, `mle-gym prepare TASK --from DIR` uses "
+            "data that you have, and `mle-gym show TASK` shows more.",
             style="dim",
         )
 

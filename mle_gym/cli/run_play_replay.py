@@ -45,7 +45,7 @@ OutFile = Annotated[
 Redacted = Annotated[
     bool,
     typer.Option(
-        "--redact", help="Record placeholders for what tells about this machine and its user."
+        "--redact", help="Record placeholders for what identifies this machine and its user."
     ),
 ]
 
@@ -63,7 +63,7 @@ PLAY_EXAMPLES = """\b
 [bold]Example[/bold]
   mle-gym play titanic
 
-[dim]:help at the prompt tells the rest. Ctrl-D leaves; only submit is graded.[/dim]"""
+[dim]:help at the prompt explains the rest. Ctrl-D leaves; only submit is graded.[/dim]"""
 
 REPLAY_EXAMPLES = """\b
 [bold]Examples[/bold]

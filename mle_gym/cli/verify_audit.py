@@ -50,7 +50,7 @@ AUDIT_EXAMPLES = """\b
 
 [dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,
 or a program like a reference. Attempts count, whether or not the sandbox let them succeed.
-That no rule matched is no proof of anything.[/dim]"""
+That no rule matched proves nothing.[/dim]"""
 
 
 commands = typer.Typer()
@@ -68,7 +68,7 @@ def verify(
 ) -> None:
     """Check that recorded results are whole and true: the hash chain, and the score once more.
 
-    A hash chain shows damage and edits, but not a forger who computes it anew: for that, publish
+    A hash chain shows damage and edits, but not a forger who computes it again: for that, publish
     the head that is printed here, or sign with --key-file.
     """
     folder = None if task is None else find_task(task).folder

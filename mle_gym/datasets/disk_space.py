@@ -23,7 +23,7 @@ def check_space(folder: Path, wanted: int, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     if wanted + SPARE_BYTES > free:
         raise DatasetError(
-            f"{purpose} takes {size(wanted)} in {folder}, which has {size(free)} "
+            f"{purpose} requires {size(wanted)} in {folder}, which has {size(free)} "
             "free; make room there, or set MLE_GYM_CACHE to a folder on a larger disk"
         )
 

@@ -100,7 +100,7 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(
     archive = make(tmp_path / "data.zip", {"a.csv": bytes(10**8)})
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**8))
-    with pytest.raises(DatasetError, match=r"takes 0.1 GB in .*MLE_GYM_CACHE"):
+    with pytest.raises(DatasetError, match=r"requires 0.1 GB in .*MLE_GYM_CACHE"):
         unpack(archive, {"a.csv": "a.csv"}, tmp_path)
     assert not (tmp_path / "a.csv").exists()
 

@@ -131,7 +131,7 @@ def test_bytes_that_are_not_the_announced_ones_are_thrown_away(kaggle: Kaggle) -
 
 def test_what_is_no_archive_is_damaged(kaggle: Kaggle) -> None:
     kaggle.competitions[NAME].content = b"<html>sorry</html>"
-    with pytest.raises(DatasetError, match="no zip archive"):
+    with pytest.raises(DatasetError, match="not a zip archive"):
         download(NAME)
 
 
@@ -194,7 +194,7 @@ def test_a_disk_that_is_too_small_is_noticed_first(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
-    with pytest.raises(DatasetError, match=r"downloading takes .* which has 1.0 MB free"):
+    with pytest.raises(DatasetError, match=r"downloading requires .* which has 1.0 MB free"):
         download(NAME)
     assert not (download_folder(NAME) / "data.zip.part").exists()
 

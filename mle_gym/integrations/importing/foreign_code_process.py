@@ -167,7 +167,7 @@ def load_file(path: Path) -> Any:
     """Loads a module from a file whose folder is not a package."""
     spec = importlib.util.spec_from_file_location("competition", path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -71,7 +71,7 @@ def fill(
     listed = "\n".join(problems)
     raise DatasetError(
         f"{listed}\n{task.id}: no usable data; `mle-gym prepare {task.id} --from kaggle` downloads "
-        "them anew"
+        "them again"
     )
 
 

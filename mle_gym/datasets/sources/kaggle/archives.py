@@ -240,7 +240,7 @@ def _py7zr(archive: Path) -> ModuleType:
         import py7zr  # of the extra kaggle
     except ImportError:
         raise DatasetError(
-            f"{archive}: reading 7z takes py7zr: pip install 'mle-gym[kaggle]', or unpack the "
+            f"{archive}: reading 7z requires py7zr: pip install 'mle-gym[kaggle]', or unpack the "
             "file and use --from DIR"
         ) from None
     return py7zr

@@ -209,7 +209,7 @@ def _keep(part: Path, expected: dict[str, Any], folder: Path, competition: str) 
     found = base64.b64encode(md5.digest()).decode()
     broken = expected["md5"] not in (None, found) and f"MD5 {found}, expected {expected['md5']}"
     if not broken and not zipfile.is_zipfile(part):
-        broken = "it is no zip archive"
+        broken = "it is not a zip archive"
     if broken:
         part.unlink()
         raise DatasetError(
