@@ -148,7 +148,7 @@ def test_what_python_gives_a_meaning_of_its_own_is_the_agents_all_the_same(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--agents", "solutoin"], "did you mean solution?"),
+        (["--agents", "solutoin"], "did you mean 'solution'?"),
         (["--agents", "solution", "--tasks", "titanik"], "titanic"),
         (["--agents", "solution", "--sandbox", "nosuch"], "'nosuch'"),
         (["--agents", "solution", "--seeds", "0", "-1"], "expected 0 or a positive number"),
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_the_sandbox_and_says_how_to_go_on(tmp_path: Path, agents: s
         os.kill(run.pid, signal.SIGINT)
         output, errors = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "the same command goes on" in output
+    assert "the same command continues" in output
     assert "partial: 1 of 1 episodes are missing" in output
     assert errors == ""
     deadline = time.monotonic() + 10

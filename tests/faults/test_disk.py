@@ -24,7 +24,8 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script whose cache is a disk of its own, mounted where only it can see it."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
-    program = "from mle_gym.datasets.dataset import *; import gymnasium, mle_gym, os\n"
+    program = "from mle_gym.datasets.dataset import *\nfrom mle_gym.datasets.prepare import *\n"
+    program += "import gymnasium, mle_gym, os\n"
     program += textwrap.dedent(script)
     command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; exec "$@"'
     folder = Path(os.environ["MLE_GYM_CACHE"]).with_name("small-disk")

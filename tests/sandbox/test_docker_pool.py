@@ -274,7 +274,7 @@ def key(config: SandboxConfig) -> str:
 _HOST = """
 import os, signal, sys, time
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox import docker as backend
+from mle_gym.sandbox.docker import backend
 create = lambda: backend.DockerBackend().create(SandboxConfig())
 create().close()
 sandbox = create()

@@ -9,6 +9,7 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.backends import get_backend
+from mle_gym.sandbox.bubblewrap import python_mounts
 from mle_gym.sandbox.doctor import diagnose as doctor
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
 from mle_gym.sandbox.warm import compiled_programs, plan
@@ -127,6 +128,8 @@ def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
     monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
     sleeps = ["/bin/sh", "-c", "exec sleep 60"]
     monkeypatch.setattr(plan, "zygote_command", lambda *_: sleeps)
+    python_mounts._python_mounts.cache_clear()
     diagnosis = doctor._warmth("bubblewrap")
+    python_mounts._python_mounts.cache_clear()
     assert diagnosis.status == "unavailable"
     assert "no zygote serves; perhaps this user may not enter" in diagnosis.detail

@@ -184,8 +184,8 @@ def test_programs_that_commands_left_are_spared(warm: Sandbox) -> None:
     run(warm, f"python -c '{program}' > runs 2>&1 &")
     assert eventually(lambda: run(warm, "cat runs") != "")  # the shim alone is not the program
     warm.execute("trap '' INT; sleep 30", timeout=0.2)
-    assert run(warm, "pgrep -f 'time.sleep[(]40'")
-    run(warm, "pkill -f 'time.sleep[(]40'")
+    assert run(warm, "pgrep -f 'time.sleep[(]600'")
+    run(warm, "pkill -f 'time.sleep[(]600'")
 
 
 # ------------------------------------------------------------------------ what it counts, and may

@@ -64,7 +64,8 @@ def test_a_sandbox_has_so_many_and_another_one_as_many(kind: str, most: int, pyt
             sandbox.write_file("take.py", TAKE_ALL.encode())
             output = sandbox.execute(f"{python} take.py {kind}{kept}", timeout=60).output
             counts.append(int(output))
-    assert counts[0] == counts[1]
+    # One signal of the sandbox's own, the end of a child, may be waiting beside the others.
+    assert abs(counts[0] - counts[1]) <= (kind == "signals")
     assert 16 <= counts[0] <= most
 
 
