@@ -61,10 +61,13 @@ class ScriptTurns:
 
     def _wait(self) -> None:
         self._sandbox.expire(None)
-        with self._budget.stopped():
-            taken = self._slots.wait(self._called_off)
+        taken = False
         try:
-            self._sandbox.expire(self._budget.seconds_left)
+            try:
+                with self._budget.stopped():
+                    taken = self._slots.wait(self._called_off)
+            finally:  # after Ctrl-C too: the episode goes on, and so does its deadline
+                self._sandbox.expire(self._budget.seconds_left)
         except BaseException:
             if taken:
                 self._slots.give_back()

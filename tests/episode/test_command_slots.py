@@ -11,6 +11,7 @@ import pytest
 
 import mle_gym  # noqa: F401
 from mle_gym.episode import command_slots, script_turns
+from mle_gym.episode.budget import Budget
 from mle_gym.episode.command_slots import Slots, current_slots
 
 NEVER = threading.Event()
@@ -104,3 +105,24 @@ def test_a_waiting_command_can_be_interrupted_and_the_episode_goes_on(
     assert env.step("echo never > file")[0]["exit_code"] == 130
     one_slot.give_back()
     assert env.step("ls")[0]["output"] == "data\n"
+
+
+def test_the_deadline_holds_again_after_an_interrupt_while_waiting(
+    one_slot: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float | None] = []
+
+    class Recorder:
+        expire = staticmethod(deadlines.append)
+
+    def interrupted(called_off: threading.Event) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one_slot, "wait", interrupted)
+    turns = script_turns.ScriptTurns(Recorder(), Budget(max_steps=5, time_limit=60))
+    with turns.turn(), pytest.raises(KeyboardInterrupt), turns.turn():
+        pass
+    first, last = deadlines
+    assert first is None
+    assert last is not None
+    assert 0 < last <= 60
