@@ -30,7 +30,7 @@ os.execvp("sleep", ["sleep", "{marker}"])
 RESPAWN = """python3 -I -S -c '
 import os, time
 # Another number and another session each time: who kills what a list names comes too late.
-while os.fork() == 0:
+while os.path.exists("/proc/{keeper}") and os.fork() == 0:
     os.setsid()
     time.sleep(0.002)
 ' {marker} >/dev/null 2>&1 &"""
@@ -48,6 +48,11 @@ WAYS = {
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 
 
+def fill_in(way: str, marker: str, keeper: int = 1) -> str:
+    """Processes carry the marker; the one that starts again and again ends with the keeper."""
+    return way.replace("{marker}", marker).replace("{keeper}", str(keeper))
+
+
 def new_marker() -> str:
     return f"141421{uuid.uuid4().int % 10**9}"
 
@@ -62,7 +67,7 @@ def episode(isolating_backend: str) -> Arena:
 def test_nothing_outlives_its_episode(episode: Arena) -> None:
     markers = [new_marker() for _ in WAYS]
     for way, marker in zip(WAYS.values(), markers, strict=True):
-        episode.run(way.replace("{marker}", marker))
+        episode.run(fill_in(way, marker))
         assert eventually(lambda marker=marker: bool(processes_with(marker)))
     episode.close()
     assert eventually(lambda: not any(map(processes_with, markers)))
@@ -71,26 +76,35 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
 @ways
 def test_it_would_outlive_a_plain_process(way: str) -> None:
     marker = new_marker()
-    shell = subprocess.Popen(
-        ["bash", "-c", way.replace("{marker}", marker).replace("python3", sys.executable)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        shell.wait(20)
-        assert eventually(lambda: bool(processes_with(marker)))
-    finally:
-        while found := processes_with(marker):
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    with subprocess.Popen(["sleep", "600"]) as keeper:
+        try:
+            shell = subprocess.Popen(
+                ["bash", "-c", fill_in(way, marker, keeper.pid).replace("python3", sys.executable)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            shell.wait(20)
+            assert eventually(lambda: bool(processes_with(marker)))
+        finally:
+            keeper.kill()
+            keeper.wait()
+            assert eventually(lambda: not kill_all_with(marker))
+
+
+def kill_all_with(marker: str) -> list[int]:
+    """What there was to kill; a process that always starts again ends with its keeper instead."""
+    found = processes_with(marker)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return found
 
 
 @pytest.mark.parametrize("name", ["a daemon", "starting again and again", "ignoring signals"])
 def test_nothing_outlives_the_timeout_of_its_command(episode: Arena, name: str) -> None:
     marker = new_marker()
-    episode.run(WAYS[name].replace("{marker}", marker) + "\nsleep 60", timeout=0.7)
+    episode.run(fill_in(WAYS[name], marker) + "\nsleep 60", timeout=0.7)
     assert eventually(lambda: not processes_with(marker))
     assert episode.run("echo alive") == "alive\n"
