@@ -73,8 +73,8 @@ class HumanAgent:
                 if action := self._action(self._line(self._prompt(observation))):
                     return action
         except (EOFError, KeyboardInterrupt):
-            self._console.print("\nYou left the episode; nothing was graded.")
-            raise LeaveEpisode("the person left") from None
+            self._console.print("\nYou quit; nothing was graded.")
+            raise LeaveEpisode("you quit") from None
         finally:
             self._remember()
 

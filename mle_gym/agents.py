@@ -52,7 +52,7 @@ class LeaveEpisode(Exception):
     """Raised by ``act`` to leave an episode that the environment has not ended: it is not graded.
 
     Args:
-        reason: Why, for the trajectory's footer (``"the person left"``).
+        reason: Why, for the trajectory's footer (``"you quit"``).
     """
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from mle_gym.env import MLEEnv
 
 # pytest tests/grading --hypothesis-profile=long
 settings.register_profile("long", max_examples=3000)
@@ -64,3 +69,19 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = base / "mle-gym-cache"
     os.environ["MLE_GYM_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., MLEEnv]]:
+    """Makes environments, by default of Titanic, and closes them after the test."""
+    from mle_gym.env import MLEEnv  # after the variables above are set
+
+    made: list[MLEEnv] = []
+
+    def make_one(task: str = "titanic", **arguments: Any) -> MLEEnv:
+        made.append(MLEEnv(task, **arguments))
+        return made[-1]
+
+    yield make_one
+    for env in made:
+        env.close()

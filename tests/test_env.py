@@ -7,7 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,6 @@ from tests.keyed import keyed
 
 MakeEnv = Callable[..., MLEEnv]
 SAMPLE = "cp data/sample_submission.csv submission.csv"
-
-
-@pytest.fixture
-def make() -> Iterator[MakeEnv]:
-    """Makes Titanic environments, and closes them after the test."""
-    made: list[MLEEnv] = []
-
-    def make_one(task: str = "titanic", **arguments: Any) -> MLEEnv:
-        made.append(MLEEnv(task, **arguments))
-        return made[-1]
-
-    yield make_one
-    for env in made:
-        env.close()
 
 
 # ---- the way of an episode

@@ -21,6 +21,7 @@ INSIDE_FUNCTIONS = {
     "__init__.py": {"importlib.metadata"},
     "agents.py": {"importlib.metadata"},
     "cli/__init__.py": {"mle_gym.cli.app"},
+    "cli/grade_validate.py": {"mle_gym.grading.open_grader"},
     "datasets/prepare.py": {"mle_gym.datasets.build"},
     "datasets/shown_rows.py": {"mle_gym.datasets.sources.raw_table"},
     "datasets/sources/bundled.py": {"sklearn"},
@@ -29,7 +30,7 @@ INSIDE_FUNCTIONS = {
     "datasets/sources/openml.py": {"sklearn.datasets"},
     "datasets/splits.py": {"sklearn.model_selection"},
     "episode/current_episode.py": {"mle_gym.episode.reference_programs"},
-    "episode/rendering.py": {"mle_gym.clean_console", "rich.text"},
+    "episode/rendering.py": {"mle_gym.clean_console"},
     "episode/submit_commands.py": {
         "mle_gym.grading.graders.program",
         "mle_gym.grading.open_grader",

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # not every encoding has our dashes and ellipses
+        if isinstance(stream, TextIOWrapper):  # some encodings lack our dashes and ellipses
             stream.reconfigure(errors="replace")
     try:
         from mle_gym.cli.app import app  # rich and typer: Ctrl-C may come while they are imported
@@ -47,7 +47,7 @@ def _open_what_is_closed() -> None:
 
 
 def _flush() -> None:
-    """Write what is left to write; with its reader gone (``| head``) it is dropped."""
+    """Write what is still buffered; if the reader is gone (``| head``), drop it."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

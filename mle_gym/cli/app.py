@@ -28,8 +28,7 @@ COMMANDS = {
         ),
         "show": (
             "list_show_prepare",
-            "Show one task: what is asked, how it is graded, its limits, what models may know of "
-            "it.",
+            "Show one task: its question, its grading, its limits, and what models may know of it.",
         ),
         "prepare": (
             "list_show_prepare",
@@ -44,13 +43,12 @@ COMMANDS = {
         "play": ("run_play_replay", "Play a task yourself, at a prompt in its sandbox."),
         "replay": (
             "run_play_replay",
-            "Execute a recorded episode's actions again and say whether anything came out "
-            "differently.",
+            "Execute a recorded episode's actions again and report what came out differently.",
         ),
         "verify": (
             "verify_audit",
-            "Check that recorded results are whole and true: the hash chain, and the score once "
-            "more.",
+            "Check that recorded results are complete and true: the hash chain and, again, the "
+            "score.",
         ),
         "audit": (
             "verify_audit",
@@ -76,14 +74,14 @@ COMMANDS = {
     "Write tasks": {
         "new-task": (
             "new_and_validate_task",
-            "Make a task: of generated data, as it stands, for you to change; or of your CSV "
+            "Make a task with generated data, ready to run and to change, or one from your CSV "
             "files.",
         ),
         "validate-task": (
             "new_and_validate_task",
             "Prove that a task is sound: no leaks, working programs, scores where they should be.",
         ),
-        "import": ("import_benchmarks", "Make tasks of another benchmark's."),
+        "import": ("import_benchmarks", "Make tasks from another benchmark's competitions."),
     },
     "This machine": {
         "doctor": (
@@ -101,14 +99,14 @@ EXAMPLES = """\b
   mle-gym list                             the tasks
   mle-gym run titanic --agent solution     one episode, graded
   mle-gym play titanic                     the same, with you at the prompt
-  mle-gym verify runs/*.jsonl              are these results whole and true?
+  mle-gym verify runs/*.jsonl              are these results complete and true?
   mle-gym audit runs/*.jsonl               did the agents play by the rules?
   mle-gym grade titanic submission.csv     a grade without a sandbox
   mle-gym new-task my-task                 a task of your own, ready to edit
   mle-gym doctor                           what this machine can do
 
-[dim]Exit codes: 0 fine, 1 what was checked is not all right, 2 the command line
-can't be used, 3 this machine lacks something, 70 a bug, 130 interrupted.
+[dim]Exit codes: 0 success, 1 a check failed, 2 the command line can't be used,
+3 this machine lacks something, 70 a bug, 130 interrupted.
 Results are on stdout (--json for scripts), everything else on stderr.[/dim]"""
 
 
@@ -120,7 +118,7 @@ def load_command(name: str) -> Any:
 
 
 def _line_of_help(name: str, panel: str, text: str) -> TyperCommand:
-    """What the overview shows of a command that isn't imported."""
+    """A stand-in for a command that isn't imported, with what the overview shows of it."""
     return TyperCommand(name=name, help=text, rich_help_panel=panel)
 
 
@@ -136,7 +134,7 @@ class _Commands(TyperGroup):
         super().__init__(**options)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that is called by its name, and import it."""
+        """Find a command by its name, and import it."""
         name, known, rest = super().resolve_command(ctx, args)
         return name, known and load_command(known.name or ""), rest
 
@@ -185,5 +183,5 @@ def global_options(
 
 
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:
-    """Shows a warning as one line, without the place in our code that raised it."""
+    """Show a warning as one line, without the place in our code that raised it."""
     warn(str(message))

@@ -1,4 +1,4 @@
-"""From the words of a command line to tasks, arguments and files."""
+"""Turns the words of a command line into tasks, arguments and files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mle_gym.cli.console import Unusable
+from mle_gym.cli.console import UsageError
 from mle_gym.regular_files import NotAFile, read_regular, read_whole
 from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
 from mle_gym.tasks.spec import TaskSpec
@@ -41,16 +41,16 @@ KeyFile = Annotated[
     Path | None,
     typer.Option(
         envvar="MLE_GYM_KEY_FILE",
-        help="A file of 16 secret bytes or more that signs trajectories (HMAC-SHA256).",
+        help="A file of at least 16 secret bytes, which sign trajectories (HMAC-SHA256).",
     ),
 ]
 
 
 def find_task(name: str) -> TaskSpec:
-    """The task that a user means: a name of the catalog, else a folder with a ``task.toml``.
+    """The task that a user means: a name in the catalog, else a folder with a ``task.toml``.
 
-    The address of a competition on Kaggle means the task of that name.
-    A folder is registered, so that agents and Gymnasium find it too.
+    The address of a Kaggle competition means the task of that name. A folder is registered, so
+    that agents and Gymnasium find it too.
 
     Raises:
         TaskError: No such task (with the nearest names), or a broken one.
@@ -65,7 +65,7 @@ def find_task(name: str) -> TaskSpec:
 
 
 def assignments(words: list[str], option: str) -> dict[str, Any]:
-    """``["max_steps=5", "gpus=[0]"]`` as a dict: values are JSON, and text where they are not."""
+    """``["max_steps=5", "gpus=[0]"]`` as a dict. A value that isn't JSON is a string."""
     values: dict[str, Any] = {}
     for key, value in name_and_word(words, option):
         try:
@@ -76,15 +76,15 @@ def assignments(words: list[str], option: str) -> dict[str, Any]:
 
 
 def name_and_word(words: list[str], option: str) -> Iterator[tuple[str, str]]:
-    """The two sides of each ``NAME=VALUE`` that an option was given.
+    """Splits each ``NAME=VALUE`` that an option was given.
 
     Raises:
-        Unusable: Something else was given.
+        UsageError: A word has another form.
     """
     for word in words:
         key, equals, value = word.partition("=")
         if not (key.isidentifier() and equals):
-            raise Unusable(f"{option}: expected NAME=VALUE, found {word!r}")
+            raise UsageError(f"{option}: expected NAME=VALUE, found {word!r}")
         yield key, value
 
 
@@ -93,15 +93,15 @@ def read_file(path: Path, most: int) -> bytes:
 
     Raises:
         OSError: The file can't be read.
-        Unusable: It is a folder, a pipe or a device, which might never end.
+        UsageError: The path is a folder, a pipe or a device, which might never end.
     """
     if str(path) == "-":
         return typer.get_binary_stream("stdin").read(most + 1)
     try:
         return read_regular(path, most)
     except NotAFile:
-        raise Unusable(
-            f"{path} is not a regular file; what a program writes can be graded with -"
+        raise UsageError(
+            f"{path} is not a regular file; to grade what a program writes, pipe it to -"
         ) from None
 
 
@@ -110,11 +110,11 @@ def read_key(path: Path | None) -> bytes | None:
 
     Raises:
         OSError: The file can't be read.
-        Unusable: It is too short for a key.
+        UsageError: The file is too short for a key.
     """
     if path is None:
         return None
     try:
         return check_key(read_whole(path, MOST_KEY_BYTES).removesuffix(b"\n"))
     except ValueError as error:
-        raise Unusable(f"--key-file: {path}: {error}") from error
+        raise UsageError(f"--key-file: {path}: {error}") from error

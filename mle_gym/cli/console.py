@@ -1,4 +1,4 @@
-"""What commands print: results on stdout, everything else on stderr; and their exit codes."""
+"""Where commands print (results on stdout, everything else on stderr), and their exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mle_gym.regular_files import NotAFile
 __all__ = [
     "AsJson",
     "ExitCode",
-    "Unusable",
+    "UsageError",
     "debugging",
     "emit",
     "err",
@@ -41,7 +41,7 @@ debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 """Whether tracebacks are shown: ``mle-gym --debug`` or ``MLE_GYM_DEBUG=1``."""
 
 _UNSHOWN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that JSON allows as they are, and that a terminal must not be sent."""
+"""Characters that JSON allows unescaped, but that must not reach a terminal."""
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
@@ -53,15 +53,15 @@ ADVICE = {
     "ENOSPC": "make room there, or write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
     "EDQUOT": "make room below your quota, or write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
     "EROFS": "write elsewhere (--out, MLE_GYM_CACHE, TMPDIR)",
-    "EACCES": "`ls -ld` shows whose it is; take access there, or name another place",
-    "EPERM": "`ls -ld` shows whose it is; take access there, or name another place",
-    "EISDIR": "a file is expected: name one in it",
-    "ENOTDIR": "a folder is expected on the way there, and a file lies in its place",
+    "EACCES": "`ls -ld` shows the owner; get access to it, or name another place",
+    "EPERM": "`ls -ld` shows the owner; get access to it, or name another place",
+    "EISDIR": "expected a file, found a folder: name a file in it",
+    "ENOTDIR": "one of the folders on this path is a file",
     "EMFILE": "raise the limit (`ulimit -n`), or run fewer environments at the same time",
     "ENFILE": "the whole machine has too many files open; run fewer environments",
     "ENAMETOOLONG": "name a shorter path",
-    "ELOOP": "links there lead to one another",
-    "EFBIG": "a file of a size that fits is expected",
+    "ELOOP": "the links on this path lead to one another",
+    "EFBIG": "use a smaller file",
 }
 """What to do about an error of the operating system, by its name."""
 
@@ -69,11 +69,11 @@ ADVICE = {
 NO_SUCH_FILE = (
     FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, NotAFile
 )  # fmt: skip
-"""A path that leads to something else than what is wanted: the command line's fault."""
+"""Errors that mean that the command line names a wrong path."""
 
 
-class Unusable(MleGymError, ValueError):
-    """The command line asks for something that can't be; the message says what was expected."""
+class UsageError(MleGymError, ValueError):
+    """The command line asks for something impossible; the message says what was expected."""
 
 
 class ExitCode(IntEnum):
@@ -81,7 +81,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_OK = 1
-    """What was checked is not all right: an invalid submission, a task with a fault."""
+    """A check failed: the submission is invalid, or the task has a fault."""
     USAGE = 2
     """The command line, or a file or task that it names, can't be used."""
     ENVIRONMENT = 3
@@ -92,7 +92,7 @@ class ExitCode(IntEnum):
 
 
 def out() -> Console:
-    """The console for results. Not a constant: stdout may be replaced while we run."""
+    """The console for results. It isn't a constant, since stdout may be replaced while we run."""
     return CleanConsole(sys.stdout, width=_width(sys.stdout))
 
 
@@ -102,12 +102,12 @@ def err() -> Console:
 
 
 def _width(stream: TextIO) -> int | None:
-    """A file or a pipe has no width of its own, and rich's guess would cut tables."""
+    """A fixed width for files and pipes, which have none: rich's guess would cut tables."""
     return None if stream.isatty() or "COLUMNS" in os.environ else 120
 
 
 def emit(value: Any) -> None:
-    """Print a value as JSON, the one thing on stdout."""
+    """Print a value as JSON. Nothing else is printed on stdout."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False)
     try:
@@ -125,7 +125,7 @@ def warn(message: str) -> None:
 def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
     """A table in the one style of this program.
 
-    The first column holds names, which are for copying: the others give way to it. ``right`` names
+    The first column holds names that people copy, so it is never wrapped or cut. ``right`` lists
     the columns of numbers.
     """
     table = Table(title=title, box=box.ROUNDED, header_style="bold", title_justify="left")
@@ -156,14 +156,15 @@ def explain(error: BaseException) -> ExitCode:
         if origin := _origin(error):
             err().print(origin, soft_wrap=True)
         if not debugging.get():
-            words = "This was not expected. MLE_GYM_DEBUG=1 shows where it happened."
+            words = "This is a bug. Set MLE_GYM_DEBUG=1 to see where it happened."
             err().print(words, style="dim")
     return code
 
 
 def _code(error: BaseException) -> ExitCode:
     """The exit code for an exception that ended a command."""
-    if is_agents(error) and not isinstance(error, AgentError):  # which says what can't be played
+    # An agent's own exception is a bug in it. An AgentError says what the agent can't play.
+    if is_agents(error) and not isinstance(error, AgentError):
         return ExitCode.BUG
     if isinstance(error, SandboxError | DatasetError):
         return ExitCode.ENVIRONMENT
@@ -181,7 +182,10 @@ def _os_message(error: OSError) -> str:
 
 
 def _origin(error: BaseException) -> str:
-    """Where an exception was raised in code that is not ours: an agent's file, a task's."""
+    """The last place outside our code, such as an agent's file or a task's, that raised an error.
+
+    That file is what the reader of the message can mend.
+    """
     ours = (str(PACKAGE), sys.prefix, sys.base_prefix, "<")
     frames = [
         frame

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, new_table, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out
 from mle_gym.sandbox.backends import backend_names
 from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
@@ -34,7 +34,7 @@ not enforce everything.[/dim]"""
 
 BUILD_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym image build                 from docker/Dockerfile; needs a registry
+  mle-gym image build                 from docker/Dockerfile; requires a registry
   mle-gym image build --from-host     from the Python that runs this, no network"""
 
 
@@ -47,7 +47,7 @@ commands.add_typer(image, name="image")
 def doctor(
     backends: Annotated[
         list[str] | None,
-        typer.Argument(metavar="BACKEND…", help="By default those that auto takes, in its order."),
+        typer.Argument(metavar="BACKEND…", help="By default those that auto tries, in its order."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +56,7 @@ def doctor(
     known = [name for name in backend_names() if name != "auto"]
     for name in chosen:
         if name not in known:
-            raise Unusable(f"no backend is called {name!r}{nearest(name, known)}")
+            raise UsageError(f"no backend is called {name!r}{nearest(name, known)}")
     with err().status("trying") as status:
         diagnoses = diagnose(chosen, lambda f: status.update(f"tried {f.backend}: {f.check}"))
     if as_json:
@@ -77,7 +77,7 @@ def _print(diagnoses: list[Diagnosis]) -> None:
 
 
 def _verdict(diagnoses: list[Diagnosis]) -> ExitCode:
-    """Judges the first backend that can run: of the default ones, that is what ``auto`` takes."""
+    """Judge the first backend that can run, which is the one that ``auto`` chooses by default."""
     works = [f.backend for f in diagnoses if (f.check, f.status) == ("available", "enforced")]
     if not works:
         return ExitCode.ENVIRONMENT
@@ -95,10 +95,10 @@ def _image() -> None:
 @image.command(epilog=BUILD_EXAMPLES)
 def build(
     from_host: Annotated[
-        bool, typer.Option("--from-host", help="Make it from this machine's Python, offline.")
+        bool, typer.Option("--from-host", help="Build it offline, from this machine's Python.")
     ] = False,
     python: Annotated[
-        str, typer.Option(help="Version of Python, such as 3.12; by default this one's.")
+        str, typer.Option(help="Version of Python, such as 3.12; by default the one running.")
     ] = "",
     package: Annotated[
         list[str] | None, typer.Option(help="A distribution to add; for several, repeat it.")
@@ -107,7 +107,7 @@ def build(
 ) -> None:
     """Build the image in which the docker backend runs commands."""
     if from_host and python:
-        raise Unusable("--python goes with a Dockerfile, not with --from-host")
+        raise UsageError("--python can't be combined with --from-host")
     added = tuple(package or ())
     if from_host:
         name = build_from_host(_report, added)
@@ -120,5 +120,5 @@ def build(
 
 
 def _report(line: str) -> None:
-    """Progress of a build."""
+    """Print a line of a build's progress."""
     err().print(Text(line, style="dim"), soft_wrap=True)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from mle_gym.cli.command_line import name_and_word
-from mle_gym.cli.console import Unusable
+from mle_gym.cli.console import UsageError
 from mle_gym.episode.arguments import ARGUMENTS, check_name
 from mle_gym.episode.variants import parse_variant
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def _help(name: str) -> str:
-    """What an argument of the environment means and may be."""
+    """What an argument of the environment means, and which values it may have."""
     argument = ARGUMENTS[name]
     return f"{argument.meaning.capitalize()}: {argument.kind.expected}."
 
@@ -34,7 +34,7 @@ RewardName = Annotated[str, typer.Option(help=_help("reward"))]
 EnvironmentArguments = Annotated[
     list[str] | None,
     typer.Option(
-        "--env", metavar="NAME=VALUE", help="Any other argument, listed below; repeatable."
+        "--env", metavar="NAME=VALUE", help="Any other argument (listed below); repeatable."
     ),
 ]
 
@@ -43,7 +43,7 @@ WITH_OPTIONS = ("variant", "sandbox", "reward")
 
 
 def listed_arguments() -> str:
-    """What ``--env`` sets, with defaults and meanings, as part of a command's help."""
+    """The part of a command's help that lists what ``--env`` sets, with defaults and meanings."""
     lines = [
         f"  {name:15} {argument.shown_default:12} {argument.meaning}".replace("`", "")
         for name, argument in ARGUMENTS.items()
@@ -59,12 +59,12 @@ def environment_arguments(
     """Arguments for ``gymnasium.make``.
 
     Raises:
-        Unusable: There is no such argument, or it can't have that value.
+        UsageError: No argument has that name, or it can't have that value.
     """
     try:
         chosen = parse_variant(variant)
     except ValueError as error:
-        raise Unusable(f"--variant: {error}") from None
+        raise UsageError(f"--variant: {error}") from None
     given: dict[str, Any] = {"variant": chosen, "sandbox": sandbox, "reward": reward}
     for name, word in name_and_word(env or [], "--env"):
         try:
@@ -72,5 +72,5 @@ def environment_arguments(
             given[name] = ARGUMENTS[name].parse(word)
             ARGUMENTS[name].check(name, given[name])
         except (TypeError, ValueError) as error:
-            raise Unusable(f"--env: {error}") from None
+            raise UsageError(f"--env: {error}") from None
     return given

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, new_table, out, warn
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out, warn
 from mle_gym.integrations.mle_bench.published import split as competitions_of
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.report_file import ReportFile
@@ -34,7 +34,7 @@ AGGREGATE_EXAMPLES = """\b
 Split = Annotated[
     str | None, typer.Option(metavar="NAME", help="low, medium, high, dev, all, or a file of ids.")
 ]
-Seeds = Annotated[int, typer.Option(help="How many seeds to average; -1 for all there are.")]
+Seeds = Annotated[int, typer.Option(help="How many seeds to average; -1 for all of them.")]
 Pad = Annotated[
     bool, typer.Option("--pad-missing", help="Count a missing run as one without a submission.")
 ]
@@ -57,11 +57,11 @@ def grade_jsonl(
 ) -> None:
     """Grade many submissions of many competitions; write MLE-bench's report."""
     if split is None and (seeds != -1 or pad):
-        raise Unusable("--seeds and --pad-missing say what to average: name a --split too")
+        raise UsageError("--seeds and --pad-missing require a --split to average over")
     wanted = None if split is None else _competitions(split, seeds)
     for file in files:
         if not file.is_file():
-            raise Unusable(f"{file}: expected a file of submissions, found none")
+            raise UsageError(f"{file}: expected a file of submissions, found no such file")
     kept = None if output_dir is None else ReportFile.claim(output_dir)
     batch = Batch(parity=parity) if kept is None else Batch(parity=parity, keep=kept.add)
     code = _grade(batch, files)
@@ -83,7 +83,7 @@ def grade_jsonl(
 
 
 def _grade(batch: Batch, files: list[Path]) -> ExitCode:
-    """Grade all files; after Ctrl-C, what was graded till then is reported."""
+    """Grade all files. After Ctrl-C, what was graded until then is still reported."""
     try:
         for file in files:
             with err().status(f"grading {file}"):
@@ -110,9 +110,9 @@ def aggregate(
 
 
 def _competitions(split: str, seeds: int) -> list[str]:
-    """The competitions of a split; called before anything is graded."""
+    """The competitions of a split. Called first, since grading may run for hours."""
     if seeds != -1 and seeds < 1:
-        raise Unusable(f"--seeds: expected 1 or more, or -1 for all, found {seeds}")
+        raise UsageError(f"--seeds: expected 1 or more, or -1 for all, found {seeds}")
     return competitions_of(split)
 
 
@@ -135,7 +135,11 @@ def _show_report(report: dict[str, Any]) -> None:
 
 
 def _show_summary(summary: dict[str, Any], as_json: bool) -> ExitCode:
-    """Print the averages, unless they went out as JSON, and what they lack; NOT_OK if they do."""
+    """Print the averages, unless they were printed as JSON, and warn about what they lack.
+
+    Returns:
+        NOT_OK if runs are missing.
+    """
     if not as_json:
         out().print(_averages(summary))
     if outside := summary["outside"]:

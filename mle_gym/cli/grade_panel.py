@@ -1,4 +1,4 @@
-"""A grade in a frame, as ``grade``, ``run`` and ``play`` print it."""
+"""The panel in which ``grade``, ``run`` and ``play`` show a grade."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STYLES = {"gold": "bold yellow", "silver": "bold white", "bronze": "bold dark_or
 
 
 def grade_panel(grade: dict[str, Any]) -> RenderableType:
-    """A grade as people want to see it."""
+    """A grade's panel; the title has the medal, the rows have the scores."""
     medal = grade["medal"]
     title = Text.assemble((grade["task"], "bold"))
     if medal:
@@ -25,7 +25,8 @@ def grade_panel(grade: dict[str, Any]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(grade).items():
         table.add_row(Text(name, style="dim"), value)
-    if grade.get("grader", "strict") != "strict":  # older records lack it, and the next
+    # Records of older versions lack this field, and ``anchored``, ``score_ci`` and ``board``.
+    if grade.get("grader", "strict") != "strict":
         title.append(f"  {grade['grader']} grading", style="dim")
     return Panel(table, title=title, title_align="left", expand=False, padding=(0, 1))
 

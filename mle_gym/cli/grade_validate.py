@@ -8,16 +8,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+import mle_gym
 from mle_gym.cli.command_line import TaskName, Variant, find_task, read_file
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, out
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.grading.graders.grader import Grader
-from mle_gym.grading.open_grader import load_grader, open_grader
-from mle_gym.integrations.mle_bench.report import competition_report
-from mle_gym.integrations.mle_bench.submissions import grade_path
-from mle_gym.tasks.spec import TaskSpec
+from mle_gym.integrations.mle_bench.report import competition_report, submission_exists
 
 __all__ = ["commands"]
 
@@ -56,7 +53,7 @@ def grade(
         bool, typer.Option("--parity", help="Grade as MLE-bench does, quirks included.")
     ] = False,
     score_ci: Annotated[
-        bool, typer.Option("--score-ci", help="Also an interval of the score over resampled rows.")
+        bool, typer.Option("--score-ci", help="Add an interval of the score over resampled rows.")
     ] = False,
     form: Annotated[
         str | None, typer.Option("--format", metavar="mle-bench", help="Print MLE-bench's report.")
@@ -65,30 +62,28 @@ def grade(
 ) -> None:
     """Grade a submission, without a sandbox and without an episode."""
     if score_ci and (parity or form):
-        raise Unusable("--score-ci: only for strict grading in our own format")
+        raise UsageError("--score-ci requires strict grading: leave out --parity and --format")
     if form not in (None, "mle-bench"):
-        raise Unusable(f"--format: expected mle-bench, found {form!r}")
+        raise UsageError(f"--format: expected mle-bench, found {form!r}")
     spec = find_task(task)
     if answers is not None and not answers.is_file():
-        raise Unusable(f"--answers: there is no file at {answers}")
+        raise UsageError(f"--answers: there is no file at {answers}")
+    content: bytes | Path | None
     if form:
-        grader = load_grader(spec, answers, variant=variant, parity=parity)
-        valid = _print_report(spec, grader, submission)
-        raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
-    content = read_file(submission, spec.submission.max_bytes)
-    grader = load_grader(spec, answers, variant=variant, parity=parity, score_ci=score_ci)
-    result = grader.grade(content).to_dict()
-    if as_json:
-        emit(result)
+        content = submission if submission_exists(submission) else None
     else:
-        out().print(grade_panel(result))
-    raise typer.Exit(ExitCode.OK if result["valid"] else ExitCode.NOT_OK)
-
-
-def _print_report(spec: TaskSpec, grader: Grader[bytes], submission: Path) -> bool:
-    result = grade_path(spec, grader, submission)
-    emit(competition_report(spec, result, submission))
-    return result.valid
+        content = read_file(submission, spec.submission.max_bytes)
+    # The package imports pandas when it grades, so that this command's help doesn't wait for it.
+    result = mle_gym.grade(
+        spec, content, answers, variant=variant, parity=parity, score_ci=score_ci
+    )
+    if form:
+        emit(competition_report(spec, result, submission))
+    elif as_json:
+        emit(result.to_dict())
+    else:
+        out().print(grade_panel(result.to_dict()))
+    raise typer.Exit(ExitCode.OK if result.valid else ExitCode.NOT_OK)
 
 
 @commands.command(epilog=VALIDATE_EXAMPLES)
@@ -96,6 +91,9 @@ def validate(
     task: TaskName, submission: SubmissionFile, variant: Variant = 0, as_json: AsJson = False
 ) -> None:
     """Check the format of a submission without scoring it."""
+    # Pandas, which the help of this command doesn't wait for.
+    from mle_gym.grading.open_grader import open_grader
+
     spec = find_task(task)
     content = read_file(submission, spec.submission.max_bytes)
     verdict = open_grader(prepare(spec, DatasetOptions(variant))).validate(content)

@@ -1,4 +1,4 @@
-"""``import``: competitions of other benchmarks as tasks."""
+"""``import``: makes tasks from other benchmarks' competitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mle_gym.cli.console import AsJson, Unusable, emit, err, new_table, out, warn
+from mle_gym.cli.console import AsJson, UsageError, emit, err, new_table, out, warn
 from mle_gym.integrations.importing.task_writer import Imported
 from mle_gym.integrations.mle_bench.checkout import import_mle_bench
 from mle_gym.integrations.mle_dojo import import_mle_dojo
@@ -23,17 +23,18 @@ EXAMPLES = """\b
   mle-gym import mle-bench mle-bench --python mle-bench/.venv/bin/python
   mle-gym prepare mlebench-spaceship-titanic --from DIR
 
-The checkout stays where it is; its code runs in a process of its own. Tasks are written to
-MLE_GYM_TASKS, by default in your data folder, and found from then on."""
+The checkout stays where it is, and its code runs in a separate process. Tasks are written to
+MLE_GYM_TASKS (by default in your data folder), where every later command finds them."""
 
 Checkout = Annotated[Path, typer.Argument(metavar="PATH", help="A checkout.")]
 Python = Annotated[
-    str | None, typer.Option(metavar="PYTHON", help="A Python that has what its code needs.")
+    str | None,
+    typer.Option(metavar="PYTHON", help="A Python with the packages that its code needs."),
 ]
 
 
 commands = typer.Typer()
-group = typer.Typer(no_args_is_help=True, help="Make tasks of another benchmark's.")
+group = typer.Typer(no_args_is_help=True, help="Make tasks from another benchmark's competitions.")
 commands.add_typer(group, name="import")
 
 
@@ -57,7 +58,7 @@ def _run(
 ) -> None:
     program = "" if python is None else shutil.which(python)
     if program is None:
-        raise Unusable(f"--python: expected a program, found {python!r}")
+        raise UsageError(f"--python: expected a program, found {python!r}")
     with err().status(f"importing {path}"):
         imported, problems = function(path, str(Path(program).absolute()) if program else "")
     for problem in problems:

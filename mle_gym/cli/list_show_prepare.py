@@ -13,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mle_gym.cli.command_line import TaskName, Variant, find_task
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, explain, new_table, out, warn
+from mle_gym.cli.console import (
+    AsJson,
+    ExitCode,
+    UsageError,
+    emit,
+    err,
+    explain,
+    new_table,
+    out,
+    warn,
+)
 from mle_gym.datasets.availability import availability
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare as prepare_dataset
@@ -33,7 +43,7 @@ LIST_EXAMPLES = """\b
   mle-gym list
   mle-gym list --json | jq -r '.[] | select(.ready) | .env_id'
 
-[dim]Nothing is opened or downloaded to find out what has its data.[/dim]"""
+[dim]No data are read or downloaded for this.[/dim]"""
 
 
 @commands.command("list", epilog=LIST_EXAMPLES)
@@ -55,8 +65,8 @@ def list_tasks(as_json: AsJson = False) -> None:
     if lacking:
         out().print(_table_of_lacking(lacking))
         err().print(
-            "`mle-gym prepare TASK` gets what is missing, `mle-gym prepare TASK --from DIR` uses "
-            "data that you have, and `mle-gym show TASK` shows more.",
+            "`mle-gym prepare TASK` downloads what is missing, `mle-gym prepare TASK --from DIR` "
+            "uses data that you have, and `mle-gym show TASK` shows more.",
             style="dim",
         )
 
@@ -84,11 +94,11 @@ def _table_of_lacking(tasks: list[tuple[TaskSpec, str]]) -> Table:
 
 @commands.command()
 def show(task: TaskName, as_json: AsJson = False) -> None:
-    """Show one task: what is asked, how it is graded, its limits, what models may know of it."""
+    """Show one task: its question, its grading, its limits, and what models may know of it."""
     spec = find_task(task)
     if as_json:
-        told = {"description": spec.description, "contamination": spec.contamination}
-        emit(_summary(spec) | told)
+        texts = {"description": spec.description, "contamination": spec.contamination}
+        emit(_summary(spec) | texts)
         return
     console = out()
     console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
@@ -99,7 +109,7 @@ def show(task: TaskName, as_json: AsJson = False) -> None:
 
 
 KAGGLE = Path("kaggle")
-"""As ``--from``: download, whatever is here."""
+"""The value of ``--from`` that means: download, even if the data are here."""
 
 PREPARE_EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -119,7 +129,7 @@ def prepare(
         typer.Option(
             "--from",
             metavar="DIR|ZIP|kaggle",
-            help="A Kaggle competition's data, used where they are; 'kaggle' downloads them.",
+            help="A Kaggle competition's data, which stay where they are; 'kaggle' downloads them.",
         ),
     ] = None,
     variant: Variant = 0,
@@ -129,9 +139,9 @@ def prepare(
 ) -> None:
     """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
     if bool(tasks) == every:
-        raise Unusable("name the tasks to prepare, or use --all")
+        raise UsageError("name the tasks to prepare, or use --all")
     if source is not None and (every or len(tasks or ()) != 1):
-        raise Unusable("--from DIR goes with one task, whose data are there")
+        raise UsageError("--from DIR goes with one task, whose data are there")
     options = DatasetOptions(variant, train_rows, obfuscate)
     specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
     made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
@@ -145,7 +155,7 @@ def prepare(
 
 
 def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
-    """One dataset; None, with the reason on stderr, where it can't be had."""
+    """One dataset; None, with the reason on stderr, if its data can't be had."""
     try:
         wanted = source is None and not availability(spec).ready
         if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
@@ -158,7 +168,7 @@ def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Da
 
 
 def _download(spec: TaskSpec) -> Path:
-    """Get the archive of a competition's data, with a bar."""
+    """Download the archive of a competition's data, with a progress bar."""
     text = TextColumn("downloading {task.description}")
     with Progress(text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err()) as bar:
         task = bar.add_task(spec.data.ref, total=None)
@@ -189,7 +199,7 @@ def _all_tasks() -> list[TaskSpec]:
 
 
 def _tasks_with_data() -> list[TaskSpec]:
-    """Every task but the competitions whose data are not here, which are named."""
+    """Every task except the competitions whose data are not here, which a warning names."""
     known = _all_tasks()
     lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
     if lacking:

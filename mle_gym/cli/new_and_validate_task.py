@@ -13,7 +13,7 @@ from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.new_task import new_task as scaffold
 from mle_gym.authoring.validate_task import validate_task as validate
 from mle_gym.cli.command_line import assignments
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
 from mle_gym.tasks.catalog import load_task, task_folders
 
 __all__ = ["commands"]
@@ -39,13 +39,15 @@ commands = typer.Typer()
 
 @commands.command("new-task", epilog=NEW_EXAMPLES)
 def new_task(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder; its name is the id.")],
-    title: Annotated[str | None, typer.Option(help="Title; by default made of the name.")] = None,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The new folder, whose name is the id.")
+    ],
+    title: Annotated[str | None, typer.Option(help="Title; by default made from the name.")] = None,
     from_csv: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="With train.csv, test.csv and sample_submission.csv: a task of these.",
+            help="A folder with train.csv, test.csv and sample_submission.csv to make it from.",
         ),
     ] = None,
     metric: Annotated[
@@ -55,17 +57,18 @@ def new_task(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the metric.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to predict, if not plain.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column to predict, if it isn't obvious."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a task: of generated data, as it stands, for you to change; or of your CSV files."""
+    """Make a task with generated data, ready to run and to change, or one from your CSV files."""
     if from_csv is None and (metric or param or target):
-        raise Unusable("--metric, --param and --target go with --from-csv")
+        raise UsageError("--metric, --param and --target require --from-csv")
     if from_csv is None:
         files = scaffold(folder, title)
     elif metric is None:
-        raise Unusable("--from-csv: name the metric with --metric")
+        raise UsageError("--from-csv requires a --metric")
     else:
         params = assignments(param or [], "--param")
         files = task_from_csv(folder, from_csv, metric, params=params, target=target, title=title)
@@ -89,7 +92,7 @@ def validate_task(
     ] = True,
     fix: Annotated[
         bool,
-        typer.Option("--fix", help="Draw the key and the canonical split where they are missing."),
+        typer.Option("--fix", help="Draw the key and the canonical split if they are missing."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""An episode on stderr while it runs."""
+"""Shows an episode on stderr while it runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the clock away."""
+        """Remove the clock."""
         self._status.stop()
 
     def show(self, step: Step) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mle_gym.agents import is_agents, load_agent
 from mle_gym.cli.command_line import KeyFile, TaskName, assignments, find_task, read_key
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
 from mle_gym.cli.environment_options import (
     EnvironmentArguments,
     EpisodeVariant,
@@ -57,18 +57,18 @@ RUN_EXAMPLES = """\b
   mle-gym run titanic --agent baseline --env max_steps=5 --env train_rows=100
   mle-gym run titanic --agent solution --json | jq .grade.score
 
-[dim]Exit code 1: it ended without a valid submission; 3: the machinery failed.[/dim]"""
+[dim]Exit code 1: the episode ended without a valid submission; 3: the machinery failed.[/dim]"""
 
 PLAY_EXAMPLES = """\b
 [bold]Example[/bold]
   mle-gym play titanic
 
-[dim]:help at the prompt explains the rest. Ctrl-D leaves; only submit is graded.[/dim]"""
+[dim]:help at the prompt explains the rest. Ctrl-D quits; only submit is graded.[/dim]"""
 
 REPLAY_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym replay runs/titanic-solution.jsonl            once more, compared step by step
-  mle-gym replay runs/titanic-solution.jsonl --show     look at it, run nothing
+  mle-gym replay runs/titanic-solution.jsonl            run it again, compared step by step
+  mle-gym replay runs/titanic-solution.jsonl --show     show it, and run nothing
 
 [dim]Exit code 1: the replay went another way than the recording.[/dim]"""
 
@@ -141,8 +141,8 @@ def replay(
         bool,
         typer.Option(
             "--trust",
-            help="Also replay what may run code of the file's choice outside a sandbox, reach the "
-            "network, or take more of this machine than its task does.",
+            help="Also replay a file that may run its own code outside a sandbox, reach the "
+            "network, or use more of this machine than its task does.",
         ),
     ] = False,
     broken: Annotated[
@@ -151,14 +151,14 @@ def replay(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Execute a recorded episode's actions again and say whether anything came out differently."""
+    """Execute a recorded episode's actions again and report what came out differently."""
     recorded = Trajectory.read(file)
     require_types(recorded, file)
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
     with Progress(err()) as progress:
         if show:
-            err().print("recorded, and not executed now:", style="dim")
+            err().print("recorded steps, which are not executed:", style="dim")
             for step in recorded.steps:
                 progress.show(step)
         key = read_key(key_file)
@@ -177,13 +177,13 @@ def replay(
 
 @contextlib.contextmanager
 def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
-    """The environment of a task, closed in the end; bad arguments are usage errors."""
+    """The environment of a task, which is closed at the end. Bad arguments are usage errors."""
     try:
         environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
     except (TypeError, ValueError) as error:
         if isinstance(error, MleGymError):
             raise
-        raise Unusable(str(error)) from error
+        raise UsageError(str(error)) from error
     try:
         yield environment
     finally:
@@ -193,13 +193,13 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
 def _play_again(
     file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
 ) -> Trajectory:
-    """The recorded actions once more; what the file asks for and can't be is a usage error."""
+    """The recorded actions, played again. If the file asks for the impossible, a usage error."""
     try:
         return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)
     except (TypeError, ValueError) as error:
         if isinstance(error, MleGymError):
             raise
-        raise Unusable(f"{file}: {error}") from error
+        raise UsageError(f"{file}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -218,14 +218,14 @@ def _rollout(
     seed: int | None,
     progress: Progress | None,
 ) -> Trajectory:
-    """One episode; whatever ends it early, one line says what was kept."""
-    theirs = record.path.exists()
+    """One episode. If anything ends it early, one line says where its steps are."""
+    existed = record.path.exists()  # then rollout refuses it, and what it holds is not ours
     on_step = progress.show if progress else None
     try:
         return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
     except BaseException as error:
-        noted = is_agents(error)  # its note says so already
-        if record.path.is_file() and not (theirs or noted):
+        noted = is_agents(error)  # the note on it says so already
+        if record.path.is_file() and not (existed or noted):
             err().print(f"the steps so far are in {record.path}", markup=False, soft_wrap=True)
         raise
 
@@ -279,6 +279,7 @@ def _print_result(trajectory: Trajectory) -> None:
     if trajectory.grade:
         out().print(grade_panel(trajectory.grade))
     if trajectory.left:
-        out().print(Text.assemble(("the agent left: ", "bold"), trajectory.left), soft_wrap=True)
+        reason = Text.assemble(("not graded: ", "bold"), trajectory.left)
+        out().print(reason, soft_wrap=True)
     reward = trajectory.episode_return
     out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))

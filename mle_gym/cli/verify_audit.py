@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+import mle_gym
 from mle_gym.cli.command_line import KeyFile, find_task, read_key
-from mle_gym.cli.console import AsJson, ExitCode, Unusable, emit, err, out
-from mle_gym.trajectories.audit import Audit, audit_trajectory
-from mle_gym.trajectories.audit.run_audit import THRESHOLD
-from mle_gym.trajectories.verify.run_verification import Verification, verify_trajectory
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
+
+if TYPE_CHECKING:
+    from mle_gym.trajectories.audit import Audit
+    from mle_gym.trajectories.verify.run_verification import Verification
 
 __all__ = ["commands"]
 
@@ -38,7 +40,7 @@ VERIFY_EXAMPLES = """\b
   mle-gym verify runs/*.jsonl --json | jq '.[].verdict'
   mle-gym verify coins.jsonl --task ./coins --key-file secret.key
 
-[dim]Exit code 0: every record is whole and its score came out again; 1: something is
+[dim]Exit code 0: every record is complete and its score was reproduced; 1: something is
 wrong; 3: nothing is wrong, but not everything could be decided here (a task that is
 unknown or has changed, other versions of libraries, an old format, a missing key).[/dim]"""
 
@@ -49,8 +51,8 @@ AUDIT_EXAMPLES = """\b
   mle-gym audit episode.jsonl --references ./notebooks --threshold 0.6
 
 [dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,
-or a program like a reference. Attempts count, whether or not the sandbox let them succeed.
-That no rule matched proves nothing.[/dim]"""
+or a program that resembles a reference. Attempts count, whether or not the sandbox let
+them succeed. If no rule matched, that proves nothing.[/dim]"""
 
 
 commands = typer.Typer()
@@ -61,21 +63,21 @@ def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
     task: Annotated[
         str | None,
-        typer.Option(help="Name or folder of their task, where it is not known by its id."),
+        typer.Option(help="Name or folder of their task, if it is not known here by its id."),
     ] = None,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that recorded results are whole and true: the hash chain, and the score once more.
+    """Check that recorded results are complete and true: the hash chain and, again, the score.
 
-    A hash chain shows damage and edits, but not a forger who computes it again: for that, publish
-    the head that is printed here, or sign with --key-file.
+    A hash chain shows damage and edits, but not a forger who computes the chain again. Against
+    that, publish the head that is printed here, or sign with --key-file.
     """
     folder = None if task is None else find_task(task).folder
     key = read_key(key_file)
     results = []
     for file in files:
-        results.append(verify_trajectory(file, task=folder, key=key))
+        results.append(mle_gym.verify_trajectory(file, task=folder, key=key))
         if not as_json:
             _print(results[-1])
     if as_json:
@@ -104,31 +106,33 @@ def audit(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Folder of notebooks and scripts to compare written programs with.",
+            help="Folder of notebooks and scripts to compare the agent's programs with.",
         ),
     ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Share of a program that must stand in a reference; default 0.5."
+            min=0,
+            max=1,
+            help="Share of a program that must also appear in a reference; default 0.5.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for broken rules in what agents did: labels by hand, data or solutions from elsewhere.
 
-    The record alone is looked at, and nothing in it is run; `verify` says whether it is true.
+    Only the record is read, and nothing in it is run; `verify` says whether the record is true.
     """
-    least = THRESHOLD if threshold is None else threshold
+    chosen = {} if threshold is None else {"threshold": threshold}
     results = []
     for file in files:
         try:
-            results.append(audit_trajectory(file, references=references, threshold=least))
+            results.append(mle_gym.audit_trajectory(file, references=references, **chosen))
         except ModuleNotFoundError as error:
             err().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
             raise typer.Exit(ExitCode.ENVIRONMENT) from error
         except ValueError as error:
-            raise Unusable(str(error)) from error
+            raise UsageError(str(error)) from error
         if not as_json:
             _print_audit(results[-1])
     if as_json:
@@ -138,7 +142,7 @@ def audit(
 
 
 def _print_audit(result: Audit) -> None:
-    """One file's findings, and what was not looked into."""
+    """One file's findings, and what was not searched."""
     word = result.worst or "no rule matched"
     title = Text.assemble((word, STYLES.get(word, "")), f"  {result.path}")
     out().print(title, soft_wrap=True)
@@ -149,10 +153,10 @@ def _print_audit(result: Audit) -> None:
         out().print(Text(f"    {finding.meaning}", style="dim"), soft_wrap=True)
     for similar in result.similarities or ():
         where = f"step {similar.step:<4} {'similar':<18} {similar.path or 'a program'}"
-        much = f"{where}: {similar.share:.0%} of it stands in {similar.reference}"
+        much = f"{where}: {similar.share:.0%} of it also appears in {similar.reference}"
         out().print(Text.assemble(("  suspicious ", STYLES["suspicious"]), much), soft_wrap=True)
         for fragment in similar.fragments:
             out().print(Text(f"    {fragment}", style="dim"), soft_wrap=True)
     if result.unread:
-        rest = f"  {result.unread} of {result.actions} actions are no text and were not looked into"
+        rest = f"  {result.unread} of {result.actions} actions are not text and were not searched"
         out().print(Text(rest, style="dim"), soft_wrap=True)

@@ -99,14 +99,12 @@ class Screen:
     def print_last(self) -> None:
         """Print the newest step, in colour where the terminal has any."""
         # Only this mode needs Rich, which is slow to import.
-        from rich.text import Text
-
         from mle_gym.clean_console import CleanConsole
 
         console = CleanConsole(sys.stdout, soft_wrap=True)
         for line, style in _lines(self.frames[-1]):
-            console.print(Text(line, style="rgb({},{},{})".format(*_STYLES[style])))
-        console.print(Text(self._bar(), style="dim"))
+            console.print(line, style="rgb({},{},{})".format(*_STYLES[style]))
+        console.print(self._bar(), style="dim")
 
     def _bar(self) -> str:
         status = self.frames[-1].status if self.frames else ""

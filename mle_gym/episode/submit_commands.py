@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.files import Files
     from mle_gym.tasks.spec import SubmissionSpec
 
-__all__ = ["SubmitCommands", "most_bytes"]
+__all__ = ["SubmitCommands", "largest_submission"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class SubmitCommands:
     @property
     def max_bytes(self) -> int:
         """The largest submission that is accepted, in bytes."""
-        return most_bytes(self._dataset.task.submission)
+        return largest_submission(self._dataset.task.submission)
 
     def answer(self, request: Request, seconds: float) -> Reply:
         """Answer one call, made by a command inside the sandbox or by a tool call.
@@ -234,7 +234,7 @@ class SubmitCommands:
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
 
 
-def most_bytes(spec: SubmissionSpec) -> int:
+def largest_submission(spec: SubmissionSpec) -> int:
     """The largest submission that is accepted: a file, or a program's files together."""
     return spec.max_bytes if spec.code is None else spec.code.max_bytes
 

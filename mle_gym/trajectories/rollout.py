@@ -82,7 +82,7 @@ def rollout(
                 if on_step:
                     on_step(step)
         except LeaveEpisode as reason:
-            footer["left"] = str(reason) or "the agent left"
+            footer["left"] = str(reason) or "the agent ended the episode"
         footer |= _footer(steps, time.monotonic() - started) | result(env)
         if writer:
             writer.footer(footer)

@@ -174,7 +174,7 @@ def test_a_person_may_leave(terminal: Terminal, path: Path, key: str) -> None:
     terminal.wait_for("cleanly over")
     assert terminal.process.wait(timeout=10) == 0
     trajectory = Trajectory.read(path)
-    assert trajectory.left == "the person left"
+    assert trajectory.left == "you quit"
     assert actions(path) == ["ls"]
 
 

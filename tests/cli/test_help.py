@@ -91,7 +91,11 @@ def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "unwanted"), [(["--help"], HEAVY | MODULES), (["run", "--help"], HEAVY)]
+    ("words", "unwanted"),
+    [
+        (["--help"], HEAVY | MODULES),
+        *(([name, "--help"], HEAVY) for name in ("run", "grade", "validate", "verify", "audit")),
+    ],
 )
 def test_help_loads_nothing_heavy(words: list[str], unwanted: set[str]) -> None:
     program = (

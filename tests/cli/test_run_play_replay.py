@@ -129,7 +129,7 @@ def test_play_reads_a_persons_commands(command: Command, coins: Path) -> None:
 def test_leaving_is_not_graded(command: Command, coins: Path) -> None:
     result = command("play", coins, stdin="ls\n")
     assert result.code == 1
-    assert "the agent left" in result.out
+    assert "not graded: you quit" in result.out
 
 
 def test_a_replay_repeats_the_episode(command: Command, coins: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_replay_repeats_the_episode(command: Command, coins: Path) -> None:
     assert "recorded" not in result.err
     shown = command("replay", "a.jsonl", "--show", "--json")
     assert shown.json["return"] == 1.0
-    assert "recorded, and not executed" in shown.err
+    assert "recorded steps, which are not executed" in shown.err
 
 
 def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Path) -> None:

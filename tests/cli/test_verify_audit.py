@@ -125,7 +125,7 @@ def test_audit_compares_with_references(command: Command, record: Path, coins: P
     words = ["audit", record, "--references", coins]
     result = command(*words)
     assert result.code == 1
-    assert "similar            solution.py: 100% of it stands in solution.py" in result.out
+    assert "similar            solution.py: 100% of it also appears in solution.py" in result.out
     assert result.out.count("similar") == 1
     assert command(*words, "--threshold", "2").code == 2
 

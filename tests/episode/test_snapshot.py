@@ -7,7 +7,7 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -27,20 +27,6 @@ from mle_gym.wrappers import CommandMenu, fork
 
 MakeEnv = Callable[..., MLEEnv]
 SAMPLE = "cp $(dirname $PWD/x)/data/sample_submission.csv submission.csv"
-
-
-@pytest.fixture
-def make() -> Iterator[MakeEnv]:
-    """Makes Titanic environments, and closes them after the test."""
-    made: list[MLEEnv] = []
-
-    def make_one(task: str = "titanic", **arguments: Any) -> MLEEnv:
-        made.append(MLEEnv(task, **arguments))
-        return made[-1]
-
-    yield make_one
-    for env in made:
-        env.close()
 
 
 def test_an_episode_goes_on_where_the_snapshot_was_taken(make: MakeEnv) -> None:

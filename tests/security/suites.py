@@ -1,4 +1,4 @@
-"""The two tests that a list of attacks gets: stopped in an episode, and able to work elsewhere."""
+"""The tests that each list of attacks gets: one inside an episode, one without the defence."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ def fails(attacks: Sequence[Attack]) -> Test:
     return test
 
 
-def works(attacks: Sequence[Attack]) -> Test:
-    """A test that each attack works where the defence that it is about is off."""
+def both_ways(attacks: Sequence[Attack]) -> tuple[Test, Test]:
+    """That test, and one that each attack works where the defence that it is about is off.
+
+    Without the second one, an attack with a mistake in it would pass the first one for ever.
+    """
 
     @pytest.mark.parametrize("attack", attacks, ids=str)
     def test(attack: Attack, exposed: Exposed) -> None:
         assert exposed.suffers(attack)
 
-    return test
+    return fails(attacks), test

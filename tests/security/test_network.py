@@ -10,7 +10,7 @@ from tests.sandbox.conftest import start
 from tests.security.arena import Arena
 from tests.security.attack import Attack, python, shell
 from tests.security.bait import own_address
-from tests.security.suites import fails, works
+from tests.security.suites import both_ways
 
 CALL = """
 s = socket.socket(socket.{family}, socket.{kind})
@@ -69,8 +69,7 @@ ATTACKS = [
 ]
 
 
-test_it_fails = fails(ATTACKS)
-test_it_works_without_the_defence = works(ATTACKS)
+test_it_fails, test_it_works_without_the_defence = both_ways(ATTACKS)
 
 
 LISTEN = """

@@ -6,7 +6,7 @@ import pytest
 
 from tests.security.arena import Arena
 from tests.security.attack import CALLS, Attack, python, reaches
-from tests.security.suites import fails, works
+from tests.security.suites import both_ways
 
 
 def on_the_first(name: str, program: str, **options: object) -> Attack:
@@ -65,8 +65,7 @@ ATTACKS = [
 ]  # fmt: skip
 
 
-test_it_fails = fails(ATTACKS)
-test_it_works_without_the_defence = works(ATTACKS)
+test_it_fails, test_it_works_without_the_defence = both_ways(ATTACKS)
 
 
 OWN = """
