@@ -58,8 +58,15 @@ INSIDE_FUNCTIONS = {
 missing, out of ``import mle_gym`` or ``import mle_gym.env``, and a comment there says what.
 The programs in ``sandbox/standalone`` have their own list."""
 INSIDE_FUNCTIONS_ELSEWHERE = {
+    "runner/file_actions.py": {"..shared.packed_files"},
     "runner/loop.py": {".take_snapshot", ".warm_zygote"},
-    "runner/serve.py": {".inside_commands", ".loop", ".processes", "shutil"},
+    "runner/serve.py": {
+        "..shared.descriptors",
+        ".inside_commands",
+        ".loop",
+        ".processes",
+        "shutil",
+    },
     "runner/warm_line.py": {"struct"},
     "shared/lean.py": {"_ctypes", "_json", "ctypes", "json"},
     "tables/readers.py": {"pyarrow", "pyarrow.feather", "pyarrow.parquet", "sqlite3"},

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.episode.settings import Settings
     from mle_gym.grading.grade import Grade
-    from mle_gym.sandbox.files import Files
-    from mle_gym.sandbox.protocol import Execution
+    from mle_gym.sandbox.protocol import Execution, Files
 
 __all__ = ["Info", "Outcome", "Record"]
 

@@ -21,8 +21,7 @@ from mle_gym.episode.actions import (
 )
 from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import SandboxError, SubmissionError
-from mle_gym.sandbox.files import Files
-from mle_gym.sandbox.protocol import Execution, Reply, Request, Sandbox
+from mle_gym.sandbox.protocol import Execution, Files, Reply, Request, Sandbox
 
 __all__ = ["ActionPerformer"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mle_gym.grading.grade import Grade
     from mle_gym.grading.graders.grader import Grader
     from mle_gym.grading.graders.program_run import ProgramRunner
-    from mle_gym.sandbox.files import Files
+    from mle_gym.sandbox.protocol import Files
     from mle_gym.tasks.spec import SubmissionSpec
 
 __all__ = ["SubmitCommands", "largest_submission"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mle_gym.sandbox.backends import BACKENDS, backend_names, create, get_backend, shown
-from mle_gym.sandbox.files import Files, pack_files
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import (
     Backend,
     Execution,
+    Files,
     Mount,
     Reply,
     Request,
@@ -15,6 +15,7 @@ from mle_gym.sandbox.protocol import (
     SandboxConfig,
     Shown,
 )
+from mle_gym.sandbox.standalone.shared.packed_files import pack_files
 
 __all__ = [
     "BACKENDS",

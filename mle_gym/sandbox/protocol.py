@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 from mle_gym.sandbox.limits import Limits
 
 if TYPE_CHECKING:
-    from mle_gym.sandbox.files import Files
     from mle_gym.sandbox.snapshots.store import Lease
 
 __all__ = [
     "PRELOAD",
     "Backend",
     "Execution",
+    "Files",
     "Mount",
     "Reply",
     "Request",
@@ -27,6 +27,8 @@ __all__ = [
     "Shown",
 ]
 
+Files = Mapping[str, bytes]
+"""What is taken out of a sandbox as a folder: relative path, with slashes, to content."""
 
 PRELOAD = (
     "numpy",

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.exchange import Exchange
-from mle_gym.sandbox.files import Files, unpack_files
 from mle_gym.sandbox.protocol import (
     MOST_HANDED_IN,
     Execution,
+    Files,
     Reply,
     Request,
     SandboxConfig,
 )
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
+from mle_gym.sandbox.standalone.shared.packed_files import unpack_files
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 

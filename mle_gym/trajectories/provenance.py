@@ -18,8 +18,8 @@ from mle_gym.datasets.keys import SECRET, secret_fingerprint
 from mle_gym.datasets.prepare import task_digest
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.env import MLEEnv
+from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.backends import get_backend, shown
-from mle_gym.sandbox.files import pack_files
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.trajectories.stored_submission import pack_submission
 
@@ -57,7 +57,7 @@ def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
     """What the environment knows of the episode when it is over, beyond its last step.
 
     ``submission`` is :func:`pack_submission` of the predictions that were graded, or None;
-    ``program`` the same of the files that made them (:func:`~mle_gym.sandbox.files.pack_files`),
+    ``program`` the same of the files that made them (:func:`~mle_gym.sandbox.pack_files`),
     where a program was handed in. ``validate_calls`` and ``score_calls`` count what the agent was
     told about submissions before.
     """

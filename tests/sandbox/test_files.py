@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox import Reply, Request, Sandbox
-from mle_gym.sandbox.files import pack_files, unpack_files
+from mle_gym.sandbox.standalone.shared.packed_files import pack_files, unpack_files
 
 
 def packed(index: object, contents: bytes = b"") -> bytes:

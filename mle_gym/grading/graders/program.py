@@ -11,7 +11,7 @@ from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import parse_answers
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.predictions import PredictionsGrader
-from mle_gym.sandbox.files import Files, pack_files
+from mle_gym.sandbox import Files, pack_files
 
 if TYPE_CHECKING:
     from mle_gym.datasets.anchors import Anchors

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
-from mle_gym.sandbox.files import Files
-from mle_gym.sandbox.protocol import Sandbox
+from mle_gym.sandbox.protocol import Files, Sandbox
 from mle_gym.text import clean
 
 if TYPE_CHECKING:

@@ -167,7 +167,7 @@ def _most_open_files() -> Iterator[None]:
     """Raise this process's soft limit for a moment.
 
     Sandboxes of the same user must not be able to keep it from sending a descriptor: see
-    ``SANDBOX_LIMITS`` in ``launcher/kernel_files.py``.
+    ``SANDBOX_LIMITS`` in ``launcher/process_limits.py``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

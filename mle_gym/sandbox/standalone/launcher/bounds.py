@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from .kernel_files import write
-from .system_calls import (
+from ..shared.kernel_files import write
+from ..shared.system_calls import (
     CLONE_NEWNS,
     CLONE_NEWUSER,
     MS_NOEXEC,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 
-from .kernel_files import lines, write
+from ..shared.kernel_files import lines, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

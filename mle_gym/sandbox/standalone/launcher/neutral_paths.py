@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .system_calls import MS_BIND, MS_REC, mount
+from ..shared.system_calls import MS_BIND, MS_REC, mount
 
 
 class NeutralPaths:

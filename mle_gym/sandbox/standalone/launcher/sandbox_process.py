@@ -8,10 +8,12 @@ import resource
 import signal
 import time
 
+from ..shared.descriptors import close_all_but
+from ..shared.kernel_files import children, is_halted, is_stopped, lines, write
+from ..shared.system_calls import die_with
 from .bounds import bound, enter_namespaces
-from .kernel_files import SANDBOX_LIMITS, children, is_halted, is_stopped, lines, write
+from .process_limits import SANDBOX_LIMITS
 from .snapshot_overlay import mount_overlay
-from .system_calls import die_with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
             os.set_inheritable(descriptor, True)
         # bubblewrap hands on whatever it inherits, and the agent could use it: this
         # process's own socket and the stream's other copy above all.
-        _close_all_but(launch.inherited)
+        close_all_but(launch.inherited, os.sysconf("SC_OPEN_MAX"))
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         for number, limits in SANDBOX_LIMITS.items():
@@ -159,13 +161,3 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         os.write(2, f"cannot start {command[0]}: {error}".encode())
     finally:
         os._exit(127)
-
-
-def _close_all_but(kept: list[int]) -> None:
-    """Close every descriptor beyond the standard streams but these."""
-    first = 3
-    for descriptor in sorted(kept):
-        if first < descriptor:  # an empty range would mean all of them
-            os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, os.sysconf("SC_OPEN_MAX"))

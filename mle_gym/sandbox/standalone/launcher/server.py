@@ -14,9 +14,9 @@ from collections.abc import Mapping
 
 from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
-from .descriptors import receive
-from .kernel_files import SANDBOX_LIMITS, raise_open_files
 from .neutral_paths import NeutralPaths
+from .process_limits import SANDBOX_LIMITS, raise_open_files
+from .receive import receive
 from .sandbox_process import Launch, SandboxProcess
 from .trees import Trees, own_root
 from .warm_zygotes import Warm, Zygotes

@@ -12,8 +12,8 @@ import os
 import signal
 import struct
 
-from .kernel_files import write
-from .system_calls import (
+from ..shared.kernel_files import write
+from ..shared.system_calls import (
     CLONE_NEWUSER,
     MS_BIND,
     MS_REMOUNT,

@@ -10,8 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from .bounds import enter_namespaces
-from .system_calls import (
+from ..shared.system_calls import (
     CLONE_NEWNS,
     MS_BIND,
     MS_REC,
@@ -21,6 +20,7 @@ from .system_calls import (
     mount,
     unshare,
 )
+from .bounds import enter_namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

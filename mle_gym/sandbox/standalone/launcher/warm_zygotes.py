@@ -11,8 +11,9 @@ import signal
 import socket
 from collections import deque
 
-from .descriptors import receive
-from .kernel_files import OPEN_FILES, SANDBOX_LIMITS, children
+from ..shared.kernel_files import children
+from .process_limits import OPEN_FILES, SANDBOX_LIMITS
+from .receive import receive
 from .sandbox_process import SandboxProcess
 from .trees import Trees, show_tree
 

@@ -114,7 +114,7 @@ class Runner:
         self._make_commands(run, options["python"], options["call"])
         if self._warm:
             self._warm.offer(f"{run}/python")
-        if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/kernel_files.py
+        if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/process_limits.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control", options["most_handed_in"])
         self._done({"op": "done", "pid": os.getpid()})

@@ -15,6 +15,7 @@ def serve(folder: str = "", line: str = "") -> None:
             after a ``kill -9`` of the host.
         line: Descriptor that leads to warm Python, if there is any.
     """
+    from ..shared.descriptors import close_all_but
     from .loop import Runner
     from .processes import harden, keep_precedence, kill_descendants, take_name
 
@@ -26,7 +27,8 @@ def serve(folder: str = "", line: str = "") -> None:
         os.dup2(null, descriptor)
     os.close(null)
     kept = {source, sink} | ({int(line)} if line else set())
-    close_all_but(kept)
+    highest = max(map(int, os.listdir("/proc/self/fd")))
+    close_all_but(kept, highest + 1)
     take_name(b"init")
     harden()
     keep_precedence()
@@ -45,17 +47,6 @@ def serve(folder: str = "", line: str = "") -> None:
             shutil.rmtree(folder, ignore_errors=True)
     # Taking the interpreter down in good order would take as long as most of its start did.
     os._exit(0)
-
-
-def close_all_but(kept: set[int]) -> None:
-    """Let nothing that was inherited reach a command, whoever forgot it."""
-    for name in os.listdir("/proc/self/fd"):
-        descriptor = int(name)
-        if descriptor > 2 and descriptor not in kept:
-            try:
-                os.close(descriptor)
-            except OSError:
-                continue
 
 
 def main(arguments: list[str]) -> int:

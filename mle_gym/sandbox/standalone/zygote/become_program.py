@@ -22,10 +22,16 @@ from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
-from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
+from ..shared.system_calls import (
+    PR_SET_DUMPABLE,
+    PR_SET_MM,
+    PR_SET_MM_MAP,
+    PR_SET_NAME,
+    libc,
+    prctl,
+)
 from .shim_request import Command, Request
 
-PR_SET_MM, PR_SET_MM_MAP = 35, 14
 OUT_OF_MEMORY_SCORE = b"500"
 """What a command's shell has: the runner survives when memory runs out."""
 _getppid = os.getppid

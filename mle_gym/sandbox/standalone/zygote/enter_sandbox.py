@@ -9,14 +9,23 @@ import os
 import resource
 from dataclasses import dataclass
 
+from ..shared.kernel_files import write
+from ..shared.system_calls import (
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_CAPBSET_DROP,
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_SECCOMP,
+    SECCOMP_MODE_FILTER,
+    check,
+    libc,
+    prctl,
+)
+
 NS_GET_USERNS = 0xB701
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-PR_SET_NAME, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 15, 47, 4
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
-
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -33,18 +42,6 @@ class Place:
     """Numbers of resources, with the soft and the hard limits that the sandbox's programs have."""
     inside: bool = False
     """Whether the zygote is in it already, and so as confined as a command."""
-
-
-def check(result: int) -> None:
-    """Turn a failed call of libc into an exception."""
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def prctl(option: int, value: int = 0) -> None:
-    """Call ``prctl`` with one argument."""
-    check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0))
 
 
 class _Filter(ctypes.Structure):
@@ -81,7 +78,7 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
         os.setresuid(place.uid, place.uid, place.uid)
         prctl(PR_SET_DUMPABLE, 0)
     for descriptor in opened:
-        check(libc.setns(descriptor, 0))
+        check(libc.setns(descriptor, 0), "setns")
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
@@ -101,9 +98,7 @@ def _join(group: str) -> None:
     """
     for name in ("tasks", "cgroup.procs"):
         with contextlib.suppress(FileNotFoundError):
-            descriptor = os.open(f"{group}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-            os.write(descriptor, b"0")
-            os.close(descriptor)
+            write(f"{group}/{name}", "0")
             return
     raise FileNotFoundError(group)
 
@@ -144,10 +139,11 @@ def drop_privileges() -> None:
     libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    check(libc.capset(header, (ctypes.c_uint32 * 6)()))
+    check(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
 def limit_system_calls(program: bytes) -> None:
     """Install a filter for good: an array of ``struct sock_filter``."""
     filter = _Filter(len(program) // 8, program)
-    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter), 0, 0))
+    result = libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter), 0, 0)
+    check(result, "prctl")

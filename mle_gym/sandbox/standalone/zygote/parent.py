@@ -16,8 +16,9 @@ from importlib import import_module, invalidate_caches
 from importlib.machinery import PathFinder
 from typing import Any
 
+from ..shared.system_calls import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
 from .become_program import Template
-from .enter_sandbox import PR_SET_DUMPABLE, PR_SET_NAME, Place, libc, prctl
+from .enter_sandbox import Place
 from .first_use import exercise
 from .spare import Lifecycle, Spare
 

@@ -8,13 +8,16 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 
+from ..shared.descriptors import close_all_but
+from ..shared.system_calls import PR_SET_PDEATHSIG, prctl
 from . import shim_request
 from .become_program import Template
-from .enter_sandbox import PR_SET_PDEATHSIG, Place, enter, own_namespaces, prctl
+from .enter_sandbox import Place, enter, own_namespaces
 
 MESSAGE = 1 << 16
+DESCRIPTORS_END = 1 << 20
+"""Higher than the number of any descriptor that the zygote may have."""
 
 
 class Lifecycle:
@@ -54,7 +57,7 @@ class Lifecycle:
         """In the child."""
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _close_all_but((line.fileno(), self._keeper))
+        close_all_but((line.fileno(), self._keeper), DESCRIPTORS_END)
         self._rehearse()
         if self._is_seen:
             self.take_name()
@@ -93,7 +96,7 @@ class Lifecycle:
         line, keepers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._template.hand_over(self._keeper, descriptor, usage, keepers.fileno())
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _close_all_but((descriptor, line.fileno()))
+        close_all_but((descriptor, line.fileno()), DESCRIPTORS_END)
         connection = socket.socket(fileno=descriptor)
         request = shim_request.receive(connection)
         os.fchdir(request.descriptors[3])
@@ -138,12 +141,3 @@ def _limits() -> tuple[tuple[int, int], ...]:
     """As the kernel counts; Python's infinity is -1."""
     limits = [resource.getrlimit(number) for number in range(16)]
     return tuple((soft % (1 << 64), hard % (1 << 64)) for soft, hard in limits)
-
-
-def _close_all_but(kept: Sequence[int]) -> None:
-    first = 3
-    for descriptor in sorted(kept):
-        if first < descriptor:
-            os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, 1 << 20)

@@ -1,37 +1,45 @@
-"""Files taken out of a sandbox together: the names and contents of a folder as one value."""
+"""Files that leave a sandbox together: a folder's names and contents as one run of bytes.
+
+First comes the length of a list, as four big-endian bytes, then the list, a JSON array of
+``[name, size]``, then the contents in the list's order.
+"""
 
 from __future__ import annotations
 
-import json
 import posixpath
-import struct
-from collections.abc import Mapping
 
-__all__ = ["Files", "pack_files", "unpack_files"]
+from .lean import dumps, loads
 
-Files = Mapping[str, bytes]
-"""Relative path, with slashes, to content."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_LENGTH = struct.Struct(">I")
+__all__ = ["pack_files", "unpack_files"]
+
+_LENGTH = 4
 
 
-def pack_files(files: Files) -> bytes:
-    """Files as the runner sends them: the length of a JSON list of names and sizes, it, they."""
-    index = json.dumps([[name, len(content)] for name, content in files.items()]).encode()
-    return _LENGTH.pack(len(index)) + index + b"".join(files.values())
+def pack_files(files: Mapping[str, bytes]) -> bytes:
+    """Pack files.
+
+    Args:
+        files: Relative path, with slashes, to content.
+    """
+    index = dumps([[name, len(content)] for name, content in files.items()]).encode()
+    return len(index).to_bytes(_LENGTH, "big") + index + b"".join(files.values())
 
 
 def unpack_files(content: bytes) -> dict[str, bytes]:
-    """The files that were packed. The content is hostile.
+    """Unpack what :func:`pack_files` packed. The content is hostile.
 
     Raises:
-        ValueError: it is something else, or a name leads out of the folder.
+        ValueError: It is something else, or a name leads out of the folder.
     """
-    if len(content) < _LENGTH.size:
+    if len(content) < _LENGTH:
         raise ValueError("expected packed files, found too few bytes")
-    place = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+    place = _LENGTH + int.from_bytes(content[:_LENGTH], "big")
     try:
-        index = json.loads(content[_LENGTH.size : place])
+        index = loads(content[_LENGTH:place])
         sizes = [(_checked_name(name), _checked_size(size)) for name, size in index]
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"expected a list of names and sizes: {error}") from None

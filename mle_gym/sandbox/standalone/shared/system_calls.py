@@ -9,7 +9,11 @@ import signal
 MS_NOSUID, MS_NOEXEC = 2, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
+PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_SET_MM, PR_SET_MM_MAP = 35, 14
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -20,6 +24,11 @@ def check(result: int, what: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
+
+
+def prctl(option: int, value: int = 0) -> None:
+    """Call ``prctl`` with one argument."""
+    check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
 
 
 def mount(
@@ -42,6 +51,6 @@ def make_mounts_private() -> None:
 
 def die_with(parent: int) -> None:
     """Be killed when the parent ends, or now if it has. A later change of user undoes it."""
-    check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(127)
