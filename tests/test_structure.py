@@ -59,7 +59,12 @@ missing, out of ``import mle_gym`` or ``import mle_gym.env``, and a comment ther
 The programs in ``sandbox/standalone`` have their own list."""
 INSIDE_FUNCTIONS_ELSEWHERE = {
     "runner/file_actions.py": {"..shared.packed_files"},
-    "runner/loop.py": {".take_snapshot", ".warm_zygote"},
+    "runner/loop.py": {
+        ".last_snapshot",
+        ".restore_snapshot",
+        ".take_snapshot",
+        ".warm_zygote",
+    },
     "runner/serve.py": {
         "..shared.descriptors",
         ".inside_commands",

@@ -13,10 +13,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import cast, overload
 
 from mle_gym.errors import SandboxCrashed
-from mle_gym.sandbox.standalone.shared.launcher_messages import Abilities, Question, Start
+from mle_gym.sandbox.standalone.shared.launcher_messages import (
+    Abilities,
+    Answer,
+    Examine,
+    Failed,
+    Question,
+    Seen,
+    Start,
+    Started,
+    Status,
+    Stop,
+    Stopped,
+)
 from mle_gym.sandbox.standalone.start_commands import launcher_command
 from mle_gym.sandbox.stream import SocketStream
 from mle_gym.sandbox.verdict import Evidence
@@ -51,7 +63,9 @@ class LauncherClient:
                 start_new_session=True,
             )
         self._socket.settimeout(_ANSWER_SECONDS)
-        status: Abilities = self.call({"op": "status"})
+        status = self.call({"op": "status"})
+        if "error" in status:
+            raise SandboxCrashed(f"the sandbox launcher failed: {status['error']}")
         self.controllers: tuple[str, ...] = tuple(status["controllers"])
         """The control groups' controllers that enforce limits here."""
         self.trees = status["trees"]
@@ -71,13 +85,27 @@ class LauncherClient:
         mine = self._owner == os.getpid() and not self._given_up
         return mine and self._process.poll() is None
 
-    def call(self, question: Question, descriptors: tuple[int, ...] = ()) -> Any:
-        """Send one request and wait for its answer: what is said of each in ``launcher_messages``.
+    @overload
+    def call(self, question: Status) -> Abilities | Failed: ...
+    @overload
+    def call(self, question: Start, stream: int) -> Started | Failed: ...
+    @overload
+    def call(self, question: Stop) -> Stopped | Failed: ...
+    @overload
+    def call(self, question: Examine) -> Seen | Failed: ...
+
+    def call(self, question: Question, stream: int | None = None) -> Answer:
+        """Send one request and wait for its answer.
+
+        Args:
+            question: What to do or to report.
+            stream: The descriptor that comes with :class:`Start`.
 
         Raises:
             OSError: The launcher is gone.
             ValueError: It sent nonsense.
         """
+        descriptors = () if stream is None else (stream,)
         with self._lock:
             self._serial += 1
             request = json.dumps({**question, "serial": self._serial}).encode()
@@ -88,9 +116,9 @@ class LauncherClient:
                     reply = self._socket.recv(1 << 20)
                     if not reply:
                         raise ConnectionResetError("the sandbox launcher ended")
-                    answer: dict[str, Any] = json.loads(reply)
-                    if answer.get("serial") == self._serial:
-                        return answer
+                    answer = json.loads(reply)
+                    if answer.pop("serial", None) == self._serial:
+                        return cast(Answer, answer)
                     # The answer to a call that a Ctrl-C interrupted: nobody waits for it.
             except TimeoutError:
                 self._given_up = True
@@ -108,16 +136,16 @@ class LauncherClient:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                answer = self.call(request, (theirs.fileno(),))
+                answer = self.call(request, theirs.fileno())
             except (OSError, ValueError) as error:
                 ours.close()
                 raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
             except BaseException:  # if it starts nevertheless, the runner finds nobody and leaves
                 ours.close()
                 raise
-        if not isinstance(answer.get("id"), int):
+        if "error" in answer:
             ours.close()
-            raise SandboxCrashed(f"bubblewrap could not be started: {answer.get('error', answer)}")
+            raise SandboxCrashed(f"bubblewrap could not be started: {answer['error']}")
         return LaunchedSandbox(self, answer["id"], ours)
 
     def close(self) -> None:
@@ -149,17 +177,28 @@ class LaunchedSandbox:
         last = time.monotonic() + _END_SECONDS
         with contextlib.suppress(OSError, ValueError, TypeError):
             while True:
-                seen: dict[str, Any] = self._launcher.call({"op": "examine", "id": self._id})
-                running = seen.pop("running", False)
+                seen = self._launcher.call({"op": "examine", "id": self._id})
+                if "error" in seen:
+                    break
+                running = seen.get("running", False)
                 if not (running and ended) or time.monotonic() > last:
-                    del seen["serial"]
-                    return Evidence(**seen)
+                    return _evidence(seen)
                 time.sleep(0.005)
         return Evidence("its launcher is gone", supervised=False)
 
     def _stop(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._launcher.call({"op": "stop", "id": self._id})
+
+
+def _evidence(seen: Seen) -> Evidence:
+    return Evidence(
+        note=seen.get("note", ""),
+        killed=seen.get("killed", False),
+        stopped=seen.get("stopped", False),
+        own_memory=seen.get("own_memory", False),
+        host_memory=seen.get("host_memory", False),
+    )
 
 
 @contextlib.contextmanager

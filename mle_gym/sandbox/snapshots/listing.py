@@ -13,10 +13,11 @@ there is no link to follow.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from mle_gym.errors import SnapshotError
+from mle_gym.sandbox.standalone.shared.snapshot_listing import Detail, Kind, ScannedWorkspace
 
 __all__ = ["MOST_LAYERS", "Change", "Entry", "Listing", "UnknownFile", "read_listing"]
 
@@ -34,8 +35,7 @@ _LATEST = 2**62
 class Entry(NamedTuple):
     """A file, folder or link of a workspace."""
 
-    kind: str
-    """``"f"``, ``"d"`` or ``"l"``."""
+    kind: Kind
     mode: int
     modified: int
     """Nanoseconds since the epoch."""
@@ -84,17 +84,17 @@ class Change(NamedTuple):
     """A workspace, and how it differs from the last snapshot of it."""
 
     listing: Listing
-    differing: list[str]
-    gone: list[str]
+    differing: Sequence[str]
+    gone: Sequence[str]
     bytes: int
     """Of all files."""
 
 
-def read_listing(scan: Mapping[str, Any], base: Listing, base_bytes: int, most: int) -> Change:
+def read_listing(scan: ScannedWorkspace, base: Listing, base_bytes: int, most: int) -> Change:
     """Check what a runner sent.
 
     Args:
-        scan: Decoded JSON, as in :mod:`mle_gym.sandbox.standalone.runner.take_snapshot`.
+        scan: Decoded JSON, which only an honest runner makes what its type says.
         base: The files of the snapshot that it was compared with.
         base_bytes: What they hold.
         most: What all files may hold together.
@@ -159,14 +159,14 @@ def _check_parents(listing: Listing, base: Listing, paths: list[str]) -> None:
 
 
 def _entry(
-    path: str, kind: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]
+    path: str, kind: Kind, mode: int, modified: int, detail: Detail, inodes: Mapping[int, Entry]
 ) -> Entry:
     if type(mode) is not int or not 0 <= mode <= 0o7777 or type(modified) is not int:
         raise ValueError(f"bad mode or time of {path!r}")
     modified = max(0, min(modified, _LATEST))
     if kind == "f":
         return _file(path, mode, modified, detail, inodes)
-    if kind == "l" and 0 < len(_encoded(detail)) < 4096:
+    if kind == "l" and isinstance(detail, str) and 0 < len(_encoded(detail)) < 4096:
         return Entry(kind, mode, modified, target=detail)
     if kind == "d":
         return Entry(kind, mode, modified)
@@ -188,12 +188,16 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _file(path: str, mode: int, modified: int, detail: Any, inodes: Mapping[int, Entry]) -> Entry:
+def _file(
+    path: str, mode: int, modified: int, detail: Detail, inodes: Mapping[int, Entry]
+) -> Entry:
     if type(detail) is int:
         known = inodes.get(detail)
         if known is None or (known.kind, known.mode, known.modified) != ("f", mode, modified):
             raise UnknownFile(f"{path!r} is not a file of the last snapshot")
         return known
+    if detail is None or isinstance(detail, str | int):
+        raise ValueError(f"bad size of {path!r}")
     size, extents = detail
     end = 0
     for offset, length in extents:
@@ -203,6 +207,3 @@ def _file(path: str, mode: int, modified: int, detail: Any, inodes: Mapping[int,
     if type(size) is not int or end > size:
         raise ValueError(f"bad size of {path!r}")
     return Entry("f", mode, modified, size, extents=tuple((o, n) for o, n in extents))
-
-
-# ------------------------------------------------------------------------------------------ writing

@@ -33,6 +33,7 @@ from mle_gym.ownership import make_private
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.snapshots.layer import write_layer
 from mle_gym.sandbox.snapshots.listing import MOST_LAYERS, Change, Entry, Listing
+from mle_gym.sandbox.standalone.shared.snapshot_listing import ShellState
 
 __all__ = ["Lease", "Store", "current_store", "open_store"]
 
@@ -52,7 +53,7 @@ class Info:
     """A path that is there when the files are; empty if there are none."""
     modes: tuple[tuple[str, int], ...]
     """Modes that the copy on the host does not have."""
-    shell: dict[str, Any]
+    shell: ShellState
 
 
 class Lease:
@@ -137,7 +138,7 @@ class Store:
     def make(
         self,
         change: Change,
-        shell: dict[str, Any],
+        shell: ShellState,
         base: Lease | None,
         receive: Callable[[], bytes],
     ) -> Lease:

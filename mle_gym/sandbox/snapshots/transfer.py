@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 from mle_gym.errors import SandboxError, SnapshotError
 from mle_gym.sandbox.snapshots.listing import Entry, Listing, UnknownFile, read_listing
 from mle_gym.sandbox.snapshots.store import Lease, Store
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.standalone.shared.runner_messages import Done
+from mle_gym.sandbox.standalone.shared.snapshot_listing import (
+    Detail,
+    RestoredShell,
+    Row,
+    ScannedWorkspace,
+)
 
 __all__ = ["restore_workspace", "take_workspace"]
 
@@ -53,7 +59,7 @@ def take_workspace(
     kept = None
     try:
         try:
-            scan = json.loads(text)
+            scan: ScannedWorkspace = json.loads(text)
             before = (base.listing, base.info.bytes) if base else ({}, 0)
             change = read_listing(scan, *before, most_bytes)
             shell = scan["shell"]
@@ -93,9 +99,9 @@ def restore_workspace(operate: Operate, lease: Lease) -> None:
         SandboxError: The files don't fit, or the runner failed.
     """
     info = lease.info
-    payload = json.dumps({"state": info.shell, "modes": info.modes}).encode()
+    shell: RestoredShell = {"state": info.shell, "modes": info.modes}
     order = messages.Restore(op="restore", id=lease.name, witness=info.witness)
-    if _check(operate(order, payload))["present"]:
+    if _check(operate(order, json.dumps(shell).encode()))["present"]:
         return
     listing = lease.listing
     _check(operate(messages.Unpack(op="unpack", begin=True), json.dumps(_rows(listing)).encode()))
@@ -112,16 +118,21 @@ def _check(answer: tuple[Done, bytes]) -> Done:
     return done
 
 
-def _rows(listing: Listing) -> list[list[Any]]:
-    details: dict[str, Callable[[Entry], Any]] = {
-        "f": lambda entry: [entry.size, entry.extents],
-        "l": lambda entry: entry.target,
-        "d": lambda _: None,
-    }
+def _rows(listing: Listing) -> list[Row]:
     return [
-        [path, entry.kind, entry.mode, entry.modified, details[entry.kind](entry)]
+        (path, entry.kind, entry.mode, entry.modified, _detail(entry))
         for path, entry in listing.items()
     ]
+
+
+def _detail(entry: Entry) -> Detail:
+    match entry.kind:
+        case "f":
+            return entry.size, entry.extents
+        case "l":
+            return entry.target
+        case "d":
+            return None
 
 
 def _chunks(lease: Lease, listing: Listing) -> Iterator[bytes]:

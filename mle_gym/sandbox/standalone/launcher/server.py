@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Mapping
 
 from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
@@ -25,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared.launcher_messages import (
         Abilities,
+        Answer,
         Argument,
         Overlay,
         Question,
@@ -97,6 +97,7 @@ class Launcher:
         if not message:
             return False
         request = json.loads(message)
+        answer: Answer
         try:
             answer = self._reply(request, descriptors)
         except OSError as error:
@@ -107,7 +108,7 @@ class Launcher:
         self._control.send(json.dumps({**answer, "serial": request["serial"]}).encode())
         return True
 
-    def _reply(self, question: Question, descriptors: list[int]) -> Mapping[str, object]:
+    def _reply(self, question: Question, descriptors: list[int]) -> Answer:
         if question["op"] == "status":
             return self._status()
         if question["op"] == "start":

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..shared.runner_messages import Configure, Done, Order
     from .file_actions import Answer
+    from .last_snapshot import LastSnapshot
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0
@@ -59,6 +60,7 @@ class Runner:
         self._source, self._sink = source, sink
         self._warm = WarmPython(line) if line is not None else None
         self._command: Command | None = None
+        self._last_snapshot: LastSnapshot | None = None
         self._commands_run = 0
         self._background_processes = False
         """Whether anything may run although no command does: nothing else can start more."""
@@ -200,7 +202,7 @@ class Runner:
         """What concerns files; none of it may bring the runner down."""
         try:
             if order["op"] not in self._operations:
-                self._learn_snapshots()
+                self._learn_snapshots(order["op"])
             return self._operations[order["op"]](order, payload)
         except (OSError, ValueError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
@@ -208,19 +210,26 @@ class Runner:
             text = f"{path}: {reason}\n" if path else f"{reason}\n"
             return {"op": "done", "exit_code": 1}, text.encode("utf-8", "surrogateescape")
 
-    def _learn_snapshots(self) -> None:
-        """Most sandboxes are ended without one, and start sooner without this module."""
-        from .take_snapshot import Workspaces
+    def _learn_snapshots(self, operation: str) -> None:
+        """Most sandboxes never take or restore one, and start sooner without these modules."""
+        from .last_snapshot import LastSnapshot
 
-        workspaces = Workspaces(self._options["workspace"], self._shell)
-        self._operations |= {
-            "scan": workspaces.scan,
-            "contents": workspaces.contents,
-            "resume": workspaces.resume,
-            "restore": workspaces.restore,
-            "unpack": workspaces.unpack,
-            "unpacked": workspaces.unpacked,
-        }
+        self._last_snapshot = self._last_snapshot or LastSnapshot()
+        parts = self._options["workspace"], self._shell, self._last_snapshot
+        if operation in ("restore", "unpack", "unpacked"):
+            from .restore_snapshot import SnapshotRestorer
+
+            back = SnapshotRestorer(*parts)
+            self._operations["restore"] = back.restore
+            self._operations["unpack"] = back.unpack
+            self._operations["unpacked"] = back.unpacked
+        else:
+            from .take_snapshot import SnapshotTaker
+
+            taker = SnapshotTaker(*parts)
+            self._operations["scan"] = taker.scan
+            self._operations["contents"] = taker.contents
+            self._operations["resume"] = taker.resume
 
     def _done(self, answer: Done, content: bytes = b"") -> None:
         send_frame(self._sink, answer, content)

@@ -11,7 +11,7 @@ from .shell_state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from ..shared.snapshot_listing import ShellState
 
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single variable of 128 KiB or more, so longer scripts go by file."""
@@ -89,7 +89,7 @@ class Shell:
         except OSError:
             pass
 
-    def save(self) -> dict[str, Any]:
+    def save(self) -> ShellState:
         """The state for another sandbox, where other folders may hold the same things.
 
         Variables that still have their first value are named only; folders of this sandbox become
@@ -114,11 +114,10 @@ class Shell:
             "directory": directory.decode("utf-8", "surrogateescape"),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: ShellState) -> None:
         """Go on from what :meth:`save` gave, here or elsewhere."""
-        text, directory = (
-            state[key].encode("utf-8", "surrogateescape") for key in ("environment", "directory")
-        )
+        text = state["environment"].encode("utf-8", "surrogateescape")
+        directory = state["directory"].encode("utf-8", "surrogateescape")
         for mark, folder in self._folders():
             text, directory = (part.replace(mark, folder) for part in (text, directory))
         self._directory = os.fsdecode(directory)

@@ -7,7 +7,7 @@ the same ``serial``. A request of :class:`Start` comes with the runner's stream 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 # ------------------------------------------------------------------- the parts of a sandbox's start
 
@@ -112,6 +112,7 @@ Question = Status | Start | Stop | Examine
 # -------------------------------------------------------------------------------------- the answers
 
 
+@final
 class Abilities(TypedDict):
     """The answer to :class:`Status`."""
 
@@ -124,12 +125,19 @@ class Abilities(TypedDict):
     """Limits of the open files of each program in a sandbox."""
 
 
+@final
 class Started(TypedDict):
     """The answer to :class:`Start`."""
 
     id: int
 
 
+@final
+class Stopped(TypedDict):
+    """The answer to :class:`Stop`: nothing."""
+
+
+@final
 class Seen(TypedDict, total=False):
     """The answer to :class:`Examine`; empty where the sandbox is not known."""
 
@@ -143,3 +151,14 @@ class Seen(TypedDict, total=False):
     """Whether its own limit of memory has ended a process of it."""
     host_memory: bool
     """Whether the host's memory ran out meanwhile."""
+
+
+@final
+class Failed(TypedDict):
+    """The answer to any request that the kernel refused."""
+
+    error: str
+
+
+Answer = Abilities | Started | Stopped | Seen | Failed
+"""Together with the request's ``serial``."""
