@@ -272,7 +272,8 @@ def test_background_processes_are_stopped_meanwhile_and_go_on(
     box.write_file("w.py", writer.encode())
     run(
         box,
-        "setsid python3 w.py > /dev/null 2>&1 & echo $! > pids; sleep 0.3;"
+        "setsid python3 w.py > /dev/null 2>&1 & echo $! > pids;"
+        "until [ -e left ] && [ -e right ]; do sleep 0.01; done;"
         "setsid sleep 77 & kill -STOP $!; echo $! >> pids; sleep 0.3",
     )
     for _ in range(5):
