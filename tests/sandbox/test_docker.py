@@ -156,10 +156,20 @@ def test_commands_have_no_privileges(create: Create) -> None:
         create(), "grep -E '^(Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
     )
     found = {line.split()[0]: line.split()[1:] for line in status.splitlines()}
-    assert found["Uid:"] == found["Gid:"] == ["1000"] * 4
+    (user,) = set(found["Uid:"])
+    assert int(user) >= 20_000  # one that no account has
+    assert found["Gid:"] == ["1000"] * 4
     assert int(found["CapEff:"][0], 16) == int(found["CapBnd:"][0], 16) == 0
     assert found["NoNewPrivs:"] == ["1"]
     assert found["Seccomp:"] == ["2"]
+
+
+def test_each_container_has_a_user_of_its_own_with_a_name(create: Create) -> None:
+    """The kernel counts much by user; some programs ask what theirs is called."""
+    asked = [run(create(), "id -u; id -un; id -gn; touch new; stat -c %U new") for _ in range(2)]
+    (first, *names), (other, *_) = (each.split() for each in asked)
+    assert first != other
+    assert names == ["agent"] * 3
 
 
 def test_only_three_folders_and_shared_memory_are_writable(create: Create) -> None:

@@ -16,12 +16,12 @@ from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.docker.container import (
     RUN_FOLDER,
-    USER,
     WORKSPACE,
     Container,
     container_key,
     container_settings,
 )
+from mle_gym.sandbox.docker.container_user import GROUP
 from mle_gym.sandbox.docker.daemon import connect, first_line, unreachable
 from mle_gym.sandbox.docker.image import image_name
 from mle_gym.sandbox.docker.pool import Pool, containers_ahead
@@ -213,7 +213,7 @@ def _look_inside(
             network_mode="none",
             cap_drop=["ALL"],
             read_only=True,
-            user=f"{USER}:{USER}",
+            user=f"{GROUP}:{GROUP}",
             working_dir="/",
             remove=True,
         )

@@ -15,20 +15,23 @@ from typing import Any
 
 import docker
 from docker.errors import DockerException, NotFound
-from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount, Ulimit
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.docker.container_stream import AttachedStream
+from mle_gym.sandbox.docker.container_user import create_container
 from mle_gym.sandbox.docker.daemon import (
     MACHINE_LABEL,
     OWNER_LABEL,
     first_line,
     identity,
+    information,
     machine,
     remove,
 )
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.seccomp import docker_profile
+from mle_gym.sandbox.standalone.launcher.bounds import MOST_TERMINALS
 from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
 from mle_gym.sandbox.standalone.start_commands import runner_command
 from mle_gym.sandbox.verdict import Evidence
@@ -36,7 +39,6 @@ from mle_gym.sandbox.warm.in_containers import STANDALONE, ImagePython, own_moun
 
 __all__ = [
     "RUN_FOLDER",
-    "USER",
     "WORKSPACE",
     "Container",
     "container_key",
@@ -45,11 +47,11 @@ __all__ = [
 
 WORKSPACE = "/workspace"
 RUN_FOLDER = "/run/mle-gym"
-USER = 1000
 _RUN_FOLDER_MB = 40
 _INODES_PER_MB = 256
 _MOST_OPEN_FILES, _MOST_SIGNALS = 4096, 4096
 """Of each process, as bubblewrap's launcher has them."""
+_OF_THIS_KERNEL = ("runc", "crun", "sysbox-runc")
 _END_SECONDS = 10.0
 """How long the daemon may take to notice that a container has ended."""
 _FIRST = -20
@@ -90,7 +92,7 @@ class Container:
         self._client = client
         self._made = int(time.time())
         with _explained(gpus, settings["runtime"]):
-            self.id = str(client.containers.create(image, **settings).id)
+            self.id = create_container(client, image, settings)
             try:
                 self.stream = self._start()
             except BaseException:
@@ -202,6 +204,8 @@ def container_settings(
 ) -> dict[str, Any]:
     """A container as the SDK's keyword arguments: everything is off that need not be on.
 
+    Its user is chosen when it is created.
+
     Args:
         config: Limits, mounts, network and GPUs.
         client: Whose daemon will make it.
@@ -212,11 +216,11 @@ def container_settings(
     # Files in a tmpfs count as the container's memory. With room for all of them full, the kernel
     # never has to end the runner, and with it the episode, because of what an agent stored.
     memory = limits.memory_mb + 2 * limits.disk_mb + _RUN_FOLDER_MB
+    processors = int(information(client)["NCPU"])  # the daemon refuses a quota above that
     return {
         "entrypoint": [*runner_command(python.executable, STANDALONE), "serve"],
         "command": [],
         "stdin_open": True,
-        "user": f"{USER}:{USER}",
         "working_dir": WORKSPACE,
         "hostname": "sandbox",
         "labels": {MACHINE_LABEL: machine(), OWNER_LABEL: identity(os.getpid())},
@@ -227,11 +231,16 @@ def container_settings(
         "security_opt": ["no-new-privileges:true", f"seccomp={docker_profile()}"],
         "read_only": True,
         "tmpfs": _writable_folders(limits.disk_mb),
-        "mounts": [*own_mounts(python, config), *_datasets(config), *_masks(masks)],
+        "mounts": [
+            *own_mounts(python, config),
+            *_datasets(config),
+            *_masks(masks),
+            *_terminals(client, config),
+        ],
         "shm_size": (limits.memory_mb << 20) // 2,
         "mem_limit": memory << 20,
         "memswap_limit": memory << 20,
-        "nano_cpus": int(min(limits.cpus, _processors(client)) * 1e9),
+        "nano_cpus": int(min(limits.cpus, processors) * 1e9),
         "pids_limit": limits.processes,
         "ulimits": [
             Ulimit(name="core", soft=0, hard=0),
@@ -263,7 +272,7 @@ def _inode(path: str) -> tuple[int, int] | None:
 
 
 def _writable_folders(disk_mb: int) -> dict[str, str]:
-    options = f"exec,nosuid,nodev,uid={USER},gid={USER}"
+    options = "exec,nosuid,nodev"
     disk = f"{options},size={disk_mb << 20},nr_inodes={max(10_000, disk_mb * _INODES_PER_MB)}"
     return {
         WORKSPACE: f"{disk},mode=755",
@@ -286,14 +295,20 @@ def _masks(masks: Masks) -> Iterator[Mount]:
             yield Mount(path, "/dev/null", type="bind", read_only=True)
 
 
+def _terminals(client: docker.DockerClient, config: SandboxConfig) -> Iterator[Mount]:
+    """A file system of terminals with few of them: the machine's kernel has 3,000 for all.
+
+    A volume without a name, which the daemon mounts anew for each container and removes with it.
+    Runtimes with a kernel of their own have terminals of their own.
+    """
+    if (config.runtime or information(client).get("DefaultRuntime")) in _OF_THIS_KERNEL:
+        options = f"newinstance,nosuid,noexec,ptmxmode=0666,mode=620,max={MOST_TERMINALS}"
+        how = DriverConfig("local", {"type": "devpts", "device": "devpts", "o": options})
+        yield Mount("/dev/pts", None, type="volume", no_copy=True, driver_config=how)
+
+
 def _gpus(gpus: tuple[str, ...]) -> list[DeviceRequest]:
     return [DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])] if gpus else []
-
-
-@functools.lru_cache(maxsize=8)
-def _processors(client: docker.DockerClient) -> int:
-    """How many the daemon's machine has: it refuses a quota above that."""
-    return int(client.info()["NCPU"])
 
 
 # ---------------------------------------------------------------------------------------- errors

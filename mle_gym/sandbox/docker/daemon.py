@@ -12,6 +12,7 @@ import platform
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
@@ -24,6 +25,7 @@ __all__ = [
     "connect",
     "first_line",
     "identity",
+    "information",
     "machine",
     "remove",
     "unreachable",
@@ -72,6 +74,12 @@ def _client(host: str, _process: int) -> docker.DockerClient:
     client.ping()
     _remove_strays(client)
     return client
+
+
+@functools.lru_cache(maxsize=8)
+def information(client: docker.DockerClient) -> dict[str, Any]:
+    """What the daemon says of itself and its machine."""
+    return dict(client.info())
 
 
 def _remove_strays(client: docker.DockerClient) -> None:
