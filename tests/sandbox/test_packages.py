@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
+from mle_gym.paths import PACKAGE, bundled
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.installation.layout import layout_of
 from mle_gym.sandbox.installation.package_folders import package_folders
@@ -92,6 +96,31 @@ def test_warm_programs_have_no_other_modules(installation: Installation) -> None
         execution = sandbox.execute(f'python -c "{names}; import tables"', timeout=20)
     assert b"['helper', 'joblib']\n" in execution.output
     assert b"ModuleNotFoundError: No module named 'tables'" in execution.output
+
+
+@pytest.mark.bubblewrap
+def test_programs_are_warm_where_mle_gym_is_installed_in_that_python(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "host")
+    installation.install("joblib", {"joblib.py": ""})
+    copy = installation.site / "mle_gym"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "_bundled"))
+    shutil.copytree(bundled("docker"), copy / "_bundled" / "docker")
+    program = f"""
+import sys, time
+sys.path += {sys.path!r}
+import mle_gym
+from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox.backends import get_backend
+from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+
+current_launcher().trees = False  # the zygote sees the folders of the host
+assert mle_gym.__file__.startswith({str(installation.site)!r})
+with get_backend("bubblewrap").create(SandboxConfig(preload=("colorsys",))) as sandbox:
+    deadline = time.monotonic() + 60
+    while sandbox.execute({WARM!r}, timeout=20).exit_code:
+        assert time.monotonic() < deadline
+"""
+    subprocess.run([installation.python, "-c", program], cwd=tmp_path, check=True)
 
 
 def test_a_name_that_is_not_installed_is_an_error_that_says_what_to_do(

@@ -210,7 +210,8 @@ def _undo_path_files(packages: Mapping[str, str]) -> None:
     sys.meta_path[:] = [each for each in sys.meta_path if each.__module__ in _IMPORT_SYSTEM]
     sys.path_hooks[:] = [each for each in sys.path_hooks if each.__module__ in _IMPORT_SYSTEM]
     for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(sites):
+        ours = name == "__main__"  # lies in a package folder too, where mle-gym is installed in one
+        if not ours and (getattr(module, "__file__", None) or "").startswith(sites):
             del sys.modules[name]
 
 
