@@ -108,13 +108,13 @@ def test_programs_are_warm_where_mle_gym_is_installed_in_that_python(tmp_path: P
     program = f"""
 import sys, time
 sys.path += {sys.path!r}
-import mle_gym
+from mle_gym.paths import PACKAGE
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
 
 current_launcher().trees = False  # the zygote sees the folders of the host
-assert mle_gym.__file__.startswith({str(installation.site)!r})
+assert str(PACKAGE) == {str(copy)!r}
 with get_backend("bubblewrap").create(SandboxConfig(preload=("colorsys",))) as sandbox:
     deadline = time.monotonic() + 60
     while sandbox.execute({WARM!r}, timeout=20).exit_code:
