@@ -13,7 +13,7 @@ from mle_gym.episode.brief import brief
 from mle_gym.episode.budget import Budget
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.episode.submit_commands import SubmitCommands, largest_submission
+from mle_gym.episode.submit_commands import INSIDE_COMMANDS, SubmitCommands, largest_submission
 from mle_gym.grading.graders.program_run import ProgramRunner
 from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
 
@@ -125,6 +125,7 @@ def _config(dataset: Dataset, settings: Settings) -> SandboxConfig:
         runtime=settings.runtime,
         warm=settings.warm,
         preload=settings.preload,
+        commands=INSIDE_COMMANDS,
         most_handed_in=largest_submission(dataset.task.submission),
     )
     hidden = files_with_rows(dataset.task, settings.sandbox, config)

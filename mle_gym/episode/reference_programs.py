@@ -10,6 +10,7 @@ from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.episode.episode_start import program_sandboxes
+from mle_gym.episode.submit_commands import INSIDE_COMMANDS
 from mle_gym.errors import SubmissionError, TaskError
 from mle_gym.grading.floor_and_ceiling import made_by, needs_solution, settle
 from mle_gym.grading.graders.program_run import ProgramRunner
@@ -91,6 +92,7 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
     config = SandboxConfig(
         limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),
         mounts=(Mount(dataset.public, "data"),),
+        commands=INSIDE_COMMANDS,
     )
     config = replace(config, hidden=files_with_rows(task, sandbox, config))
     with create(sandbox, config) as box:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.grade import Validation
-from mle_gym.sandbox.protocol import Reply, Request
+from mle_gym.sandbox.protocol import InsideCommand, Reply, Request
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.protocol import Files
     from mle_gym.tasks.spec import SubmissionSpec
 
-__all__ = ["SubmitCommands", "largest_submission"]
+__all__ = ["INSIDE_COMMANDS", "SubmitCommands", "largest_submission"]
 
 _log = logging.getLogger(__name__)
 
@@ -232,6 +232,12 @@ class SubmitCommands:
     def _submit(self, request: Request) -> Reply:
         self.handed_in = self._handed(request)
         return Reply(0, f"{request.path} was handed in; the episode is over\n", end_command=True)
+
+
+INSIDE_COMMANDS = dict.fromkeys(
+    ("validate", "score", "submit"), InsideCommand("submission.csv", "MLE_GYM_SUBMISSION")
+)
+"""The same commands as a sandbox offers them on its ``PATH``."""
 
 
 def largest_submission(spec: SubmissionSpec) -> int:

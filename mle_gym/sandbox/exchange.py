@@ -11,7 +11,7 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from mle_gym.errors import SandboxCrashed
@@ -30,7 +30,6 @@ _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
 _PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
 """Operations that precede all that an agent asks for."""
-_TOOLS = ("validate", "score", "submit")
 _INTERRUPT_SECONDS = 5.0
 _BUSY_SECONDS = 240.0
 """How much longer an answer may take on a busy host."""
@@ -51,13 +50,21 @@ class Exchange:
         backend: Name of the backend, for messages.
         stream: Connected to the runner.
         evidence: What the backend sees of the sandbox from outside.
+        commands: Names of the commands inside whose calls are passed on.
     """
 
-    def __init__(self, backend: str, stream: Stream, evidence: Callable[[bool], Evidence]) -> None:
+    def __init__(
+        self,
+        backend: str,
+        stream: Stream,
+        evidence: Callable[[bool], Evidence],
+        commands: Collection[str],
+    ) -> None:
         self.closed = False
         self.running = False
         """Whether a command has begun, and its end was not heard of yet."""
         self._backend, self._stream, self._evidence = backend, stream, evidence
+        self._commands = frozenset(commands)
         self._used = False
         """Whether anything that an agent asked for has run: before, nothing is its doing."""
         self._verdict: SandboxCrashed | None = None
@@ -196,7 +203,7 @@ class Exchange:
         header, payload = self._frame(deadline)
         if header["op"] == "left":
             header, payload = self._frame(deadline)
-        said = _said(header)
+        said = _said(header, self._commands)
         if said is None:
             raise self.end(f"it sent an unknown frame {str(header)[:200]}")
         return said, payload
@@ -241,12 +248,14 @@ def _packed(order: Order, payload: bytes) -> bytes:
     return _HEADER.pack(len(text), len(payload)) + text + payload
 
 
-def _said(header: dict[str, Any]) -> Done | Call | None:
+def _said(header: dict[str, Any], commands: frozenset[str]) -> Done | Call | None:
     """A frame's header as a value, with nothing taken on trust; None for nonsense."""
     if header["op"] == "done":
         return _done(header)
     tool, path = header.get("tool"), header.get("path")
-    if header["op"] != "request" or tool not in _TOOLS or not isinstance(path, str):
+    if header["op"] != "request" or not (isinstance(tool, str) and isinstance(path, str)):
+        return None
+    if tool not in commands:
         return None
     return Call(op="request", tool=tool, path=path, folder=bool(header.get("folder")))
 

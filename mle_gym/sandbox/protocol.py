@@ -19,6 +19,7 @@ __all__ = [
     "Backend",
     "Execution",
     "Files",
+    "InsideCommand",
     "Mount",
     "Reply",
     "Request",
@@ -74,6 +75,20 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class InsideCommand:
+    """A command that hands a file or a folder over to the caller and prints its answer.
+
+    Called as ``NAME [PATH]``. What it means is the caller's business: the sandbox only passes on
+    what lies at the path, as a :class:`Request`.
+    """
+
+    default_path: str
+    """What it hands over when no path is given."""
+    default_variable: str = ""
+    """A variable that names another default in the commands whose environment has it."""
+
+
+@dataclass(frozen=True)
 class SandboxConfig:
     """Everything a backend needs to make a sandbox."""
 
@@ -96,9 +111,10 @@ class SandboxConfig:
     runtime: str = ""
     """What the Docker daemon is to run containers with, by the name it knows it (``"runsc"``);
     its default if empty. Backends without a choice of runtimes ignore it."""
+    commands: Mapping[str, InsideCommand] = field(default_factory=dict)
+    """Name to what the caller offers on the ``PATH`` inside; see :meth:`Sandbox.begin`."""
     most_handed_in: int = MOST_HANDED_IN
-    """Bytes of what ``validate``, ``score`` and ``submit`` take in a command; larger files are
-    refused unread."""
+    """Bytes of what one call of these commands hands over; larger files are refused unread."""
     layers: tuple[Path, ...] = ()
     """A snapshot's files: host folders that the workspace starts with, stacked, topmost first, and
     never written to. A backend that can't mount them ignores them; :meth:`Sandbox.restore` sends
@@ -143,9 +159,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Request:
-    """A call of ``validate``, ``score`` or ``submit`` made by a command inside the sandbox."""
+    """A call of one of ``SandboxConfig.commands``, made by a script inside the sandbox."""
 
-    tool: Literal["validate", "score", "submit"]
+    tool: str
+    """The command's name."""
     path: str
     content: bytes
     """The file's bytes, read inside the sandbox with the sandbox's own view."""
@@ -181,7 +198,7 @@ class Sandbox(Protocol):
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
         """Run a shell script; its directory, variables and functions carry over.
 
-        Its calls of ``validate``, ``score`` and ``submit`` are told that nobody answers here.
+        Its calls of ``SandboxConfig.commands`` learn that nobody answers here.
         """
 
     def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:

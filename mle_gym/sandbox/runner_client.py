@@ -17,6 +17,7 @@ from mle_gym.sandbox.protocol import (
     MOST_HANDED_IN,
     Execution,
     Files,
+    InsideCommand,
     Reply,
     Request,
     SandboxConfig,
@@ -67,7 +68,7 @@ class RunnerSandbox:
             config: Limits to enforce.
             workspace: The workspace's path, as seen inside.
             run_folder: A writable folder inside for the runner's own files.
-            command: What ``runner_command`` gave: it serves ``submit`` and its siblings too.
+            command: What ``runner_command`` gave. The commands in ``config.commands`` run it too.
             environment: The first command's environment.
             evidence: What the backend sees of the sandbox from outside; called with whether the
                 stream has ended, and so the sandbox has or soon will have.
@@ -81,7 +82,7 @@ class RunnerSandbox:
         """
         self.backend = backend
         self.workspace = workspace
-        self._exchange = Exchange(backend, stream, evidence)
+        self._exchange = Exchange(backend, stream, evidence, config.commands)
         self._cold = cold
         self._patience = 0.0
         """Seconds that the host will still wait for the running command."""
@@ -97,7 +98,10 @@ class RunnerSandbox:
             workspace=workspace,
             run=run_folder,
             python=command[0],
-            call=shlex.join(command),
+            commands={
+                name: shlex.join([*command, *_call(name, each, f"{run_folder}/control")])
+                for name, each in config.commands.items()
+            },
             bash="/bin/bash",
             environment=environment,
             memory_mb=limits.memory_mb,
@@ -270,6 +274,11 @@ class RunnerSandbox:
             return unpack_files(content)
         except ValueError as error:
             raise self._exchange.end(f"it sent a broken folder: {error}") from None
+
+
+def _call(name: str, command: InsideCommand, socket: str) -> list[str]:
+    """The arguments with which the runner's program is the command ``name``."""
+    return ["call", name, socket, command.default_path, command.default_variable]
 
 
 def _sentence(content: bytes) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox import Sandbox, SandboxConfig
+from mle_gym.sandbox import InsideCommand, Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
+COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
+"""What every sandbox of these tests offers inside, unless told otherwise."""
 PATIENCE = 60.0
 """Seconds that a busy machine may take for what an idle one does at once."""
 
@@ -50,7 +52,9 @@ def working_backend(request: pytest.FixtureRequest) -> str:
 def make_sandbox(backend: str) -> Iterator[MakeSandbox]:
     """Make sandboxes that are closed with the test."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(start(backend, SandboxConfig(**options)))
+        yield lambda **options: stack.enter_context(
+            start(backend, SandboxConfig(**{"commands": COMMANDS, **options}))
+        )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
-from mle_gym.sandbox import Execution, Limits, Mount, Reply, Request, Sandbox
+from mle_gym.sandbox import Execution, InsideCommand, Limits, Mount, Reply, Request, Sandbox
 
 from .conftest import MakeSandbox, eventually, processes_with, sleepers
 
@@ -386,6 +386,22 @@ def test_submit_hands_over_the_bytes_and_may_end_the_command(sandbox: Sandbox) -
     assert requests[0].path == f"{sandbox.workspace}/s.csv"
     assert execution.output.startswith(b"validate heard\nscore heard\n")
     assert b"unreachable" not in execution.output
+
+
+def test_a_sandbox_offers_whatever_commands_its_caller_names(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox(commands={"hand-over": InsideCommand("it's $HERE", "OTHER")})
+    command = (
+        r"""printf 1 > "it's \$HERE"; printf 2 > b; hand-over; OTHER=b hand-over; hand-over b"""
+    )
+    contents: list[tuple[str, bytes]] = []
+
+    def on_request(request: Request) -> Reply:
+        contents.append((request.tool, request.content))
+        return Reply(0, "heard\n")
+
+    execution = answered(sandbox, command + "; submit 2>/dev/null; echo $?", on_request)
+    assert contents == [("hand-over", b"1"), ("hand-over", b"2"), ("hand-over", b"2")]
+    assert execution.output == b"heard\nheard\nheard\n127\n"
 
 
 def test_what_is_too_large_to_be_handed_in_never_reaches_the_host(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
-from mle_gym.sandbox import SandboxConfig
+from mle_gym.sandbox import InsideCommand, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
 
 
@@ -55,7 +55,7 @@ def sandbox_that_says(data: bytes) -> RunnerSandbox:
     return RunnerSandbox(
         "fake",
         stream,
-        SandboxConfig(),
+        SandboxConfig(commands={"submit": InsideCommand("submission.csv")}),
         workspace="/workspace",
         run_folder="/run",
         command=["python", "runner"],

@@ -13,12 +13,13 @@ from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import Reply, Request, SandboxConfig
+from mle_gym.sandbox.protocol import InsideCommand, Reply, Request, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
-from mle_gym.sandbox.standalone.runner.inside_commands import TOOLS, Calls
+from mle_gym.sandbox.standalone.runner.inside_commands import Calls
 from mle_gym.sandbox.standalone.shared.frames import MAX_HEADER, receive_frame
 
 LENGTHS = struct.Struct(">II")
+COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
 PIPE_BYTES = 1 << 16
 """What a pipe holds before a write to it waits."""
 MAX_BYTES = 1 << 10
@@ -67,7 +68,7 @@ def frame(header: dict[str, Any], payload: bytes = b"") -> bytes:
 def connect(said: bytes) -> tuple[RunnerSandbox, Recorded]:
     """A sandbox whose runner started well and then says this."""
     stream = Recorded(frame({"op": "done"}) + said)
-    config = SandboxConfig(limits=Limits(), mounts=())
+    config = SandboxConfig(limits=Limits(), mounts=(), commands=COMMANDS)
     box = RunnerSandbox(
         "fuzzed", stream, config, workspace="/w", run_folder="/r", command=["python"],
         environment={},
@@ -82,7 +83,7 @@ def host_hears(said: bytes) -> None:
     try:
         execution = box.begin("true", timeout=1.0)
         while isinstance(execution, Request):
-            assert execution.tool in TOOLS
+            assert execution.tool in COMMANDS
             assert isinstance(execution.path, str)
             execution = box.answer(Reply(0, f"{execution.path}\n"))
     except SandboxCrashed as error:
@@ -153,7 +154,7 @@ def runner_is_called(said: bytes) -> None:
     """Whatever an agent's program writes to the tools' socket, it gets an answer or is let go."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/control"
-        calls = Calls(path, 1 << 20)
+        calls = Calls(path, COMMANDS, 1 << 20)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as program:
             program.connect(path)
             program.sendall(said[: PIPE_BYTES - 1] + b"\n")
@@ -163,7 +164,7 @@ def runner_is_called(said: bytes) -> None:
             found = calls.next(command_runs=True)
             if found is not None:
                 call, _ = found
-                assert call["tool"] in TOOLS
+                assert call["tool"] in COMMANDS
                 assert len(frame(dict(call))) < MAX_HEADER
                 calls.pass_on(0, call["path"])
             calls.forget()

@@ -3,12 +3,12 @@
 Standard library only, Python 3.9 or newer, and nothing of mle_gym: this folder is mounted into
 the sandbox and must start there within milliseconds.
 
-    serve [FOLDER]                      speak frames with the host on stdin and stdout
-    submit | validate | score [PATH]    what the commands of these names run
+    serve [FOLDER]                               speak frames with the host on stdin and stdout
+    call NAME SOCKET DEFAULT VARIABLE [PATH]     what the commands run that the host offers inside
 
 The host sends ``configure`` once, then one operation at a time; each is answered by ``done``.
-While a command runs, the runner may send ``request`` (somebody called ``submit``) and gets
-``reply``.
+While a script runs, the runner may send ``request`` (the script called one of those commands) and
+gets ``reply``.
 
 The host trusts nothing that comes from here: the agent shares this process's user, so whatever
 it could forge must be worthless. Answers, graders and other episodes are not in this box.

@@ -1,4 +1,4 @@
-"""The socket on which ``submit``, ``validate`` and ``score`` reach the runner."""
+"""The socket on which the commands that the host offers inside reach the runner."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .file_actions import take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..shared.runner_messages import Call, Tool
+    from collections.abc import Iterable
 
-TOOLS: tuple[Tool, ...] = ("validate", "score", "submit")
+    from ..shared.runner_messages import Call
+
 _MAX_CALL = 1 << 16
 _MAX_CALLERS = 64
 _LONGEST_REASON = 20
@@ -24,10 +25,16 @@ class _Caller:
 
 
 class Calls:
-    """Listens, queues, and hands out one call at a time."""
+    """Listens, queues, and hands out one call at a time.
 
-    def __init__(self, path: str, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    Args:
+        path: Of the socket.
+        commands: Names of the commands that the host answers.
+        most_bytes: The size of what one call may hand over.
+    """
+
+    def __init__(self, path: str, commands: Iterable[str], most_bytes: int) -> None:
+        self._commands, self._most_bytes = tuple(commands), most_bytes
         if os.path.exists(path):
             os.unlink(path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -84,7 +91,7 @@ class Calls:
             if tool == "cold" and isinstance(path, str):
                 self.cold = path[:_LONGEST_REASON]
                 self._dismiss(descriptor)
-            elif tool not in TOOLS or not isinstance(path, str) or "\0" in path:
+            elif tool not in self._commands or not isinstance(path, str) or "\0" in path:
                 self._answer(descriptor, 2, "not a call\n")
             elif not command_runs:
                 self._answer(descriptor, 1, f"{tool}: only works while a command runs\n")
@@ -140,9 +147,19 @@ class Calls:
         self._callers.pop(descriptor).connection.close()
 
 
-def call(tool: str, socket_path: str, arguments: list[str]) -> int:
-    """``submit PATH`` and its siblings: ask the runner, print its answer, return the exit code."""
-    default = os.environ.get("MLE_GYM_SUBMISSION") or "submission.csv"
+def call(
+    tool: str, socket_path: str, default_path: str, variable: str, arguments: list[str]
+) -> int:
+    """Hand over what lies at a path, print the host's answer and return its exit code.
+
+    Args:
+        tool: The command's name.
+        socket_path: Where the runner listens.
+        default_path: What to hand over when the command has no argument.
+        variable: Names another default in the environments that have it.
+        arguments: The command's.
+    """
+    default = os.environ.get(variable) or default_path
     if len(arguments) > 1 or (arguments and arguments[0] in ("-h", "--help")):
         print(f"usage: {tool} [PATH]    (default: {default})", file=sys.stderr)
         return 2

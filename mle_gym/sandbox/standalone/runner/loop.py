@@ -11,7 +11,7 @@ from ..shared.frames import receive_frame, send_frame
 from ..shared.lean import signal
 from .command_output import Output
 from .file_actions import FileActions
-from .inside_commands import TOOLS, Calls
+from .inside_commands import Calls
 from .processes import (
     descendants,
     exact_memory_in_use,
@@ -113,18 +113,18 @@ class Runner:
             from .warm_zygote import OwnZygote
 
             self._warm = OwnZygote(options["zygote"])
-        self._make_commands(run, options["python"], options["call"])
+        self._make_commands(run, options["python"], options["commands"])
         if self._warm:
             self._warm.offer(f"{run}/python")
         if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/process_limits.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
-        self._calls = Calls(f"{run}/control", options["most_handed_in"])
+        self._calls = Calls(f"{run}/control", options["commands"], options["most_handed_in"])
         self._done({"op": "done", "pid": os.getpid()})
 
-    def _make_commands(self, run: str, python: str, call: str) -> None:
-        """Put the tools on the PATH and, where only ``python3`` exists, ``python``."""
+    def _make_commands(self, run: str, python: str, offered: dict[str, str]) -> None:
+        """Put the host's commands on the PATH and, where only ``python3`` exists, ``python``."""
         os.makedirs(f"{run}/bin", exist_ok=True)
-        commands: dict[str, str] = {tool: f'{call} {tool} "{run}/control"' for tool in TOOLS}
+        commands = dict(offered)
         if not self._warm and not os.path.exists(os.path.join(os.path.dirname(python), "python")):
             commands["python"] = f'"{python}"'
         for name, command in commands.items():

@@ -1,4 +1,4 @@
-"""The entry point: serve a host, or be one of the commands that call the runner."""
+"""The entry point: serve a host, or be one of the commands that the host offers inside."""
 
 from __future__ import annotations
 
@@ -57,4 +57,5 @@ def main(arguments: list[str]) -> int:
         return 0
     from .inside_commands import call
 
-    return call(name, others[0], others[1:])
+    tool, socket_path, default_path, variable, *given = others
+    return call(tool, socket_path, default_path, variable, given)

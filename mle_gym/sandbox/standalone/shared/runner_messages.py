@@ -1,9 +1,9 @@
 """What the host and a runner say to each other.
 
 The host sends :class:`Configure` once, then one order at a time; each is answered by :class:`Done`.
-While a command runs, the runner may send :class:`Call` (somebody called ``submit``) and gets
-:class:`Reply`. Beside its header, each frame has a payload of bytes, which is said of the kinds
-that use it.
+While a script runs, the runner may send :class:`Call`: the script called one of the commands that
+the host offers. The host answers with :class:`Reply`. Beside its header, each frame has a payload
+of bytes, which is described with the kinds that use it.
 
 What a runner says is hostile: the host looks at every field (``mle_gym/sandbox/exchange.py``).
 
@@ -19,8 +19,6 @@ from typing import Literal, NotRequired, TypedDict
 
 from .launcher_messages import ZygotePlan
 
-Tool = Literal["validate", "score", "submit"]
-
 # ------------------------------------------------------------------------------ the host's orders
 
 
@@ -32,8 +30,9 @@ class Configure(TypedDict):
     run: str
     """The runner's own folder."""
     python: str
-    call: str
-    """The command that runs the runner, as a shell takes it."""
+    commands: dict[str, str]
+    """Name to the line of a shell that runs the runner's ``call`` for it. They are put on the
+    ``PATH``."""
     bash: str
     environment: dict[str, str]
     """The first command's variables."""
@@ -223,10 +222,11 @@ class Done(TypedDict):
 
 
 class Call(TypedDict):
-    """Somebody called ``submit`` or a sibling of it; the payload is what lies at the path."""
+    """A script called one of the commands; the payload is what lies at the path."""
 
     op: Literal["request"]
-    tool: Tool
+    tool: str
+    """The command's name."""
     path: str
     folder: bool
     """Whether that is a folder, packed."""
