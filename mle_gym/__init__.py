@@ -5,19 +5,21 @@
     env = mle_gym.make("titanic", reward="anchored")
     observation, info = env.reset(seed=0)
 
-Importing it registers every task with Gymnasium (``gymnasium.make("mle/titanic-v0")``) and loads
-nothing heavy: the names below are imported when they are first used.
+Importing the package registers every task with Gymnasium (``gymnasium.make("mle/titanic-v0")``) and
+loads nothing heavy: the names below are imported when they are first used.
 
-- :func:`make`, :func:`make_vec`: an environment, and many at once, as type checkers know them.
-- :class:`MLEEnv`: the environment; its docstring is the reference.
-- :func:`load_agent`, :func:`rollout`: an agent, and an episode that it plays.
-- :class:`Trajectory`, :func:`replay`, :func:`verify_trajectory`: a recorded episode, once more, and
-  whether its result is true.
-- :func:`grade`, :class:`Grade`: a submission's grade, without an episode.
-- :func:`load_task`, :func:`prepare`, :func:`register_tasks`: a task, its data, your own.
-- :mod:`errors`: what any of these raises.
+- :func:`make`, :func:`make_vec`: make an environment, or a vector environment.
+- :class:`MLEEnv`: the environment. Its docstring is the reference.
+- :func:`load_agent`, :func:`rollout`: load an agent, and let it play an episode.
+- :class:`Trajectory`: a recorded episode. :func:`replay` plays it again, :func:`verify_trajectory`
+  checks whether its result is true, and :func:`audit_trajectory` whether the agent played by the
+  rules.
+- :func:`grade`, :class:`Grade`: grade a submission without an episode.
+- :func:`load_task`, :func:`prepare`, :func:`register_tasks`: load a task, prepare its data, and add
+  tasks of your own.
+- :mod:`errors`: the exceptions that all of these raise.
 
-``mle-gym --help`` shows what the command line offers, ``mle-gym list`` what works on this machine.
+``mle-gym --help`` shows the command line, and ``mle-gym list`` what works on this machine.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ _SOURCES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # as slow as all else that is imported here
+        from importlib.metadata import version  # slow, and rarely needed
 
         value: Any = version("mle-gym")
     elif name == "errors":

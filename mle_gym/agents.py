@@ -1,4 +1,4 @@
-"""Agents: what plays an episode, and how one is found.
+"""Agents, which play episodes, and how they are found by name.
 
 For instance::
 
@@ -49,7 +49,7 @@ _ENDS_OF_ITERATION = (StopIteration, StopAsyncIteration)
 
 
 class LeaveEpisode(Exception):
-    """Raised by ``act`` to leave an episode that the environment has not ended: it is not graded.
+    """Raised by ``act`` to leave an episode before the environment ends it, without a grade.
 
     Args:
         reason: Why, for the trajectory's footer (``"you quit"``).
@@ -58,19 +58,19 @@ class LeaveEpisode(Exception):
 
 @runtime_checkable
 class Agent(Protocol):
-    """Plays episodes: told of every start, asked for every action."""
+    """Plays episodes: ``reset`` is called at the start of each, and ``act`` for every action."""
 
     def reset(self, observation: Any, info: dict[str, Any]) -> None:
         """Begin an episode with what the environment's ``reset`` returned."""
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
-        """Choose the next action: for MLEEnv a shell script or a tool call (a dict)."""
+        """Choose the next action. For MLEEnv it is a shell script or a tool call (a dict)."""
 
 
 class ProgramAgent:
-    """Writes one Python program into the workspace, runs it, and submits what it made.
+    """Writes one Python program into the workspace, runs it, and submits its output.
 
-    A program that fails is not submitted: the agent leaves the episode and says why.
+    If the program fails, the agent submits nothing: it leaves the episode and says why.
 
     Args:
         program: A file's name in the task's own folder (``"solution.py"``), or the path of any
@@ -85,7 +85,7 @@ class ProgramAgent:
         """Read the program for this episode's task.
 
         Raises:
-            AgentError: the task is not in the catalog, or there is no such program.
+            AgentError: The task is not in the catalog, or there is no such program.
         """
         path = self._path(info)
         if not path.is_file():
@@ -115,14 +115,14 @@ class ProgramAgent:
 
 
 class blamed:
-    """Notes on what an agent raises where in its own file that was.
+    """Adds a note to an agent's exceptions: the place in the agent's own file that raised.
 
-    What Python or its caller gives a meaning of its own becomes a RuntimeError: an agent must
-    neither end whoever plays it nor seem to be the end of an iteration. Only Ctrl-C stays what it
-    is. No generator: one can't let StopIteration pass.
+    Exceptions with a special meaning, such as SystemExit and StopIteration, become a RuntimeError,
+    since an agent must neither end the program that plays it nor appear to end an iteration. Only
+    Ctrl-C is passed on. This isn't a generator function, since those can't pass on StopIteration.
 
     Args:
-        agent: Whose code runs in this block.
+        agent: The agent whose code runs in this block.
         path: Where the episode is recorded, if it is.
     """
 
@@ -139,7 +139,7 @@ class blamed:
         """Add the note.
 
         Raises:
-            RuntimeError: Instead of an exception that would mean something else to the caller.
+            RuntimeError: In place of an exception that has a special meaning.
         """
         interrupted = self._watch.end()
         if error is None or isinstance(error, LeaveEpisode):
@@ -173,7 +173,7 @@ def _blame(agent: object, error: BaseException, path: str | Path | None) -> str:
 
 
 def agent_names() -> tuple[str, ...]:
-    """Names that :func:`load_agent` knows: the bundled agents and those of other packages."""
+    """The names that :func:`load_agent` knows: the bundled agents and those of other packages."""
     return tuple(sorted({*_bundled(), *_entry_points()}))
 
 
@@ -181,7 +181,7 @@ def agent_class(name: str) -> Callable[..., Agent]:
     """Find an agent's class without making an agent; see :func:`load_agent` for the names.
 
     Raises:
-        AgentError: see :func:`load_agent`.
+        AgentError: See :func:`load_agent`.
     """
     file, _, wanted = name.rpartition(":") if ".py:" in name else (name, "", "")
     if file.endswith(".py") or "/" in file:
@@ -204,17 +204,17 @@ def load_agent(name: str, **arguments: Any) -> Agent:
         arguments: Passed to the class.
 
     Raises:
-        AgentError: unknown name (with the nearest ones), a file that is missing, fails on import
-            or has no such class, or arguments that the class does not take.
-        RuntimeError: the class raised what would mean something else here, as ``sys.exit`` does.
-            Whatever else it raises comes as it is, with a note of where that was.
+        AgentError: The name is unknown (the message has the nearest ones); its file is missing,
+            fails on import or has no such class; or the class does not accept the arguments.
+        RuntimeError: The class raised an exception with a special meaning, such as SystemExit. Its
+            other exceptions are passed on, with a note on where they were raised.
     """
     make = agent_class(name)
     try:
         inspect.signature(make).bind(**arguments)
     except TypeError as error:
-        takes = ", ".join(inspect.signature(make).parameters) or "none"
-        raise AgentError(f"agent {name!r}: {error}; its arguments: {takes}") from None
+        accepted = ", ".join(inspect.signature(make).parameters) or "none"
+        raise AgentError(f"agent {name!r}: {error}; its arguments: {accepted}") from None
     with blamed(make, None):
         agent = make(**arguments)
     if not isinstance(agent, Agent):
@@ -223,7 +223,7 @@ def load_agent(name: str, **arguments: Any) -> Agent:
 
 
 def _bundled() -> dict[str, Path]:
-    """The files in ``agents/`` that hold an agent and are not a script, by the agent's name.
+    """The files in ``agents/`` that contain an agent and not a script, by the agent's name.
 
     ``random_.py`` is the agent ``random``: a ``random.py`` would shadow the standard library's in
     every script that is run from that folder.
@@ -239,7 +239,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def _agents_in(path: Path) -> tuple[str, ...]:
-    """Names of the classes in a file that look like agents, found without running it."""
+    """Names of the classes in a file that look like agents. The file is not run for that."""
     try:
         tree = ast.parse(path.read_bytes(), path)
     except (SyntaxError, ValueError):

@@ -1,7 +1,7 @@
-"""The terminal that people read: text from anywhere is shown as text, and nothing else.
+"""A console that shows text from any source as plain text.
 
-Names of files, records, tasks and error messages may come from an agent or from other people.
-Here, and nowhere else, they are made harmless on their way out.
+Names of files, records, tasks and error messages may come from an agent or from other people. This
+module alone makes them harmless before they reach a terminal.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["CleanConsole", "drop"]
 
 
 class CleanConsole(Console):
-    """A console that sends a terminal no escape sequence but its own.
+    """A console that sends a terminal no escape sequences except its own.
 
-    Markup and emoji codes mean nothing in it. What the stream's encoding hasn't got becomes a
-    question mark. Once its reader has gone away, as with ``| head``, it says no more.
+    Markup and emoji codes have no meaning in it. Characters that the stream's encoding lacks become
+    question marks. Once its reader has gone, as with ``| head``, it prints nothing more.
 
     Args:
-        stream: Where to write; None for what ``sys.stdout`` is at that moment.
-        options: Of :class:`rich.console.Console`.
+        stream: Where to write; None for ``sys.stdout`` as it is at the time of writing.
+        options: Those of :class:`rich.console.Console`.
     """
 
     def __init__(self, stream: TextIO | None = None, **options: Any) -> None:
@@ -37,12 +37,12 @@ class CleanConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render as usual, and clean the text in what comes of it."""
+        """Render as usual, and clean the resulting text."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=self._clean(segment.text))
 
     def on_broken_pipe(self) -> None:
-        """Go on without a reader, so that the program ends as it would have."""
+        """Go on without a reader, so that the program ends with its own exit code."""
         self.quiet = True
         drop(self.file)
 
@@ -52,6 +52,6 @@ class CleanConsole(Console):
 
 
 def drop(stream: IO[str]) -> None:
-    """Let what is written to a stream whose reader has gone away vanish."""
+    """Discard everything that is written to a stream whose reader has gone."""
     with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), stream.fileno())

@@ -70,9 +70,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ## Rewards
 
-    0 until the episode ends, then what ``reward`` says: ``"score"`` (the normalized score, 0 to 1),
-    ``"anchored"`` (0 for the sample submission's score, 1 for the reference solution's),
-    ``"percentile"``, ``"medal"``, or the import path of a callable that takes a grade.
+    0 until the episode ends, and then as ``reward`` says: ``"score"`` (the normalized score, from 0
+    to 1), ``"anchored"`` (0 for the sample submission's score, 1 for the reference solution's),
+    ``"percentile"``, ``"medal"``, or the import path of a callable that accepts a grade.
     ``"milestones"`` pays a part before the end. :mod:`mle_gym.episode.rewards` has the tables.
 
     ## Starting State
@@ -84,16 +84,16 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ## Episode End
 
-    Terminated: a readable file was submitted, whatever its grade. Truncated, for one of these
-    reasons:
+    The episode terminates when a readable file is submitted, no matter how it is graded. It is
+    truncated for one of these reasons:
 
     - The steps or the time are spent, or :meth:`finish` was called. Everything in the sandbox is
       stopped at that moment, and the submission file is graded as it is.
     - The agent's programs used so much memory that the kernel ended the whole sandbox, and with it
       any submission. The grade says that there was none.
-    - There was a failure, of the machinery or of your own reward function (the grade is there in
-      the second case). The reward is 0, ``info["failure"]`` says why, and ``info["reward_valid"]``
-      is False: trainers use it as a mask.
+    - The machinery failed, or your own reward function did (in that case there is a grade). The
+      reward is 0, ``info["failure"]`` says why, and ``info["reward_valid"]`` is False, which
+      trainers use as a mask.
 
     ## Information
 
@@ -128,14 +128,14 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `gpus`            | none         | GPUs that the sandbox may use                      |
     | `runtime`         | Docker's     | what runs containers, with `sandbox="docker"`      |
     | `sandbox_python`  | this Python  | the interpreter that agents get                    |
-    | `packages`        | none         | distributions to show beside the usual ones        |
+    | `packages`        | none         | distributions to show besides the usual ones       |
     | `warm`            | `True`       | run `python` with its libraries imported already   |
     | `preload`         | the usual    | the modules that a warm Python has imported        |
     | `render_mode`     | none         | what `render` gives                                |
 
     All are plain data, so ``env.spec.to_json()`` round-trips.
 
-    ``reset(options=…)`` takes ``variant``, ``train_rows`` and ``obfuscate`` for that episode and
+    ``reset(options=…)`` accepts ``variant``, ``train_rows`` and ``obfuscate`` for that episode and
     for the ones that a plain ``reset()`` starts after it. With ``snapshot``, a value that
     :meth:`snapshot` returned, the episode continues from there, and its first observation is the
     last one before the snapshot.
@@ -156,13 +156,13 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
         Raises:
             TaskError: No such task, or a broken one.
-            TypeError: There is no argument of a name; the message has the nearest ones.
-            ValueError: An argument that can't be; the message names it and what was expected.
+            TypeError: An argument is unknown; the message has the nearest names.
+            ValueError: An argument is not valid; the message names it and what was expected.
         """
         self.task = load_task(task)
         self.settings = Settings.check(self.task, arguments)
         self._lasting = self.settings
-        """The settings that a ``reset`` without any argument goes on with."""
+        """The settings that a ``reset`` without any argument continues to use."""
         self.render_mode = arguments.get("render_mode")
         self.action_space = ActionSpace()
         self.observation_space = observation_space(
@@ -176,9 +176,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Prepare the dataset if needed, start a fresh sandbox, and return the task's brief.
+        """Prepare the dataset if necessary, start a fresh sandbox, and return the task's brief.
 
-        If the reward needs the variant's ceiling, it is measured here, once for each variant.
+        If the reward requires the variant's ceiling, it is measured here, once for each variant.
 
         Args:
             seed: Seeds ``np_random``, from which variants are drawn.
@@ -187,14 +187,16 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
                 vector environment, uses the options of the reset before it.
 
         Raises:
-            ValueError: An unknown option, or a value that can't be.
+            ValueError: An option is unknown, or a value is not valid.
             SnapshotError: The snapshot is of another task or other data, or its files are gone.
-            DatasetError: The data can't be prepared; says how to get them.
+            DatasetError: The data can't be prepared; the message says how to get them.
             TaskError: The task's reference solution fails, so that there is no ceiling.
-            SandboxUnavailable: The sandbox can't run here; says what to install.
+            SandboxUnavailable: The sandbox can't run here; the message says what to install.
             SandboxCrashed: Another thread closed or reset the environment meanwhile.
         """
         super().reset(seed=seed)
+        # A vector environment resets its members without arguments when their episodes end. Only
+        # then do the options of the reset before apply again.
         bare = seed is None and options is None
         settings = lasting = self._lasting if bare else self.settings.with_options(options)
         snapshot = (options or {}).get("snapshot")
@@ -217,7 +219,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """End the episode now, as a truncation, and grade the submission file as it is.
 
-        For agents that stop without submitting.
+        This is for agents that stop without submitting.
 
         Raises:
             ResetNeeded: No episode is running.
@@ -230,7 +232,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         self._current.interrupt()
 
     def render(self) -> str | npt.NDArray[np.uint8] | None:
-        """The terminal: text (``ansi``), a picture of (600, 1000, 3) (``rgb_array``), or None."""
+        """The terminal: text (``ansi``), a (600, 1000, 3) array (``rgb_array``), or None."""
         if self.render_mode == "ansi":
             return self._screen.text()
         return self._screen.picture() if self.render_mode == "rgb_array" else None
@@ -238,7 +240,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     def close(self) -> None:
         """End the episode and free its sandbox. Idempotent; :meth:`reset` starts another episode.
 
-        If another thread is in a step, that step ends at once, with the failure ``interrupted``.
+        If another thread is in a step, that step ends immediately, with the failure
+        ``interrupted``.
         """
         self._current.close()
 
@@ -253,10 +256,10 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._current.running().snapshot()
 
     def fork(self) -> MLEEnv:
-        """A running copy, which must be closed, too. :func:`mle_gym.wrappers.fork` copies wrappers.
+        """A running copy, which the caller must also close.
 
-        Raises:
-            As :meth:`snapshot` and :meth:`reset`.
+        :func:`mle_gym.wrappers.fork` copies an environment together with its wrappers. Raises what
+        :meth:`snapshot` and :meth:`reset` raise.
         """
         episode = self._current.running()
         with episode.snapshot() as snapshot:
@@ -268,7 +271,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     @property
     def record(self) -> Record | None:
-        """What the episode that runs, or that ended last, was made of and what came of it."""
+        """How the current episode, or the last one, was made, and its result so far."""
         return self._current.record
 
     @property

@@ -4,15 +4,15 @@ Each exception also derives from the built-in that fits, so callers may catch ei
 
     MleGymError                 Exception
     ├── TaskError               ValueError      a task folder is broken or unknown
-    ├── DatasetError            RuntimeError    no data; says how to get them
+    ├── DatasetError            RuntimeError    no data; the message says how to get them
     │   └── CacheError                          others may write the cache
     ├── SandboxError            RuntimeError    the machinery failed
-    │   ├── SandboxUnavailable                  a backend can't run here; says what to install
+    │   ├── SandboxUnavailable                  a backend can't run here
     │   └── SandboxCrashed      ConnectionError a running sandbox died or broke its protocol
-    │       └── SandboxEnded                    what ran in it brought it down
-    ├── RewardError             ValueError      a reward function of the caller's own is broken
+    │       └── SandboxEnded                    programs in the sandbox brought it down
+    ├── RewardError             ValueError      the caller's own reward function is broken
     ├── AgentError              ValueError      no such agent, or its file can't be used
-    ├── TrajectoryError         ValueError      a file is no trajectory, or damaged
+    ├── TrajectoryError         ValueError      a file is not a trajectory, or is damaged
     ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
     ├── ActionError             ValueError      a malformed action; inside an episode an observation
     └── SubmissionError         ValueError      a bad submission; inside an episode a grade
@@ -48,9 +48,9 @@ FULL_DISK = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "EROFS"})
 
 
 class MleGymError(Exception):
-    """Base of everything that mle_gym raises on purpose.
+    """The base of every exception that mle_gym raises on purpose.
 
-    Messages quote names and contents of files, so they are cleaned wherever they are shown.
+    Messages quote names and contents of files, so they are cleaned when they are shown.
     """
 
     def __str__(self) -> str:
@@ -66,15 +66,20 @@ class DatasetError(MleGymError, RuntimeError):
 
 
 class CacheError(DatasetError):
-    """Others may write the cache, and so decide what is run and graded; says how to mend that."""
+    """Others may write the cache, and so decide what is run and graded.
+
+    The message says how to change that.
+    """
 
 
 class SandboxError(MleGymError, RuntimeError):
-    """The machinery failed. Never a score; :class:`SandboxEnded` alone is the agent's doing.
+    """The machinery failed, so there is no score.
+
+    Only :class:`SandboxEnded` is the agent's own doing, and is graded.
 
     Args:
         message: What happened.
-        kind: The kind of :class:`~mle_gym.episode.failures.Failure` that it is.
+        kind: The kind of :class:`~mle_gym.episode.failures.Failure` that it becomes.
     """
 
     def __init__(self, message: str = "", *, kind: str = "sandbox_died") -> None:
@@ -90,14 +95,14 @@ class SandboxUnavailable(SandboxError):
 
 
 class SandboxCrashed(SandboxError, ConnectionError):
-    """A running sandbox died, stopped answering, or broke its protocol, by a cause seen outside."""
+    """A running sandbox died, stopped answering, or broke its protocol, by an outside cause."""
 
 
 class SandboxEnded(SandboxCrashed):
-    """What ran in a sandbox brought it down, while everything outside of it is healthy.
+    """Programs in a sandbox brought it down, while everything outside of it is healthy.
 
-    Inside an episode that is the agent's doing: the episode ends without a submission. In a sandbox
-    that runs a handed-in program, the submission is not valid.
+    In an episode that is the agent's doing, and the episode ends without a submission. In a sandbox
+    that runs a submitted program, the submission is not valid.
 
     Args:
         message: What happened.
@@ -114,7 +119,7 @@ class RewardError(MleGymError, ValueError):
 
 
 class AgentError(MleGymError, ValueError):
-    """No agent has that name, its file can't be used, or it does not take those arguments."""
+    """No agent has that name, its file can't be used, or it does not accept the arguments."""
 
 
 class TrajectoryError(MleGymError, ValueError):
@@ -122,7 +127,7 @@ class TrajectoryError(MleGymError, ValueError):
 
 
 class SnapshotError(MleGymError, ValueError):
-    """A snapshot can't be taken, or not be continued from here; the message says why."""
+    """A snapshot can't be taken, or an episode can't continue from it here."""
 
 
 class ActionError(MleGymError, ValueError):
@@ -133,18 +138,19 @@ class SubmissionError(MleGymError, ValueError):
     """A submission can't be graded. Inside an episode it becomes a grade.
 
     Args:
-        code: Short machine-readable reason, for instance ``"duplicate_ids"``.
-        message: What was found, what was expected, and where. It may quote an agent's files, whose
-            names and contents are anything: it is cleaned.
+        code: A short machine-readable reason, such as ``"duplicate_ids"``.
+        message: What was found, what was expected, and where. It is cleaned, since it may quote an
+            agent's files, whose names and contents may be anything.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        message = clean_text(message.replace("\r", "␍"))  # which would hide what precedes it
+        # A carriage return would otherwise hide the text before it.
+        message = clean_text(message.replace("\r", "␍"))
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.saw_answers = False
-        """Whether hidden answers or inputs had a part in it, so that it counts as a score."""
+        """Whether the error depends on hidden answers or inputs, so that it counts as a score."""
 
     def __str__(self) -> str:
         return self.message

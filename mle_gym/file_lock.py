@@ -15,12 +15,12 @@ def file_lock(path: str | os.PathLike[str], timeout: float = -1) -> BaseFileLock
     """A lock that one process holds at a time, as a context manager.
 
     Args:
-        path: The lock's file, which is made; its folder must exist.
-        timeout: Seconds to wait for it; without one, as long as it takes.
+        path: The lock's file, which is made. Its folder must exist.
+        timeout: How many seconds to wait for the lock; -1 for no limit.
 
     Raises:
-        TimeoutError: On entering, where another process still holds it.
-        OSError: On entering, where the file can't be made.
+        TimeoutError: On entering, if another process still holds the lock.
+        OSError: On entering, if the file can't be made.
     """
     from filelock import FileLock  # imports asyncio, which `import mle_gym.env` does without
 

@@ -1,7 +1,7 @@
-"""``mle_gym.make`` and ``mle_gym.make_vec``: environments as editors and type checkers know them.
+"""``mle_gym.make`` and ``mle_gym.make_vec``, which editors and type checkers understand.
 
-``gymnasium.make`` and ``gymnasium.make_vec`` make the same ones, but type checkers know no more of
-them than that they are an ``Env`` and a ``VectorEnv``; and the first comes in two wrappers.
+``gymnasium.make`` and ``gymnasium.make_vec`` make the same environments, but type checkers see only
+an ``Env`` and a ``VectorEnv``, and ``gymnasium.make`` adds two wrappers.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["make", "make_vec"]
 def make(task: str, **arguments: Unpack[Arguments]) -> MLEEnv:
     """Make an environment.
 
-    It has no wrapper around it and needs none: it checks the order of calls itself, and its step
-    limit is ``max_steps``. Its ``spec`` is the one that ``gymnasium.make`` gives it, so that it can
-    be recorded, replayed and made again.
+    It has no wrappers and requires none: it checks the order of calls itself, and its step limit is
+    ``max_steps``. It has the same ``spec`` as from ``gymnasium.make``, so that it can be recorded,
+    replayed and made again.
 
     >>> env = mle_gym.make("titanic", reward="anchored")
     >>> observation, info = env.reset(seed=0)
@@ -42,8 +42,8 @@ def make(task: str, **arguments: Unpack[Arguments]) -> MLEEnv:
 
     Raises:
         TaskError: No such task, or a broken one.
-        TypeError: There is no argument of a name; the message has the nearest ones.
-        ValueError: An argument that can't be; the message names it and what was expected.
+        TypeError: An argument is unknown; the message has the nearest names.
+        ValueError: An argument is not valid; the message names it and what was expected.
     """
     env = MLEEnv(task, **arguments)
     env.spec = _spec(task, arguments)
@@ -76,8 +76,8 @@ def make_vec(
 
     Raises:
         TaskError: No such task, or a broken one.
-        TypeError: There is no argument of a name; the message has the nearest ones.
-        ValueError: ``num_envs`` is not positive, or an argument that can't be.
+        TypeError: An argument is unknown; the message has the nearest names.
+        ValueError: ``num_envs`` is not positive, or an argument is not valid.
     """
     mode = chosen_mode(autoreset_mode)
     envs = ThreadVectorEnv(
@@ -95,7 +95,7 @@ def make_vec(
 
 
 def _spec(name: str, arguments: Mapping[str, Any]) -> EnvSpec:
-    """How Gymnasium makes such an environment again."""
+    """The spec with which Gymnasium makes such an environment again."""
     task = load_task(name)
     registered = task.id if task.folder.parent == bundled("envs") else str(task.folder)
     return EnvSpec(

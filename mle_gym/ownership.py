@@ -1,8 +1,9 @@
-"""Whose the cache is. What lies there is run on the host and believed when it is graded.
+"""Checks who owns the cache, since its contents are run on the host and trusted in grading.
 
-Compiled programs, prepared answers and downloads come out of the cache, so whoever may write it
-decides every result. It must belong to this user or to root, all the way up, and nobody else may
-write it. A lab that shares one on purpose sets ``MLE_GYM_SHARED_CACHE=1``, which trusts its group.
+Compiled programs, prepared answers and downloads come from the cache, so anybody who may write it
+decides every result. It and all folders above it must belong to this user or to root, and nobody
+else may write them. A lab that shares a cache on purpose sets ``MLE_GYM_SHARED_CACHE=1``, which
+trusts its group.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from mle_gym.paths import cache_folder
 __all__ = ["SHARED", "check_owner", "check_private", "checked_cache", "make_private", "own_cache"]
 
 SHARED = "MLE_GYM_SHARED_CACHE"
-"""Set to 1: the cache is shared with its group, whose members may write what others then run."""
+"""If set to 1, the cache is shared with its group, whose members may write what others then run."""
 _NOBODY = 65534
-"""Whom files belong to whose owner has no number in this user namespace."""
+"""The apparent owner of files whose real owner has no number in this user namespace."""
 
 
 def own_cache(name: str) -> Path:
     """A folder of the cache, made for this user alone if it is missing.
 
     Raises:
-        CacheError: Others may write it, or what leads to it; says how to mend that.
-        OSError: It can't be made.
+        CacheError: Others may write it, or a folder above it; the message says how to change that.
+        OSError: The folder can't be made.
     """
     return make_private(cache_folder().resolve() / name)
 
 
 def checked_cache(name: str) -> Path:
-    """The same without making it; raises as :func:`own_cache`, but for the OSError.
+    """Like :func:`own_cache`, but doesn't make the folder, and so raises no OSError.
 
-    What leads to the cache is looked at when a process first asks, and again when the folder or the
-    cache's own changed: every reset comes along here.
+    Every reset calls this. So the folders above the cache are checked at the first call in a
+    process, and again only if the folder or the cache's own folder has changed.
     """
     given = cache_folder().absolute() / name
     stamp = (os.environ.get(SHARED), _stamp(given), _stamp(given.parent))
@@ -53,11 +54,11 @@ def checked_cache(name: str) -> Path:
 
 
 _passed: dict[Path, tuple[object, Path]] = {}
-"""Folders of the cache that were fine, as they were then, and where they really are."""
+"""Folders of the cache that passed, with their state at that time and their resolved path."""
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:
-    """Changes whenever the folder, its owner or its mode does."""
+    """A value that changes whenever the folder, its owner or its mode does."""
     try:
         status = folder.stat()
     except OSError:
@@ -66,7 +67,7 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
 
 
 def make_private(folder: Path) -> Path:
-    """Make a folder for this user alone, if it is missing; raises as :func:`own_cache`."""
+    """Make a folder for this user alone, if it is missing. Raises what :func:`own_cache` raises."""
     for path in reversed((folder, *folder.parents)):
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
@@ -75,14 +76,14 @@ def make_private(folder: Path) -> Path:
 
 
 def check_private(folder: Path) -> None:
-    """Refuse a folder that others may write, as far as it is there.
+    """Refuse a folder that others may write, as far as its path exists.
 
-    Every folder above it is looked at too: whoever may rename one of them may replace it. In a
-    sticky one as ``/tmp`` nobody may. But anybody may add names there, so that neither the folder
-    itself nor the cache's own may be one.
+    Every folder above it is also checked, since anybody who may rename one of them may replace the
+    folder. In a sticky folder such as ``/tmp`` nobody may rename what belongs to others. But
+    anybody may add names there, so neither the folder itself nor the cache's own may be sticky.
 
     Raises:
-        CacheError: Says whose it is, and how to mend that.
+        CacheError: The message says who owns the folder, and how to change that.
     """
     shared = os.environ.get(SHARED) == "1"
     caches = {cache_folder().absolute(), cache_folder().resolve()}
@@ -94,18 +95,18 @@ def check_private(folder: Path) -> None:
 
 
 def check_owner(path: Path, status: os.stat_result | None = None) -> None:
-    """Refuse a file or folder in the cache that is somebody else's, or that others may write.
+    """Refuse a file or folder in the cache that belongs to another user, or that others may write.
 
     Raises:
-        CacheError: Says whose it is, and how to mend that.
-        OSError: It isn't there.
+        CacheError: The message says who owns it, and how to change that.
+        OSError: There is no such file.
     """
     status = path.lstat() if status is None else status
     _check(path, status, os.environ.get(SHARED) == "1")
 
 
 def _check(path: Path, status: os.stat_result, shared: bool, *, sticky: bool = False) -> None:
-    """Refuse what others may write; in a ``sticky`` folder they can replace nothing of ours."""
+    """Refuse a path that others may write. In a ``sticky`` folder, they can't replace our files."""
     if not (shared or status.st_uid in (0, os.getuid()) or _is_unmapped(status.st_uid)):
         raise CacheError(
             f"{path}: belongs to the user {status.st_uid}, who could plant programs and answers "
@@ -130,7 +131,7 @@ _REMEDY = (
 
 @functools.cache
 def _is_own_group(gid: int) -> bool:
-    """Whether nobody but this user is in a group, as in those that bear a user's name."""
+    """Whether only this user is in a group, such as one with the user's own name."""
     if gid == 0:
         return True
     try:
@@ -142,7 +143,7 @@ def _is_own_group(gid: int) -> bool:
 
 @functools.cache
 def _is_unmapped(uid: int) -> bool:
-    """Whether that stands for root outside of a user namespace that does not know it."""
+    """Whether this number stands for root, seen from a user namespace in which root is unknown."""
     if uid != _NOBODY:
         return False
     try:

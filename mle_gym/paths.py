@@ -1,4 +1,4 @@
-"""Where the project's folders are: the one place that knows a checkout from a wheel."""
+"""Where the project's folders are. Only this module distinguishes a checkout from a wheel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 MOST_ENTRIES = 5_000_000
-"""Files and folders below one that a user gives."""
+"""The most files and folders below a folder that a user passes."""
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -39,22 +39,22 @@ def bundled(name: str) -> Path:
 
 
 def user_tasks() -> Path:
-    """Where imported tasks lie, a folder a source: ``$MLE_GYM_TASKS``, else in the user's data."""
+    """Where imported tasks are, a folder per source: ``$MLE_GYM_TASKS``, or the user's data."""
     configured = os.environ.get("MLE_GYM_TASKS")
     return Path(configured) if configured else Path(platformdirs.user_data_dir("mle-gym"), "tasks")
 
 
 def cache_folder() -> Path:
-    """Where datasets are cached: ``$MLE_GYM_CACHE``, else the platform's user cache."""
+    """Where datasets are cached: ``$MLE_GYM_CACHE``, or the platform's user cache."""
     configured = os.environ.get("MLE_GYM_CACHE")
     return Path(configured) if configured else Path(platformdirs.user_cache_dir("mle-gym"))
 
 
 def plain_name(name: object, wrong: type[MleGymError] = DatasetError) -> str:
-    """A name of a file that came out of data: an id in a table, a field of a foreign configuration.
+    """A file's name that comes from data, such as an id in a table or a foreign configuration.
 
     Raises:
-        MleGymError: Of the given type: the name is a path that leads elsewhere.
+        MleGymError: The name is a path that leads elsewhere. The type is ``wrong``.
     """
     text = str(name)
     path = PurePosixPath(text.replace("\\", "/"))
@@ -64,7 +64,7 @@ def plain_name(name: object, wrong: type[MleGymError] = DatasetError) -> str:
 
 
 def below(folder: Path, name: object, wrong: type[MleGymError] = DatasetError) -> Path:
-    """The place of such a name below a folder, links followed; raises as :func:`plain_name`."""
+    """The path of such a name below a folder, with links resolved. Raises as :func:`plain_name`."""
     path = folder / plain_name(name, wrong)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise wrong(f"{path}: refused: a link that leads out of {folder}")
@@ -72,12 +72,12 @@ def below(folder: Path, name: object, wrong: type[MleGymError] = DatasetError) -
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder of somebody else's data that would bring in what lies elsewhere.
+    """Refuse a folder of other people's data with links to files outside of it.
 
-    Links to files in it are fine. Links to folders, even in it, may go round in circles.
+    Links to files in the folder are fine. Links to folders, even inside it, may form cycles.
 
     Raises:
-        DatasetError: A link that leads out, or to a folder; or far too many files.
+        DatasetError: A link leads out of the folder or to a folder, or there are too many files.
     """
     root, left = folder.resolve(), MOST_ENTRIES
     waiting = [root]

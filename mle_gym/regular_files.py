@@ -1,4 +1,4 @@
-"""Files that somebody names: only regular ones are read, and nothing is waited for."""
+"""Reads files that others name: only regular ones, so that reading never blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["NotAFile", "open_regular", "read_regular", "read_whole"]
 
 
 class NotAFile(OSError):
-    """A folder, pipe, device or socket lies where a file is expected."""
+    """There is a folder, pipe, device or socket where a file is expected."""
 
 
 def read_regular(path: Path, most: int | None = None) -> bytes:
@@ -20,21 +20,23 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 
     Args:
         path: Where it is.
-        most: Bytes that are wanted. One more is read, to show that there are more. None for all.
+        most: The most bytes that are wanted. One more is read, to show that there are more. None
+            for all.
 
     Raises:
-        NotAFile: Something else lies there. A pipe would have to be waited for, perhaps for ever.
-        OSError: It can't be read.
+        NotAFile: There is something else at the path. Reading a pipe, for instance, might block for
+            ever.
+        OSError: The file can't be read.
     """
     with open_regular(path) as file:
         return file.read(-1 if most is None else most + 1)
 
 
 def read_whole(path: Path, most: int) -> bytes:
-    """The bytes of a regular file of a bounded size; raises as :func:`read_regular`.
+    """The bytes of a regular file of bounded size. Raises what :func:`read_regular` raises.
 
     Raises:
-        OSError: Also for a larger one.
+        OSError: Also if the file is larger.
     """
     content = read_regular(path, most)
     if len(content) > most:
@@ -43,11 +45,11 @@ def read_whole(path: Path, most: int) -> bytes:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, links followed, open for reading; raises as :func:`read_regular`."""
+    """A regular file, links followed, open for reading. Raises what :func:`read_regular` raises."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags)
-    except ValueError:  # NUL, or what the file system's encoding hasn't got
+    except ValueError:  # NUL, or a character that the file system's encoding lacks
         raise OSError(errno.EINVAL, "not a path", str(path)) from None
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket

@@ -1,4 +1,4 @@
-r"""Program output made into text that is safe to show, store and train on.
+r"""Turns program output into text that is safe to show, store and train on.
 
 >>> clean(b"\x1b[31mred\x1b[0m 10%\r 50%\r100%\nbell\x07 \xff")
 '100%\nbell␇ �'
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 IN_BRACKETS = " (did you mean {}?)"
-"""A form of :func:`did_you_mean` for a message that goes on."""
+"""A form of :func:`did_you_mean` for the middle of a message."""
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
@@ -36,7 +36,7 @@ _ESCAPES = re.compile(
 )
 _OVERSTRUCK = re.compile(r"[^\n\r\x08]\x08")
 _REORDERING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Bidirectional embeddings, overrides and isolates: they show text in another order than it has."""
+"""Bidirectional embeddings, overrides and isolates, which show text in another order."""
 _VISIBLE = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
@@ -45,12 +45,12 @@ _VISIBLE = {
 
 
 def clean(output: bytes) -> str:
-    """Returns what a terminal would be left showing, as plain text.
+    """Returns what a terminal would show in the end, as plain text.
 
-    Invalid UTF-8 becomes U+FFFD. Escape sequences go. A line that a carriage return rewrote, such
-    as a progress bar, keeps its last state. Other control characters become their pictures
-    (``␇``) or U+FFFD, one character each, so the text never grows beyond one character a byte.
-    The same goes for what reorders text and for halves of surrogate pairs, which can't be printed.
+    Invalid UTF-8 becomes U+FFFD. Escape sequences are removed. A line that carriage returns
+    rewrote, such as a progress bar, keeps its last state. Other control characters become their
+    pictures (``␇``) or U+FFFD, one character each, so that the text never has more characters than
+    the output has bytes. Characters that reorder text, and lone surrogates, also become U+FFFD.
     """
     return clean_text(output.decode("utf-8", errors="replace"))
 
@@ -96,23 +96,23 @@ def listing(values: Collection[Any], most: int = 10) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[str], form: str = "; did you mean {}?") -> str:
-    """The end of a message about an unknown name: the names that are near, or nothing.
+    """The end of a message about an unknown name: similar names, or nothing.
 
     Args:
-        name: What somebody wrote. Only a text is near to anything.
-        known: The names that there are.
-        form: Where the names go.
+        name: What the user wrote. Only a string is similar to anything.
+        known: All known names.
+        form: A format with a place for the similar names.
     """
     wanted = name[:100] if isinstance(name, str) else ""
     names = sorted(known)
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.55)
-    if wanted and not near:  # the beginning of a long name is not close to the whole of it
+    if wanted and not near:  # difflib finds the beginning of a long name too different from it
         near = [each for each in names if each.startswith(wanted)][:3]
     return form.format(" or ".join(map(repr, near))) if near else ""
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """Like :func:`did_you_mean`, but lists every known name if none is near."""
+    """Like :func:`did_you_mean`, but lists every known name if none is similar."""
     options = sorted(known)
     everything = f"; known: {', '.join(options)}" if options else ""
     return did_you_mean(name, options) or everything

@@ -1,1 +1,1 @@
-"""One episode: everything that lies between ``reset`` and the end."""
+"""One episode: everything that happens between ``reset`` and the end."""

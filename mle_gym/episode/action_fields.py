@@ -1,4 +1,4 @@
-"""The fields of tools: what each may hold, why a value is refused, and its JSON Schema."""
+"""The fields of tools: what each may contain, why a value is refused, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST = 2**53  # beyond, JSON numbers lose digits
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a field may hold."""
+    """A type of values that a field may have."""
 
     expected: str
     types: tuple[type, ...]
@@ -46,7 +46,7 @@ class ToolField:
     kind: _Kind
     required: bool
     default: Any
-    """None for a required field, too."""
+    """None for a required field as well."""
     description: str
     max_bytes: int
     nul: bool
@@ -84,7 +84,7 @@ class ToolField:
             raise ActionError(f"{self.what} {message}")
         if not self.nul and "\0" in text:
             position = text.index("\0")
-            raise ActionError(f"{self.what} holds a NUL character at position {position}")
+            raise ActionError(f"{self.what} contains a NUL character at position {position}")
 
     def schema(self) -> dict[str, Any]:
         """The field in JSON Schema."""
@@ -93,15 +93,15 @@ class ToolField:
 
 
 def _encoded(what: str, text: str) -> bytes:
-    """The text as UTF-8, which lone surrogates don't have."""
+    """The text as UTF-8, which has no form for lone surrogates."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ActionError(f"{what} holds a lone surrogate at position {error.start}") from None
+        raise ActionError(f"{what} contains a lone surrogate at position {error.start}") from None
 
 
 def short(value: object) -> str:
-    """A value for an error message: what it is and how it starts."""
+    """A value as an error message quotes it: its type and its beginning."""
     if isinstance(value, str):
         return repr(value[:60]) + ("…" if len(value) > 60 else "")
     try:

@@ -7,9 +7,9 @@ Shell(command='head -3 data/train.csv', timeout=None)
 >>> parse_action({"tool": "read_file", "path": "train.py", "start": 10})
 ReadFile(path='train.py', start=10, lines=None)
 
-The union :data:`Action` is the one place that says which tools there are. What parses, what is
-refused and with which words, the schemas that a model is shown and the table in the documents all
-come from its dataclasses, whose names, types, defaults and descriptions are read once, at import.
+The union :data:`Action` is the one place that lists the tools. The parser, its error messages, the
+schemas that a model sees and the table in the documents all come from its dataclasses, whose names,
+types, defaults and descriptions are read once, at import.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 MAX_TEXT_BYTES = 10 * 2**20
-"""The longest text an action may carry, in bytes of UTF-8 (10 MiB). More is refused."""
+"""The longest text that an action may contain, in bytes of UTF-8 (10 MiB)."""
 
 RawAction = str | dict[str, Any]
-"""What ``MLEEnv.step`` takes: a shell script, or a tool call with its name under ``"tool"``."""
+"""What ``MLEEnv.step`` accepts: a shell script, or a tool call with its name under ``"tool"``."""
 
 
 def _field(
@@ -54,13 +54,13 @@ def _field(
     max_bytes: int = MAX_TEXT_BYTES,
     nul: bool = True,
 ) -> Any:
-    """A dataclass field with its description, its size and whether NUL may be in it."""
+    """A dataclass field with its description, its largest size, and whether it may contain NUL."""
     metadata = {"description": text, "max_bytes": max_bytes, "nul": nul}
     return field(default=default, metadata=metadata)
 
 
 def _path(text: str, default: Any = dataclasses.MISSING) -> Any:
-    """A field that is a path: what Linux takes as one."""
+    """A field for a path, with Linux's own limits."""
     return _field(text, default, max_bytes=4096, nul=False)
 
 
@@ -169,7 +169,7 @@ def parse_action(raw: object) -> Action:
         if name in arguments:
             each.check(arguments[name])
         elif each.required:
-            raise ActionError(f"{tool.tool} needs the field {name!r} ({each.type_name})")
+            raise ActionError(f"{tool.tool} requires the field {name!r} ({each.type_name})")
     return tool(**arguments)
 
 
@@ -199,7 +199,7 @@ def tool_schemas() -> list[dict[str, Any]]:
 def _tool(raw: dict[Any, Any]) -> type[Action]:
     """The tool that a call names."""
     if "tool" not in raw:
-        raise ActionError(f"a tool call needs the field 'tool': one of {', '.join(TOOLS)}")
+        raise ActionError(f"a tool call requires the field 'tool': one of {', '.join(TOOLS)}")
     name = raw["tool"]
     if not isinstance(name, str) or name not in TOOLS:
         raise ActionError(f"no tool is called {short(name)}{nearest(name, TOOLS)}")

@@ -1,6 +1,6 @@
 """The kinds of values that an environment's arguments have: integers, seconds, names, lists.
 
-A kind says in words what it expects, for messages and tables, and makes sure that a value is so.
+Each kind describes in words what it expects, for messages and tables, and checks values.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class Kind(Protocol):
     """A kind of value."""
 
     is_text: ClassVar[bool]
-    """Whether a word of a command line is the value itself; if not, it is JSON."""
+    """Whether a word on a command line is the value itself. Otherwise the word is JSON."""
 
     @property
     def expected(self) -> str:
         """What a value must be: ``an integer of at least 1``."""
 
     def check(self, name: str, value: Any) -> Any:
-        """The value as settings hold it.
+        """The value as settings store it.
 
         Raises:
-            ValueError: The value doesn't fit; the message has its argument's name, what was
-                expected and what was found. A value of the wrong type is one of them.
+            ValueError: The value has the wrong type or is out of range. The message names the
+                argument, what was expected and what was found.
         """
 
 
@@ -66,7 +66,7 @@ class Integer:
 
     @property
     def expected(self) -> str:
-        """With its range."""
+        """An integer, with its range."""
         return f"an integer of at least {self.at_least}"
 
     def check(self, name: str, value: Any) -> int:
@@ -126,7 +126,7 @@ class OneOf:
 
     Args:
         usual: The names that every installation knows.
-        others: Gives further names; asked only about a name that is not a usual one.
+        others: Returns further names. It may be slow, so it is called only for an unusual name.
     """
 
     is_text: ClassVar[bool] = True
@@ -147,13 +147,13 @@ class OneOf:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list, which settings hold as a tuple.
+    """A list, which settings store as a tuple.
 
     Args:
-        items: What is in it, with an example: ``modules such as ['torch']``.
-        item: What one of them is: ``the name of a module``.
+        items: What it contains, with an example: ``modules such as ['torch']``.
+        item: What one item is: ``the name of a module``.
         fits: Whether a value is such an item.
-        order: Puts the items in the form in which settings hold them.
+        order: Converts the items to the form in which settings store them.
     """
 
     is_text: ClassVar[bool] = False
@@ -164,7 +164,7 @@ class ListOf:
 
     @property
     def expected(self) -> str:
-        """What is in it."""
+        """What it contains."""
         return f"a list of {self.items}"
 
     def check(self, name: str, value: Any) -> tuple[str, ...]:
@@ -179,19 +179,19 @@ class ListOf:
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant, or a range that one is drawn from."""
+    """A variant, or a range from which one is drawn."""
 
     is_text: ClassVar[bool] = False
     expected: str = EXPECTED
 
     def check(self, name: str, value: Any) -> int | str:
-        """As :func:`~mle_gym.episode.variants.check_variant`."""
+        """See :func:`~mle_gym.episode.variants.check_variant`."""
         return check_variant(value)
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python interpreter of this machine."""
+    """A Python interpreter on this machine."""
 
     is_text: ClassVar[bool] = True
     expected: str = "the path of an interpreter"
@@ -212,7 +212,7 @@ class LimitChanges:
     expected: str = "a dict such as {'memory_mb': 4096}"
 
     def check(self, name: str, value: Any) -> dict[str, Any]:
-        """The changes, which are few and positive."""
+        """The changes, each a positive number."""
         if not isinstance(value, Mapping):
             raise _unfit(name, self, value)
         kinds = {each.name: each.type for each in dataclasses.fields(Limits)}
@@ -234,7 +234,7 @@ def is_distribution(name: Any) -> bool:
 
 
 def is_gpu(value: Any) -> bool:
-    """Whether it is an index (numpy's integers are, too) or text."""
+    """Whether it is an index (numpy's integers count) or a string."""
     return isinstance(value, str) or hasattr(value, "__index__")
 
 

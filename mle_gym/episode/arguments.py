@@ -1,4 +1,4 @@
-"""The arguments of an environment: the one place that says which there are and what each may be.
+"""The arguments of an environment: the one place that declares them and their possible values.
 
 Everything else comes from :class:`Arguments`: what type checkers and editors know about a call,
 what ``help`` shows, the checks and their messages, the tables in the documents and in
@@ -57,23 +57,23 @@ RENDER_MODES: tuple[RenderMode, ...] = get_args(RenderMode)
 
 @dataclass(frozen=True)
 class Argument:
-    """What is known about one argument beside its name and its type.
+    """The declaration of one argument, except its name and its type.
 
-    Where the default is None, None may be given, too.
+    If the default is None, None may also be given.
     """
 
     default: Any
     kind: Kind
     meaning: str
-    """For tables; no longer than a line of a terminal has room for."""
+    """For tables, so no longer than fits on a line of a terminal."""
     otherwise: str = ""
     """What None stands for, in words: ``the task's``."""
     unset: Any = None
-    """What settings hold in the place of None."""
+    """What settings store instead of None."""
     of_an_episode: bool = False
     """Whether ``reset(options=…)`` may change it for one episode."""
     link: str = ""
-    """Where the documents explain more, from their folder."""
+    """Where the documents explain more, relative to their folder."""
 
     @property
     def shown_default(self) -> str:
@@ -83,17 +83,17 @@ class Argument:
         return f'`"{self.default}"`' if isinstance(self.default, str) else f"`{self.default}`"
 
     def check(self, name: str, value: Any) -> Any:
-        """The value as settings hold it.
+        """The value as settings store it.
 
         Raises:
-            ValueError: The value doesn't fit; the message says what was expected and found.
+            ValueError: The value is not valid; the message says what was expected and found.
         """
         if value is None and self.default is None:
             return self.unset
         return self.kind.check(name, value)
 
     def parse(self, word: str) -> Any:
-        """What a word of a command line stands for; the value is still to be checked."""
+        """The value that a word on a command line stands for, not yet checked."""
         if self.kind.is_text and not (word == "null" and self.default is None):
             return word
         try:
@@ -103,7 +103,7 @@ class Argument:
 
 
 class Arguments(TypedDict, total=False):
-    """What an environment may be given beside its task: plain data, JSON all the way."""
+    """What an environment accepts besides its task. All of it is plain JSON data."""
 
     variant: Annotated[
         int | str,
@@ -239,9 +239,10 @@ class Arguments(TypedDict, total=False):
                 "distributions such as ['lightgbm']",
                 "the name of a distribution",
                 is_distribution,
-                order=lambda names: tuple(sorted(set(names))),  # sandboxes of equal ones are alike
+                # Sorted, so that equal sets of packages share the sandboxes that are kept ready.
+                order=lambda names: tuple(sorted(set(names))),
             ),
-            "distributions to show beside the usual ones",
+            "distributions to show besides the usual ones",
             otherwise="none",
             unset=(),
             link="sandbox.md#which-packages-are-shown",
@@ -283,7 +284,7 @@ RESET_OPTIONS = tuple(name for name, argument in ARGUMENTS.items() if argument.o
 
 
 def check_name(name: str) -> None:
-    """Refuse the name of an argument that there is not.
+    """Refuse an unknown argument.
 
     Raises:
         TypeError: The message has the nearest names.
@@ -293,11 +294,11 @@ def check_name(name: str) -> None:
 
 
 def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of every argument: what was given, as settings hold it, or its default.
+    """The value of every argument as settings store it: the one given, or the default.
 
     Raises:
-        TypeError: There is no argument of a name.
-        ValueError: A value that can't be.
+        TypeError: An argument is unknown.
+        ValueError: A value is not valid.
     """
     for name in given:
         check_name(name)
@@ -308,7 +309,7 @@ def check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spelled_out(function: Function) -> Function:
-    """Have ``help`` and notebooks show what ``**arguments: Unpack[Arguments]`` stands for."""
+    """Makes ``help`` and notebooks list the arguments that ``Unpack[Arguments]`` stands for."""
     own = inspect.signature(function)
     *named, _ = own.parameters.values()
     each = [

@@ -1,4 +1,4 @@
-"""The brief: what an agent learns about its task, in the same form for every task."""
+"""The brief, which tells an agent about its task in the same form for every task."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CARRIES_OVER = (
     "the next, and so does a virtual environment; options such as `set -e`, aliases and traps do "
     "not. Processes in the background go on."
 )
-_FAILS = " A program that fails on the hidden rows costs one too, and you are not told why."
+_FAILS = " A program that fails on the hidden rows also costs one, and the reason is not shown."
 
 
 def brief(
@@ -148,9 +148,9 @@ def _scoring(task: TaskSpec, feedback: str) -> str:
         share = f"{grade.public_fraction:.0%}"
         lines += [
             "",
-            f"A fixed {share} of the test rows, which you are not told, gives the feedback of "
-            "`score`. Your result is computed on the other rows, so a model that was chosen by "
-            "that feedback alone may do worse in the end; validate on your own held-out rows too.",
+            f"`score` is computed on a fixed {share} of the test rows, which are not named. Your "
+            "result is computed on the other rows, so a model that was chosen by `score` alone may "
+            "do worse in the end; validate on your own held-out rows too.",
         ]
     return "\n".join(lines)
 
@@ -235,9 +235,9 @@ def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionS
             "wall-clock time, whichever ends first. Then "
             f"`{spec.filename}` is graded as it is, so write one early and improve it.",
             f"- {cpus}, {_bytes(limits.memory_mb * 2**20)} of memory, "
-            f"{_bytes(limits.disk_mb * 2**20)} of disk. A process that exceeds the memory is "
+            f"{_bytes(limits.disk_mb * 2**20)} of disk. A process that exceeds the memory limit is "
             "killed.",
-            f"- Of a long output you see the head and the tail: {limits.output_bytes:,} bytes.",
+            f"- Of a long output you see the beginning and the end: {limits.output_bytes:,} bytes.",
             f"- {'A submission has' if spec.code is None else 'Predictions have'} at most "
             f"{_bytes(spec.max_bytes)}.",
         ]
@@ -255,9 +255,7 @@ def _commands(task: TaskSpec, feedback: str, score_calls: int) -> str:
             f"{_count(score_calls, 'call')} in all.{_FAILS if program else ''}"
         )
     handed = "program" if program else "file"
-    lines.append(
-        f"- `submit {file}`: hands the {handed} in for grading and ends the episode. Final."
-    )
+    lines.append(f"- `submit {file}`: hands the {handed} in for grading and ends the episode.")
     lines += ["", _CARRIES_OVER]
     return "\n".join(lines)
 

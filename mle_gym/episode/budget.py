@@ -1,4 +1,4 @@
-"""What an episode may spend: steps and seconds of wall clock."""
+"""What an episode may spend: steps, and seconds of wall-clock time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Budget"]
 
 @dataclass
 class Budget:
-    """Runs from its construction, at the end of ``reset``."""
+    """Steps and time, which runs from construction, at the end of ``reset``."""
 
     max_steps: int
     time_limit: float
-    """Seconds of wall clock, the agent's own thinking included."""
+    """Seconds of wall-clock time, which includes the agent's own thinking."""
     steps_taken: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -32,7 +32,7 @@ class Budget:
 
     @property
     def spent(self) -> str:
-        """``"steps"`` or ``"time"``, whichever ran out; ``""`` while neither did."""
+        """``"steps"`` or ``"time"``, whichever ran out; ``""`` while both last."""
         if self.seconds_left <= 0:
             return "time"
         return "" if self.steps_left else "steps"

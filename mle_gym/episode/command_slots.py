@@ -1,8 +1,8 @@
-"""How many commands run at the same time: CPU-bound work queues instead of thrashing.
+"""Limits how many commands run at the same time, so that CPU-bound work queues and never thrashes.
 
-One host process lets as many shell scripts run at a time as the machine has processors;
-``MLE_GYM_MAX_COMMANDS`` names another number, 0 for no limit. Later ones start in the order in
-which they came. Scripts that wait for something other than a processor (``sleep``, a download)
+A host process runs as many shell scripts at a time as the machine has processors;
+``MLE_GYM_MAX_COMMANDS`` sets another number, 0 for no limit. Later scripts start in the order in
+which they arrived. Scripts that wait for something other than a processor (``sleep``, a download)
 don't hold others up: while a processor is idle, one more may start every :data:`WINDOW` seconds.
 """
 
@@ -22,16 +22,17 @@ VARIABLE = "MLE_GYM_MAX_COMMANDS"
 WINDOW = 0.05
 """Seconds over which idleness is measured; the kernel counts it in hundredths of a second."""
 _IDLE_PROCESSORS = 0.5
-"""How much of a processor must have been idle."""
+"""How much of a processor must have been idle for one more command to start."""
 _STALE_SECONDS = 1.0
+"""An older measurement says nothing about now, since the load may have changed."""
 
 
 class Slots:
     """Slots for commands, first come, first served.
 
     Args:
-        count: How many there are; 0 for no limit.
-        idle_seconds: The seconds that all processors together have been idle since some moment.
+        count: How many slots there are; 0 for no limit.
+        idle_seconds: Returns how long all processors together have been idle since some moment.
     """
 
     def __init__(self, count: int, idle_seconds: Callable[[], float]) -> None:
@@ -42,7 +43,7 @@ class Slots:
         self._looked = time.monotonic(), idle_seconds()
 
     def take(self) -> bool:
-        """Take a slot if there is one without waiting."""
+        """Take a slot if one is free; never waits."""
         with self._changed:
             possible = not self._waiting and self._is_free()
             self._taken += possible
@@ -74,7 +75,7 @@ class Slots:
         return not self._count or self._taken < self._count or self._is_idle()
 
     def _is_idle(self) -> bool:
-        """Whether a processor has been idle since the last look, a short while ago."""
+        """Whether a processor has been idle since the last measurement, a short while ago."""
         (then, idle), now = self._looked, time.monotonic()
         if now - then < WINDOW:
             return False
@@ -96,11 +97,11 @@ def current_slots() -> Slots:
     return Slots(int(given) if given else len(os.sched_getaffinity(0)), _idle_seconds)
 
 
-# A forked copy of this process runs none of its commands.
+# A forked copy of this process runs none of the commands that hold its slots.
 os.register_at_fork(after_in_child=current_slots.cache_clear)
 
 
 def _idle_seconds() -> float:
-    """From ``/proc/stat``, whose first line counts all processors' time, the fourth figure idle."""
+    """From ``/proc/stat``: the fourth figure in its first line is all processors' idle time."""
     first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
     return int(first.split()[4]) / os.sysconf("SC_CLK_TCK")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["CurrentEpisode", "start_episode"]
 
 _SWITCHING = threading.Lock()
-"""Held while an environment changes its episode. One for all: locks can't be copied or pickled."""
+"""Held while an environment changes its episode. All environments share it, since environments must
+be copied and pickled, and locks can't be."""
 
 
 def start_episode(
@@ -36,7 +37,7 @@ def start_episode(
     variant = draw_variant(settings.variant, rng)
     dataset = prepare(task, DatasetOptions(variant, settings.train_rows, settings.obfuscate))
     if settings.reward not in NEED_NO_CEILING:
-        # Only these rewards need a grader at a reset, which takes long to import.
+        # Only these rewards require a grader at a reset, and a grader is slow to import.
         from mle_gym.episode.reference_programs import measure_ceiling
 
         measure_ceiling(dataset, settings.sandbox)
@@ -49,9 +50,9 @@ class CurrentEpisode:
     def __init__(self) -> None:
         self.episode: Episode | None = None
         self.record: Record | None = None
-        """What the episode that runs, or that ended last, was made of and what came of it."""
+        """How the current episode, or the last one, was made, and its result so far."""
         self._turns = 0
-        """Counts replacements and ends: another thread may make one while an episode starts."""
+        """Counts replacements and ends, to notice one by another thread while an episode starts."""
 
     def running(self) -> Episode:
         """The episode.
@@ -64,7 +65,7 @@ class CurrentEpisode:
         return self.episode
 
     def replace(self, start: Callable[[], Episode]) -> Episode:
-        """Discard the episode that runs, and start another in its place.
+        """Discard the running episode, and start another in its place.
 
         Raises:
             SandboxCrashed: Another thread replaced or ended the episode meanwhile.
@@ -72,6 +73,7 @@ class CurrentEpisode:
         turn, old = self._take()
         if old is not None:
             old.discard()
+        # Not under the lock: to start takes long, and another thread may want to close meanwhile.
         episode = start()
         with _SWITCHING:
             if turn == self._turns:
@@ -82,10 +84,10 @@ class CurrentEpisode:
         return episode
 
     def keep_record(self, episode: Episode) -> None:
-        """Note what came of a step, and leave the episode if that was the last one."""
+        """Keep the result of a step, and give the episode up if that was its last one."""
         self.record = episode.record()
         if episode.over:
-            # Not waited for: the next episode may begin while the sandbox goes.
+            # Without waiting, since the next episode may begin while this sandbox is removed.
             episode.discard()
             with _SWITCHING:
                 if self.episode is episode:
@@ -104,12 +106,12 @@ class CurrentEpisode:
             episode.close()
 
     def _take(self) -> tuple[int, Episode | None]:
-        """Take the episode away; the number shows later whether another thread came."""
+        """Take the episode away. The number shows later whether another thread did so too."""
         with _SWITCHING:
             self._turns += 1
             episode, self.episode = self.episode, None
             return self._turns, episode
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy plays no episode: it starts with a reset."""
+        """A copy plays no episode until its first reset."""
         return {**vars(self), "episode": None, "record": None}

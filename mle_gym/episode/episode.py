@@ -40,13 +40,13 @@ _SPENT = {"time": "the time is up", "steps": "no steps are left"}
 class Episode:
     """What happens between ``reset`` and the end.
 
-    No action of the agent and no failure makes :meth:`step` raise.
+    :meth:`step` never raises because of an agent's action or a failure.
 
     Args:
-        dataset: What is mounted, and what is graded against.
+        dataset: Mounted in the sandbox, and graded against.
         settings: The limits and the rules.
         potential: Decides what each step pays.
-        snapshot: Where to continue from, instead of from an empty workspace.
+        snapshot: What to continue from, instead of an empty workspace.
 
     Raises:
         ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
@@ -68,14 +68,15 @@ class Episode:
         self._truncated = False
         self._failure: Failure | None = None
         self._ending = ""
-        """What the agent reads about the end; empty until the budget is spent."""
+        """The note on the end that the agent reads; empty until the budget is spent."""
         self._last = "", 0
         self._brought_down: SandboxEnded | None = None
-        """How a snapshot found the sandbox; the next step reports it."""
+        """Set when a snapshot found that the agent had brought the sandbox down. The next step
+        reports it, since taking a snapshot must not end the episode."""
         self._snapshot = snapshot
         self._turn = threading.RLock()
-        """Held by whoever acts on the episode, except :meth:`close`, :meth:`discard` and
-        :meth:`interrupt`."""
+        """Held by every thread that acts on the episode, except in :meth:`close`, :meth:`discard`
+        and :meth:`interrupt`, which must get through to a step that is running."""
         self._sandbox = make_sandbox(dataset, settings, snapshot)
         self._filename = dataset.task.submission.filename
         self.budget = make_budget(settings, snapshot)
@@ -102,7 +103,7 @@ class Episode:
         return self._submit_commands.grade
 
     def opening(self) -> tuple[dict[str, Any], Info]:
-        """What ``reset`` returns: the brief, or what was last seen before the snapshot."""
+        """What ``reset`` returns: the brief, or the last observation before the snapshot."""
         if self._snapshot is None:
             return self.observe(make_brief(self.dataset, self.settings)), self.facts()
         return self.observe(self._snapshot.output, self._snapshot.exit_code), self.facts()
@@ -121,7 +122,7 @@ class Episode:
             return self._play(lambda: self._perform(action))
 
     def finish(self) -> Outcome:
-        """End now, as if the budget were spent; raises as :meth:`step`."""
+        """End now, as if the budget were spent; raises what :meth:`step` raises."""
         with self._turn:
             self._check_running()
             return self._play(self._finish)
@@ -151,15 +152,17 @@ class Episode:
         self._payments.clear()
         self._failure = Failure.of(error, self._submit_commands.stage)
         if self._failure.kind == "host_error":
-            _log.error("a step failed", exc_info=error)  # perhaps a bug, which must be seen
-        # The message is for people: what a grader raised may quote answers.
+            _log.error("a step failed", exc_info=error)  # this may be a bug, so it must be visible
+        # The agent reads only the kind: the message may quote answers that a grader raised with.
         why = KINDS[self._failure.kind].meaning
         observation = self.observe(f"the episode failed ({self._failure.kind}): {why}\n", 255)
         return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
 
     def _perform(self, action: RawAction) -> Execution:
         """Perform an action; a malformed one gives an execution that says what is wrong."""
-        if self._submit_commands.handed_in is not None:  # in a step that was interrupted
+        # Ctrl-C may end a step after it handed something in and before that was graded. This step
+        # then does nothing but grade it.
+        if self._submit_commands.handed_in is not None:
             execution = Execution(0, b"")
         elif self._brought_down is not None:
             return self._end_brought_down(self._brought_down)
@@ -181,7 +184,7 @@ class Episode:
             return Execution(130, b"")
         except SandboxError as error:
             if self._submit_commands.handed_in is not None:
-                return Execution(0, b"")  # what was submitted before the sandbox died counts
+                return Execution(0, b"")  # a submission counts even if its sandbox died afterwards
             if isinstance(error, SandboxEnded):
                 return self._end_brought_down(error)
             raise
@@ -192,7 +195,8 @@ class Episode:
         return Execution(0, b"")
 
     def _end(self, why: str) -> None:
-        """Stop everything immediately, and grade what lies at the submission's path."""
+        """Stop everything immediately, and grade the file at the submission's path."""
+        # In this order: no program may improve its submission after the time is up.
         try:
             self._sandbox.expire(0)
             content = self._actions.submission()
@@ -203,7 +207,7 @@ class Episode:
         self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
-        """The observation of this moment. All text that an agent sees is cleaned here."""
+        """The observation at this moment. All text that an agent sees is cleaned here."""
         output = clean_text(output)
         self._last = output, exit_code
         return {
@@ -214,7 +218,7 @@ class Episode:
         }
 
     def facts(self, execution: Execution | None = None) -> Info:
-        """The info of a reset, or of a step that did ``execution``."""
+        """The info of a reset, or of the step that ran ``execution``."""
         info = Info(
             task=self.dataset.task.id,
             variant=self.dataset.options.variant,
@@ -232,13 +236,13 @@ class Episode:
         return info
 
     def snapshot(self) -> Snapshot:
-        """This moment as a value. The agent's clock stands still meanwhile.
+        """This moment as a value. The agent's clock stops meanwhile.
 
         Raises:
             ResetNeeded: The episode is over.
-            SnapshotError: The workspace holds too much, or there is no room for it. The episode
+            SnapshotError: The workspace is too large, or there is no room for it. The episode
                 goes on.
-            SandboxError: The sandbox failed. Where that is the agent's doing, the next step or
+            SandboxError: The sandbox failed. If that is the agent's doing, the next step or
                 :meth:`finish` grades "no submission".
         """
         with self._turn:
@@ -250,7 +254,7 @@ class Episode:
                 raise
 
     def _stop_and_take_snapshot(self) -> Snapshot:
-        """Take it with the clock stopped, which runs again even if there is no snapshot."""
+        """Take it while the clock is stopped. The clock runs again even if that fails."""
         self._sandbox.expire(None)
         try:
             with self.budget.stopped():
@@ -279,7 +283,7 @@ class Episode:
         )
 
     def record(self) -> Record:
-        """What the episode was made of, and its result so far."""
+        """How the episode was made, and its result so far."""
         commands = self._submit_commands
         return Record(
             dataset=self.dataset,
@@ -292,7 +296,7 @@ class Episode:
         )
 
     def interrupt(self) -> None:
-        """End the running command, and a program that runs for a grade. From any thread."""
+        """End the running command, or the program that is run for a grade. From any thread."""
         self._turns.call_off()
         self._submit_commands.cancel()
         self._sandbox.interrupt()
@@ -304,13 +308,13 @@ class Episode:
         self._sandbox.close()
 
     def discard(self) -> None:
-        """Like :meth:`close`, but without waiting: the next episode can begin."""
+        """Like :meth:`close`, but returns at once and cleans up in the background."""
         self._turns.call_off()
         self._submit_commands.close()
         self._sandbox.discard()
 
     def _end_brought_down(self, error: SandboxEnded) -> Execution:
-        """End after the agent brought down its own sandbox, and with it any submission."""
+        """End an episode whose agent brought down its own sandbox, and any submission with it."""
         self._submit_commands.end(None)
         self._truncated = True
         why = "ran out of memory" if error.killed_by == "memory" else "was brought down"

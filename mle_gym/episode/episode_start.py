@@ -1,4 +1,4 @@
-"""Makes what an episode starts with, empty or with what a snapshot holds."""
+"""Makes what an episode starts with: empty, or filled from a snapshot."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None
     if snapshot is None:
         return sandbox.create(settings.sandbox, config)
     snapshot.check_data(dataset)
+    # The lease keeps another process from deleting the files while they are mounted or copied.
     lease = snapshot.lease()
     try:
         config = dataclasses.replace(config, layers=lease.layers, layers_bytes=lease.info.bytes)
-        box = sandbox.create(settings.sandbox, config)
+        started = sandbox.create(settings.sandbox, config)
         try:
-            box.restore(lease)
+            started.restore(lease)
         except BaseException:
-            box.close()
+            started.close()
             raise
-        return box
+        return started
     finally:
         lease.release()
 
@@ -48,7 +49,7 @@ def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None
 def make_submit_commands(
     dataset: Dataset, settings: Settings, snapshot: Snapshot | None
 ) -> SubmitCommands:
-    """Make the commands, with what runs submitted programs if the task asks for programs."""
+    """Make the commands, with a runner if the task asks for programs."""
     runner = None
     if dataset.task.submission.code is not None:
         config = _config(dataset, settings)
@@ -68,7 +69,7 @@ def make_submit_commands(
 
 
 def make_budget(settings: Settings, snapshot: Snapshot | None) -> Budget:
-    """Make the budget, of which a snapshot's episode has spent a part. Its time runs from now."""
+    """Make the budget, less what a snapshot's episode has spent. Its time runs from now."""
     budget = Budget(settings.max_steps, settings.time_limit)
     if snapshot is not None:
         budget.steps_taken = snapshot.steps_taken

@@ -1,8 +1,8 @@
 """Failures: why an episode has no valid reward.
 
 An episode ends with a grade or with a failure, and with both only if the caller's own reward
-function failed on the grade. What the agent did is never a failure: if its own programs bring down
-the sandbox, that is graded as "no submission". A failure needs a cause that was seen outside of the
+function failed on the grade. The agent's own doing is never a failure: if its programs bring down
+the sandbox, that is graded as "no submission". A failure requires a cause seen outside of the
 sandbox. Trainers mask by ``info["reward_valid"]``, which is False exactly when
 ``info["failure"]`` is not None; evaluation retries what is ``retryable``.
 
@@ -24,7 +24,7 @@ __all__ = ["KINDS", "Cause", "Failure", "Kind", "Stage"]
 Stage = Literal["prepare", "reset", "step", "grade"]
 """When it happened."""
 Cause = Literal["infrastructure", "task", "caller"]
-"""Who is responsible. An agent's own doing leads to a grade, so ``"agent"`` is not among them."""
+"""Who is responsible. What an agent does leads to a grade, so ``"agent"`` is not a cause."""
 
 
 class Kind(NamedTuple):
@@ -44,7 +44,7 @@ KINDS: dict[str, Kind] = {
         "infrastructure", True, "the sandbox ended, and its launcher or daemon was seen to fail"
     ),
     "sandbox_silent": Kind(
-        "infrastructure", True, "no answer in time from a sandbox on a host that is not healthy"
+        "infrastructure", True, "the sandbox did not answer in time, and the host is not healthy"
     ),
     "host_out_of_memory": Kind(
         "infrastructure", True, "the host's memory, not the sandbox's limit, ended the sandbox"
@@ -60,7 +60,7 @@ KINDS: dict[str, Kind] = {
     ),
     "task_broken": Kind("task", False, "the task's folder or its own code is broken"),
     "reward_failed": Kind(
-        "caller", False, "the reward's own function raised, or paid no finite number"
+        "caller", False, "the caller's reward function raised, or paid no finite number"
     ),
     "interrupted": Kind("caller", True, "the episode was closed or reset during the step"),
     "host_error": Kind(
@@ -96,7 +96,7 @@ class Failure:
 
     @property
     def keeps_grade(self) -> bool:
-        """Whether there may be a grade beside it: only the reward could not be paid."""
+        """Whether the episode may still have a grade, since only its reward could not be paid."""
         return self.kind == "reward_failed"
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,17 +105,17 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException, stage: Stage) -> Self:
-        """The failure that an exception means at a stage of an episode."""
+        """Classify an exception that was raised at a stage of an episode."""
         known = isinstance(error, MleGymError | OSError)
         message = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
         return cls(_kind(error, stage), stage, message)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The failure that :meth:`to_dict` made these of.
+        """Undo :meth:`to_dict`.
 
         Raises:
-            ValueError: An unknown kind.
+            ValueError: The kind is unknown.
             KeyError: A field is missing.
         """
         return cls(values["kind"], values["stage"], values["message"])
@@ -125,7 +125,10 @@ _NO_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _kind(error: BaseException, stage: Stage) -> str:
-    """The kind of failure that an exception means. Its cause says more than the exception."""
+    """The kind of failure that an exception means.
+
+    A full disk or memory is looked for in the whole chain, since it surfaces as many exceptions.
+    """
     if isinstance(error, RewardError):
         return "reward_failed"
     if isinstance(error, TaskError):

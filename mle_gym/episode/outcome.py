@@ -26,7 +26,7 @@ class Info(dict[str, Any]):
             raise KeyError(key)
 
     def add_execution(self, execution: Execution) -> None:
-        """Add what was measured of a command; the observation has its output and exit code."""
+        """Add a command's measurements; its output and exit code are in the observation."""
         measured = dict(vars(execution))
         del measured["output"], measured["exit_code"]
         self["execution"] = measured
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """What an episode was made of and how it ended, for its trajectory."""
+    """How an episode was made and how it ended, for its trajectory."""
 
     dataset: Dataset
     settings: Settings
@@ -62,4 +62,4 @@ class Record:
     predictions: bytes | None
     """What was graded; None before the end, or if there was nothing."""
     program: Files | None
-    """The files that made them, where programs are handed in."""
+    """The files that made the predictions, if the task asks for programs."""

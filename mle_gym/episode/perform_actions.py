@@ -27,13 +27,13 @@ __all__ = ["ActionPerformer"]
 
 
 class ActionPerformer:
-    """Does what an agent's actions say.
+    """Performs an agent's actions.
 
     Args:
-        box: Where they are performed.
-        submit_commands: Answers ``validate``, ``score`` and ``submit``, while no sandbox call is
-            under way: an error in an answer is never mistaken for a fault of the sandbox.
-        filename: The default path of these calls.
+        sandbox: Where they are performed.
+        submit_commands: Answers ``validate``, ``score`` and ``submit``. It is called while no call
+            to the sandbox is under way, so that its errors are not mistaken for the sandbox's.
+        filename: The default path of these three.
         timeout: The longest that a shell script or a validated program may run, in seconds; None
             for no limit.
         turn: Waits until a shell script may start, and yields the seconds that it waited.
@@ -41,23 +41,23 @@ class ActionPerformer:
 
     def __init__(
         self,
-        box: Sandbox,
+        sandbox: Sandbox,
         submit_commands: SubmitCommands,
         filename: str,
         timeout: float | None,
         turn: Callable[[], contextlib.AbstractContextManager[float]],
     ) -> None:
-        self._box, self._submit_commands = box, submit_commands
+        self._sandbox, self._submit_commands = sandbox, submit_commands
         self._filename, self._timeout, self._turn = filename, timeout, turn
 
     def perform(self, raw: RawAction, seconds_left: float) -> Execution:
-        """Do what an action says.
+        """Perform one action.
 
         Raises:
-            ActionError: It is malformed.
+            ActionError: The action is malformed.
             SandboxError: The sandbox is gone.
         """
-        box = self._box
+        sandbox = self._sandbox
         match parse_action(raw):
             case Shell(command, timeout):
                 seconds = self.most_seconds(seconds_left)
@@ -66,22 +66,22 @@ class ActionPerformer:
                     execution = self._run(command, seconds)
                 return dataclasses.replace(execution, queued=queued) if queued else execution
             case WriteFile(path, content):
-                return box.write_file(path, content.encode())
+                return sandbox.write_file(path, content.encode())
             case EditFile(path, old, new):
-                return box.edit_file(path, old.encode(), new.encode())
+                return sandbox.edit_file(path, old.encode(), new.encode())
             case ReadFile(path, start, lines):
-                return box.read_file(path, start=start, lines=lines)
+                return sandbox.read_file(path, start=start, lines=lines)
             case ListFiles(path):
-                return box.list_files(path)
+                return sandbox.list_files(path)
             case Validate() | Score() | Submit() as call:
                 return self._ask(call, self.most_seconds(seconds_left))
 
     def most_seconds(self, seconds_left: float) -> float:
-        """How long anything may run that the agent waits for."""
+        """How long anything that the agent waits for may run."""
         return seconds_left if self._timeout is None else min(self._timeout, seconds_left)
 
     def submission(self) -> bytes | Files:
-        """The submission that lies at its path.
+        """The submission as it is at its path now.
 
         Raises:
             SubmissionError: There is none, or it can't be read.
@@ -92,26 +92,27 @@ class ActionPerformer:
     def _run(self, script: str, seconds: float) -> Execution:
         deadline = time.monotonic() + seconds
         try:
-            event = self._box.begin(script, timeout=seconds)
+            event = self._sandbox.begin(script, timeout=seconds)
+            # A script may call `validate` and `score` as often as it likes before it ends.
             while isinstance(event, Request):
                 self._submit_commands.begin()
                 with self._watch():
                     reply = self._submit_commands.answer(event, deadline - time.monotonic())
-                event = self._box.answer(reply)
+                event = self._sandbox.answer(reply)
             return event
-        except BaseException:  # for instance a Ctrl-C during a grading
+        except BaseException:  # such as Ctrl-C during grading, after which the episode goes on
             with contextlib.suppress(SandboxError):
-                self._box.cancel()
+                self._sandbox.cancel()
             raise
 
     def _watch(self) -> contextlib.AbstractContextManager[None]:
-        """End a program that runs for a call once its caller no longer waits."""
+        """End a program that is run for a call once its caller no longer waits."""
         if self._submit_commands.runner is None:
             return contextlib.nullcontext()
-        return self._box.watch(self._submit_commands.call_off)
+        return self._sandbox.watch(self._submit_commands.call_off)
 
     def _ask(self, call: Validate | Score | Submit, seconds: float) -> Execution:
-        """Do as a tool call what the commands of the same names do."""
+        """Answer a tool call as the command of the same name would be answered."""
         path = call.path or self._filename
         try:
             handed = self._fetch(path)
@@ -125,5 +126,6 @@ class ActionPerformer:
         return Execution(reply.exit_code, reply.output.encode())
 
     def _fetch(self, path: str) -> bytes | Files:
-        fetch = self._box.fetch if self._submit_commands.runner is None else self._box.fetch_files
+        asks_for_program = self._submit_commands.runner is not None
+        fetch = self._sandbox.fetch_files if asks_for_program else self._sandbox.fetch
         return fetch(path, max_bytes=self._submit_commands.max_bytes)

@@ -1,4 +1,4 @@
-"""A task's own programs, ``baseline.py`` and ``solution.py``, run as an agent would run them."""
+"""Runs a task's own programs, ``baseline.py`` and ``solution.py``, as an agent would."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ PROGRAMS = ("baseline", "solution")
 
 
 def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
-    """The dataset's anchors, with the ceiling that grades need to have an ``anchored`` score.
+    """The dataset's anchors, with the ceiling without which a grade has no ``anchored`` score.
 
     The reference solution is run on the plain variant, with all training rows and real names: other
-    options change what is known about the rows to predict, but not these rows. The first process to
-    need a variant's ceiling spends some seconds on it.
+    options change what is known about the rows to predict, but not these rows. The first process
+    that requires a variant's ceiling spends some seconds on it.
 
     Raises:
         TaskError: The solution fails, so the variant has no ceiling.
-        SandboxError: No sandbox.
+        SandboxError: The sandbox can't be started, or failed.
     """
     task, folder = dataset.task, dataset.public.parent
     anchors = open_grader(dataset, sandbox=sandbox).anchors
@@ -48,6 +48,7 @@ def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
     if settle(task, anchors.floor, None) is None:
         return anchors
     maker = made_by(task)
+    # Of many processes that arrive here at the same time, one measures and the others wait for it.
     with measuring(folder):
         known = read_anchors(folder, made_by=maker)
         if known.ceiling is not None:
@@ -58,7 +59,7 @@ def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
 
 
 def _solution(dataset: Dataset, sandbox: str) -> float | None:
-    """What the reference solution scores on the dataset's variant."""
+    """The reference solution's score on the dataset's variant."""
     plain = DatasetOptions(dataset.options.variant)
     if dataset.options != plain:
         return measure_ceiling(prepare(load_task(dataset.task.folder), plain), sandbox).ceiling
@@ -72,17 +73,17 @@ def _solution(dataset: Dataset, sandbox: str) -> float | None:
 
 
 def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: bool = False) -> Grade:
-    """The grade of a program that runs as an agent's would; it always has a score.
+    """The grade of a program that runs as an agent's would. It always has a score.
 
     Args:
-        dataset: The data that it gets, and the answers to grade against.
+        dataset: The data for the program, and the answers to grade against.
         program: One of :data:`PROGRAMS`.
         sandbox: Name of the sandbox backend.
         score_ci: Whether the grade has an interval of the score over resampled test rows.
 
     Raises:
-        SandboxError: No sandbox.
-        SubmissionError: The program is missing, fails, or hands in nothing that can be graded.
+        SandboxError: The sandbox can't be started, or failed.
+        SubmissionError: The program is missing, fails, or makes no submission that can be graded.
     """
     task = dataset.task
     file = task.folder / f"{program}.py"
@@ -95,23 +96,23 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
         commands=INSIDE_COMMANDS,
     )
     config = replace(config, hidden=files_with_rows(task, sandbox, config))
-    with create(sandbox, config) as box:
-        box.write_file(file.name, file.read_bytes())
-        run = box.execute(f"python {file.name}", timeout=limits.seconds)
+    with create(sandbox, config) as started:
+        started.write_file(file.name, file.read_bytes())
+        run = started.execute(f"python {file.name}", timeout=limits.seconds)
         if run.exit_code != 0:
             tail = run.output.decode(errors="replace")[-500:].strip()
             raise SubmissionError("program_failed", f"exit code {run.exit_code}: {tail}")
-        content = _predictions(dataset, sandbox, config, box)
+        content = _predictions(dataset, sandbox, config, started)
     grade = open_grader(dataset, sandbox=sandbox, score_ci=score_ci).grade(content)
     if grade.score is None:
         raise SubmissionError(grade.error_code, f"its submission: {grade.error_message}")
     return grade
 
 
-def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, box: Sandbox) -> bytes:
+def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, ran_in: Sandbox) -> bytes:
     """The predictions that a reference program wrote, or those of a program that it wrote."""
     spec = dataset.task.submission
     if spec.code is None:
-        return box.fetch(spec.filename, max_bytes=spec.max_bytes)
-    files = box.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
+        return ran_in.fetch(spec.filename, max_bytes=spec.max_bytes)
+    files = ran_in.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
     return ProgramRunner(dataset, program_sandboxes(backend, config)).on_hidden_inputs(files)

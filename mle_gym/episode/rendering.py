@@ -1,4 +1,4 @@
-"""Shows an episode as a terminal: as text, as a picture, or live on the real terminal.
+"""Shows an episode as a terminal would: as text, as a picture, or live on the real terminal.
 
 >>> screen = Screen("mle/titanic-v0")
 >>> screen.show(Frame(command="$ ls", output="data", exit_code=0, status="49 steps left"))
@@ -29,9 +29,9 @@ __all__ = ["Frame", "Screen", "describe"]
 COLUMNS, ROWS = 100, 30
 """Size of the terminal in characters. A picture has 10 x 20 pixels for each."""
 KEPT_FRAMES = 20
-"""How many frames are kept for ``text``; a picture shows as many as fit."""
+"""How many frames are kept for ``text``. A picture shows as many as fit."""
 KEPT_CHARACTERS = 20_000
-"""How much of one command (its head) and of one output (its tail) is shown."""
+"""How much is shown of a command (its beginning) and of an output (its end)."""
 
 _BACKGROUND = (24, 26, 33)
 _BAR = (44, 49, 62)
@@ -52,7 +52,7 @@ class Frame:
     output: str
     exit_code: int
     status: str
-    """One line about the episode: steps and time left, and in the end the score."""
+    """One line about the episode: steps and time left, and at the end the score."""
 
     @classmethod
     def of(cls, command: str, observation: Mapping[str, Any], info: Mapping[str, Any]) -> Frame:
@@ -97,7 +97,7 @@ class Screen:
         return _paint(shown)
 
     def print_last(self) -> None:
-        """Print the newest step, in colour where the terminal has any."""
+        """Print the newest step, in colour if the terminal has any."""
         # Only this mode needs Rich, which is slow to import.
         from mle_gym.clean_console import CleanConsole
 
@@ -138,20 +138,23 @@ def _lines(frame: Frame) -> Iterator[tuple[str, str]]:
 
 
 def _wrap(line: str) -> list[str]:
-    """A line cut into rows of the terminal; an empty line is a row too."""
+    """A line cut into rows of the terminal. An empty line is also a row."""
     return [line[i : i + COLUMNS] for i in range(0, max(len(line), 1), COLUMNS)]
 
 
 @functools.cache
 def _glyphs() -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Known code points, sorted, and their pictures in grey levels: (n, 20, 10)."""
+    """The sorted code points that have a glyph, and the glyphs in grey levels: (n, 20, 10)."""
     with resources.files("mle_gym.episode").joinpath("glyphs.npz").open("rb") as file:
         arrays = np.load(file)
         return arrays["codes"], arrays["alpha"]
 
 
 def _paint(lines: list[tuple[str, str]]) -> npt.NDArray[np.uint8]:
-    """Rows of text as a picture; the first one is the bar."""
+    """Rows of text as a picture. The first row is the bar.
+
+    All cells are drawn in one array operation: a loop over 3,000 glyphs would slow down recording.
+    """
     codes, alpha = _glyphs()
     cells = np.full((ROWS, COLUMNS), ord(" "), dtype=np.uint32)
     foreground = np.full((ROWS, 1, 3), _STYLES["output"], dtype=np.uint16)

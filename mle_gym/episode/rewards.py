@@ -1,20 +1,20 @@
 """Rewards: what an episode pays, and when.
 
 Every reward is the increase of a potential over the episode's :class:`Progress`. So the rewards of
-an episode always sum to the potential of its end, and shaping can't be farmed.
+an episode always sum to the potential at its end, and no detour can collect more.
 
 | name           | potential                                                                     |
 |----------------|-------------------------------------------------------------------------------|
 | ``score``      | the normalized score (0 to 1) of the grade; 0 until there is one              |
-| ``anchored``   | the anchored score (0 to 1): 0 for what knowing nothing scores (the sample,   |
-|                | constants, guesses), 1 for what the reference solution scores, or a           |
-|                | competition's gold medal                                                      |
+| ``anchored``   | the anchored score: 0 for the score of somebody who knows nothing (sample,    |
+|                | constants, guesses), 1 for that of the reference solution or a competition's  |
+|                | gold medal                                                                    |
 | ``milestones`` | the anchored score and a tenth for having learned anything; see below         |
 | ``percentile`` | the fraction of the leaderboard that the grade beats                          |
 | ``medal``      | 1 for gold, 0.75 for silver, 0.5 for bronze, 0.25 above the median, else 0    |
 | ``pkg.mod:fn`` | ``fn(grade)``; the callable gets a :class:`mle_gym.Grade`                     |
 
-``milestones`` pays a part of what is to come on the way:
+``milestones`` pays a part of the final reward on the way:
 
 | reached                                                              | potential            |
 |----------------------------------------------------------------------|----------------------|
@@ -24,9 +24,9 @@ an episode always sum to the potential of its end, and shaping can't be farmed.
 | graded: better than that                                             | 0.1 + 0.9 x anchored |
 
 Only the hidden answers show whether predictions are worth anything, so the tenth is lent until
-there is a grade: random or constant predictions pay it back. The floor is the score that only the
-luckiest of them exceed (:mod:`mle_gym.grading.guesses`), and the noise is the 95% interval of the
-score over resampled test rows, where the metric has one (:mod:`mle_gym.grading.score_interval`).
+there is a grade, and random or constant predictions pay it back. The floor is the score that only
+the luckiest of those exceed (:mod:`mle_gym.grading.guesses`), and the noise is the 95% interval of
+the score over resampled test rows, if the metric has one (:mod:`mle_gym.grading.score_interval`).
 A submission that is deleted or broken again loses its credit.
 
 The step's reward comes in parts, which ``info["reward_parts"]`` names: ``submission`` (the tenth)
@@ -67,29 +67,29 @@ class Progress:
     """What an episode has shown so far."""
 
     promising: bool = False
-    """Whether the submission's path holds a valid submission that is neither the sample nor a
-    constant. Only looked up where the reward depends on it."""
+    """Whether the file at the submission's path is valid and neither the sample nor a constant.
+    It is read only if the reward depends on it."""
     grade: Grade | None = None
     """The grade that ended the episode."""
 
 
 Potential = Callable[[Progress], dict[str, float]]
-"""Maps progress to the sum of rewards so far, by part. The parts are always the same."""
+"""Maps progress to the sum of rewards so far, by part. It always returns the same parts."""
 
 
 NEED_NO_CEILING = frozenset({"score", "percentile", "medal"})
-"""Rewards that don't depend on the best score that can be reached on a variant."""
+"""Rewards that don't depend on a variant's ceiling, so that none is measured for them."""
 
 _MEDALS = {"gold": 1.0, "silver": 0.75, "bronze": 0.5}
 _LENT = 0.1
 
 
 class Payments:
-    """What an episode has paid: each step pays by how much the potential rose in it.
+    """Keeps account of what an episode has paid: a step pays the rise of the potential in it.
 
     Args:
         potential: What progress is worth.
-        progress: Where the episode begins; a snapshot's has been paid for already.
+        progress: Where the episode begins. A snapshot's progress has been paid for already.
     """
 
     def __init__(self, potential: Potential, progress: Progress) -> None:
@@ -101,11 +101,11 @@ class Payments:
         self.clear()
 
     def clear(self) -> None:
-        """Begin a step, which has paid nothing yet."""
+        """Begin a step: it has paid nothing yet."""
         self.parts = dict.fromkeys(self._paid, 0.0)
 
     def pay(self, progress: Progress) -> float:
-        """What the step that led to this progress pays."""
+        """The reward of the step that led to this progress."""
         self.progress = progress
         due = self._potential(progress)
         self.parts = {name: value - self._paid[name] for name, value in due.items()}
@@ -117,8 +117,8 @@ def check_reward(name: str, task: TaskSpec) -> None:
     """Refuse a reward that can't be paid on a task, without importing anything.
 
     Raises:
-        ValueError: An unknown name that isn't an import path, or a reward that needs a leaderboard
-            or medals that the task doesn't have.
+        ValueError: The name is unknown and isn't an import path, or the reward requires a
+            leaderboard or medals that the task doesn't have.
     """
     module, colon, function = name.partition(":")
     dotted = [*module.split("."), *function.split(".")]
@@ -156,10 +156,10 @@ def load_reward(name: str) -> Potential:
 
 
 def _paid_by(name: str, function: Callable[[Grade], float], grade: Grade) -> float:
-    """What a function of the caller's own pays for a grade.
+    """What the caller's own function pays for a grade.
 
     Raises:
-        RewardError: It raised, or paid something other than a finite number.
+        RewardError: The function raised, or paid something other than a finite number.
     """
     try:
         paid = float(value := function(grade))
@@ -176,7 +176,7 @@ def _paid_by(name: str, function: Callable[[Grade], float], grade: Grade) -> flo
 
 
 def _at_the_end(name: str, value: Callable[[Grade], float]) -> Potential:
-    """A potential of one part that is 0 until the grade is there."""
+    """A potential with one part, which is 0 until there is a grade."""
     return lambda progress: {name: 0.0 if progress.grade is None else float(value(progress.grade))}
 
 
@@ -201,4 +201,4 @@ REWARDS: Mapping[str, Potential] = {
     "percentile": _at_the_end("percentile", lambda grade: grade.percentile or 0.0),
     "medal": _at_the_end("medal", _medal),
 }
-"""The rewards that have a name."""
+"""The built-in rewards by name."""

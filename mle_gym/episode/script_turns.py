@@ -1,4 +1,4 @@
-"""Has an episode's shell scripts wait for a free processor, which is not on the agent's time."""
+"""Makes an episode's shell scripts wait for a free processor, with the agent's clock stopped."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ScriptTurns:
     """Gives the scripts of one episode their turns.
 
     Args:
-        sandbox: Where they run; its clock stands still while one waits.
-        budget: The episode's, likewise.
+        sandbox: Where they run. Its deadline is suspended while a script waits.
+        budget: The episode's budget, which stops as well.
 
     Raises:
         ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
@@ -33,7 +33,7 @@ class ScriptTurns:
         self._sandbox, self._budget = sandbox, budget
         self._slots = current_slots()
         self._called_off = threading.Event()
-        """Set when a waiting script shall not run any more: interrupted, or closed."""
+        """Set when a waiting script must not run any more, since it was interrupted or closed."""
 
     def admit(self) -> None:
         """Let scripts run again after :meth:`call_off`."""
@@ -45,7 +45,7 @@ class ScriptTurns:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[float]:
-        """Wait for a slot to run a script in, and yield the seconds that this took.
+        """Wait for a slot to run a script in, and yield the seconds that the wait lasted.
 
         Raises:
             CalledOff: The wait was called off.
@@ -66,7 +66,7 @@ class ScriptTurns:
             try:
                 with self._budget.stopped():
                     taken = self._slots.wait(self._called_off)
-            finally:  # after Ctrl-C too: the episode goes on, and so does its deadline
+            finally:  # also after Ctrl-C, since the episode goes on and its deadline must hold
                 self._sandbox.expire(self._budget.seconds_left)
         except BaseException:
             if taken:

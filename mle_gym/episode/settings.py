@@ -1,7 +1,7 @@
-"""The settings of an environment: its arguments, checked, with what they leave to the task.
+"""The settings of an environment: its checked arguments, completed with the task's own limits.
 
-Checked when an environment is constructed, so that a mistyped name fails at once and not an hour
-into a training run; nothing is imported or started for it.
+They are checked when an environment is constructed, so that a mistyped name fails then and not an
+hour into a training run. Nothing is imported or started for that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Every argument but the render mode; :mod:`mle_gym.episode.arguments` says what each means."""
+    """Every argument except the render mode. :mod:`mle_gym.episode.arguments` explains them."""
 
     variant: int | str
     sandbox: str
@@ -51,9 +51,9 @@ class Settings:
         """Check an environment's arguments and fill in what they leave to the task.
 
         Raises:
-            TypeError: There is no argument of a name; the message has the nearest ones.
-            ValueError: A value that can't be; the message names the argument, what was expected
-                and what was found. A value of the wrong type is one of them.
+            TypeError: An argument is unknown; the message has the nearest names.
+            ValueError: A value is not valid or has the wrong type. The message names the argument,
+                what was expected and what was found.
         """
         values = check_arguments(arguments)
         check_reward(values["reward"], task)
@@ -68,10 +68,10 @@ class Settings:
         return cls(**values)
 
     def with_options(self, options: Mapping[str, Any] | None) -> Settings:
-        """The settings of one episode: these, changed by what ``reset`` was given.
+        """The settings of one episode: these, changed by the options of ``reset``.
 
         Raises:
-            ValueError: An unknown option, or a value that can't be.
+            ValueError: An option is unknown, or a value is not valid.
         """
         changes = {name: value for name, value in (options or {}).items() if name != "snapshot"}
         for name in changes:
@@ -85,6 +85,4 @@ class Settings:
 def _check_runtime(runtime: str, sandbox: str) -> None:
     """Refuse a container runtime for a sandbox that is not a container."""
     if runtime and sandbox != "docker":
-        raise ValueError(
-            f"runtime={runtime!r} is Docker's to choose: use sandbox='docker', not {sandbox!r}"
-        )
+        raise ValueError(f"runtime={runtime!r} requires sandbox='docker', found {sandbox!r}")

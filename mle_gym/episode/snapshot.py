@@ -37,10 +37,10 @@ class Snapshot:
     the folder instead).
 
     The files are in the cache folder of this machine. They stay until :meth:`delete` or the end of
-    this process; once the snapshot was pickled, until :meth:`delete`. When all snapshots together
-    exceed ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), the ones unused for longest are deleted, pickled or
-    not. :mod:`mle_gym.sandbox.snapshots.store` has the details. Used as a context manager, a
-    snapshot deletes itself.
+    this process. Once the snapshot was pickled, only :meth:`delete` removes them. If all snapshots
+    together exceed ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), the ones unused for longest are deleted,
+    pickled or not. :mod:`mle_gym.sandbox.snapshots.store` has the details. Used as a context
+    manager, a snapshot deletes itself.
     """
 
     task: str
@@ -77,7 +77,7 @@ class Snapshot:
         """The settings with which an episode continues: a drawn variant becomes this one.
 
         Raises:
-            SnapshotError: It is of another task or other data, or its budget is spent already.
+            SnapshotError: The snapshot is of another task or other data, or its budget is spent.
         """
         if self.task != task.env_id:
             raise SnapshotError(f"this snapshot is of {self.task}, not of {task.env_id}")
@@ -108,7 +108,7 @@ class Snapshot:
             raise SnapshotError(f"the data of {self.task} have changed since this snapshot")
 
     def to_dict(self) -> dict[str, Any]:
-        """The snapshot as plain data, without its files and without paths of this machine."""
+        """The snapshot as plain data, without its files and without paths on this machine."""
         values = dataclasses.asdict(self)
         del values["folder"]
         return values
@@ -125,7 +125,7 @@ class Snapshot:
         self.delete()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep the files when this process ends: whoever unpickles the snapshot needs them."""
+        """Keep the files when this process ends, since the process that unpickles needs them."""
         open_store(self.folder).keep(self.name)
         return dict(vars(self))
 
@@ -134,8 +134,8 @@ def checked(snapshot: object) -> Snapshot:
     """The value of ``reset(options={"snapshot": …})``, if it is a snapshot.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The value is something else.
     """
     if not isinstance(snapshot, Snapshot):
-        raise ValueError(f"options['snapshot'] must be what snapshot() gave, not {snapshot!r}")
+        raise ValueError(f"options['snapshot'] must come from snapshot(), found {snapshot!r}")
     return snapshot

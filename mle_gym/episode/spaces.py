@@ -20,7 +20,7 @@ from mle_gym.errors import ActionError
 __all__ = ["ActionSpace", "UnicodeText", "observation_space"]
 
 _ROOM_FOR_NOTES = 200_000
-"""Characters beyond a command's output: the brief, notes on what was cut and how it ended."""
+"""Characters for the brief, and for notes on what was cut from an output and how it ended."""
 
 _WORDS = ("accuracy", "baseline", "epoch", "naïve", "loss", "模型", "ok", "train.csv", "✓", "0.78")
 
@@ -49,7 +49,7 @@ class UnicodeText(Space[str]):
     False
 
     Args:
-        max_length: Longest string in it, in characters; the empty string is in it too.
+        max_length: The longest string in it, in characters. The empty string is also in it.
         seed: Seed of :meth:`sample`.
     """
 
@@ -115,7 +115,7 @@ class ActionSpace(Space[RawAction]):
         return copy.deepcopy(_HARMLESS[int(self.np_random.integers(len(_HARMLESS)))])
 
     def contains(self, x: Any) -> bool:
-        """Whether the action is well formed; a step with any other says what is wrong with it."""
+        """Whether the action is well formed. A step with a malformed one says what is wrong."""
         try:
             parse_action(x)
         except ActionError:
@@ -148,7 +148,7 @@ def observation_space(*, max_steps: int, time_limit: float, output_bytes: int) -
 
 
 def _no_text(space: Space[Any]) -> str:
-    """The text from before the first step, for wrappers that show earlier observations."""
+    """The empty text, which wrappers show as the observations before the first."""
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Takes over the step limit that Gymnasium puts around an environment."""
+"""Adopts the step limit that Gymnasium's wrappers put around an environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["within_time_limit"]
 def within_time_limit(
     env: gymnasium.Env[Any, Any], settings: Settings, snapshot: Snapshot | None
 ) -> Settings:
-    """The settings with ``max_steps`` lowered to the limit of every ``TimeLimit`` around.
+    """The settings with ``max_steps`` lowered to the limit of every ``TimeLimit`` around ``env``.
 
     ``gymnasium.make(…, max_episode_steps=…)`` and ``TimeLimit`` end an episode from outside. The
     environment would not notice, and the episode would end without a grade.

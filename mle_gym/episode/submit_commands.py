@@ -37,8 +37,8 @@ class SubmitCommands:
         dataset: What is graded against.
         feedback: ``"none"``, ``"validate"`` or ``"score"``: what the agent may ask for.
         score_calls: How often ``score`` answers.
-        runner: Runs submitted programs, where programs are submitted.
-        sandbox: The episode's sandbox backend. A ``grade.py`` runs on it where no isolating one
+        runner: Runs submitted programs, if the task asks for programs.
+        sandbox: The episode's sandbox backend. A ``grade.py`` runs on it if no isolating backend
             can run.
         score_ci: Whether the grade has an interval of the score over resampled test rows.
     """
@@ -63,7 +63,7 @@ class SubmitCommands:
         self.predictions: bytes | None = None
         """What was graded, once the episode has ended."""
         self.program: Files | None = None
-        """The files that made them, where programs are submitted."""
+        """The files that made the predictions, if the task asks for programs."""
         self.stage: Stage = "step"
         """``"grade"`` once there is something to grade."""
         self.validation: Validation | None = None
@@ -77,7 +77,7 @@ class SubmitCommands:
 
     @property
     def score_calls_left(self) -> int:
-        """How often ``score`` may still be asked."""
+        """How often ``score`` may still be called."""
         return max(0, self._score_calls - self.score_calls_used)
 
     @property
@@ -88,7 +88,7 @@ class SubmitCommands:
     def answer(self, request: Request, seconds: float) -> Reply:
         """Answer one call, made by a command inside the sandbox or by a tool call.
 
-        A submission is only stored here: :meth:`end` grades it when no command is running.
+        A submission is only stored here. :meth:`end` grades it when no command is running.
 
         Args:
             request: The call.
@@ -127,43 +127,43 @@ class SubmitCommands:
             self.program, self.predictions = handed, self.runner.predictions
 
     def begin(self) -> None:
-        """Something new is asked for: what was cancelled before it is over."""
+        """Begin a new request, so that an earlier cancellation no longer applies."""
         if self.runner is not None:
             self.runner.begin()
 
     def cancel(self) -> None:
-        """End a program that runs for a grade, or is about to. From any thread."""
+        """End a program that is run for a grade, or is about to be. From any thread."""
         if self.runner is not None:
             self.runner.cancel()
 
     def close(self) -> None:
-        """The same, and let none run any more."""
+        """Like :meth:`cancel`, and refuse to run any other program."""
         if self.runner is not None:
             self.runner.close()
 
     def call_off(self) -> None:
-        """End a program that runs for a call whose caller no longer waits. From any thread."""
+        """End a program that is run for a call whose caller no longer waits. From any thread."""
         if self.runner is not None:
             self.runner.call_off()
 
     def promising(self, content: bytes | Files, seconds: float) -> bool:
-        """Whether a submission may know something: for rewards, never for the agent.
+        """Whether a submission may have learned anything. For rewards, never for the agent.
 
         Args:
             content: The submission.
-            seconds: How long a program may run; one that takes longer is not promising.
+            seconds: How long a program may run. A slower one is not promising.
         """
         self.begin()
         with self._within(seconds):
             return self._grader.promising(content)
 
     def _within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
-        """Limit a program's time before the end; for the grade it has all that the task allows."""
+        """Limit a program's time during the episode. Its grade may use all that the task allows."""
         return contextlib.nullcontext() if self.runner is None else self.runner.within(seconds)
 
     @cached_property
     def _grader(self) -> Grader[Any]:
-        # Imported when something is graded: pandas takes a second, which reset shouldn't pay.
+        # Imported when something is graded: pandas costs a second, which reset shouldn't pay.
         from mle_gym.grading.open_grader import open_grader
 
         if self.runner is None:
@@ -180,12 +180,12 @@ class SubmitCommands:
         if request.folder is not None:
             return request.folder
         name = posixpath.basename(request.path)
-        # On Linux a name may be any bytes; in grades and records it is text.
+        # On Linux a name may be any bytes. In grades and records it has to be text.
         return {name.encode("utf-8", "replace").decode(): request.content}
 
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":
-            return _refuse(request, "there is no feedback in this environment; only submit")
+            return _refuse(request, "this environment gives no feedback before submit")
         self.validation = self._grader.validate(self._handed(request))
         self.validate_calls_used += 1
         if not self.validation.valid:

@@ -1,8 +1,8 @@
 """Which variant an episode plays: a number, or a range from which each reset draws one.
 
 Positive numbers are for training, negative ones are held out, and 0 is the canonical variant, so
-training on ``"train"`` never uses a variant of ``"heldout"``. The ranges have 63 bits, too many to
-find a number by trying.
+training on ``"train"`` never uses a variant of ``"heldout"``. The ranges have 63 bits, which is too
+many to find a number by trial.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def check_variant(value: Any) -> int | str:
     """A number as an ``int``; a range or its name as it is.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The value is neither.
     """
     if isinstance(value, str):
         _bounds(value)
@@ -38,10 +38,10 @@ def check_variant(value: Any) -> int | str:
 
 
 def parse_variant(text: str) -> int | str:
-    """The variant that a command line's word stands for.
+    """The variant that a word on a command line stands for.
 
     Raises:
-        ValueError: It is not a variant.
+        ValueError: The word is not a variant.
     """
     number = text.removeprefix("-").isdecimal()
     return check_variant(int(text) if number else text)
@@ -65,7 +65,7 @@ def _bounds(text: str) -> tuple[int, int]:
     first, last = int(found[1]), int(found[2])
     if not (TRAIN[0] <= first <= last <= TRAIN[1] or HELD_OUT[0] <= first <= last <= HELD_OUT[1]):
         raise ValueError(
-            f"variant: a range goes upwards, either from 1 (training) or up to -1 (held out), and "
-            f"has 63 bits; found {text!r}"
+            "variant: expected an ascending range of positive numbers (training) or of negative "
+            f"ones (held out), with at most 63 bits; found {text!r}"
         )
     return first, last

@@ -1,1 +1,1 @@
-"""Bridges to other benchmarks: their competitions, their graders, their report formats."""
+"""Connections to other benchmarks: their competitions, graders and report formats."""

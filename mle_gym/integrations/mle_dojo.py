@@ -20,24 +20,24 @@ GROUP = "mle-dojo"
 PREFIX = "dojo-"
 PACKAGE = Path("mledojo", "competitions")
 MOST_BYTES = 2**20
-"""Of a program or a description."""
+"""The size of a program or a description."""
 
 
 def import_mle_dojo(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
-    """Make a task of every competition of a checkout: ``mle/dojo-<competition>-v0``.
+    """Make a task of every competition in a checkout: ``mle/dojo-<competition>-v0``.
 
-    Many of its ``prepare.py`` are stubs; those competitions are imported too, for data that were
+    Many of its ``prepare.py`` are stubs. Those competitions are also imported, for data that were
     prepared elsewhere.
 
     Args:
-        path: The checkout. It stays where it is and is read again whenever it is used.
-        python: The Python that has what MLE-Dojo needs; empty for this one.
+        path: The checkout. It stays where it is, and its code is read whenever a task is used.
+        python: A Python with the packages that MLE-Dojo requires; empty for this one.
 
     Returns:
         What was imported, and a line for each competition that can't be.
 
     Raises:
-        TaskError: No checkout is there.
+        TaskError: There is no checkout at the path.
     """
     place = path.expanduser().absolute()
     roots = [folder for folder in (place, *place.parents[:2]) if (folder / PACKAGE).is_dir()]
@@ -89,7 +89,7 @@ def _draft(root: Path, metric: Path, python: str) -> Draft:
 
 
 def _functions(file: Path, ending: str) -> list[str]:
-    """Functions and classes of a file, by the end of their names; a stub has none."""
+    """The functions and classes in a file whose names have an ending. A stub has none."""
     try:
         tree = ast.parse(read_whole(file, MOST_BYTES))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,6 +1,6 @@
 """The metrics that ``[grade] metric`` may name.
 
-Importing this imports neither pandas nor scikit-learn; a metric does when it first scores.
+This imports neither pandas nor scikit-learn. A metric does so when it first scores.
 """
 
 from __future__ import annotations

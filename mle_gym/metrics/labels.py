@@ -16,7 +16,7 @@ from mle_gym.text import listing, show
 __all__ = ["LABEL_METRICS"]
 
 MOST_LABELS = 1000
-"""Distinct labels up to which a matrix of labels by labels is built."""
+"""The most distinct labels for which a matrix of labels by labels is built."""
 
 Label = int | float | str
 
@@ -24,8 +24,8 @@ Label = int | float | str
 def accuracy(truth: Array, predicted: Array) -> float:
     """Share of rows whose label is right.
 
-    As ``sklearn.metrics.accuracy_score``, computed here because that one first sorts the labels,
-    which is slow for long text.
+    The same as ``sklearn.metrics.accuracy_score``, which first sorts the labels and so is slow for
+    long text.
     """
     return float(np.mean(truth == predicted))
 
@@ -63,8 +63,8 @@ def f_beta(
     ``sklearn.metrics.fbeta_score``: (1 + beta²) P R / (beta² P + R). ``average`` is ``"binary"``
     (the label ``positive`` against the rest), ``"macro"`` (unweighted mean over classes),
     ``"micro"`` (over all rows) or ``"weighted"`` (mean by the classes' rows in the truth). Classes
-    are those of ``labels``, else all that occur in truth or prediction. A class that is neither
-    predicted nor there counts 0.
+    are those in ``labels``, or by default all that occur in truth or prediction. A class that
+    occurs in neither counts 0.
     """
     if average == "binary":
         truth, predicted = is_label(truth, positive), is_label(predicted, positive)
@@ -87,7 +87,7 @@ def f_beta(
 def f1(truth: Array, predicted: Array, *, positive: Label) -> float:
     """F1 of the label ``positive`` (default 1): 2 P R / (P + R).
 
-    ``sklearn.metrics.f1_score``. 0 where the label is neither predicted nor there.
+    ``sklearn.metrics.f1_score``. It is 0 if the label occurs neither in truth nor in prediction.
     """
     return f_beta(truth, predicted, beta=1.0, average="binary", positive=positive, labels=None)
 
@@ -95,8 +95,8 @@ def f1(truth: Array, predicted: Array, *, positive: Label) -> float:
 def f1_macro(truth: Array, predicted: Array, *, labels: Sequence[Label] | None) -> float:
     """Unweighted mean of the classes' F1.
 
-    ``sklearn.metrics.f1_score(average="macro")``. Classes are those of ``labels``, else all that
-    occur in truth or prediction; one that is never right counts 0.
+    ``sklearn.metrics.f1_score(average="macro")``. Classes are those in ``labels``, or by default
+    all that occur in truth or prediction. A class that is never right counts 0.
     """
     return f_beta(truth, predicted, beta=1.0, average="macro", positive=1, labels=labels)
 
@@ -122,11 +122,11 @@ def kappa(
 ) -> float:
     """Cohen's kappa: agreement beyond chance, 1 - observed / expected disagreement.
 
-    ``sklearn.metrics.cohen_kappa_score``; ``weights`` is the cost of being off by d ratings: 1
-    whatever d (unweighted), d (linear) or d² (quadratic). Weighted, the ratings are ``labels`` in
-    their order, else every integer between the lowest and the highest that occur (as in Kaggle's
-    definition, so a rating that happens to be absent still keeps its neighbours apart). 0 where
-    truth and prediction are one and the same constant, as for any constant prediction.
+    ``sklearn.metrics.cohen_kappa_score``. ``weights`` is the cost of being off by d ratings: always
+    1 (unweighted), d (linear) or d² (quadratic). With weights, the ratings are ``labels`` in their
+    order, or by default every integer between the lowest and the highest that occur (as in Kaggle's
+    definition, so a rating that happens to be absent still keeps its neighbours apart). It is 0 for
+    any constant prediction, even if the truth is the same constant.
     """
     if len(np.unique(truth)) == 1 and np.array_equal(truth, predicted):
         return 0.0
@@ -135,7 +135,7 @@ def kappa(
         lowest, highest = _rating_span(truth, predicted)
         known = np.arange(lowest, highest + 1)
     if known is not None and not np.isin(truth, known).all():
-        raise TaskError("metric kappa: the answers hold labels other than the parameter 'labels'")
+        raise TaskError("metric kappa: the answers have labels that the parameter 'labels' lacks")
     truth, predicted, sample_weight = _quiet(truth, predicted)
     return float(
         sklearn_metrics().cohen_kappa_score(
@@ -147,7 +147,7 @@ def kappa(
 def matthews(truth: Array, predicted: Array) -> float:
     """Matthews correlation coefficient, for any number of classes.
 
-    ``sklearn.metrics.matthews_corrcoef``. 0 where truth or prediction is constant.
+    ``sklearn.metrics.matthews_corrcoef``. It is 0 if truth or prediction is constant.
     """
     if len(np.unique(truth)) == 1 or len(np.unique(predicted)) == 1:
         return 0.0
@@ -156,7 +156,7 @@ def matthews(truth: Array, predicted: Array) -> float:
 
 
 def is_label(column: Array, label: Label, param: str = "positive") -> Array:
-    """Where ``column`` holds ``label``.
+    """The rows in which ``column`` has ``label``, as a mask.
 
     Raises:
         TaskError: One is text and the other a number, so that they could never be equal.
@@ -207,7 +207,7 @@ def _ratings(predicted: Array, *, labels: Sequence[Label] | None, **_: Any) -> N
         refuse(unknown, predicted, "value_not_allowed", f"one of {listing(labels)}")
         return
     if predicted.dtype.kind not in "iu":
-        raise TaskError("metric kappa: labels that are text need the parameter 'labels', in order")
+        raise TaskError("metric kappa: text labels require the parameter 'labels', in order")
     if int(predicted.max()) - int(predicted.min()) > MOST_LABELS:
         found = f"ratings from {predicted.min()} to {predicted.max()}"
         raise UnscorablePrediction("out_of_range", found, f"ratings at most {MOST_LABELS:,} apart")

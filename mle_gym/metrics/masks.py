@@ -1,4 +1,4 @@
-"""Metrics of run-length encoded masks: one text column of ``start length`` pairs.
+"""Metrics of run-length encoded masks: one text column with ``start length`` pairs.
 
 Kaggle's encoding (kaggle.com/competitions/tgs-salt-identification-challenge): pixels are numbered
 from 1, runs are sorted and don't overlap, and an empty cell is an empty mask. Whether pixels are
@@ -21,13 +21,13 @@ from mle_gym.text import show
 __all__ = ["MASK_METRICS"]
 
 MOST_DIGITS = 15
-"""The most digits of a number in a mask: all sums then fit into 64 bits."""
+"""The most digits of a number in a mask, so that all sums fit into 64 bits."""
 
 
 def dice(truth: Array, predicted: Array, *, pixels: int | None) -> float:
     """Mean over rows of the Dice coefficient 2 |A ∩ B| / (|A| + |B|).
 
-    1 where both masks are empty. L. R. Dice, "Measures of the amount of ecologic association
+    It is 1 if both masks are empty. L. R. Dice, "Measures of the amount of ecologic association
     between species", 1945. ``pixels`` is the size of an image, which no run may leave.
     """
     return _mean_over_rows(truth, predicted, pixels, lambda both, a, b: 2 * both / (a + b))
@@ -36,7 +36,7 @@ def dice(truth: Array, predicted: Array, *, pixels: int | None) -> float:
 def iou(truth: Array, predicted: Array, *, pixels: int | None) -> float:
     """Mean over rows of the intersection over union (the Jaccard index).
 
-    |A ∩ B| / (|A| + |B| - |A ∩ B|), and 1 where both masks are empty. ``pixels`` is the size of an
+    |A ∩ B| / (|A| + |B| - |A ∩ B|), and 1 if both masks are empty. ``pixels`` is the size of an
     image, which no run may leave.
     """
     return _mean_over_rows(truth, predicted, pixels, lambda both, a, b: both / (a + b - both))
@@ -56,10 +56,10 @@ def _mean_over_rows(
 
 
 def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
-    """The mask as an array (2, runs) of first pixels and of the pixels after the last.
+    """The mask as an array (2, runs): each run's first pixel, and the pixel after its last.
 
     Raises:
-        UnscorablePrediction: The cell, which is that of ``row``, is not a mask.
+        UnscorablePrediction: The cell, which is in ``row``, is not a mask.
     """
     malformed = partial(_malformed, cell, row)
     words = cell.split()
@@ -71,11 +71,11 @@ def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
     numbers = np.array([int(word) for word in words], dtype=np.int64)
     starts, ends = numbers[::2], numbers[::2] + numbers[1::2]
     if (numbers == 0).any():
-        raise malformed("starts and lengths from 1 on", "0")
+        raise malformed("starts and lengths of at least 1", "0")
     early = np.flatnonzero(starts[1:] < ends[:-1])
     if len(early):
         raise malformed(
-            f"sorted runs that don't overlap, so a start from {ends[early[0]]} on",
+            f"sorted runs that don't overlap, so a start of at least {ends[early[0]]}",
             f"{starts[early[0] + 1]}",
         )
     if pixels is not None and len(ends) and ends[-1] > pixels + 1:
@@ -93,7 +93,7 @@ def _answer_runs(cell: str, pixels: int | None) -> Array:
     try:
         return _runs(cell, pixels)
     except UnscorablePrediction:
-        raise TaskError("the answers hold a malformed mask") from None
+        raise TaskError("the answers contain a malformed mask") from None
 
 
 def _size(runs: Array) -> int:
@@ -101,7 +101,7 @@ def _size(runs: Array) -> int:
 
 
 def _overlap(first: Array, second: Array) -> int:
-    """Pixels that are in both masks."""
+    """How many pixels are in both masks."""
     if first.size == 0 or second.size == 0:
         return 0
     return int((_covered_before(second, first[1]) - _covered_before(second, first[0])).sum())

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-"""A column (rows,) or a table (rows, columns): int64 and float64 numbers, or objects for text."""
+"""A column (rows,) or a table (rows, columns) of int64 or float64 numbers, or of objects (text)."""
 
 MetricKind = Literal["label", "probability", "number", "text", "ranking", "mask", "points"]
 
@@ -42,13 +42,13 @@ ACCEPTED: Mapping[MetricKind, frozenset[str]] = {
     "mask": frozenset({"str"}),
     "points": frozenset({"int", "float"}),
 }
-"""The types a submission's columns may be declared with, for each kind of metric."""
+"""The declared types of a submission's columns that each kind of metric accepts."""
 
 LARGEST = sys.float_info.max
 """Larger numbers are infinite, or integers that no float can hold."""
 
 REQUIRED: Any = object()
-"""The default of a parameter that the task must give."""
+"""The default of a parameter that the task must set."""
 
 
 class UnscorablePrediction(SubmissionError):
@@ -58,7 +58,7 @@ class UnscorablePrediction(SubmissionError):
         code: As for every :class:`~mle_gym.errors.SubmissionError`.
         found: What was found, in words.
         expected: What was expected, in words.
-        row: Its position in the array that was checked; None if no single row is wrong.
+        row: Its row in the array that was checked; None if no single row is wrong.
         column: Its column there, if there are several.
     """
 
@@ -82,10 +82,10 @@ class Param:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, with everything that a task, a brief and a grader need to know about it.
+    """A metric, with everything that a task, a brief and a grader must know about it.
 
-    Called with two aligned tables of the same columns (the answers, the predictions; no id), it
-    gives one finite number.
+    Calling it with two aligned tables of the same columns (answers and predictions, without ids)
+    returns one finite number.
     """
 
     name: str
@@ -93,15 +93,15 @@ class Metric:
     """For people: ``"Area under the ROC curve"``."""
     higher_is_better: bool
     best: float
-    """The best possible value; whether a perfect submission reaches it, the description says."""
+    """The best possible value. The description says whether a perfect submission reaches it."""
     worst: float
     """The worst possible value, infinite if there is no bound."""
     kind: MetricKind
-    """What the predicted columns hold."""
+    """What the predicted columns contain."""
     function: Callable[..., float]
-    """From truth and prediction, (rows,) or (rows, columns), and parameters to the score."""
+    """Computes the score from truth and prediction, (rows,) or (rows, columns), and parameters."""
     columns: tuple[int, float] = (1, 1)
-    """Fewest and most columns predicted. With at most one, the function gets 1-d arrays."""
+    """The fewest and the most predicted columns. With at most one, the function gets 1-d arrays."""
     params: Mapping[str, Param] = field(default_factory=dict)
     check_predicted: Callable[..., None] | None = None
     """Raises :class:`UnscorablePrediction` for predictions that this metric can't score."""
@@ -120,7 +120,7 @@ class Metric:
             **params: The parameters of ``[grade.params]``.
 
         Raises:
-            TaskError: The parameters or the truth don't fit this metric.
+            TaskError: The parameters or the truth are not valid for this metric.
             SubmissionError: The predictions can't be scored, or the score is not finite.
         """
         names = list(truth.columns)
@@ -142,7 +142,7 @@ class Metric:
         """Score predictions that passed :meth:`check`, both in the form of :meth:`array`.
 
         Raises:
-            TaskError: The parameters or the truth don't fit this metric.
+            TaskError: The parameters or the truth are not valid for this metric.
             SubmissionError: The predictions can't be scored, or the score is not finite.
         """
         if len(truth) == 0 or len(truth) != len(predicted):
@@ -163,7 +163,7 @@ class Metric:
         """Look for predictions that this metric can't score, without answers or scikit-learn.
 
         Raises:
-            UnscorablePrediction: For instance a malformed mask.
+            UnscorablePrediction: A prediction can't be scored, such as a malformed mask.
         """
         if self.check_predicted is not None:
             self.check_predicted(predicted, **self.complete(params))
@@ -172,7 +172,7 @@ class Metric:
         """Check parameters and fill in the defaults.
 
         Raises:
-            TaskError: An unknown, missing or illegal parameter; names the allowed ones.
+            TaskError: A parameter is unknown, missing or illegal; the message names the legal ones.
         """
         for name in params:
             if name not in self.params:
@@ -187,7 +187,7 @@ class Metric:
         """Check the declared types of the predicted columns, in any order.
 
         Raises:
-            TaskError: A wrong number of columns, or a type that this metric can't score.
+            TaskError: Their number is wrong, or this metric can't score their type.
         """
         fewest, most = self.columns
         if not fewest <= len(types) <= most:
@@ -208,7 +208,9 @@ class Metric:
         param = self.params[name]
         value = params.get(name, param.default)
         if value is REQUIRED:
-            raise TaskError(f"metric {self.name}: needs the parameter {name!r}: {param.expected}")
+            raise TaskError(
+                f"metric {self.name}: requires the parameter {name!r}: {param.expected}"
+            )
         if name in params and not param.accepts(value):
             raise TaskError(
                 f"metric {self.name}: parameter {name!r}: expected {param.expected}, "

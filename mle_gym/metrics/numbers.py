@@ -64,18 +64,19 @@ def mcrmsle(truth: Array, predicted: Array) -> float:
 def mape(truth: Array, predicted: Array) -> float:
     """Mean absolute percentage error, as a fraction: mean of |p - t| / |t|.
 
-    ``sklearn.metrics.mean_absolute_percentage_error``. Undefined where the truth holds a 0, which
-    is an error of the task: use ``smape``.
+    ``sklearn.metrics.mean_absolute_percentage_error``. It is undefined if the truth contains a 0,
+    which is an error in the task: use ``smape``.
     """
     if (truth == 0).any():
-        raise TaskError("metric mape: undefined where an answer is 0; use 'smape'")
+        raise TaskError("metric mape: undefined if an answer is 0; use 'smape'")
     return float(sklearn_metrics().mean_absolute_percentage_error(truth, predicted))
 
 
 def smape(truth: Array, predicted: Array) -> float:
     """Symmetric mean absolute percentage error, in percent: mean of 200 |p - t| / (|p| + |t|).
 
-    Kaggle's definition (web-traffic-time-series-forecasting): 0 where both are 0; at most 200.
+    Kaggle's definition (web-traffic-time-series-forecasting): 0 for a row in which both are 0, and
+    at most 200.
     """
     scale = np.abs(predicted) / 2 + np.abs(truth) / 2
     error = np.abs(predicted / 2 - truth / 2) * 2
@@ -85,8 +86,8 @@ def smape(truth: Array, predicted: Array) -> float:
 def r2(truth: Array, predicted: Array) -> float:
     """Coefficient of determination: 1 - residual / total sum of squares.
 
-    ``sklearn.metrics.r2_score``. Where the truth is constant (or one row) it is undefined and
-    counted 1 for a perfect prediction and 0 for any other.
+    ``sklearn.metrics.r2_score``. It is undefined if the truth is constant (or one row), and then
+    counts 1 for a perfect prediction and 0 for any other.
     """
     if np.ptp(truth) == 0:
         return float(np.array_equal(truth, predicted))
@@ -104,10 +105,10 @@ def pinball(truth: Array, predicted: Array, *, alpha: float) -> float:
 def pearson(truth: Array, predicted: Array) -> float:
     """Pearson's correlation coefficient, as ``scipy.stats.pearsonr``.
 
-    0 where truth or prediction is constant (or one row), where it is undefined.
+    It is undefined if truth or prediction is constant (or one row), and then counts 0.
     """
-    # SciPy's own gives NaN and warnings for such columns, and for numbers that overflow when their
-    # mean is subtracted; it also has to be imported.
+    # SciPy's own returns NaN and warns for such columns, and for numbers that overflow when their
+    # mean is subtracted. It would also have to be imported.
     first, second = _centred(truth), _centred(predicted)
     norm = np.linalg.norm(first) * np.linalg.norm(second)
     return float(np.clip(first @ second / norm, -1.0, 1.0)) if norm > 0 else 0.0
@@ -116,15 +117,15 @@ def pearson(truth: Array, predicted: Array) -> float:
 def spearman(truth: Array, predicted: Array) -> float:
     """Spearman's rank correlation: Pearson's of the ranks, as ``scipy.stats.spearmanr``.
 
-    Equal values share their mean rank. 0 where truth or prediction is constant (or one row).
+    Equal values share their mean rank. It is 0 if truth or prediction is constant (or one row).
     """
     return pearson(_ranks(truth), _ranks(predicted))
 
 
 def _centred(column: Array) -> Array:
-    """Differences from the mean, exactly 0 for a constant column.
+    """Differences from the mean, which are exactly 0 for a constant column.
 
-    Scaled to at most 1, so that their squares neither over- nor underflow.
+    They are scaled to at most 1, so that their squares neither overflow nor underflow.
     """
     if np.ptp(column) == 0:
         return np.zeros(len(column))

@@ -16,8 +16,8 @@ __all__ = ["POINT_METRICS"]
 def hypervolume(truth: Array, predicted: Array, *, reference: Sequence[float], goal: str) -> float:
     """Area between the points and ``reference``, the worst point that still counts.
 
-    The size of the set that some row's point dominates and that dominates the reference point
-    (E. Zitzler and L. Thiele, "Multiobjective evolutionary algorithms", 1999). ``goal`` is
+    This is the size of the set that some row's point dominates and that dominates the reference
+    point (E. Zitzler and L. Thiele, "Multiobjective evolutionary algorithms", 1999). ``goal`` is
     ``"maximize"`` or ``"minimize"``, for both objectives. A point that is not better than the
     reference in both adds nothing. The truth is not used, so the task must prevent made-up points,
     by bounds on its columns or with a ``grade.py``.

@@ -1,8 +1,8 @@
 """Metrics of predicted probabilities and scores.
 
-One column holds the probability of the positive class (truth 0 or 1). Several columns hold one
-class each: exactly one of them is 1 in every row of the truth, except for the ``*_columns``
-metrics, where each column is a separate question.
+One column has the probability of the positive class (truth 0 or 1). With several columns, each is a
+class, and exactly one of them is 1 in every row of the truth, except for the ``*_columns`` metrics,
+where each column is a separate question.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mle_gym.metrics.scikit_learn import sklearn_metrics
 __all__ = ["PROBABILITY_METRICS"]
 
 LOG_LOSS_WORST = -math.log(np.finfo(np.float64).eps)
-"""36.04: what one certain and wrong prediction costs."""
+"""The cost of one certain and wrong prediction: 36.04."""
 
 
 def roc_auc(truth: Array, predicted: Array) -> float:
     """Area under the receiver operating characteristic curve, ties counted half.
 
-    ``sklearn.metrics.roc_auc_score``; any real score is fine, only the order counts. Where the
-    truth has one class only the area is undefined and counted as chance, 0.5.
+    ``sklearn.metrics.roc_auc_score``. Any real score is fine, since only the order counts. If the
+    truth has only one class, the area is undefined and counts as chance, 0.5.
     """
     truth = _binary(truth)
     if truth.min() == truth.max():
@@ -61,8 +61,8 @@ def roc_auc_macro(truth: Array, predicted: Array) -> float:
 def average_precision(truth: Array, predicted: Array) -> float:
     """Average precision: sum over thresholds of (R_n - R_{n-1}) P_n.
 
-    ``sklearn.metrics.average_precision_score``; any real score is fine, only the order counts. 0
-    where the truth has no positive.
+    ``sklearn.metrics.average_precision_score``. Any real score is fine, since only the order
+    counts. It is 0 if the truth has no positive.
     """
     truth = _binary(truth)
     return (
@@ -71,12 +71,12 @@ def average_precision(truth: Array, predicted: Array) -> float:
 
 
 def log_loss(truth: Array, predicted: Array) -> float:
-    """Logarithmic loss: minus the mean logarithm of the probability given to what is true.
+    """Logarithmic loss: minus the mean logarithm of the probability of what is true.
 
-    ``sklearn.metrics.log_loss``. One column is the probability of the positive class; several are
-    one class each, and every row is divided by its sum first, as Kaggle does. Probabilities are
-    clipped to [eps, 1 - eps] with eps = 2.2e-16, so that a certain and wrong row costs 36.04 and a
-    certain and right one 2.2e-16.
+    ``sklearn.metrics.log_loss``. One column is the probability of the positive class. Several
+    columns are one class each, and every row is first divided by its sum, as Kaggle does.
+    Probabilities are clipped to [eps, 1 - eps] with eps = 2.2e-16, so that a certain and wrong row
+    costs 36.04, and a certain and right one 2.2e-16.
     """
     if truth.shape[1] == 1:
         return float(

@@ -1,4 +1,4 @@
-"""Metrics of ranked lists: one text column of labels, best first, separated by spaces.
+"""Metrics of ranked lists: one text column with labels, best first, separated by spaces.
 
 A cell of the truth lists the relevant labels of its row, in any order; all are equally relevant.
 Only the first ``k`` predicted labels count, and a label that is repeated is a miss the second time.
@@ -32,7 +32,7 @@ def map_at_k(truth: Array, predicted: Array, *, k: int) -> float:
 def ndcg_at_k(truth: Array, predicted: Array, *, k: int) -> float:
     """Normalized discounted cumulative gain at k, with gain 1 for every relevant label.
 
-    DCG = sum of rel(i) / log2(i + 1) for i to k, divided by the best DCG there is for the row;
+    DCG = sum of rel(i) / log2(i + 1) for i to k, divided by the best possible DCG of the row. It is
     ``sklearn.metrics.ndcg_score`` for lists. K. Järvelin and J. Kekäläinen, "Cumulated gain-based
     evaluation of IR techniques", 2002.
     """

@@ -10,8 +10,8 @@ __all__ = ["sklearn_metrics"]
 def sklearn_metrics() -> ModuleType:
     """The module ``sklearn.metrics``.
 
-    The import is not at the top of this file because it lasts a second or more, which neither
-    ``import mle_gym.env`` nor tasks whose metric needs only NumPy should pay.
+    The import is not at the top of this file because it takes a second or more, which neither
+    ``import mle_gym.env`` nor tasks whose metric requires only NumPy should pay.
     """
     import sklearn.metrics
 

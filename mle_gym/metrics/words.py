@@ -24,11 +24,11 @@ def levenshtein(truth: Array, predicted: Array) -> float:
 
 
 def _distance(first: str, second: str) -> int:
-    """Bit-parallel: one step for each character of the shorter text, a bit for each of the longer.
+    """The distance, bit-parallel: a step per character of the shorter text, a bit per the other's.
 
     H. Hyyrö, "Explaining and extending the bit-parallel approximate string matching algorithm of
-    Myers", 2001. It stands here because one metric wouldn't justify a compiled dependency
-    (rapidfuzz) for everyone, and Python's integers make it about as short as a call.
+    Myers", 2001. One metric wouldn't justify a compiled dependency (rapidfuzz) for everyone, and
+    Python's long integers make the algorithm short.
     """
     short, long = sorted((first, second), key=len)
     if first == second or not short:

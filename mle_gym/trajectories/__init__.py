@@ -1,1 +1,1 @@
-"""An episode on disk: how it is recorded and replayed, and what can be shown from the record."""
+"""Episodes on disk: how they are recorded, replayed, verified and audited."""

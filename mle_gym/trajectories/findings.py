@@ -1,4 +1,4 @@
-"""What was found in a record of an episode: by a verification or by an audit."""
+"""What a verification or an audit found in the record of an episode."""
 
 from __future__ import annotations
 

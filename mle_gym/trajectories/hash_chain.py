@@ -3,7 +3,7 @@
 A line is a JSON object whose last key, ``hash``, is the hexadecimal SHA-256 of the hash of the
 line before and of its own content without ``hash``. The content is hashed in one canonical form
 (keys sorted, no blanks), so that white space and the order of keys don't matter and everything else
-does. With a key it is HMAC-SHA256: who doesn't have the key can't make such a chain.
+does. With a key, the hash is HMAC-SHA256: without the key, nobody can make such a chain.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Chain:
         key: Makes it an HMAC chain.
 
     Raises:
-        ValueError: The key has less than 16 bytes.
+        ValueError: The key has fewer than 16 bytes.
     """
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -39,11 +39,11 @@ class Chain:
         self._key = None if key is None else check_key(key)
 
     def add(self, line: Mapping[str, Any]) -> str:
-        """The hash of the next line, which becomes the head; ``line`` is plain JSON without it."""
+        """The hash of the next line, which becomes the head. ``line`` is plain JSON without it."""
         return self.add_canonical(canonical(line))
 
     def add_canonical(self, line: bytes) -> str:
-        """:meth:`add` for a line in its canonical form."""
+        """Like :meth:`add`, for a line in its canonical form."""
         message = _DOMAIN + self.head.encode() + b"\n" + line
         self.head = (
             hashlib.sha256(message).hexdigest()
@@ -54,13 +54,13 @@ class Chain:
 
 
 def check_key(key: bytes) -> bytes:
-    """The key, if it can't be guessed by trying.
+    """The key, if it is too long to be guessed.
 
     Raises:
-        ValueError: It has less than 16 bytes.
+        ValueError: The key has fewer than 16 bytes.
     """
     if len(key) < SHORTEST_KEY:
-        raise ValueError(f"a key needs {SHORTEST_KEY} bytes or more, this one has {len(key)}")
+        raise ValueError(f"expected a key of at least {SHORTEST_KEY} bytes, found {len(key)}")
     return key
 
 
@@ -68,6 +68,6 @@ def canonical(line: Mapping[str, Any]) -> bytes:
     """The one form of a line, without its hash, that is hashed.
 
     Raises:
-        ValueError: A number that is not finite.
+        ValueError: The line has a number that is not finite.
     """
     return json.dumps(line, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")

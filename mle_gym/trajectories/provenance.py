@@ -1,4 +1,4 @@
-"""What made an episode: everything one needs to judge its result, or to repeat it."""
+"""What made an episode: everything that is required to judge its result, or to repeat it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = ["provenance", "result", "versions"]
 
 _LIBRARIES = ("mle-gym", "gymnasium", "numpy", "pandas", "scikit-learn", "scipy")
 _GYMNASIUMS_OWN = frozenset({"OrderEnforcing", "PassiveEnvChecker"})
-"""Wrappers that ``gymnasium.make`` adds by itself and that change nothing."""
+"""Wrappers that ``gymnasium.make`` adds by default and that change nothing."""
 
 
 def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    """What made the episode that ``env.reset`` just began, ``info`` being what it gave.
+    """What made the episode that ``env.reset`` just began and whose ``info`` it returned.
 
     ``settings`` holds the arguments of an :class:`~mle_gym.env.MLEEnv` with every default filled
     in. For any other environment it is None, as are the digests and ``backend``.
@@ -54,12 +54,12 @@ def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any
 
 
 def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
-    """What the environment knows of the episode when it is over, beyond its last step.
+    """What the environment knows of an episode that is over, beyond its last step.
 
-    ``submission`` is :func:`pack_submission` of the predictions that were graded, or None;
-    ``program`` the same of the files that made them (:func:`~mle_gym.sandbox.pack_files`),
-    where a program was handed in. ``validate_calls`` and ``score_calls`` count what the agent was
-    told about submissions before.
+    ``submission`` is :func:`pack_submission` of the predictions that were graded, or None.
+    ``program`` is the same of the files that made them (:func:`~mle_gym.sandbox.pack_files`),
+    if a program was submitted. ``validate_calls`` and ``score_calls`` count how often the agent
+    learned about a submission before the end.
     """
     ours = _unwrapped(env)
     if ours is None or ours.record is None:
@@ -74,7 +74,7 @@ def result(env: gym.Env[Any, Any]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """What datasets made in this process depend on: Python, the libraries, the secret's digest."""
+    """What this process's datasets depend on: Python, the libraries, the secret's digest."""
     found = {"python": platform.python_version()}
     for library in _LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
@@ -100,7 +100,7 @@ def _of_the_task(env: gym.Env[Any, Any]) -> dict[str, Any]:
 
 
 def _shown(task: TaskSpec, settings: Settings) -> dict[str, Any]:
-    """Distributions that the agent finds, by version, and the files in them that it doesn't."""
+    """The distributions that the agent sees, by version, and the files in them that are hidden."""
     config = SandboxConfig(python=settings.sandbox_python, packages=settings.packages)
     masked = files_with_rows(task, settings.sandbox, config)
     return {
@@ -115,7 +115,7 @@ def _unwrapped(env: gym.Env[Any, Any]) -> MLEEnv | None:
 
 
 def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
-    """The environment's spec as JSON, or None when it has none or holds what JSON can't."""
+    """The environment's spec as JSON; None if it has none, or one that JSON can't express."""
     if env.spec is None:
         return None
     try:
@@ -126,7 +126,7 @@ def _spec(env: gym.Env[Any, Any]) -> dict[str, Any] | None:
 
 
 def _wrappers(env: gym.Env[Any, Any]) -> list[str]:
-    """The names of the wrappers that somebody put around it, outermost first."""
+    """The names of the user's wrappers around the environment, outermost first."""
     names = []
     while isinstance(env, gym.Wrapper):
         names.append(type(env).__name__)

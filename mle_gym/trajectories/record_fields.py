@@ -1,7 +1,7 @@
-"""Which fields a record has, and of which types: it may come from anybody.
+"""The fields of a record and their types, which are checked because a record may come from anybody.
 
-What they say is compared in :mod:`mle_gym.trajectories.verify.self_consistency`; here is only what
-must hold before a program can use them.
+This module checks only what must hold before a program can use the fields. Their contents are
+compared in :mod:`mle_gym.trajectories.verify.self_consistency`.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
 ]
 
 _LARGEST: Final = 1e100
-"""Of rewards and seconds: sums of them stay far from infinity."""
+"""For rewards and seconds, so that sums of them stay far from infinity."""
 _LARGEST_INT: Final = 2**63
-"""Of counts, seeds and variants."""
+"""For counts, seeds and variants."""
 _DIGEST = "64 hexadecimal digits"
 _COUNT = "an integer of at least 0"
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number whose sums stay far from infinity, and no truth value."""
+    """Whether it is a number (not a bool) whose sums stay far from infinity."""
     return type(value) in (int, float) and abs(value) < _LARGEST  # type: ignore[arg-type]
 
 
@@ -65,7 +65,7 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
         v is None or (type(v) is int and 0 < v < _LARGEST_INT)
     ),
 }
-"""What a field may be asked to be, and how one tells."""
+"""What a field may be required to be, with the test for that."""
 
 HEADER = {
     "created": "text",
@@ -129,7 +129,7 @@ GRADE = {
     "grader": "text",
     "score_ci": "two numbers or null",
 }
-"""Of a grade; what came with later versions may be missing, as may all of it before the end."""
+"""The fields of a grade. Those that later versions added may be missing."""
 OPTIONAL = frozenset({"score_ci", "grader", "error_message"})
 OBSERVATION = {"output": "text", "exit_code": "an integer", "steps_left": "an integer"}
 STEP = {
@@ -143,7 +143,7 @@ LEFT = {"left": "text or null"}
 
 
 def header_problems(trajectory: Trajectory) -> Iterator[str]:
-    """What is missing in the header, or of another type than a writer writes."""
+    """The header's fields that are missing or have a type that no writer writes."""
     header = trajectory.header
     new, task = header["format"] > 1, of_a_task(trajectory)
     wanted = HEADER | (SINCE_FORMAT_2 if new else {}) | (TASK_HEADER if task else {})
@@ -155,7 +155,7 @@ def header_problems(trajectory: Trajectory) -> Iterator[str]:
 
 
 def footer_problems(trajectory: Trajectory) -> Iterator[str]:
-    """The same of the footer."""
+    """Like :func:`header_problems`, for the footer."""
     footer = trajectory.footer or {}
     new, task = trajectory.header["format"] > 1, of_a_task(trajectory)
     yield from _wrong(footer, FOOTER | (TASK_FOOTER_SINCE_FORMAT_2 if task and new else {}))
@@ -168,7 +168,7 @@ def footer_problems(trajectory: Trajectory) -> Iterator[str]:
 
 
 def step_problems(step: Step, trajectory: Trajectory) -> Iterator[str]:
-    """The same of a step."""
+    """Like :func:`header_problems`, for a step."""
     yield from _wrong(vars(step), STEP)
     if not of_a_task(trajectory) or not isinstance(step.info, dict):
         return
@@ -185,10 +185,10 @@ def step_problems(step: Step, trajectory: Trajectory) -> Iterator[str]:
 
 
 def require_types(trajectory: Trajectory, path: str | Path) -> None:
-    """Make sure that a record, whoever wrote it, can be shown, audited and played.
+    """Make sure that a record by anybody can be shown, audited and played.
 
     Raises:
-        TrajectoryError: A field is missing or of another type; names the line.
+        TrajectoryError: A field is missing or has another type; the message names the line.
     """
     footer = footer_problems(trajectory) if trajectory.footer is not None else ()
     lines = [header_problems(trajectory)]
@@ -199,12 +199,12 @@ def require_types(trajectory: Trajectory, path: str | Path) -> None:
 
 
 def of_a_task(trajectory: Trajectory) -> bool:
-    """Whether an environment of ours made it, and not just any Gymnasium environment."""
+    """Whether one of our environments made it, and not just any Gymnasium environment."""
     return any(trajectory.header.get(name) is not None for name in ("digest", "backend"))
 
 
 def short(value: Any) -> str:
-    """A value in a message: as JSON, cut."""
+    """A value as messages quote it: JSON, shortened."""
     text = json.dumps(to_json(value))
     return text if len(text) <= 80 else f"{text[:60]} … ({len(text)} characters)"
 

@@ -1,9 +1,9 @@
 """Removes from a record what identifies the machine and the person that made it.
 
-Programs print where Python lies, error messages name folders, and the header holds the arguments of
-the environment. A redacted record has placeholders for these, its own hash chain, and a field
-``redacted`` that says so. Placeholders are plain words, which mean nothing to a shell: the record's
-actions can be played again.
+Programs print where Python is installed, error messages name folders, and the header contains the
+environment's arguments. A redacted record has placeholders for these, its own hash chain, and a
+field ``redacted`` that says so. Placeholders are plain words without a meaning to a shell, so that
+the record's actions can be played again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["Redact", "redactor"]
 Redact = Callable[[Any], Any]
 
 SHORTEST_PATH, SHORTEST_NAME = 5, 3
-"""Characters of what is replaced; a shorter path (``/``, ``/opt``) identifies nobody."""
+"""The fewest characters that are replaced. A shorter path (``/``, ``/opt``) identifies nobody."""
 EVERYWHERE = frozenset({"root", "user", "localhost", "runner", "ubuntu", "jovyan"})
 """Names of users and machines that identify nobody."""
 _PRIVATE = re.compile(
     r"(?<![\w/.~>-])/(?:home|Users|root|mnt|media|scratch|srv|nfs)/[^\s'\":,;()<>]+"
 )
-"""Paths where people keep their files, whoever names them."""
+"""Paths where people keep their files, on any machine."""
 
 
 def redactor() -> Redact:
@@ -51,12 +51,12 @@ def redactor() -> Redact:
 
 
 def _kept(key: str, value: Any) -> bool:
-    """A task's folder is left out: its id stands beside it, and is what a replay looks up."""
+    """Whether a key is kept. A task's folder is not: a replay looks the task up by its id."""
     return key != "task" or not (isinstance(value, str) and value.startswith("/"))
 
 
 def _folders() -> Iterator[tuple[str, str]]:
-    """Folders of this machine, as they are written and as they really are, and their words."""
+    """This machine's folders, as they are written and with links resolved, and their words."""
     folders = {
         "/redacted/python": (Path(sys.prefix), Path(sys.base_prefix)),
         "/redacted/mle-gym": (checkout() or PACKAGE,),

@@ -1,4 +1,4 @@
-"""Plays a recorded episode again, and compares."""
+"""Plays a recorded episode again, and compares the two."""
 
 from __future__ import annotations
 
@@ -40,29 +40,30 @@ def replay(
 ) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
 
-    That environment is no weaker and no larger than the task's own, unless you trust the file
-    (:mod:`mle_gym.trajectories.replay_risks` lists what needs no trust).
+    That environment is neither weaker nor larger than the task's own, unless you trust the file
+    (:mod:`mle_gym.trajectories.replay_risks` lists what requires no trust).
 
     Args:
-        path: A trajectory, complete or cut.
-        env: Where to play it; None makes the environment that the header describes. The caller
+        path: A trajectory, complete or cut off.
+        env: Where to play it. None makes the environment that the header describes. The caller
             closes an environment that it passes.
-        trust: Also make an environment that may run code of the file's choice outside a sandbox,
-            reach the network, or take more of the machine than the task does.
+        trust: Also make an environment that may run the file's own code outside a sandbox, reach
+            the network, or use more of the machine than the task does.
         broken: Also play a file whose hash chain is broken.
-        key: The key that it was signed with, to check that too.
-        snapshot: What the episode began from, if it was one: its files are not in the record.
+        key: The key that signed the file, to check the signature as well.
+        snapshot: What the episode began from, if that was a snapshot, whose files are not in the
+            record.
         on_step: As for :func:`rollout`, with the steps that are executed now.
 
     Returns:
-        The new trajectory; ``differences`` says where it went another way, clocks and memory use
-        apart.
+        The new trajectory. Its ``differences`` list where it differs from the recording, except in
+        clocks and memory use.
 
     Raises:
-        TrajectoryError: the file is no trajectory, or damaged, or its hash chain is broken; or no
-            ``env``, and the header holds no spec to make one from, or one that takes trust; or it
-            began from a snapshot that was not given.
-        ValueError: the header's arguments or options can't be.
+        TrajectoryError: The file is not a trajectory, is damaged, or has a broken hash chain. Or no
+            ``env`` is given, and the header has no spec to make one from, or one that requires
+            trust. Or the episode began from a snapshot that was not given.
+        ValueError: The header's arguments or options are not valid.
     """
     recorded = _check(path, key, broken)
     header = recorded.header
@@ -97,17 +98,18 @@ class _Recorded:
 def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path) -> Any:
     """The options of a recorded reset, to reset in the same way."""
     options = dict(header["options"] or {})
-    if header["variant"] is not None:  # drawn at random perhaps, by an earlier episode's seed
+    # The variant may have been drawn at random, from a state that an earlier episode's seed set.
+    if header["variant"] is not None:
         options["variant"] = header["variant"]
     recorded = options.pop("snapshot", None)
     if recorded is None and snapshot is None:
         return options or header["options"]
     if recorded is None or snapshot is None or snapshot.to_dict() != recorded:
-        asked = "no snapshot" if recorded is None else "another snapshot, or none,"
+        if recorded is None:
+            raise TrajectoryError(f"{path}: the episode began without a snapshot; pass none")
         raise TrajectoryError(
-            f"{path}: can't be replayed: {asked} was given, and the episode began from "
-            f"{'the start' if recorded is None else 'one whose files are not in the record'}: "
-            "replay(path, snapshot=…) takes the one it began from, while its files exist"
+            f"{path}: can't be replayed: the episode began from a snapshot, whose files are not in "
+            "the record; pass that snapshot while its files exist: replay(path, snapshot=…)"
         )
     return options | {"snapshot": snapshot}
 
@@ -115,7 +117,7 @@ def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Pat
 def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env[Any, Any]:
     if header["env"] is None:
         raise TrajectoryError(
-            f"{path}: the header holds no environment spec (the environment was not registered, or "
+            f"{path}: the header has no environment spec (the environment was not registered, or "
             "its arguments are not JSON); pass the environment: replay(path, env)"
         )
     if excess := beyond_caps(header["env"]):
@@ -125,7 +127,7 @@ def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env
         return remake(header["env"])
     if not trust:
         raise TrajectoryError(
-            f"{path}: replaying it may run code outside a sandbox, reach the network, or take more "
+            f"{path}: replaying it may run code outside a sandbox, reach the network, or use more "
             f"of this machine than its task does: {'; '.join(found)}. If you trust the file, pass "
             "trust=True (`mle-gym replay --trust`)"
         )
@@ -133,7 +135,7 @@ def _remake(header: Mapping[str, Any], path: str | Path, trust: bool) -> gym.Env
 
 
 def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
-    """The record, once its types and, unless a broken one is welcome, its chain were checked."""
+    """The record, after a check of its types and, unless ``broken``, of its hash chain."""
     lines, note = read_lines(path)
     recorded = Trajectory.from_lines(lines, note, path)
     require_types(recorded, path)
@@ -141,13 +143,13 @@ def _check(path: str | Path, key: bytes | None, broken: bool) -> Trajectory:
     if wrong and not broken:
         raise TrajectoryError(
             f"{path}: its hash chain is broken, so it is not what was recorded: {wrong[0]}; "
-            "pass broken=True (`mle-gym replay --broken`) to play it all the same"
+            "pass broken=True (`mle-gym replay --broken`) to play it anyway"
         )
     return recorded
 
 
 def _redacted(again: Trajectory) -> Trajectory:
-    """What a redacted record of it would hold."""
+    """The trajectory as a redacted record of it would contain it."""
     change = redactor()
     header = {name: from_json(change(to_json(value))) for name, value in again.header.items()}
     steps = tuple(
@@ -168,7 +170,7 @@ def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[st
 
 
 def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
-    """Where two values differ, as one line each; clocks are left out."""
+    """Where two values differ, one line each, without clocks."""
     old, new = to_json(old), to_json(new)
     if not isinstance(old, dict) or not isinstance(new, dict):
         if old != new:

@@ -1,7 +1,7 @@
-"""What a recorded episode may ask of the machine that replays it.
+"""What a recorded episode may demand of the machine that replays it.
 
 A record names the environment that it was played in, and anybody may have written it. Playing its
-actions again is harmless inside a sandbox that is no weaker and no larger than the task's own. So
+actions again is harmless inside a sandbox that is neither weaker nor larger than the task's own. So
 each argument of an environment has an entry here that says which values are harmless; every other
 value, and every argument without an entry, requires trust. Even trust does not lift :data:`CAPS`.
 """
@@ -27,7 +27,7 @@ Harmless = Callable[[Any, "TaskSpec"], bool]
 
 
 def _anything(value: Any, task: TaskSpec) -> bool:
-    """For what decides only what the agent sees, and is checked when an environment is made."""
+    """For arguments that affect only what the agent sees. They are checked by the environment."""
     return True
 
 
@@ -40,7 +40,7 @@ def _no_more_time(value: Any, task: TaskSpec) -> bool:
 
 
 def _no_larger(value: Any, task: TaskSpec) -> bool:
-    """Whether no limit is above the task's own, or above the usual one where it has none."""
+    """Whether no limit is above the task's own, or above the default if the task sets none."""
     if value is None:
         return True
     usual = {**vars(Limits()), **{name: getattr(task.limits, name) for name in _OF_TASKS}}
@@ -58,15 +58,15 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "obfuscate": _anything,
     "feedback": _anything,
     "score_calls": _anything,
-    "max_steps": _anything,  # a replay plays the recorded actions and no more
+    "max_steps": _anything,  # a replay plays only the recorded actions
     "warm": _anything,
     "render_mode": _anything,
-    "command_timeout": _anything,  # ends with the episode's time at the latest
+    "command_timeout": _anything,  # a command ends with the episode's time at the latest
     "time_limit": _no_more_time,
     "limits": _no_larger,
     "sandbox": lambda value, task: value in ("auto", "bubblewrap", "docker"),
     "reward": lambda value, task: value in REWARDS,
-    "task": _anything,  # :func:`_task` looks at it
+    "task": _anything,  # :func:`_task` checks it
     "network": _unset,
     "gpus": _unset,
     "runtime": _unset,
@@ -77,7 +77,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
 """Which values of an argument of :class:`~mle_gym.env.MLEEnv` are harmless."""
 
 SPEC = frozenset({"id", "kwargs", "max_episode_steps", "disable_env_checker"})
-"""What is used of a recorded spec; the rest must be as the environment is registered here."""
+"""The fields of a recorded spec that are used. The rest must agree with the registry here."""
 
 CAPS: Mapping[str, float] = {
     "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20,
@@ -88,11 +88,11 @@ CAPS: Mapping[str, float] = {
     "output_file_bytes": 2**30,
     "time_limit": 7 * 24 * 3600,
 }
-"""The most that any record is given: what this machine has, and what no episode needs."""
+"""The most that any record gets: what this machine has, or more than any episode requires."""
 
 
 def risks(spec: Mapping[str, Any]) -> list[str]:
-    """What in a recorded spec requires trust, one line for each."""
+    """What in a recorded spec requires trust, one line each."""
     known = gym.registry.get(str(spec.get("id")))
     if known is None:
         return [f"its environment {spec.get('id')!r} is not registered here"]
@@ -116,20 +116,20 @@ def risks(spec: Mapping[str, Any]) -> list[str]:
 
 
 def beyond_caps(spec: Mapping[str, Any]) -> list[str]:
-    """Limits in a recorded spec that are above :data:`CAPS`, a line each."""
+    """Limits in a recorded spec that are above :data:`CAPS`, one line each."""
     kwargs = spec.get("kwargs")
     kwargs = kwargs if isinstance(kwargs, Mapping) else {}
     limits = kwargs.get("limits")
     asked = {**(limits if isinstance(limits, Mapping) else {}), "time_limit": None, **kwargs}
     return [
-        f"its {name} is {asked[name]!r}, and no more than {most:g} is given here"
+        f"its {name} is {asked[name]!r}, and at most {most:g} is allowed here"
         for name, most in CAPS.items()
         if _is_number(asked.get(name)) and asked[name] > most
     ]
 
 
 def remake(spec: Mapping[str, Any]) -> gym.Env[Any, Any]:
-    """The environment of a recorded spec without risks, made as it is registered here."""
+    """The environment of a recorded spec without risks, made from the registration here."""
     given = {name: spec[name] for name in SPEC - {"id", "kwargs"} if name in spec}
     return gym.make(spec["id"], **given, **spec["kwargs"])
 
@@ -137,7 +137,7 @@ def remake(spec: Mapping[str, Any]) -> gym.Env[Any, Any]:
 def _other_registration(
     spec: Mapping[str, Any], known: gym.envs.registration.EnvSpec
 ) -> Iterator[str]:
-    """Where a spec says something else of its environment than the registry does."""
+    """Where a spec differs from the registry."""
     if spec.get("entry_point") != known.entry_point:
         yield f"its entry point is {spec.get('entry_point')!r}"
     if spec.get("additional_wrappers"):
@@ -145,7 +145,7 @@ def _other_registration(
 
 
 def _task(name: Any, known: gym.envs.registration.EnvSpec) -> TaskSpec | None:
-    """The task, if this machine knew it before: a folder that a record names may hold code."""
+    """The task, if this machine knew it before. A folder that a record names may contain code."""
     registered = known.kwargs["task"]
     if name in (None, registered):
         return load_task(registered)
@@ -155,7 +155,7 @@ def _task(name: Any, known: gym.envs.registration.EnvSpec) -> TaskSpec | None:
 def _holds(harmless: Harmless, value: Any, task: TaskSpec) -> bool:
     try:
         return harmless(value, task)
-    except TypeError:  # a list in the place of a name
+    except TypeError:  # such as a list instead of a name
         return False
 
 

@@ -1,8 +1,8 @@
-"""One episode: an agent against an environment, recorded; and the same episode once more.
+"""Plays one episode and records it.
 
 trajectory = rollout(env, load_agent("solution"), seed=0, path=Path("titanic.jsonl"))
 again = replay("titanic.jsonl")
-again.differences          # () when every observation and reward came out the same
+again.differences          # () if every observation and reward was the same
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def rollout(
 ) -> Trajectory:
     """Play one episode and record it.
 
-    Works with any Gymnasium environment. When the agent or the environment raises, the exception
-    goes on to the caller and the file keeps every step that was finished. What an agent raises has
-    a note with its own file and line; its ``sys.exit`` becomes a RuntimeError, and so does its
-    ``StopIteration``.
+    It works with any Gymnasium environment. If the agent or the environment raises, the exception
+    reaches the caller, and the file keeps every step that was finished. An agent's exception has a
+    note with its own file and line. Its ``sys.exit`` and its ``StopIteration`` become a
+    RuntimeError.
 
     Args:
         env: The environment; the caller closes it.
@@ -49,21 +49,22 @@ def rollout(
             :class:`~mle_gym.agents.LeaveEpisode`.
         seed: For ``env.reset``.
         options: For ``env.reset``.
-        path: A new JSONL file, written as the episode goes, each step on disk before the next one
-            begins: a killed run loses at most the step in flight.
-        key: Signs the file: makes its hash chain an HMAC-SHA256 with this key of 16 bytes or more.
+        path: A new JSONL file. Each step is on disk before the next one begins, so a killed run
+            loses at most the step in flight.
+        key: At least 16 bytes that sign the file: its hash chain becomes an HMAC-SHA256.
         redact: Write placeholders for what identifies this machine and its user, such as paths and
-            names (:mod:`mle_gym.trajectories.redaction`). What is returned has them as they are.
+            names (:mod:`mle_gym.trajectories.redaction`). The returned trajectory is not redacted.
         on_step: Called after each step, to show progress.
 
     Raises:
-        FileExistsError: there is something at ``path``; found out before the episode begins.
-        ValueError: a key that is too short, or without a path.
+        FileExistsError: There is something at ``path``. This is noticed before the episode begins.
+        ValueError: The key is too short, or given without a path.
     """
     if key is not None and path is None:
-        raise ValueError("a key signs a file: give a path too")
+        raise ValueError("a key signs a file, so it requires a path")
     with contextlib.ExitStack() as stack:
         change = redactor() if redact else None
+        # Before the reset, which may take minutes: a file that exists must be noticed first.
         writer = TrajectoryWriter(path, key=key, redact=change) if path else None
         if writer:
             stack.enter_context(contextlib.closing(writer))
@@ -118,7 +119,7 @@ def _play(
 
 
 def _plain(value: Any) -> Any:
-    """A value as it will be read back from the file."""
+    """A value as a reader of the file gets it, so that both trajectories are the same."""
     return from_json(to_json(value))
 
 
@@ -141,7 +142,7 @@ def _header(
 
 
 def _described(options: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Options as plain data; of a snapshot what it is, since its files are not in the record."""
+    """Options as plain data. A snapshot is described, since its files are not in the record."""
     snapshot = (options or {}).get("snapshot")
     if options is None or not isinstance(snapshot, Snapshot):
         return options

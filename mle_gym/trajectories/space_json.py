@@ -1,4 +1,4 @@
-"""Values of any Gymnasium space as JSON, and back."""
+"""Converts values of any Gymnasium space to JSON and back."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ import numpy as np
 __all__ = ["Decoder", "from_json", "to_json"]
 
 _DEEPEST: Final = 100
-_LONGEST_INT: Final = 10_000  # bits; Python refuses to write or read 4,300 decimal digits
+_LONGEST_INT: Final = 10_000
+"""Bits of an integer that is written in decimal. Python refuses more than 4,300 digits."""
 _DEEPEST_JSON: Final = 3 * _DEEPEST
 _DICT_BYTES: Final = 200
 _LIST_BYTES: Final = 70
 _VALUE_BYTES: Final = 32
-"""About what a dict, a list, and any other value takes, with its place in what holds it."""
+"""Approximate memory for a dict, a list, and any other value, each with its place in its parent."""
 _KEY_BYTES: Final = 100
 _STRING_BYTES: Final = 60
-"""About what a further place in a dict, and a text without its characters, takes."""
+"""Approximate memory for another key in a dict, and for a string without its characters."""
 _DTYPE: Final = re.compile("[|<>](b1|[iu][1248]|f[248]|f16|U[0-9]{1,6})")
 """The types whose items have a JSON form."""
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -33,8 +34,8 @@ def to_json(value: Any, *, depth: int = 0) -> Any:
     """Turn a value of any Gymnasium space into JSON's types so that :func:`from_json` restores it.
 
     Numpy scalars and 0-d arrays become numbers, other arrays ``{"$array": …, "dtype": …}``, NaN and
-    the infinities ``{"$float": …}``, tuples lists; what has no JSON form, or is nested more than
-    100 deep, becomes ``{"$repr": …}`` and stays that.
+    the infinities ``{"$float": …}``, and tuples lists. A value that has no JSON form, or is nested
+    more than 100 deep, becomes ``{"$repr": …}`` for good.
     """
     if isinstance(value, np.ndarray | np.generic):
         if value.ndim and value.dtype != object:
@@ -62,8 +63,8 @@ class Decoder:
     """Undoes :func:`to_json` for files that anybody may have written.
 
     Args:
-        most_bytes: About how much memory the values may take, those of all calls together. What
-            would take more is refused before it is made.
+        most_bytes: About how much memory the values of all calls together may use. More is refused
+            before it is allocated.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -73,11 +74,13 @@ class Decoder:
         """The JSON in a text, and the value that it stands for.
 
         Raises:
-            ValueError: It is not what :func:`to_json` makes, or takes too much memory.
-            TypeError: It is not what :func:`to_json` makes.
-            KeyError: It is not what :func:`to_json` makes.
-            RecursionError: It is nested too deeply.
+            ValueError: The text is not what :func:`to_json` makes, or requires too much memory.
+            TypeError: The text is not what :func:`to_json` makes.
+            KeyError: The text is not what :func:`to_json` makes.
+            RecursionError: The text is nested too deeply.
         """
+        # A rough bound first, which is quick. Signs inside strings count in it, so that only a text
+        # above the bound is searched for strings, whose signs are then subtracted.
         excess = _json_bytes(text) - self._left
         for string in _STRING.finditer(text) if excess > 0 else ():
             excess -= _json_bytes(string[0][1:-1])
@@ -109,13 +112,13 @@ class Decoder:
         return {key: self.decode(item, depth=depth + 1) for key, item in value.items()}
 
     def _array(self, items: Any, name: Any, depth: int) -> np.ndarray[Any, Any]:
-        """An array of one of the types that arrays of spaces have."""
+        """An array with one of the types that spaces' arrays have."""
         if not isinstance(name, str) or not _DTYPE.fullmatch(name):
             raise ValueError(f"dtype: expected a type of numbers or text, found {name!r:.60}")
         dtype, before = np.dtype(name), self._left
         values = self.decode(items, depth=depth)
-        count = (before - self._left) // _VALUE_BYTES  # at least as many as there are
-        self._left = before  # the lists go as soon as the array is there
+        count = (before - self._left) // _VALUE_BYTES  # an upper bound of the number of items
+        self._left = before  # the lists are freed as soon as the array is made
         self._spend(count * dtype.itemsize)
         return np.asarray(values, dtype=dtype)
 
@@ -126,12 +129,12 @@ class Decoder:
 
 
 def from_json(value: Any) -> Any:
-    """Undo :func:`to_json` for a value of one's own, however large; see :class:`Decoder`."""
+    """Undo :func:`to_json` for a trusted value of any size; see :class:`Decoder` for others."""
     return Decoder(sys.maxsize).decode(value)
 
 
 def _json_bytes(text: bytes) -> int:
-    """About how much memory it takes to parse a text, by the signs that open and part values."""
+    """About how much memory a text requires when parsed, from the signs that separate values."""
     dicts, lists, values, keys, quotes = (text.count(sign) for sign in b'{[,:"')
     strings = quotes * _STRING_BYTES // 2
     return (
@@ -148,10 +151,10 @@ def _too_much() -> ValueError:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; one that gives a key twice would mean different things to different readers.
+    """A JSON object. One with a key twice would mean different things to different readers.
 
     Raises:
-        ValueError: a key that comes twice.
+        ValueError: A key occurs twice.
     """
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -1,4 +1,4 @@
-"""A submission packed into a record, and unpacked with a cap on its size."""
+"""Packs a submission into a record, and unpacks it with a cap on its size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["pack_submission", "unpack_submission"]
 
 
 MAX_STORED_BYTES = 16 * 2**20
-"""A submission that is larger than this once compressed is not kept in its trajectory."""
+"""A submission whose compressed form is larger than this is not kept in its trajectory."""
 
 
 def pack_submission(content: bytes) -> dict[str, Any]:
@@ -33,10 +33,11 @@ def unpack_submission(packed: Mapping[str, Any], most: int) -> bytes:
 
     Args:
         packed: From a record, which anybody may have written.
-        most: Bytes that the content may have. A few kilobytes can claim to hold gigabytes.
+        most: How many bytes the content may have. A few kilobytes can unpack to gigabytes.
 
     Raises:
-        ValueError: it is not that content, or too large; says what was found and what expected.
+        ValueError: The content is not the one recorded, or is too large. The message says what was
+            expected and what was found.
     """
     size = packed["bytes"]
     if size > most:

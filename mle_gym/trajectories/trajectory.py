@@ -1,8 +1,8 @@
 """Trajectories: one episode as JSONL, written as it happens and readable after any crash.
 
-The first line (``header``) says what made the episode and holds the observation of ``reset``;
-then comes one line a step and, when the episode ended, a ``footer`` with the grade and the
-submission. Every line carries a hash of itself and of what precedes it
+The first line (``header``) says what made the episode and contains the observation of ``reset``.
+One line for each step follows and, if the episode ended, a ``footer`` with the grade and the
+submission. Every line has a hash of itself and of all lines before it
 (:mod:`mle_gym.trajectories.hash_chain`)::
 
     trajectory = Trajectory.read("runs/titanic.jsonl")
@@ -29,21 +29,22 @@ from mle_gym.trajectories.space_json import Decoder, to_json
 __all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
 
 FORMAT: Final = 2
-"""Version of the file format; a reader refuses files of a later one. Format 1 had no hashes, no
-stored submission, and less in its header."""
+"""The version of the file format. A reader refuses files of a later one. Format 1 had no hashes, no
+stored submission, and fewer fields in its header."""
 
 MOST_FILE_BYTES: Final = 256 * 2**20
 MOST_LINE_BYTES: Final = 64 * 2**20
-"""Of a file and of one of its lines that are read; the longest hold a submission and a program."""
+"""The largest file, and the longest line, that is read. The longest lines contain a submission and
+a program."""
 MOST_BYTES: Final = 128 * 2**20
-"""Of memory that what a file says may take, texts apart; a usual record takes less than 1 MiB."""
+"""The most memory for a file's values, texts not included. Usual records need less than 1 MiB."""
 
 _KINDS: Final = ("header", "step", "footer")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an episode in plain values, with arrays only where the environment gave some."""
+    """One step of an episode in plain values, with arrays only where the environment had arrays."""
 
     action: Any
     observation: Any
@@ -52,7 +53,7 @@ class Step:
     truncated: bool
     info: dict[str, Any]
     time: float = 0.0
-    """Seconds since the episode began, when the step was over."""
+    """Seconds from the beginning of the episode to the end of the step."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,16 @@ class Trajectory:
 
     header: dict[str, Any]
     """Versions, environment spec, task, variant, seed, options, agent, and the observation and
-    info that ``reset`` gave."""
+    info that ``reset`` returned."""
     steps: tuple[Step, ...] = ()
     footer: dict[str, Any] | None = None
-    """Grade, return, duration; None when the run was ended before the episode was."""
+    """Grade, return, duration; None if the run stopped before the episode ended."""
     note: str = ""
-    """Why a file holds no complete episode; empty when it does."""
+    """Why the file has no complete episode; empty if it has one."""
     head: str = field(default="", compare=False)
-    """The last line's hash, which stands for the whole file; empty where nothing was written."""
+    """The last line's hash, which stands for the whole file; empty if nothing was written."""
     differences: tuple[str, ...] = field(default=(), compare=False)
-    """Only after a replay: where it went another way than the recording."""
+    """Only after a replay: where it differed from the recording."""
 
     @property
     def complete(self) -> bool:
@@ -94,28 +95,28 @@ class Trajectory:
 
     @property
     def left(self) -> str | None:
-        """Why the agent left before the environment ended the episode; None when it did not."""
+        """Why the agent left before the environment ended the episode; None if it did not leave."""
         return self.footer.get("left") if self.footer else None
 
     @classmethod
     def read(cls, path: str | Path) -> Trajectory:
         """Read a file that :class:`TrajectoryWriter` wrote, or began to write.
 
-        A last line that was cut in the middle (the run was killed) is left out and ``note`` says
-        so.
+        If the last line was cut in the middle (the run was killed), it is left out, and ``note``
+        says so.
 
         The hashes are not checked: :func:`mle_gym.verify_trajectory` does that.
 
         Raises:
-            TrajectoryError: no trajectory at all, written by a later version, or damaged before
-                its last line. The message begins with ``path:line:``.
-            OSError: the file can't be read.
+            TrajectoryError: The file is not a trajectory, was written by a later version, or is
+                damaged before its last line. The message begins with ``path:line:``.
+            OSError: The file can't be read.
         """
         return cls.from_lines(*read_lines(path), path)
 
     @classmethod
     def from_lines(cls, lines: list[Line], note: str, path: str | Path) -> Trajectory:
-        """The trajectory of what :func:`read_lines` gave for ``path``.
+        """The trajectory in the lines that :func:`read_lines` returned for ``path``.
 
         Raises:
             TrajectoryError: As for :meth:`read`.
@@ -138,18 +139,18 @@ class Trajectory:
 class TrajectoryWriter:
     """Writes a trajectory line by line; each line is on disk when the call returns.
 
-    The file must not exist: nothing recorded is ever overwritten. A writer that is closed before
-    its first line leaves no file behind.
+    The file must not exist, since nothing recorded is ever overwritten. A writer that is closed
+    before its first line leaves no file behind.
 
     Args:
         path: The new file.
         key: Makes the hash chain an HMAC, which nobody can compute without the key.
-        redact: Applied to all that is written (:mod:`mle_gym.trajectories.redaction`).
+        redact: Applied to everything that is written (:mod:`mle_gym.trajectories.redaction`).
 
     Raises:
-        FileExistsError: there is a file at ``path``.
-        OSError: the folder can't be made, or the disk is full (the message names the file).
-        ValueError: the key is too short.
+        FileExistsError: There is a file at ``path``.
+        OSError: The folder can't be made, or the disk is full (the message names the file).
+        ValueError: The key is too short.
     """
 
     def __init__(
@@ -211,21 +212,22 @@ class Line(NamedTuple):
     """One line of a file."""
 
     canonical: bytes
-    """What is hashed of it (:func:`mle_gym.trajectories.hash_chain.canonical`)."""
+    """The form that is hashed (:func:`mle_gym.trajectories.hash_chain.canonical`)."""
     hash: str
-    """The hash that it gives; empty where it gives none."""
+    """The hash in the line; empty if it has none."""
     values: dict[str, Any]
-    """What it says, without its hash."""
+    """The line's other fields."""
 
 
 def read_lines(path: str | Path) -> tuple[list[Line], str]:
     """All lines parsed, and a note on the last one if it was cut and is left out.
 
-    Whoever wrote the file, it takes :data:`MOST_BYTES` of memory and a few times its size.
+    Even for a hostile file, this needs at most :data:`MOST_BYTES` of memory and a few times the
+    file's size.
 
     Raises:
-        TrajectoryError: a line is damaged, or the file larger than any that a writer makes.
-        OSError: the file can't be read.
+        TrajectoryError: A line is damaged, or the file is larger than any that a writer makes.
+        OSError: The file can't be read.
     """
     lines: list[Line] = []
     decoder = Decoder(MOST_BYTES)

@@ -1,4 +1,4 @@
-"""Many environments at once: what ``gymnasium.make_vec`` returns for an id of ``mle/…``."""
+"""Vector environments: what ``gymnasium.make_vec`` returns for an id of ``mle/…``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One environment of a vector environment, and the thread that makes its calls."""
+"""One environment of a vector environment, and the thread that calls it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _FAULTS = (SandboxError, DatasetError, TaskError, OSError, MemoryError)
 
 
 class Member:
-    """An environment whose calls are made one after another, and its part of the autoreset.
+    """An environment whose calls are made one after another, and its automatic reset.
 
     Args:
         make: Makes the environment.
         mode: When to reset it.
-        name: Of its thread.
+        name: The name of its thread.
     """
 
     def __init__(self, make: Callable[[], Environment], mode: AutoresetMode, name: str) -> None:
@@ -43,7 +43,7 @@ class Member:
         self.over = False
         """Whether it has to be reset before it can go on."""
         self.observation: Any = None
-        """The latest one; None before the first reset."""
+        """The latest observation; None before the first reset."""
         self.worker = Worker(name)
         self._mode = mode
 
@@ -59,7 +59,7 @@ class Member:
         return (observation, 0.0, False, False, info), None
 
     def step(self, action: Any) -> tuple[StepResult, Opening | None]:
-        """A step, and a reset if the episode ended and the mode asks for one.
+        """A step, and a reset if the episode ended and the mode requires one.
 
         If the episode was over before, it is reset instead, and the action is ignored.
         """
@@ -72,7 +72,10 @@ class Member:
         return result, self._autoreset() if same_step else None
 
     def _autoreset(self) -> Opening:
-        """An automatic reset. If it fails, the others go on, and the next step tries it again."""
+        """An automatic reset. If it fails, the next step tries again.
+
+        It doesn't raise, since one failure would otherwise end the whole vector environment.
+        """
         try:
             return self.reset()
         except _FAULTS as error:
@@ -87,7 +90,7 @@ class Member:
         return value(*args, **kwargs) if callable(value) else value
 
     def interrupt(self) -> None:
-        """End the running command; the episode goes on. Any thread may call it."""
+        """End the running command. The episode goes on. Any thread may call this."""
         ours = self.env.unwrapped
         if isinstance(ours, MLEEnv):
             ours.interrupt()
@@ -109,7 +112,7 @@ def make_environment(
 
 
 def chosen_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode of a name: ``"next_step"``, or ``"NextStep"`` as Gymnasium spells it."""
+    """The mode with a name: ``"next_step"``, or ``"NextStep"`` as Gymnasium spells it."""
     if isinstance(mode, AutoresetMode):
         return mode
     names = {each.name.lower(): each for each in AutoresetMode}

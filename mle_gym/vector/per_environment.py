@@ -1,4 +1,4 @@
-"""What a vector environment is given once, as a list with one entry for each environment."""
+"""Turns what a vector environment is given once into one value for each environment."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ Options = dict[str, Any] | Sequence[dict[str, Any] | None] | None
 
 
 def seed_of_each(seed: Seeds, count: int) -> Sequence[int | None]:
-    """Seeds; an integer stands for ``seed, seed + 1, …``."""
+    """The seeds. An integer stands for ``seed, seed + 1, …``."""
     if seed is None:
         return [None] * count
     if isinstance(seed, int | np.integer):
         return [int(seed) + i for i in range(count)]
     if len(seed) != count:
-        raise ValueError(f"seed: {len(seed)} seeds for {count} environments")
+        raise ValueError(f"seed: expected {count} seeds, found {len(seed)}")
     return seed
 
 
 def options_of_each(options: Options, count: int) -> list[dict[str, Any] | None]:
-    """Options without the mask; the same for all unless they come as a list."""
+    """The options without the mask. Unless they are a list, all environments get the same."""
     if options is None or isinstance(options, Mapping):
         others = {key: value for key, value in (options or {}).items() if key != "reset_mask"}
+        # None continues with the options of the reset before, and an empty dict clears them.
         unsaid = not others and options != {}
         return [None if unsaid else others] * count
     each = list(options)
     if len(each) != count:
-        raise ValueError(f"options: {len(each)} dicts for {count} environments")
+        raise ValueError(f"options: expected {count} dicts, found {len(each)}")
     return each
 
 

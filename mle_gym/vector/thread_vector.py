@@ -1,7 +1,7 @@
-"""Many environments at once: what ``gymnasium.make_vec("mle/titanic-v0", num_envs=8)`` returns.
+"""The vector environment that ``gymnasium.make_vec("mle/titanic-v0", num_envs=8)`` returns.
 
 An environment spends its time waiting for its sandbox, so threads run many in parallel, without the
-processes, the pickling and the further copies of pandas that ``AsyncVectorEnv`` costs.
+processes, the pickling and the further copies of pandas that ``AsyncVectorEnv`` requires.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         **arguments: For every environment, those of :class:`~mle_gym.env.MLEEnv`.
 
     Raises:
-        TypeError: There is no argument of a name; the message has the nearest ones.
-        ValueError: ``num_envs`` is not positive, or an argument that can't be.
+        TypeError: An argument is unknown; the message has the nearest names.
+        ValueError: ``num_envs`` is not positive, or an argument is not valid.
         TaskError: No such task, or a broken one.
     """
 
@@ -76,7 +76,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         max_episode_steps: int | None = None,
         **arguments: Unpack[Arguments],
     ) -> None:
-        self.closed = True  # until it is whole: there is nothing to close before
+        self.closed = True  # until the end of this method, since before there is nothing to close
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         self.autoreset_mode = chosen_mode(autoreset_mode)
@@ -102,9 +102,9 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
         Args:
             seed: One for each; an integer stands for ``seed, seed + 1, …``.
-            options: Passed on to each, or a list with one dict for each. They hold for the
-                automatic resets after it, too. ``reset_mask``, a boolean array of shape
-                ``(num_envs,)``, is taken out.
+            options: Passed on to each, or a list with one dict for each. They also hold for the
+                automatic resets after it. ``reset_mask``, a boolean array of shape ``(num_envs,)``,
+                is taken out.
         """
         seeds = seed_of_each(seed, self.num_envs)
         each = options_of_each(options, self.num_envs)
@@ -123,8 +123,8 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
 
         Raises:
-            ValueError: Not one action for each environment, or, with autoreset disabled, an
-                environment that has to be reset first.
+            ValueError: The number of actions is wrong, or, with autoreset disabled, an environment
+                has to be reset first.
         """
         results = self._together(
             {i: partial(self._members[i].step, action) for i, action in self._each(actions)}
@@ -132,7 +132,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         return self._collect(results, np.arange(self.num_envs))
 
     def async_reset(self, *, seed: Seeds = None, options: Options = None) -> None:
-        """Start resetting every environment; :meth:`recv` gives the observations.
+        """Start resetting every environment. :meth:`recv` returns the observations.
 
         With :meth:`send` and :meth:`recv` a slow environment doesn't hold up the others, which
         matters where one action lists a folder and the next one trains a model::
@@ -148,24 +148,25 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             self._launch(i, partial(member.restart, seed=seeds[i], options=each[i]))
 
     def send(self, actions: Sequence[Any], env_ids: Iterable[int]) -> None:
-        """Start a step in each of some environments, and return at once.
+        """Start a step in each of some environments, and return without waiting.
 
-        Where an episode is over, the step resets and ignores its action, as ``"next_step"`` does,
-        or with ``"same_step"`` the last step did.
+        If an episode is over, the step resets and ignores its action, as with ``"next_step"``. With
+        ``"same_step"``, the last step has reset already.
 
         Args:
             actions: One for each of ``env_ids``.
             env_ids: Environments that :meth:`recv` has returned since their last ``send``.
 
         Raises:
-            ValueError: Another number of actions, or an environment whose step isn't received.
+            ValueError: The number of actions is wrong, or an environment's last step was not
+                received.
         """
         ids = [int(i) for i in env_ids]
         if len(actions) != len(ids):
-            raise ValueError(f"send takes one action for each of {ids}, found {len(actions)}")
+            raise ValueError(f"send requires one action for each of {ids}, found {len(actions)}")
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
         if disabled and any(self._members[i].over for i in ids):
-            raise ValueError("send needs autoreset_mode 'next_step' or 'same_step'")
+            raise ValueError("send requires autoreset_mode 'next_step' or 'same_step'")
         for i, action in zip(ids, actions, strict=True):
             self._launch(i, partial(self._members[i].step, action))
 
@@ -173,7 +174,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         """Wait for the first ``batch_size`` environments that are done, in that order.
 
         Args:
-            batch_size: How many, 1 to the number of steps in flight.
+            batch_size: How many, from 1 to the number of steps in flight.
             timeout: Seconds to wait for all of them; None for ever.
 
         Returns:
@@ -182,7 +183,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
         Raises:
             ValueError: Fewer steps are in flight.
-            TimeoutError: Not enough were done in time; none is lost, the next call has them.
+            TimeoutError: Not enough were done in time. None is lost: the next call returns them.
         """
         in_flight = len(self._calls.in_flight)
         if not 1 <= batch_size <= in_flight:
@@ -207,15 +208,15 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Set an attribute of every environment: to its own of a list or tuple, or to one value."""
+        """Set an attribute of every environment: one value for all, or a list or tuple of them."""
         each = values if isinstance(values, list | tuple) else [values] * self.num_envs
         if len(each) != self.num_envs:
-            raise ValueError(f"{name}: {len(each)} values for {self.num_envs} environments")
+            raise ValueError(f"{name}: expected {self.num_envs} values, found {len(each)}")
         for env, value in zip(self.envs, each, strict=True):
             env.set_wrapper_attr(name, value)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Close every environment and end its thread; commands that still run are ended."""
+        """Close every environment and end its thread. Commands that still run are ended."""
         self._calls.give_up()
         try:
             self.call("close")
@@ -243,12 +244,12 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         return self._batch(ids), rewards, terminations, truncations, infos
 
     def _launch(self, i: int, function: Callable[[], Any]) -> None:
-        """Start a call whose result :meth:`recv` will give."""
+        """Start a call whose result :meth:`recv` will return."""
         self._check_open()
         self._calls.launch(i, function)
 
     def _together(self, calls: Mapping[int, Callable[[], Any]]) -> dict[int, Any]:
-        """Make calls in parallel; all have ended when this returns."""
+        """Make calls in parallel. All have ended when this returns."""
         self._check_open()
         return self._calls.together(calls)
 
@@ -267,20 +268,21 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
     def _each(self, actions: Any) -> list[tuple[int, Any]]:
         """Number the actions, one for each environment."""
         if isinstance(actions, str | dict):
-            raise ValueError(f"step takes {self.num_envs} actions, found one: {actions!r:.60}")
+            raise ValueError(f"step requires {self.num_envs} actions, found one: {actions!r:.60}")
         over = [i for i, member in enumerate(self._members) if member.over]
         if self.autoreset_mode is AutoresetMode.DISABLED and over:
-            raise ValueError(f"to be reset first: environments {over}")
+            raise ValueError(f"environments {over} have to be reset first")
         each = list(iterate(self.action_space, actions))
         if len(each) != self.num_envs:
-            raise ValueError(f"step takes {self.num_envs} actions, found {len(each)}")
+            raise ValueError(f"step requires {self.num_envs} actions, found {len(each)}")
         return list(enumerate(each))
 
 
 def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:
-    """A batch's infos with ``reward_valid`` True for the environments that gave no such info.
+    """A batch's infos with ``reward_valid`` True for the environments without such an info.
 
-    Collecting fills the places of those that were not reset, or did not end, with False.
+    Gymnasium fills the places of those that were not reset, or did not end, with False, which a
+    trainer would read as a failure.
     """
     for each in (infos, infos.get("final_info", {})):
         if "reward_valid" in each:

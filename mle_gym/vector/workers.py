@@ -1,4 +1,4 @@
-"""Threads that each make the calls of one environment."""
+"""Threads, each of which calls one environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Worker", "end_all"]
 
 
 class Worker:
-    """A daemon thread that makes one environment's calls.
+    """A daemon thread that calls one environment.
 
     All calls are made in the same thread, because a sandbox may die with the thread that started
     it. It is a daemon, so that a running command doesn't keep the interpreter from exiting.
@@ -45,7 +45,7 @@ def _serve(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> 
             future.set_result(function())
         except BaseException as error:
             future.set_exception(error)
-        del call, future, function  # an idle thread keeps no environment alive
+        del call, future, function  # otherwise an idle thread would keep an environment alive
 
 
 def end_all(workers: Sequence[Worker]) -> None:

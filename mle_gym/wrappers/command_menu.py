@@ -1,4 +1,4 @@
-"""A menu of commands, which makes the choice of a pipeline a ``Discrete`` action."""
+"""A menu of commands, so that an agent chooses by a ``Discrete`` action."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CommandMenu(
         commands: The actions to choose from, in either form.
 
     Raises:
-        ValueError: No commands, or a malformed one.
+        ValueError: There are no commands, or one is malformed.
     """
 
     def __init__(self, env: Environment, commands: Sequence[RawAction]) -> None:

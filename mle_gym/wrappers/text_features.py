@@ -1,4 +1,4 @@
-"""Observations as vectors, which a small policy network can read."""
+"""Turns observations into vectors, which a small policy network can read."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class TextFeatures(
     gymnasium.ObservationWrapper[Features, Any, dict[str, Any]],
     RecordConstructorArgs,
 ):
-    """A ``Box(-1, 1, (features + 2,), float32)`` in place of the text.
+    """Replaces the text by a ``Box(-1, 1, (features + 2,), float32)``.
 
-    The first ``features`` entries are a hashed bag of words: the output is cut into lower-case
-    words and single digits, each falls into a bucket by its CRC-32 (the same in every process)
-    with a sign from another bit of it, buckets grow with the logarithm of a word's count, and the
-    vector is scaled to unit length (an empty output is all zeros). Then follow the exit code over
-    255 and the steps left over the maximum. The clock is left out, so that equal episodes give
-    equal features.
+    The first ``features`` entries are a hashed bag of words. The output is cut into lower-case
+    words and single digits. A word's CRC-32, which is the same in every process, selects its bucket
+    and its sign. Buckets grow with the logarithm of a word's count, and the vector is scaled to
+    unit length (an empty output is all zeros). The last two entries are the exit code divided by
+    255, and the steps left divided by the maximum. The clock is left out, so that equal episodes
+    have equal features.
 
     >>> env = TextFeatures(gymnasium.make("mle/titanic-v0"), features=64)
     >>> env.observation_space.shape
@@ -52,13 +52,13 @@ class TextFeatures(
             raise ValueError(f"features must be at least 1, not {features}")
         space = env.observation_space
         if not isinstance(space, gymnasium.spaces.Dict) or "output" not in space.spaces:
-            raise ValueError(f"TextFeatures reads the observations of MLEEnv, not {space}")
+            raise ValueError(f"TextFeatures requires the observations of MLEEnv, found {space}")
         self.features = features
         self.max_steps = int(getattr(space["steps_left"], "n", 2)) - 1
         self.observation_space = Box(-1.0, 1.0, (features + 2,), np.float32)
 
     def observation(self, observation: dict[str, Any]) -> Features:
-        """The features of an observation, a fresh array."""
+        """The features of an observation, in a fresh array."""
         return np.concatenate(
             [
                 self._words(observation["output"]),

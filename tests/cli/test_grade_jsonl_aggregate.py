@@ -112,7 +112,7 @@ def test_a_wrong_command_line_is_said_before_anything_is_graded(
     ("split", "words", "missing", "mean", "caveat"),
     [
         ("coins\ndice\n", [], {"coins": 0, "dice": 2}, 25.0, "of dice: they count as failed"),
-        ("coins\n", ["--seeds", "3"], {"coins": 0}, 50.0, "3 seeds were asked for and 2 can be"),
+        ("coins\n", ["--seeds", "3"], {"coins": 0}, 50.0, "3 seeds were requested, and 2 can be"),
         ("dice\n", [], {"dice": 1}, None, "runs are missing of dice"),
         ("coins\ndice\n", ["--pad-missing"], {"coins": 0, "dice": 2}, 25.0, ""),
     ],
@@ -147,7 +147,7 @@ def test_a_file_without_a_submission_is_a_problem(command: Command, batch: Path)
     Path("empty.jsonl").write_text("# nothing yet\n")
     result = command("grade-jsonl", "empty.jsonl")
     assert result.code == 1
-    assert "expected a submission a line, found none" in result.err
+    assert "expected one submission per line, found none" in result.err
 
 
 def test_a_run_that_left_no_submission_counts_as_one_without(command: Command, batch: Path) -> None:

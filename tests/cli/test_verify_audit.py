@@ -63,7 +63,7 @@ def test_a_key_file_signs_and_verifies(
     Path("key").write_text("short")
     result = command("verify", "signed.jsonl")
     assert (result.code, result.err) == (
-        2, "error: --key-file: key: a key needs 16 bytes or more, this one has 5\n"
+        2, "error: --key-file: key: expected a key of at least 16 bytes, found 5\n"
     )  # fmt: skip
 
 

@@ -127,12 +127,12 @@ def test_every_metric_and_kind_of_label_makes_a_task(
     [
         ("accuracy", ["a", ""], r"train\.csv: y: expected a class in every row, found 30 rows"),
         ("f1", ["a", "b", "c"], "'positive'"),
-        ("quadratic_kappa", ["low", "mid", "top"], "need the parameter 'labels', in order"),
+        ("quadratic_kappa", ["low", "mid", "top"], "require the parameter 'labels', in order"),
         ("rmse", ["1", ""], "expected a value in every row, found 30 rows without"),
         ("rmse", ["1,5", "2"], "expected numbers in every row, found text values"),
         ("log_loss", ["0", "1", "2"], "expected a column a class, found one column for 3 values"),
         ("roc_auc_macro", ["0", "1"], r"sample_submission\.csv: metric roc_auc_macro: expected at"),
-        ("mape", ["0", "1"], "undefined where an answer is 0"),
+        ("mape", ["0", "1"], "undefined if an answer is 0"),
         ("log_loss", ["0", "1"], "expected a column '1' or 'y_1' for that class, found 0, 2"),
     ],
 )

@@ -68,7 +68,7 @@ def test_only_the_commands_there_are_get_named(
     assert named == commands
     assert (
         ("1 call in all" in text)
-        == ("A fixed 30% of the test rows" in text)
+        == ("a fixed 30% of the test rows" in text)
         == (feedback == "score")
     )
 

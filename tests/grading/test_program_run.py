@@ -312,7 +312,7 @@ def test_without_feedback_nothing_is_run(make: MakeEnv, monkeypatch: pytest.Monk
     env = make(feedback="none")
     write(env, SAMPLE)
     monkeypatch.setattr(program_run.ProgramRunner, "_run", None)
-    assert "there is no feedback" in step(env, "validate")[0]
+    assert "this environment gives no feedback" in step(env, "validate")[0]
     assert "not shown" in step(env, "score")[0]
 
 
@@ -413,7 +413,7 @@ def test_a_failed_program_s_record_is_whole_but_can_t_be_graded_again(
     rollout(make(), agent, path=path)
     result = verify_trajectory(path)
     assert (result.verdict, failures(result)) == ("undecided", "")
-    assert "only running it again could tell" in str(result)
+    assert "only running it again could confirm" in str(result)
 
 
 def test_predictions_tasks_still_refuse_folders(tmp_path: Path) -> None:

@@ -216,7 +216,9 @@ def test_what_its_code_lacks_is_named(
     )
     import_mle_bench(mle_bench)
     task = load_task("mlebench-fruit")
-    with pytest.raises(DatasetError, match=r"needs the Python module 'no_such_module_x'.*--python"):
+    with pytest.raises(
+        DatasetError, match=r"requires the Python module 'no_such_module_x'.*--python"
+    ):
         prepare(task, source=raw)
     import_mle_bench(mle_bench, str(tmp_path / "no-python"))
     with pytest.raises(DatasetError, match=r"no-python can't be run: No such file.*--python"):
@@ -236,7 +238,7 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
     program, mark = tmp_path / "python", tmp_path / "mark"
     write(program, f"#!/bin/sh\nsleep 600 & echo $! > {mark}\nwait\n")
     program.chmod(0o755)
-    with pytest.raises(DatasetError, match=r"took over 0\.5 s"):
+    with pytest.raises(DatasetError, match=r"ran for over 0\.5 s"):
         ForeignCode("mle-bench", tmp_path, str(program)).run([], seconds=0.5)
     sleeper = int(mark.read_text())
     assert eventually(lambda: not alive(sleeper))
@@ -302,5 +304,5 @@ def test_competitions_of_mle_dojo_too(imported: Path, mle_dojo: Path, raw: Path)
     assert (grade.score, grade.higher_is_better) == (0.75, False)
     refused = mle_gym.grade("dojo-fruit", b"id,z\n1,a\n")
     assert refused.error_message == "other columns"
-    with pytest.raises(DatasetError, match="only a stub; give prepared data"):
+    with pytest.raises(DatasetError, match="only a stub; pass a folder of prepared data"):
         prepare(load_task("dojo-vegetables"), source=raw)

@@ -34,7 +34,7 @@ def test_one_that_is_not_there_is_named_with_advice(docker_host: str) -> None:
 
 @pytest.mark.parametrize("sandbox", ["auto", "bubblewrap", "subprocess"])
 def test_other_backends_have_no_runtimes(sandbox: str) -> None:
-    with pytest.raises(ValueError, match="runtime='runsc' is Docker's to choose"):
+    with pytest.raises(ValueError, match="runtime='runsc' requires sandbox='docker'"):
         gym.make("mle/zoo-v0", sandbox=sandbox, runtime="runsc")
 
 

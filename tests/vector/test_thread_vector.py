@@ -135,7 +135,7 @@ def test_disabled_wants_a_reset_of_what_is_over(make: MakeVec) -> None:
     envs = make(autoreset_mode="disabled")
     envs.reset(seed=0)
     _, _, terminations, _, _ = envs.step([f"{SAMPLE}; submit", "touch kept"])
-    with pytest.raises(ValueError, match=r"to be reset first: environments \[0\]"):
+    with pytest.raises(ValueError, match=r"environments \[0\] have to be reset first"):
         envs.step(["ls", "ls"])
     options = {"reset_mask": terminations}
     observations, infos = envs.reset(options=options)
@@ -167,7 +167,7 @@ def test_seeds_are_counted_up_or_given_one_by_one(make: MakeVec) -> None:
     assert envs.reset(seed=[10, 11])[1]["variant"].tolist() == counted
     assert envs.reset(seed=[11, 10])[1]["variant"].tolist() == counted[::-1]
     assert envs.get_attr("np_random_seed") == (11, 10)
-    with pytest.raises(ValueError, match="3 seeds for 2 environments"):
+    with pytest.raises(ValueError, match="seed: expected 2 seeds, found 3"):
         envs.reset(seed=[1, 2, 3])
 
 
@@ -186,7 +186,7 @@ def test_options_reach_every_environment_and_survive_its_autoreset(
 def test_a_wrong_number_of_actions_is_refused(make: MakeVec, actions: Any) -> None:
     envs = make()
     envs.reset(seed=0)
-    with pytest.raises(ValueError, match="step takes 2 actions"):
+    with pytest.raises(ValueError, match="step requires 2 actions"):
         envs.step(actions)
 
 
@@ -229,7 +229,7 @@ def test_attributes_are_read_set_and_called(make: MakeVec) -> None:
     assert envs.get_attr("mark") == (1, 2)
     envs.set_attr("mark", "same")
     assert envs.get_attr("mark") == ("same", "same")
-    with pytest.raises(ValueError, match="3 values for 2 environments"):
+    with pytest.raises(ValueError, match="expected 2 values, found 3"):
         envs.set_attr("mark", [1, 2, 3])
 
 

@@ -1,1 +1,1 @@
-"""Competitions of other benchmarks as task folders."""
+"""Imports other benchmarks' competitions as task folders."""

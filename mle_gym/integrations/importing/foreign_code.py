@@ -1,4 +1,4 @@
-"""The host's side of running another benchmark's functions: jobs in, results out."""
+"""Runs another benchmark's functions in a separate process: jobs in, results out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["ForeignCode", "Job", "Result"]
 
 PROGRAM = Path(__file__).with_name("foreign_code_process.py")
 SECONDS = 24 * 3600.0
-"""The longest that a preparation may take: some unpack hundreds of gigabytes."""
+"""How long a preparation may run. Some unpack hundreds of gigabytes."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
-"""What the process sees of our environment variables: no credential is among them."""
+"""The environment variables that the process sees, none of which has a credential."""
 
 Job = dict[str, str]
 Result = dict[str, str]
@@ -30,20 +30,20 @@ Result = dict[str, str]
 
 @dataclass(frozen=True)
 class ForeignCode:
-    """Another benchmark's checkout, and the Python that has what it needs."""
+    """Another benchmark's checkout, and a Python with the packages that it requires."""
 
     benchmark: str
     """``"mle-bench"`` or ``"mle-dojo"``."""
     root: Path
-    """The folder that its package lies in."""
+    """The folder with its package."""
     python: str = sys.executable
 
     def run(self, jobs: Sequence[Job], seconds: float = SECONDS) -> list[Result]:
-        """Do the jobs in one process; a result each, in order.
+        """Do the jobs in one process. Returns one result for each, in order.
 
         Raises:
-            DatasetError: The process could not be run, was killed, or needs a package that this
-                Python doesn't have; says what to install.
+            DatasetError: The process could not be run, was killed, or requires a package that this
+                Python doesn't have; the message says what to install.
         """
         with tempfile.TemporaryDirectory(prefix="mle-gym-") as folder:
             request, answer, log = (Path(folder, name) for name in ("request", "answer", "log"))
@@ -60,12 +60,13 @@ class ForeignCode:
         return results
 
     def _call(self, words: list[str], output: int, folder: str, seconds: float) -> int | None:
-        """The exit code; None if time ran out. Leaves no process of its group behind."""
+        """The exit code; None if the time ran out. No process of its group survives."""
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         try:
             process = subprocess.Popen(
                 [self.python, "-I", str(PROGRAM), *words],
-                stdin=subprocess.PIPE,  # it ends when this does, as when the host is killed
+                # The process ends when its standard input does, even if this one is killed.
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=folder,
@@ -80,7 +81,7 @@ class ForeignCode:
         except subprocess.TimeoutExpired:
             return None
         finally:
-            with suppress(ProcessLookupError, PermissionError):  # unless all of them have ended
+            with suppress(ProcessLookupError, PermissionError):  # if all of them have ended
                 os.killpg(process.pid, signal.SIGKILL)
             if process.stdin is not None:
                 process.stdin.close()
@@ -88,8 +89,8 @@ class ForeignCode:
 
     def _died(self, code: int | None, log: Path, seconds: float) -> str:
         tail = log.read_bytes()[-1000:].decode(errors="replace").strip()
-        how = f"took over {seconds:g} s" if code is None else f"ended with exit code {code}"
-        return f"{self.benchmark} in {self.root}: its code {how}: {tail or 'it said nothing'}"
+        how = f"ran for over {seconds:g} s" if code is None else f"ended with exit code {code}"
+        return f"{self.benchmark} in {self.root}: its code {how}: {tail or 'it printed nothing'}"
 
     def _lacks(self, module: str) -> str:
         top = module.partition(".")[0]
@@ -97,7 +98,7 @@ class ForeignCode:
         if top == own:
             return f"{self.root}: expected a checkout with {module!r}, found none"
         return (
-            f"{self.benchmark} needs the Python module {module!r}, which {self.python} doesn't "
-            f"have: {self.python} -m pip install {distribution_of(module)}; or name another "
-            f"Python that has all it needs: mle-gym import {self.benchmark} PATH --python PYTHON"
+            f"{self.benchmark} requires the Python module {module!r}, which {self.python} doesn't "
+            f"have: {self.python} -m pip install {distribution_of(module)}; or name another Python "
+            f"that has everything: mle-gym import {self.benchmark} PATH --python PYTHON"
         )

@@ -1,14 +1,15 @@
-"""Calls another benchmark's prepare and grade functions as they stand.
+"""Calls another benchmark's prepare and grade functions unchanged.
 
-It runs in whatever Python has what that benchmark needs, so it uses nothing but the standard
-library and the benchmark itself. There are two ways to it:
+It runs in a Python with that benchmark's packages, so it uses only the standard library and the
+benchmark itself. It is used in two ways:
 
 - The ``grade.py`` of an imported competition imports it, inside the grader's sandbox.
-- Preparations start it by its path, in a process of its own. Arguments: a file with the request and
-  a file for the answer, both JSON. The request names the benchmark (``mle-bench`` or ``mle-dojo``),
-  its ``root``, and a list of ``jobs``; the answer is a list with one result a job: ``{}`` for a
-  preparation, ``{"score": "0.25"}`` (text, since JSON has no NaN), or
-  ``{"error": KIND, "message": ...}``. When its standard input ends, so does it: its host is gone.
+- Preparations start it by its path, in a separate process. The arguments are a file with the
+  request and a file for the answer, both JSON. The request names the benchmark (``mle-bench`` or
+  ``mle-dojo``), its ``root``, and a list of ``jobs``. The answer is a list with one result for each
+  job: ``{}`` for a preparation, ``{"score": "0.25"}`` (text, since JSON has no NaN), or
+  ``{"error": KIND, "message": ...}``. The process ends when its standard input does, since its host
+  is then gone.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ def mle_dojo_grader(file: str, answers: str) -> GradeFile:
     """The ``grade_file`` of a competition of MLE-Dojo.
 
     Args:
-        file: Its ``metric.py``, below a folder that modules are imported from.
+        file: Its ``metric.py``, below a folder on Python's path.
         answers: The file of answers, below the private folder.
     """
-    import pandas as pd  # which only this benchmark needs
+    import pandas as pd  # only this benchmark requires it
 
     places = [Path(folder, file) for folder in sys.path]
     metric = find_metric(next(place for place in places if place.is_file()))
@@ -71,10 +72,10 @@ def mle_dojo_grader(file: str, answers: str) -> GradeFile:
 
 
 class _Refusals:
-    """Passes on what a grader says to whoever handed the submission in, and nothing else."""
+    """Passes on a grader's refusal of a submission. Its other errors are bugs and stay hidden."""
 
     def __enter__(self) -> None:
-        """Nothing yet."""
+        """Do nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Turn the benchmark's own exception into ours."""
@@ -83,7 +84,7 @@ class _Refusals:
 
 
 def _errors() -> Any:
-    """Our exceptions, which the grader's sandbox has, and the Python of a preparation may lack."""
+    """Our exceptions. The grader's sandbox has them, but a preparation's Python may not."""
     return importlib.import_module("mle_gym.errors")
 
 
@@ -99,7 +100,8 @@ def _expected(answers: Path) -> Path:
 
 
 def main(request_file: str, answer_file: str) -> None:
-    """Do every job of the request; one that fails doesn't keep the others from being done."""
+    """Do every job in the request. If one fails, the others are still done."""
+    # The benchmark's code gets an empty standard input, and the real one shows when the host ends.
     host = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=leave_with_host, args=(host,), daemon=True).start()
@@ -113,14 +115,14 @@ def main(request_file: str, answer_file: str) -> None:
 
 
 def leave_with_host(host: int) -> None:
-    """Wait until the host is gone, however it went, and end with all that was started here."""
+    """Wait until the host has ended in any way, and end with every process started here."""
     while os.read(host, 1):
         pass
     os.killpg(0, signal.SIGKILL)
 
 
 def attempt(run: Any, job: Job) -> dict[str, str]:
-    """One job's result, whatever happens."""
+    """One job's result, which is an error if anything is raised."""
     try:
         return dict(run(job))
     except ModuleNotFoundError as error:
@@ -131,7 +133,7 @@ def attempt(run: Any, job: Job) -> dict[str, str]:
 
 
 def run_mle_bench(job: Job) -> dict[str, str]:
-    """``function`` is its own ``package.module:name``."""
+    """Do a job of MLE-bench, whose ``function`` is its own ``package.module:name``."""
     function = load(job["function"])
     if job["do"] == "prepare":
         function(raw=Path(job["raw"]), public=Path(job["public"]), private=Path(job["private"]))
@@ -143,7 +145,7 @@ def run_mle_bench(job: Job) -> dict[str, str]:
 
 
 def run_mle_dojo(job: Job) -> dict[str, str]:
-    """``function`` is a competition's ``prepare.py``."""
+    """Do a job of MLE-Dojo, whose ``function`` is a competition's ``prepare.py``."""
     module = load_file(Path(job["function"]))
     module.prepare(Path(job["raw"]), Path(job["public"]), Path(job["private"]))
     return {}
@@ -164,7 +166,7 @@ def load(name: str) -> Any:
 
 
 def load_file(path: Path) -> Any:
-    """Loads a module from a file whose folder is not a package."""
+    """Load a module from a file whose folder is not a package."""
     spec = importlib.util.spec_from_file_location("competition", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")

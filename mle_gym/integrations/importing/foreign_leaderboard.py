@@ -1,4 +1,4 @@
-"""Leaderboards as other benchmarks keep them: whole, or only a pointer or a first page."""
+"""Reads other benchmarks' leaderboards: complete ones, mere pointers, or first pages."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ __all__ = ["Board", "read_board"]
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 PAGES = frozenset({20, 50, 100, 200})
-"""Rows that Kaggle's API gives at once: a board of just so many is taken for a first page."""
+"""Sizes of a page in Kaggle's API. A board with exactly that many rows counts as a first page."""
 DECIMALS = 5
 MOST_BYTES = 16 * 2**20
-"""Of a board; the largest of Kaggle's have a tenth of it."""
+"""The size of a board. Kaggle's largest have a tenth of it."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a leaderboard file tells."""
+    """The contents of a leaderboard file."""
 
     state: Literal["whole", "pointer", "truncated", "missing", "unreadable"]
     scores: tuple[float, ...] = ()
-    """In the order of the file, best first; only of a whole one."""
+    """In the order of the file, best first; only for a complete board."""
 
     @property
     def higher_is_better(self) -> bool:
-        """By MLE-bench's rule: whether the first score is above the last."""
+        """Whether the first score is above the last, which is MLE-bench's rule."""
         return not self.scores[0] < self.scores[-1]
 
     @property
     def thresholds(self) -> Thresholds:
-        """Of a whole board."""
+        """The medal thresholds of a complete board."""
         return medal_thresholds(self.scores, self.higher_is_better)
 
     @property
     def problem(self) -> str:
-        """What is wrong with it, and what to do, in words; empty for a whole one."""
+        """What is wrong with the board, and what to do; empty for a complete one."""
         return {
             "whole": "",
             "pointer": "its leaderboard is a Git LFS pointer (`git lfs pull` gets the file)",
@@ -52,12 +52,12 @@ class Board:
 
 
 def read_board(file: Path, published: Thresholds | None) -> Board:
-    """Read a leaderboard, and distinguish a whole one from what only looks like one.
+    """Read a leaderboard, and distinguish a complete one from what only looks like one.
 
     Args:
-        file: A CSV with a column ``score``, a row a team.
-        published: The competition's thresholds, where they are known: a board whose median team
-            is better than the published median lacks its lower part.
+        file: A CSV file with a column ``score`` and one row for each team.
+        published: The competition's thresholds, if they are known. A board whose median team is
+            better than the published median lacks its lower part.
     """
     try:
         content = read_whole(file, MOST_BYTES)

@@ -1,8 +1,8 @@
-"""What the ``prepare.py`` of an imported competition is made of.
+"""Prepares an imported competition, for its ``prepare.py``.
 
-It is a few lines that name a competition of another benchmark's checkout; the work is done by that
-benchmark's own function, in a process of its own. (Its ``grade.py`` runs in a sandbox and calls
-:mod:`mle_gym.integrations.importing.foreign_code_process` there.)
+That file is a few lines that name a competition in another benchmark's checkout. The work is done
+by that benchmark's own function, in a separate process. (The ``grade.py`` runs in a sandbox and
+calls :mod:`mle_gym.integrations.importing.foreign_code_process` there.)
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ class ImportedCompetition:
     sample: str
     """Its sample submission, below the dataset's folder: ``public/…`` or ``private/…``."""
     python: str = ""
-    """The Python that has what the checkout needs; empty for this one."""
+    """A Python with the packages that the checkout requires; empty for this one."""
     digest: str = ""
-    """Of the competition's code when it was imported: datasets depend on it."""
+    """The digest of the competition's code when it was imported. Datasets depend on it."""
 
     def prepare(self, raw: Path, public: Path, private: Path, rng: Any) -> None:
-        """Run its preparation on a stand-in of the raw files, which it may write to and delete.
+        """Run its preparation on a stand-in for the raw files, which it may change and delete.
 
         Raises:
-            DatasetError: It failed, or can't be run here; says what to do.
+            DatasetError: It failed, or can't be run here; the message says what to do.
         """
         if not self.prepare_function:
             raise DatasetError(
                 f"{self.competition}: {self.benchmark} has no code that prepares it, only a stub; "
-                "give prepared data, a folder with public and private, with --from"
+                "pass a folder of prepared data, with public and private, by --from"
             )
         with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".foreign-") as scratch:
             stand_in = Path(scratch, "raw")
@@ -62,13 +62,13 @@ class ImportedCompetition:
             job |= {name: str(folder.absolute()) for name, folder in folders.items()}
             (result,) = self._code.run([job])
             if "error" in result:
-                raise DatasetError(f"{self.competition}: its preparation failed: {_told(result)}")
+                raise DatasetError(f"{self.competition}: its preparation failed: {_error(result)}")
             for folder in (public, private):
                 _materialize(folder)
         self.adopt(public, private)
 
     def adopt(self, public: Path, private: Path) -> None:
-        """Give the sample submission, whatever it is called, the name that agents look for."""
+        """Give the sample submission the name that agents look for, if it has another one."""
         target = public / SAMPLE
         if target.exists():
             return
@@ -87,7 +87,7 @@ class ImportedCompetition:
         return ForeignCode(self.benchmark, Path(self.root), self.python or sys.executable)
 
     def _imitate(self, raw: Path, stand_in: Path) -> None:
-        """Folders of links to the files of ``raw``; one archive of everything is unpacked."""
+        """Make folders of links to the files of ``raw``. A single archive of all is unpacked."""
         entries = [path for path in raw.iterdir() if not path.name.startswith(".")]
         archive = next(iter(entries), raw)
         if len(entries) == 1 and archive.name in (f"{self.competition}.zip", "data.zip"):
@@ -103,7 +103,7 @@ class ImportedCompetition:
 
 
 def _materialize(folder: Path) -> None:
-    """Copies in place of links, which lead to where soon nothing is."""
+    """Replace links by copies, since the stand-in that they point to will be deleted."""
     for path in [path for path in folder.rglob("*") if path.is_symlink()]:
         real = Path(os.path.realpath(path))
         path.unlink()
@@ -113,5 +113,5 @@ def _materialize(folder: Path) -> None:
             shutil.copyfile(real, path)
 
 
-def _told(result: Result) -> str:
+def _error(result: Result) -> str:
     return f"{result['type']}: {result['message']}"

@@ -1,7 +1,7 @@
-"""Makes task folders of another benchmark's competitions, which stay where they are.
+"""Writes task folders for another benchmark's competitions, which stay where they are.
 
-The folders go to the user's tasks folder (:func:`mle_gym.paths.user_tasks`), where every later
-process finds them by itself; a second import replaces the first.
+The folders are in the user's tasks folder (:func:`mle_gym.paths.user_tasks`), where every later
+process finds them. A second import replaces the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mle_gym.tasks.toml_writer import dump
 __all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
 
 MOST_CODE_BYTES = 2**20
-"""Of a Python file of a checkout."""
+"""The size of a Python file in a checkout."""
 
 PREPARE = '''\
 """Made by `mle-gym import {benchmark}`: runs that benchmark's own function. Don't edit."""
@@ -53,14 +53,14 @@ STEPS, SECONDS = 500, 86_400.0
 """MLE-bench gives an agent 24 hours."""
 MEMORY_MB, DISK_MB = 8192, 32_768
 MAX_BYTES = 1 << 28
-"""Of a submission: some have millions of rows."""
+"""The size of a submission. Some have millions of rows."""
 GRADE_SECONDS, GRADE_MEMORY_MB = 600, 4096
-"""Of grading one: some graders search by brute force."""
+"""The limits of a grader. Some search by brute force."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """All that is needed to make a task folder of one competition."""
+    """Everything that the task folder of one competition is made from."""
 
     task_id: str
     title: str
@@ -75,14 +75,14 @@ class Draft:
     """The file of answers, below ``private``."""
     board: Board
     thresholds: Thresholds
-    """Of the board if it is whole, else the published ones, if there are any."""
+    """From the board if it is complete, otherwise the published ones, if there are any."""
     higher_is_better: bool
     tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Imported:
-    """One competition that is a task now."""
+    """One competition that has become a task."""
 
     task_id: str
     competition: str
@@ -92,12 +92,14 @@ class Imported:
 
 
 def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
-    """Write the folders of a group, in place of all that it had, and register its tasks.
+    """Write the folders of a group, replace all that it had, and register its tasks.
 
     Raises:
-        TaskError: An id that is taken, or a competition that makes no task.
+        TaskError: An id is taken, or a competition can't become a task.
         OSError: The user's tasks folder can't be written.
     """
+    # The new folders are complete before one rename puts them in the place of the old ones, so that
+    # other processes never find half a group.
     home = make_private(user_tasks().absolute())
     drafts, final = list(drafts), home / group
     made = Path(tempfile.mkdtemp(prefix=f".{group}-", dir=home))
@@ -121,7 +123,7 @@ def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
 
 
 def code_digest(files: Iterable[Path]) -> str:
-    """Of the contents of Python files, in the order of their names."""
+    """The digest of Python files' names and contents, sorted by path."""
     total = hashlib.sha256()
     for file in sorted(files):
         total.update(f"{file.name}\n".encode() + read_whole(file, MOST_CODE_BYTES))
@@ -134,7 +136,7 @@ def _note(draft: Draft) -> str:
         known = "published thresholds" if draft.thresholds.gold is not None else "no medals"
         problems.append(f"{draft.board.problem}: {known}")
     if not draft.competition.prepare_function:
-        problems.append("its prepare.py is a stub: needs prepared data (--from)")
+        problems.append("its prepare.py is a stub: requires prepared data (--from)")
     return "; ".join(problems)
 
 
@@ -153,7 +155,7 @@ def _write(draft: Draft, folder: Path) -> None:
 
 
 def _write_key(folder: Path, before: Path) -> None:
-    """The key of the import before, so that what was prepared stays valid; else a new one."""
+    """Keep the key of the previous import, so that prepared data stay valid, or make a new one."""
     if (before / KEY_FILE).is_file():
         shutil.copyfile(before / KEY_FILE, folder / KEY_FILE)
     write_key(folder)
@@ -187,8 +189,8 @@ def _task(draft: Draft) -> dict[str, Any]:
 def _scale(draft: Draft) -> dict[str, Any]:
     """The scale of the built-in task of the same competition, if there is one.
 
-    Otherwise the metric's range is not known, and scores are normalized from what the sample
-    submission gets to gold: on Kaggle all that matters often lies in a thousandth of a range.
+    Otherwise the metric's range is not known, and scores are normalized from the sample
+    submission's score to gold. On Kaggle, scores often differ by a thousandth of a metric's range.
     """
     native = _native(draft.competition.competition)
     if native is not None and native.higher_is_better == draft.higher_is_better:

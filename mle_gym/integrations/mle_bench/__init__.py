@@ -1,1 +1,1 @@
-"""MLE-bench: its splits and thresholds, its report formats, and its competitions imported."""
+"""MLE-bench: its splits and thresholds, its report formats, and the import of its competitions."""

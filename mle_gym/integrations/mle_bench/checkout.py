@@ -21,21 +21,21 @@ __all__ = ["import_mle_bench"]
 GROUP = "mle-bench"
 PACKAGE = Path("mlebench", "competitions")
 MOST_BYTES = 2**20
-"""Of a configuration or a description."""
+"""The size of a configuration or a description."""
 
 
 def import_mle_bench(path: Path, python: str = "") -> tuple[list[Imported], list[str]]:
-    """Make a task of every competition of a checkout: ``mle/mlebench-<competition>-v0``.
+    """Make a task of every competition in a checkout: ``mle/mlebench-<competition>-v0``.
 
     Args:
-        path: The checkout. It stays where it is and is read again whenever it is used.
-        python: The Python that has what MLE-bench needs; empty for this one.
+        path: The checkout. It stays where it is, and its code is read whenever a task is used.
+        python: A Python with the packages that MLE-bench requires; empty for this one.
 
     Returns:
         What was imported, and a line for each competition that can't be.
 
     Raises:
-        TaskError: No checkout is there.
+        TaskError: There is no checkout at the path.
     """
     root = _root(path)
     drafts, problems = [], []
@@ -92,7 +92,7 @@ def _draft(root: Path, file: Path, python: str) -> Draft:
 
 
 def _published_direction(known: Published | None) -> bool:
-    """Higher is better unless it is known otherwise: there is nothing else to go by."""
+    """The published direction; without one, higher is better, since nothing else is known."""
     return known.higher_is_better if known else True
 
 
@@ -101,7 +101,7 @@ def _read(file: Path) -> dict[str, Any]:
         import yaml  # of the extra mle-bench
     except ModuleNotFoundError:
         raise TaskError(
-            "reading MLE-bench's config.yaml needs PyYAML: pip install 'mle-gym[mle-bench]'"
+            "reading MLE-bench's config.yaml requires PyYAML: pip install 'mle-gym[mle-bench]'"
         ) from None
     content = read_whole(file, MOST_BYTES)
     try:
@@ -133,7 +133,7 @@ def _field(table: dict[str, Any], name: str, file: Path) -> Any:
 
 
 def _below_prepared(path: str) -> str:
-    """``<id>/prepared/private/test.csv`` without what is the same for all."""
+    """``<id>/prepared/private/test.csv`` without the part that all competitions have."""
     return plain_name(str(path).partition("/prepared/")[2] or path, TaskError)
 
 

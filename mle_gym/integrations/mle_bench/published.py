@@ -1,7 +1,7 @@
-"""What is published of MLE-bench's competitions: splits, and the thresholds of medals.
+"""What is published about MLE-bench's competitions: splits, and the thresholds of medals.
 
 The thresholds were computed from Kaggle's private leaderboards by MLE-bench's rule, so that they
-are at hand where a leaderboard is not: they need no Git LFS.
+are available without a leaderboard, which would require Git LFS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["SPLITS", "Published", "competitions", "split"]
 
 FILE = Path(__file__).with_name("competitions.csv")
 SPLITS = ("low", "medium", "high", "dev", "all")
-"""``all`` are the 75 competitions of low, medium and high; dev is for trying things out."""
+"""``all`` are the 75 competitions of low, medium and high. ``dev`` is for trying things out."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Published:
     """One competition."""
 
     id: str
-    """On Kaggle; not always lower case."""
+    """Its name on Kaggle, which is not always lower case."""
     split: str
     thresholds: Thresholds
     higher_is_better: bool
@@ -34,7 +34,7 @@ class Published:
 
 @lru_cache(maxsize=1)
 def competitions() -> dict[str, Published]:
-    """All 82, by id."""
+    """All 82 competitions by id."""
     with FILE.open(newline="", encoding="utf-8") as file:
         return {row["competition"]: _published(row) for row in csv.DictReader(file)}
 
@@ -54,7 +54,7 @@ def split(name: str) -> list[str]:
         names = ", ".join(SPLITS)
         raise TaskError(f"split: expected {names} or a file of ids, found {name!r}") from error
     if not lines:
-        raise TaskError(f"split: expected a competition a line, found nothing in {name}")
+        raise TaskError(f"split: expected one competition per line, found nothing in {name}")
     return list(dict.fromkeys(lines))
 
 

@@ -1,4 +1,4 @@
-"""Grades in the format of MLE-bench's reports, for tools that read those."""
+"""Writes grades in the format of MLE-bench's reports, for tools that read those."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ __all__ = [
 ]
 
 Report = dict[str, Any]
-"""One competition's report: 16 fields."""
+"""One competition's report, which has 16 fields."""
 
 
 def competition_id(task: TaskSpec) -> str:
-    """A task's name on Kaggle, else its own."""
+    """A task's name on Kaggle, or its own id if it has none."""
     return task.data.ref if task.data.loader == "kaggle" else task.id
 
 
 def submission_exists(path: Path) -> bool:
-    """MLE-bench's meaning: a file whose name ends in ``.csv``."""
+    """Whether a submission exists by MLE-bench's rule: a file whose name ends in ``.csv``."""
     return path.is_file() and path.suffix.lower() == ".csv"
 
 
 def competition_report(task: TaskSpec, grade: Grade, path: Path) -> Report:
     """The report of one submission.
 
-    Two things differ from MLE-bench's: a score that is not a number is null, since JSON has none,
-    and so are thresholds of a task that has none.
+    Two things differ from MLE-bench's report: a score that is not a number is null, since JSON has
+    no NaN, and so are the thresholds of a task that has none.
 
     Args:
-        task: What was graded.
-        grade: By either grader.
-        path: Where the submission was said to be.
+        task: The task of the competition.
+        grade: From the strict or the parity grader.
+        path: Where the submission is, or should have been.
     """
     medals = {f"{name}_medal": grade.medal == name for name in ("gold", "silver", "bronze")}
     score = grade.score if grade.score is not None and math.isfinite(grade.score) else None

@@ -1,4 +1,4 @@
-"""The file of a report, which keeps what was graded whatever ends the program."""
+"""The file of a report, which keeps every grade even if the program is killed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["ReportFile"]
 
 @dataclass
 class ReportFile:
-    """Grades go to a file of one line each while they come in, and to the report in the end.
+    """Writes each grade to a file of lines at once, and the report at the end.
 
-    The lines stay where the program was killed; :func:`read_reports` reads them too.
+    The file of lines remains if the program is killed. :func:`read_reports` reads it as well.
     """
 
     path: Path
     """The report, named as MLE-bench names it."""
     partial: Path
-    """The lines."""
+    """The file of lines."""
 
     @classmethod
     def claim(cls, folder: Path) -> ReportFile:
-        """A name that no other report has, in a folder that is made.
+        """Reserve a name that no other report has, in a folder that is made if necessary.
 
         Raises:
             OSError: The folder can't be written.
@@ -58,10 +58,10 @@ class ReportFile:
             return
 
     def finish(self, aggregate: Report) -> None:
-        """Write the report in the place of the lines.
+        """Write the report, and delete the file of lines.
 
         Raises:
-            OSError: It can't be written.
+            OSError: The report can't be written.
         """
         text = json.dumps(aggregate, indent=2, allow_nan=False)
         self.partial.with_suffix(".part").write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Many runs of many competitions in a few numbers, as MLE-bench's own leaderboard has them.
+"""Averages many runs of many competitions, as MLE-bench's own leaderboard does.
 
-The n-th report of each competition belongs to seed n. A seed counts when it has a report for every
-competition of the split, or, padded, with a failed run for each that is missing.
+The n-th report of each competition belongs to seed n. A seed counts if it has a report for every
+competition of the split. Padding adds a failed run for each that is missing.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ FLAGS = {
 }
 """MLE-bench's name of each figure, and the field of a report that it counts."""
 MOST_BYTES = 64 * 2**20
-"""Of a report, and of what it says in memory."""
+"""The size of a report, and of its values in memory."""
 NORMAL = 1.96
-"""Standard errors to either side of the mean in its 95% interval."""
+"""How many standard errors a 95% interval extends to either side of the mean."""
 
 
 def summarize(
     reports: Sequence[Report], competitions: Sequence[str], *, seeds: int = -1, pad: bool = False
 ) -> dict[str, Any]:
-    """Mean over seeds of each percentage, with its standard error and 95% interval.
+    """The mean over seeds of each percentage, with its standard error and 95% interval.
 
     Args:
-        reports: Of all runs, in the order of their seeds.
-        competitions: Which count, and how many there are in a complete seed.
-        seeds: How many to average, the first ones; -1 for all there are.
-        pad: Count a missing run as one that handed in nothing; else only complete seeds count.
+        reports: The reports of all runs, in the order of their seeds.
+        competitions: The competitions that count and that a complete seed has.
+        seeds: How many seeds to average, from the first; -1 for all.
+        pad: Count a missing run as one without a submission. Otherwise only complete seeds count.
 
     Returns:
         ``num_seeds_averaged``, ``num_competitions_per_seed`` and ``metrics``, each of which has
         ``mean``, ``standard_error``, ``ci_lower`` and ``ci_upper``, in percent.
 
     Raises:
-        ValueError: There is no complete seed, or fewer than asked for.
+        ValueError: There is no complete seed, or there are fewer than ``seeds``.
     """
     runs: dict[str, list[Report]] = defaultdict(list)
     for report in reports:
@@ -79,12 +79,12 @@ def summarize(
 def summarize_what_is_there(
     reports: Sequence[Report], competitions: Sequence[str], *, seeds: int = -1, pad: bool = False
 ) -> dict[str, Any]:
-    """As :func:`summarize`, with a caveat in the place of an error.
+    """Like :func:`summarize`, with a caveat instead of an error.
 
     Returns:
-        Also ``missing``, how many runs each competition lacks to as many as the one with the most,
-        and ``caveat``, in words what the figures leave out or count as failed; empty if nothing.
-        ``outside`` counts the reports of competitions that are not among them.
+        In addition ``missing``, how many runs each competition has fewer than the one with the
+        most, and ``caveat``, which says what the figures leave out or count as failed; empty if
+        nothing. ``outside`` counts the reports of competitions that are not among ``competitions``.
     """
     runs = Counter(report["competition_id"] for report in reports)
     counts = {name: runs[name] for name in competitions}
@@ -93,14 +93,14 @@ def summarize_what_is_there(
     caveats = _caveats(missing, complete, pad)
     there = complete if complete and not pad else most
     if seeds > there:
-        caveats.append(f"{seeds} seeds were asked for and {there} can be averaged")
+        caveats.append(f"{seeds} seeds were requested, and {there} can be averaged")
     found: dict[str, Any] = {"num_seeds_averaged": 0, "num_competitions_per_seed": len(counts)}
     if most:
         chosen, padded = min(seeds, there), pad or not complete
         found = summarize(reports, competitions, seeds=chosen, pad=padded)
     outside = {name: count for name, count in sorted(runs.items()) if name not in counts}
-    told = {"missing": missing, "outside": outside, "caveat": "; ".join(caveats)}
-    return {"metrics": {}, **found, **told}
+    lacking = {"missing": missing, "outside": outside, "caveat": "; ".join(caveats)}
+    return {"metrics": {}, **found, **lacking}
 
 
 def _caveats(missing: dict[str, int], complete: int, pad: bool) -> list[str]:
@@ -113,9 +113,9 @@ def _caveats(missing: dict[str, int], complete: int, pad: bool) -> list[str]:
 
 
 def read_reports(paths: Sequence[Path]) -> list[Report]:
-    """The reports of one competition each in aggregate reports, ours or MLE-bench's.
+    """The reports on single competitions in aggregate reports, ours or MLE-bench's.
 
-    A file ``.jsonl`` is what grading left that was killed: a report a line.
+    A ``.jsonl`` file, with one report on each line, remains from grading that was killed.
 
     Raises:
         TrajectoryError: A file is not such a report; the message names it.
@@ -139,7 +139,7 @@ def read_reports(paths: Sequence[Path]) -> list[Report]:
 
 
 def _is_report(report: object) -> bool:
-    """Whether it has all that is counted, in the types that are counted."""
+    """Whether it has the fields that are counted, with their types."""
     flags = set(FLAGS.values()) - {"any_medal"}
     return (
         isinstance(report, dict)

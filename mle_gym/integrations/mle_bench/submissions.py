@@ -1,4 +1,4 @@
-"""MLE-bench's file of submissions, a JSON object a line, graded line by line."""
+"""Grades MLE-bench's files of submissions, which have one JSON object on each line."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["Batch", "Problem", "find_competition"]
 
 COMMENTS = ("#", "//")
 MOST_BYTES = 64 * 2**20
-"""Of a file of submissions, which names them and holds none."""
+"""The size of a file of submissions, which contains only their paths."""
 PREFIX = "mlebench-"
-"""What the ids of imported competitions begin with."""
+"""The beginning of the ids of imported competitions."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that could not be graded, through no fault of the submission."""
+    """A line that could not be graded for a reason other than the submission."""
 
     file: str
     line: int
@@ -39,35 +39,36 @@ class Problem:
 
 @dataclass
 class Batch:
-    """Grades files of submissions; the answers of a competition are read once.
+    """Grades files of submissions, and reads the answers of each competition once.
 
-    No line keeps the others from being graded: one that can't be is a problem, never a score.
+    A line that can't be graded becomes a problem, never a score, and the others are still graded.
     """
 
     parity: bool = False
     """Grade as MLE-bench does, quirks included."""
     reports: list[Report] = field(default_factory=list)
-    """Of every line that was graded, in order."""
+    """The reports of all lines that were graded, in order."""
     problems: list[Problem] = field(default_factory=list)
     keep: Callable[[Report], None] = lambda report: None
     """Called with each report as soon as there is one."""
     _graders: dict[str, tuple[TaskSpec, Grader[bytes]]] = field(default_factory=dict)
 
     def grade_file(self, path: Path) -> None:
-        """Grade every line; blank ones and those that begin with ``#`` or ``//`` are skipped.
+        """Grade every line except blank ones and those that begin with ``#`` or ``//``.
 
         Raises:
             OSError: The file can't be read.
         """
         lines = list(_lines(path))
         if not lines:
-            self.problems.append(Problem(str(path), 1, "expected a submission a line, found none"))
+            message = "expected one submission per line, found none"
+            self.problems.append(Problem(str(path), 1, message))
         for number, text in lines:
             try:
                 report = self._grade_line(text)
             except (MleGymError, OSError) as error:
                 self.problems.append(Problem(str(path), number, str(error)))
-            except (Exception, SystemExit) as error:  # of a grader; it must not cost the others
+            except (Exception, SystemExit) as error:  # a grader's bug must not stop the others
                 message = f"unexpected {type(error).__name__}: {error}"
                 self.problems.append(Problem(str(path), number, message))
             except KeyboardInterrupt:
@@ -79,7 +80,8 @@ class Batch:
 
     def _grade_line(self, text: str) -> Report:
         entry = _parse(text)
-        # As in MLE-bench, a run that left nothing has null here, which is no file's name.
+        # As in MLE-bench, a run without a submission has null here, which becomes "None", and there
+        # is no file of that name.
         competition, path = entry["competition_id"], Path(str(entry["submission_path"]))
         if competition not in self._graders:
             self._graders[competition] = self._grader(competition)
@@ -92,7 +94,7 @@ class Batch:
 
 
 def grade_path(task: TaskSpec, grader: Grader[bytes], path: Path) -> Grade:
-    """Grade the submission at a path; as for MLE-bench, its name must end in ``.csv``."""
+    """Grade the submission at a path, whose name must end in ``.csv``, as for MLE-bench."""
     if not submission_exists(path):
         return grader.refuse(SubmissionError("missing_submission", f"{path}: no such CSV file"))
     try:
@@ -103,18 +105,18 @@ def grade_path(task: TaskSpec, grader: Grader[bytes], path: Path) -> Grade:
 
 
 def find_competition(name: str) -> TaskSpec:
-    """The task of a competition: the built-in one, else the imported one.
+    """The task of a competition: the built-in one, or else the imported one.
 
     Raises:
-        TaskError: There is neither; says how to import it.
+        TaskError: There is neither; the message says how to import it.
     """
     folders = task_folders()
     for task_id in (name.lower(), f"{PREFIX}{name.lower()}"):
         if task_id in folders:
             return load_task(task_id)
     raise TaskError(
-        f"competition {name!r} is not among the tasks; `mle-gym import mle-bench PATH` adds all of "
-        "a checkout's"
+        f"competition {name!r} is not among the tasks; `mle-gym import mle-bench PATH` adds all "
+        "competitions in a checkout"
     )
 
 
@@ -132,7 +134,7 @@ def _parse(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise TaskError(f"expected a JSON object, found: {error}") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("competition_id"), str):
-        raise TaskError(f"expected an object with a text 'competition_id', found {text[:80]}")
+        raise TaskError(f"expected an object with a string 'competition_id', found {text[:80]}")
     if not isinstance(entry.get("submission_path", 0), str | None):
-        raise TaskError(f"expected a text or null as 'submission_path', found {text[:80]}")
+        raise TaskError(f"expected a string or null as 'submission_path', found {text[:80]}")
     return dict(entry)

@@ -1,4 +1,4 @@
-"""Did an agent play by the rules? What a record of its actions can show, decided by rules."""
+"""Checks whether an agent played by the rules, from the record of its actions."""
 
 from mle_gym.trajectories.audit.rules import RULES, Rule
 from mle_gym.trajectories.audit.run_audit import Audit, audit_trajectory

@@ -1,4 +1,4 @@
-"""Labels that were handed in and stand literally in the agent's actions."""
+"""Finds submitted labels that appear literally in the agent's actions."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["Submitted", "hand_labels", "submitted_rows"]
 
 FEWEST_ROWS = 10
 """Fewer rows that agree may be an example of the format."""
-LUCK = math.log(1e-6)
-"""Agreement is not a finding where guessing by the labels' frequencies gives it more often. That
-leaves alone constant predictions, and lists of numbers that happen to be ids."""
+LEAST_CHANCE = math.log(1e-6)
+"""Agreement that guesses by the labels' frequencies reach more often than this is not a finding.
+So constant predictions, and lists of numbers that happen to be ids, are none."""
 SHOWN = 0.9
-"""Share of the rows that an earlier output must have shown to speak of retyping."""
+"""The share of the rows that an earlier output must have shown for the labels to be retyped."""
 MOST_ROWS_SEARCHED = 100_000
-"""Lists of labels are looked for at any place in submissions up to this many rows."""
+"""In a larger submission a list of labels is compared with its beginning only, which is faster."""
 MOST_BYTES = 16 * 2**20
 MOST_CELLS = 1_000_000
-"""Of a submission that is compared; a larger one was not written by hand."""
+"""Cells of a submission that is compared. A larger one was not written by hand."""
 _BEFORE = re.compile(r"^\W*(?:(?:echo|printf)\s+(?:-\w+\s+)*)?['\"(\[{]*")
 _AFTER = " \t'\")]},;\\"
-"""What may stand around a row where a script writes it."""
+"""Characters that may surround a row in the script that writes it."""
 
 Row = tuple[str, ...]
 
@@ -48,11 +48,11 @@ class Submitted:
     rows: dict[str, Row]
     """Id to predicted values, as :func:`_cell` writes them."""
     logs: dict[Row, float]
-    """Logarithm of each label's frequency."""
+    """The logarithm of each label's frequency."""
 
     @property
     def enough(self) -> int:
-        """Rows that must agree before it is a finding: all, in the smallest submissions."""
+        """How many rows must agree for a finding: all of them in the smallest submissions."""
         return min(FEWEST_ROWS, len(self.rows))
 
     @cached_property
@@ -61,7 +61,7 @@ class Submitted:
         return list(self.rows), list(self.rows.values())
 
     def row(self, line: str) -> Row | None:
-        """The cells of a line of CSV that is one of these rows; None otherwise."""
+        """The cells of a CSV line if it is one of these rows; None otherwise."""
         if "," not in line:
             return None
         try:
@@ -70,8 +70,8 @@ class Submitted:
             return None
         return cells if self.rows.get(cells[0]) == cells[1:] else None
 
-    def luck(self, ids: Mapping[str, Any] | set[str]) -> float:
-        """Logarithm of the chance to guess the labels of these rows."""
+    def chance(self, ids: Mapping[str, Any] | set[str]) -> float:
+        """The logarithm of the probability of guessing the labels of these rows."""
         return sum(self.logs[self.rows[each]] for each in ids)
 
 
@@ -80,13 +80,13 @@ class _Seen:
     """Rows found so far."""
 
     written: dict[str, str] = field(default_factory=dict)
-    """Id to the text that it stood in."""
+    """Id to the text in which it appeared."""
     shown: set[str] = field(default_factory=set)
     retyped: set[str] = field(default_factory=set)
 
 
 def submitted_rows(trajectory: Trajectory) -> Submitted | None:
-    """The submission in the record; None where it holds none that can be read as a table."""
+    """The submission in the record; None if it has none that can be read as a table."""
     packed = (trajectory.footer or {}).get("submission")
     if not packed or packed.get("zlib") is None:
         return None
@@ -107,7 +107,7 @@ def submitted_rows(trajectory: Trajectory) -> Submitted | None:
 def hand_labels(
     trajectory: Trajectory, written: list[Script], submitted: Submitted
 ) -> Iterator[Finding]:
-    """A finding for the step in which enough labels had been written; later ones add nothing."""
+    """A finding for the first step by which enough labels had been written."""
     seen = _Seen()
     for number, step in enumerate(trajectory.steps, start=1):
         for script in (each for each in written if each.step == number):
@@ -121,7 +121,10 @@ def hand_labels(
 def _finding(
     number: int, trajectory: Trajectory, written: list[Script], submitted: Submitted
 ) -> Finding:
-    """What the whole record adds up to, told at the step where that was clear."""
+    """The finding of the whole record, reported for the step in which it became clear.
+
+    The later steps are read too, since they decide whether most labels were retyped.
+    """
     seen = _Seen()
     for at, step in enumerate(trajectory.steps, start=1):
         for script in (each for each in written if each.step == at):
@@ -134,11 +137,11 @@ def _finding(
 
 
 def _is_finding(ids: Mapping[str, Any] | set[str], submitted: Submitted) -> bool:
-    return len(ids) >= submitted.enough and submitted.luck(ids) <= LUCK
+    return len(ids) >= submitted.enough and submitted.chance(ids) <= LEAST_CHANCE
 
 
 def _look(script: Script, submitted: Submitted, seen: _Seen) -> None:
-    """Add what a script says of rows."""
+    """Add the rows whose labels a script contains."""
     found = _rows_in(script.text, submitted)
     if script.language == "python" or script.text.lstrip()[:1] in ("{", "["):
         for value in literals(script.text):
@@ -150,7 +153,7 @@ def _look(script: Script, submitted: Submitted, seen: _Seen) -> None:
 
 
 def _rows_in(text: str, submitted: Submitted) -> dict[str, str]:
-    """Ids of rows that stand in a text as lines, with these lines."""
+    """Ids of the rows that appear as lines of a text, with these lines."""
     found = {}
     for line in text.replace("\\n", "\n").splitlines():
         bare = _BEFORE.sub("", line)
@@ -162,7 +165,7 @@ def _rows_in(text: str, submitted: Submitted) -> dict[str, str]:
 
 
 def _rows_of(value: Any, submitted: Submitted) -> set[str]:
-    """Ids whose labels a literal of a program gives."""
+    """Ids whose labels a literal in a program contains."""
     if isinstance(value, dict):
         rows = {_cell(key): _row(item) for key, item in value.items()}
         return {each for each, row in rows.items() if submitted.rows.get(each) == row}
@@ -176,7 +179,7 @@ def _rows_of(value: Any, submitted: Submitted) -> set[str]:
 
 
 def _alike(value: Any, submitted: Submitted) -> set[str]:
-    """Ids that were listed because they have one label; empty where that may be chance."""
+    """Ids that were listed because they share a label; empty if that may be chance."""
     ids = {_cell(each) for each in value}
     if not all(each in submitted.rows for each in ids):
         return set()
@@ -194,8 +197,9 @@ def _column(value: list[Any], submitted: Submitted) -> set[str]:
     for start in range(last + 1):
         if labels[start] == listed[0] and labels[start : start + len(listed)] == listed:
             found = set(ids[start : start + len(listed)])
-            chance = submitted.luck(found) + math.log(last + 1)
-            return found if chance <= LUCK else set()
+            # A list that may begin at any of many places agrees by chance that much more often.
+            chance = submitted.chance(found) + math.log(last + 1)
+            return found if chance <= LEAST_CHANCE else set()
     return set()
 
 
@@ -204,7 +208,7 @@ def _row(value: Any) -> Row:
 
 
 def _cell(value: Any) -> str:
-    """A value as text, numbers in one spelling."""
+    """A value as text, with one spelling for each number."""
     text = str(value).strip().strip("'\"")
     try:
         return f"{float(text):.10g}"

@@ -1,4 +1,4 @@
-"""Data and solutions from elsewhere: what commands and calls reach out for."""
+"""Rules on data and solutions from elsewhere, which commands and calls fetch or search for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from mle_gym.trajectories.findings import Finding
 __all__ = ["sources"]
 
 LONGEST_PATH = 300
+"""Characters of a string that is taken for a path."""
 SHORTEST_NAME = 5
-"""A shorter name of a task (`zoo`, `wine`) is too common to say what a repository holds."""
+"""A shorter name of a task (`zoo`, `wine`) is too common to show what a repository contains."""
 URL = re.compile(r"(?:https?|ftp)://(?!localhost|127\.|\[::1\]|0\.0\.0\.0)[^\s'\"<>)]+")
 NOTEBOOK = re.compile(
     r"kaggle\.com/(?:code|kernels|(?!competitions|datasets|docs|settings|learn|c/|models|discussion)"
@@ -34,7 +35,7 @@ _LOADERS = re.compile(
 _LOCAL_FORMATS = frozenset(
     ("csv", "json", "parquet", "text", "arrow", "pandas", "imagefolder", "audiofolder")
 )
-"""What ``datasets.load_dataset`` reads from files that are there."""
+"""The formats that ``datasets.load_dataset`` reads from local files."""
 _FETCHES = re.compile(
     r"requests\.(?:get|post|request)|urllib\.request\.(?:urlopen|urlretrieve)|httpx\.(?:get|stream)"
     r"|wget\.download|gdown\.download\w*|pandas\.read_\w+|urllib3\.request"
@@ -55,7 +56,7 @@ _WANTED = re.compile(
 
 
 def sources(script: Script, own: frozenset[str]) -> Iterator[Finding]:
-    """Findings of one script.
+    """The findings in one script.
 
     Args:
         script: What the agent wrote.
@@ -144,7 +145,7 @@ def _searches(program: str, words: tuple[str, ...]) -> bool:
 
 
 def _of_path(text: str) -> Iterator[str]:
-    """The rules that a path matches; a text with spaces is none."""
+    """The rules that a path matches. A text with spaces is not a path."""
     if len(text) > LONGEST_PATH or any(char.isspace() for char in text):
         return
     if _PRIVATE.search(text):

@@ -1,4 +1,4 @@
-"""Python programs, read as a tree: which functions they call by which full names."""
+"""Reads Python programs as syntax trees: their calls by full name, strings and literals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 __all__ = ["Call", "calls", "comments", "literals", "parse", "strings"]
 
 LONGEST = 2**17
-"""Characters of a program that is parsed; a longer one is data. A tree takes hundreds of bytes for
-each of them."""
+"""Characters of a program that is parsed. A longer text is data, and its tree would need hundreds
+of bytes of memory for each character."""
 LONGEST_KEPT = 2**13
 """Characters of a program whose tree is kept."""
 DEEPEST = 150
-"""Nodes within nodes; what people write has less than 50."""
+"""Levels of nested nodes. Programs by people have fewer than 50."""
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
@@ -28,7 +28,7 @@ class Call:
     name: str
     """Full name, imports resolved: ``sklearn.datasets.load_iris``."""
     arguments: tuple[Any, ...]
-    """The constants among its arguments, those in lists included."""
+    """The constants among its arguments, including those in lists."""
     keywords: dict[str, Any]
     """The keyword arguments that are constants."""
     in_loop: bool
@@ -41,7 +41,7 @@ class Call:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The tree; None if it is not Python, or is too long."""
+    """The tree; None if the text is not Python, or is too long."""
     if len(source) > LONGEST:
         return None
     return _parse_once(source) if len(source) <= LONGEST_KEPT else _parse(source)
@@ -50,7 +50,7 @@ def parse(source: str) -> ast.Module | None:
 def _parse(source: str) -> ast.Module | None:
     lines = ["pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.split("\n")]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the program's own escapes and comparisons
+        warnings.simplefilter("ignore")  # Python warns about the program's escapes and comparisons
         for text in (source, "\n".join(lines)):  # notebooks have magic commands
             try:
                 tree = ast.parse(text)
@@ -64,7 +64,7 @@ _parse_once = lru_cache(maxsize=64)(_parse)
 
 
 def _is_deep(tree: ast.AST) -> bool:
-    """Whether it is nested too deeply for functions that call themselves."""
+    """Whether a tree is nested too deeply for recursive functions."""
     level: list[ast.AST] = [tree]
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -74,7 +74,10 @@ def _is_deep(tree: ast.AST) -> bool:
 
 
 def calls(source: str) -> Iterator[Call]:
-    """Every call of a function that has a name; none if it is not Python."""
+    """Every call of a named function; none if the text is not Python.
+
+    The walk keeps its own stack and whether it is inside a loop, which ``ast.walk`` doesn't report.
+    """
     tree = parse(source)
     if tree is None:
         return
@@ -100,7 +103,7 @@ def strings(source: str) -> Iterator[str]:
 
 
 def comments(source: str) -> Iterator[str]:
-    """What follows a number sign, which may stand in a string too."""
+    """The text after each number sign, even of one in a string."""
     for line in source.splitlines():
         _, mark, text = line.partition("#")
         if mark:
@@ -108,7 +111,7 @@ def comments(source: str) -> Iterator[str]:
 
 
 def literals(source: str) -> Iterator[Any]:
-    """Lists, tuples and sets of constants, as such, and dicts whose keys and values are some."""
+    """Lists, tuples and sets of constants, and dicts from constants to constants."""
     tree = parse(source)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
@@ -123,7 +126,7 @@ def literals(source: str) -> Iterator[Any]:
 
 
 def _constant(node: ast.AST) -> Any:
-    """A number or text, or a tuple of such; None for all else."""
+    """A number, a string, or a tuple of these; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -145,7 +148,7 @@ def _call(node: ast.Call, name: str, in_loop: bool) -> Call:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """Local names to the full names of what was imported under them."""
+    """Local names, and the full names of what was imported under them."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -30,8 +30,8 @@ from mle_gym.trajectories.trajectory import Trajectory
 __all__ = ["THRESHOLD", "Audit", "audit_trajectory"]
 
 THRESHOLD = 0.5
-"""Of similarity. Honest programs for one task share loading, splitting and writing, which is about
-a third of a short one."""
+"""The similarity from which on a program is reported. Honest programs for one task have loading,
+splitting and writing in common, which is about a third of a short one."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Audit:
     actions: int
     """How many actions the record holds."""
     unread: int
-    """How many of them are no text and no tool call, and so were not looked into: numbers of a
-    menu, for instance."""
+    """How many of them are neither text nor tool calls (such as numbers of a menu), and so were not
+    searched."""
     similarities: tuple[Similarity, ...] | None = None
-    """Written files that resemble references, the most similar first; None without references."""
+    """Files of the agent that resemble references, most similar first; None without references."""
 
     @property
     def worst(self) -> Severity | None:
-        """The gravest severity; None when no rule matched. Similarity counts as suspicious."""
+        """The gravest severity; None if no rule matched. Similarity counts as suspicious."""
         found = {each.severity for each in self.findings}
         found |= {"suspicious"} if self.similarities else set()
         return min(found, key=SEVERITIES.index, default=None)
@@ -85,17 +85,17 @@ def audit_trajectory(
 ) -> Audit:
     """Look for broken rules in what an agent did.
 
-    Labels written by hand, data and solutions from elsewhere, places where answers lie, scores used
-    as an oracle: whatever a record's actions show is decided by the rules in
-    :data:`~mle_gym.trajectories.audit.RULES`, from the record alone. Nothing in it is run, and the
-    record is taken as true: :func:`mle_gym.verify_trajectory` says whether it is.
+    The rules in :data:`~mle_gym.trajectories.audit.RULES` look for labels written by hand, data and
+    solutions from elsewhere, places where answers are kept, and scores used as an oracle. They read
+    the record alone and run nothing in it. Whether the record is true is a question for
+    :func:`mle_gym.verify_trajectory`.
 
-    An attempt counts, whether or not the sandbox let it succeed. Where no rule matches, nothing is
-    proved: a rule knows the usual ways only.
+    An attempt counts, whether or not the sandbox let it succeed. If no rule matches, that proves
+    nothing, since a rule knows only the usual ways.
 
     Args:
-        path: A trajectory, complete or cut.
-        references: A folder of notebooks and scripts to compare the agent's programs with; needs
+        path: A trajectory, complete or cut off.
+        references: A folder of notebooks and scripts to compare the agent's programs with; requires
             the extra ``plagiarism``.
         threshold: The share of a program, from 0 to 1, that must also appear in a reference to
             be reported.
@@ -141,15 +141,15 @@ def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding
 
 
 def _task(trajectory: Trajectory) -> TaskSpec | None:
-    """The task, where it is known here."""
+    """The task, if it is known here."""
     name = trajectory.header.get("task")
     if isinstance(name, str) and name in task_folders():
-        with suppress(MleGymError):  # a folder of the user's that is being edited
+        with suppress(MleGymError):  # the user may be editing its folder
             return load_task(name)
     return None
 
 
 def _own_names(trajectory: Trajectory, task: TaskSpec | None) -> frozenset[str]:
-    """What the task and its data set are called, the latter only where the task is known here."""
+    """The names of the task and, if the task is known here, of its data set."""
     names = {trajectory.header.get("task"), task and task.data.ref}
     return frozenset(name.lower() for name in names if name and isinstance(name, str))

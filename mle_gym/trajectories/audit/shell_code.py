@@ -1,7 +1,7 @@
-"""Takes shell scripts apart far enough to see which programs they start, and with which words.
+"""Splits shell scripts far enough to see which programs they start, and with which words.
 
-No parser of the whole language is used: agents write scripts that no shell accepts, which bashlex
-gives up on (it is under the GPL, besides), and what is read here must never fail.
+It is not a parser of the whole language, since it must never fail: agents write scripts that no
+shell accepts, on which bashlex gives up (and bashlex is under the GPL).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 __all__ = ["Command", "Heredoc", "commands", "heredocs"]
 
 DEEPEST = 5
-"""Scripts in scripts (``bash -c``, ``$(…)``) that are looked into."""
+"""How deeply scripts in scripts (``bash -c``, ``$(…)``) are searched."""
 _BEGIN = re.compile(r"(?<!<)<<(?!<)-?[ \t]*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)")
 _KEYWORDS = ("!", "do", "then", "else", "if", "while", "until", "{")
 _PREFIXES = ("sudo", "env", "nohup", "time", "nice", "exec", "command", "builtin", "xargs")
@@ -24,10 +24,10 @@ _SHELLS = ("bash", "sh", "zsh", "dash")
 
 @dataclass(frozen=True)
 class Heredoc:
-    """A text that a script carries along."""
+    """A text inside a script."""
 
     command: str
-    """The line that it is given to."""
+    """The line that reads it."""
     body: str
 
 
@@ -48,7 +48,7 @@ class Command:
 
 
 def heredocs(script: str) -> tuple[str, list[Heredoc]]:
-    """A script without the texts that it carries along, and these."""
+    """A script without its heredocs, and the heredocs."""
     found: list[Heredoc] = []
     kept: list[str] = []
     lines = iter(script.split("\n"))
@@ -56,7 +56,7 @@ def heredocs(script: str) -> tuple[str, list[Heredoc]]:
         begin = _BEGIN.search(line)
         if begin is not None:
             body: list[str] = []
-            for text in lines:  # to the end of the script, where the mark is missing
+            for text in lines:  # to the end of the script if the mark is missing
                 if text.strip() == begin["end"]:
                     break
                 body.append(text)
@@ -67,9 +67,9 @@ def heredocs(script: str) -> tuple[str, list[Heredoc]]:
 
 
 def commands(script: str, depth: int = 0) -> Iterator[Command]:
-    """Every simple command, those in ``bash -c`` and in ``$(…)`` included.
+    """Every simple command, including those in ``bash -c`` and in ``$(…)``.
 
-    A script that no shell would take is read as far as that goes; nothing raises.
+    A script that no shell would accept is read as far as possible. Nothing raises.
     """
     loops = 0
     for words in _split(script):
@@ -85,7 +85,7 @@ def commands(script: str, depth: int = 0) -> Iterator[Command]:
 
 
 def _inner(words: list[str], bare: list[str]) -> Iterator[str]:
-    """Scripts that a command's words hold."""
+    """The scripts inside a command's words."""
     if bare and bare[0].rpartition("/")[2] in _SHELLS and "-c" in bare[:-1]:
         yield bare[bare.index("-c") + 1]
     for word in words:
@@ -94,7 +94,7 @@ def _inner(words: list[str], bare: list[str]) -> Iterator[str]:
 
 
 def _bare(words: list[str]) -> list[str]:
-    """Without what may stand before a program: assignments, ``timeout 60``, ``sudo``."""
+    """The words without a prefix such as assignments, ``timeout 60`` or ``sudo``."""
     at = 0
     while at < len(words):
         if words[at] == "timeout":
@@ -109,7 +109,7 @@ def _bare(words: list[str]) -> list[str]:
 
 
 def _split(script: str) -> Iterator[list[str]]:
-    """Words by simple command; quotes are resolved, comments left out."""
+    """The words of each simple command, with quotes resolved and without comments."""
     words: list[str] = []
     word: str | None = None
     at, end = 0, len(script)
@@ -152,7 +152,7 @@ def _index(text: str, what: str, start: int) -> int:
 
 
 def _double_quoted(script: str, at: int) -> tuple[str, int]:
-    """The text up to the closing quote, and where to go on."""
+    """The text up to the closing quote, and the position after that."""
     text = []
     while at < len(script) and script[at] != '"':
         if script[at] == "\\" and script[at + 1 : at + 2] in ('"', "\\", "$", "`"):

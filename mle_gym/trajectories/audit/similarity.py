@@ -1,4 +1,4 @@
-"""Resemblance of what an agent wrote to references, by the fingerprints that copydetect takes."""
+"""Compares what an agent wrote with references, by copydetect's fingerprints."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["Reference", "Similarity", "read_references", "similarities"]
 
 NOISE = 25
-"""Characters of code, names and comments aside, that must agree to count at all."""
+"""Characters of code (without names and comments) that must agree to count at all."""
 GUARANTEED = 40
 """Agreement of this many such characters is always found."""
 SHORTEST = 150
-"""Characters of a program; in a shorter one everything is usual."""
+"""Characters of a program. In a shorter one, everything is boilerplate."""
 MOST_BYTES = 64 * 2**20
-"""Of a reference; notebooks carry their pictures."""
+"""Size of a reference. Notebooks contain their pictures."""
 MOST_FRAGMENTS = 5
+"""How many common fragments are quoted."""
 KINDS = (".py", ".ipynb", ".r", ".jl")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A notebook or script that is known."""
+    """A notebook or script to compare with."""
 
     path: str
     code: str
@@ -44,12 +45,12 @@ class Similarity:
 
     step: int
     path: str
-    """The file that was written, or empty for a program that was run at once."""
+    """The file that was written, or empty for a program that was run directly."""
     reference: str
     share: float
-    """How much of the agent's program stands in the reference, from 0 to 1."""
+    """How much of the agent's program also appears in the reference, from 0 to 1."""
     reference_share: float
-    """How much of the reference stands in the agent's program."""
+    """How much of the reference also appears in the agent's program."""
     fragments: tuple[str, ...]
     """What they have in common, as the agent wrote it, the longest first."""
 
@@ -59,11 +60,11 @@ class Similarity:
 
 
 def read_references(folder: str | Path) -> list[Reference]:
-    """Every script and notebook below a folder; of notebooks the cells of code.
+    """Every script below a folder, and the code cells of every notebook.
 
     Raises:
         OSError: There is no such folder, or a file can't be read.
-        ValueError: There are no references in it, or one can't be understood.
+        ValueError: The folder has no references, or one of them can't be understood.
     """
     root = Path(folder)
     files = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in KINDS]
@@ -77,7 +78,7 @@ def read_references(folder: str | Path) -> list[Reference]:
 def similarities(
     written: list[Script], references: list[Reference], threshold: float
 ) -> tuple[Similarity, ...]:
-    """For each written program and reference that are similar, the version most so.
+    """For each pair of a program and a reference that are similar, its most similar version.
 
     Raises:
         ModuleNotFoundError: copydetect is not installed.
@@ -120,7 +121,7 @@ def _copydetect() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "copydetect":
             raise
-        message = "comparing with references needs copydetect: pip install 'mle-gym[plagiarism]'"
+        message = "comparing with references requires copydetect: pip install 'mle-gym[plagiarism]'"
         raise ModuleNotFoundError(message, name=error.name) from None
     return copydetect
 
@@ -134,7 +135,7 @@ def _fingerprint(code: str) -> CodeFingerprint:
 
 
 def _code(path: Path) -> str:
-    """A script's text, or the cells of code of a notebook.
+    """A script's text, or the code cells of a notebook.
 
     Raises:
         ValueError: The file is not a notebook.

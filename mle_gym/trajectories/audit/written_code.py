@@ -1,4 +1,4 @@
-"""What an agent wrote: scripts and files, step by step, out of the record of its actions."""
+"""Collects what an agent wrote, scripts and files, from the record of its actions."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ from mle_gym.trajectories.trajectory import Trajectory
 __all__ = ["Script", "is_readable", "scripts"]
 
 MOST_TEXT = 16 * 2**20
-"""Characters of all versions of all files. A file that is edited often is there as often."""
+"""Characters of all versions of all files together. Each edit of a file makes another version."""
 DEEPEST = 20
-"""Scripts within scripts that are looked into."""
+"""How deeply scripts within scripts are searched."""
 _TARGET = re.compile(r"(?:>{1,2}|\btee(?:\s+-a)?)\s*([^\s;|&<>]+)")
 _PYTHON = re.compile(r"python[\d.]*$")
 
 
 @dataclass(frozen=True)
 class Script:
-    """One text of the agent's."""
+    """One text by the agent."""
 
     step: int
     """Counted from 1."""
     language: Literal["shell", "python", "text"]
     text: str
     path: str = ""
-    """Of the file that it became; empty for what was run at once."""
+    """The file that it became; empty for a script that was run directly."""
 
 
 def is_readable(action: Any) -> bool:
-    """Whether an action says in words what it does."""
+    """Whether an action can be searched: text or a tool call, not a number of a menu."""
     return isinstance(action, str | dict)
 
 
 def scripts(trajectory: Trajectory) -> Iterator[Script]:
-    """Every script and every version of every file that the actions hold.
+    """Every script and every version of every file in the actions.
 
     Raises:
-        TrajectoryError: They are more than :data:`MOST_TEXT`.
+        TrajectoryError: They are longer than :data:`MOST_TEXT`.
     """
     left = MOST_TEXT
     for script in _scripts(trajectory):
         left -= len(script.text)
         if left < 0:
-            raise TrajectoryError(f"step {script.step}: more programs than an audit can hold")
+            raise TrajectoryError(f"step {script.step}: more text than an audit can search")
         yield script
 
 
@@ -67,7 +67,7 @@ def _scripts(trajectory: Trajectory) -> Iterator[Script]:
     for number, step in enumerate(trajectory.steps, start=1):
         try:
             action = parse_action(step.action)
-        except ActionError:  # nothing came of it
+        except ActionError:  # a malformed action wrote nothing
             continue
         match action:
             case Shell(command):

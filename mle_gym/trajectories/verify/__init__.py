@@ -1,1 +1,1 @@
-"""Is a recorded result whole and true? The record's own consistency, and its score once more."""
+"""Checks whether a recorded result is complete and true: its consistency, and again its score."""

@@ -1,4 +1,4 @@
-"""The score once more: the same data, the stored submission, today's grader."""
+"""Computes a recorded score again: the same data, the stored submission, today's grader."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["check_score"]
 
 MOST_UNPACKED = 16 * 2**20
-"""Bytes of a submission to a task whose data aren't here; where they are, it says how many."""
+"""Bytes of a submission to a task whose data aren't here. Otherwise the task sets the limit."""
 TOLERANCE = 1e-9
 """Relative. The last digits of a sum depend on the processor."""
 CEILING_TOLERANCE = 0.02
-"""Of the way from floor to ceiling: a reference solution depends on the libraries' versions."""
+"""As a share of the distance from floor to ceiling. The score of a reference solution depends on
+the libraries' versions."""
 _MADE_BY = frozenset({"dataset", "versions"})
-"""Fields of a grade that say what made it; they are compared apart."""
+"""Fields of a grade that say what made it. They are compared separately."""
 
 
 def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Finding]:
@@ -46,8 +47,10 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
 
     Args:
         trajectory: A complete one.
-        task: Name or folder of the task, for one that this process does not know by its id.
+        task: Name or folder of the task, if this process does not know it by its id.
     """
+    # Every finding that is not "passed" may end the check: nothing is computed from a part of the
+    # record that is missing or was changed.
     header, footer = trajectory.header, trajectory.footer or {}
     recorded = footer["grade"]
     if not of_a_task(trajectory):
@@ -66,7 +69,7 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
     content, finding = _stored(header, footer, recorded, most)
     yield finding
     if recorded.get("error_code") in FAILURES and content is None:
-        reason = "a program came to no predictions; only running it again could tell"
+        reason = "a program made no predictions, which only running it again could confirm"
         yield Finding("score", "undecided", reason)
         return
     if finding.severity != "passed":
@@ -99,7 +102,7 @@ def _stored(
 ) -> tuple[bytes | None, Finding]:
     """The stored submission, and whether it is the one that was graded."""
     if header["format"] == 1:
-        return None, Finding("submission", "undecided", "a file of format 1 does not hold it")
+        return None, Finding("submission", "undecided", "a file of format 1 does not contain it")
     packed = footer["submission"]
     if packed is None:
         if grade.get("sha256") == "":
@@ -112,7 +115,7 @@ def _stored(
     if packed.get("zlib") is None:
         return None, Finding("submission", "undecided", "it was too large to be kept")
     if packed["bytes"] > most:
-        found = f"it has {packed['bytes']:,} bytes, and more than {most:,} are not unpacked here"
+        found = f"it has {packed['bytes']:,} bytes, and at most {most:,} are unpacked here"
         return None, Finding("submission", "undecided", found)
     try:
         content = unpack_submission(packed, most)
@@ -122,7 +125,7 @@ def _stored(
 
 
 def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleGymError:
-    """The task, by its id from the catalog alone, since a folder may hold code; or why not."""
+    """The task, or why there is none. It is looked up by id only, as a folder may contain code."""
     name = header["task"]
     if task is None and name not in task_folders():
         return TaskError(f"no task {name!r} is known here; name its folder (task=, --task)")
@@ -142,7 +145,7 @@ def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
 def _grade(
     dataset: Dataset, content: bytes | None, recorded: Mapping[str, Any], reward: str
 ) -> Grade:
-    """The grade of today, against the record's ceiling if that is about what is measured here."""
+    """Today's grade, under the record's ceiling if that is close to the one measured here."""
     if reward in REWARDS and reward not in NEED_NO_CEILING:
         measure_ceiling(dataset)
     grade = open_grader(dataset, score_ci=recorded.get("score_ci") is not None).grade(content)
@@ -150,9 +153,10 @@ def _grade(
 
 
 def _under(grade: Grade, ceiling: Any) -> Grade:
-    """The grade as it is under the ceiling of a record, which another machine measured.
+    """The grade as it is under a record's ceiling, which another machine measured.
 
-    A record without one was made before it was measured; one that isn't known here can't be judged.
+    A record without a ceiling was made before one was measured. A ceiling that isn't known here
+    can't be judged.
     """
     if grade.score is None or grade.floor is None:
         return grade
@@ -168,25 +172,25 @@ def _under(grade: Grade, ceiling: Any) -> Grade:
 
 
 def _unknown(recorded: Mapping[str, Any], again: Grade) -> str:
-    """Why what a record says of its ceiling can't be compared; empty where it can.
+    """Why a record's ceiling can't be compared; empty if it can.
 
-    Only a reward that rests on the ceiling is worth a run of the reference solution here.
+    The reference solution is run here only for a reward that depends on the ceiling.
     """
     ceiling = recorded.get("ceiling")
     measurable = again.score is not None and again.floor is not None and again.ceiling is None
     if not is_number(ceiling) or not measurable:
         return ""
-    return f"no ceiling is known here, so {ceiling:.6g} and what is anchored to it weren't compared"
+    return f"no ceiling is known here, so {ceiling:.6g} and the anchored score weren't compared"
 
 
 def _changes(header: Mapping[str, Any], spec: TaskSpec) -> Iterator[str]:
-    """What is not as it was when the episode was played."""
+    """What has changed since the episode was played."""
     if header["task_digest"] != task_digest(spec):
         yield "the task's files have changed"
     now = versions()
     for name, version in header["versions"].items():
         if name == SECRET and header["variant"] == 0:
-            continue  # the canonical dataset is the same with any
+            continue  # the canonical dataset does not depend on the secret
         if name != "python" and now.get(name) != version:
             yield f"{name} was {version} and is {now.get(name, 'missing')}"
 
@@ -219,7 +223,7 @@ def _compare_grade(
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal, but for the last digits of numbers."""
+    """Whether two values are equal, except for the last digits of numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -242,9 +246,9 @@ def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
         return Finding("reward", "undecided", f"it can't be computed: {by}")
     name = header["settings"]["reward"]
     if name not in REWARDS:
-        return Finding("reward", "undecided", f"{name!r} would run code of the file's choice")
+        return Finding("reward", "undecided", f"{name!r} would run the file's own code")
     if name == "milestones" and grade is None:
-        return Finding("reward", "undecided", "what was lent depends on files that are gone")
+        return Finding("reward", "undecided", "it depends on files that are gone")
     if name == "milestones" and (header["options"] or {}).get("snapshot") is not None:
         return Finding("reward", "undecided", "the episode continued one that was paid before")
     expected = sum(load_reward(name)(Progress(grade=grade)).values())

@@ -16,26 +16,26 @@ from mle_gym.trajectories.verify.self_consistency import check_chain, check_fiel
 __all__ = ["Verification", "verify_trajectory"]
 
 DECISIVE = frozenset({"chain", "end", "submission", "score"})
-"""The checks that must be decided before a result is confirmed. The others may stay undecided: a
-dataset made by other library versions, a reward that is the user's own function."""
+"""The checks that must be decided before a result is confirmed. The others may stay undecided, such
+as for a dataset made by other library versions, or a reward that is the user's own function."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a trajectory's record is whole and its score true."""
+    """Whether a trajectory's record is complete and its score true."""
 
     path: str
     findings: tuple[Finding, ...]
-    """Of the checks ``chain``, ``end``, ``header``, ``steps``, ``footer``, ``submission``,
+    """From the checks ``chain``, ``end``, ``header``, ``steps``, ``footer``, ``submission``,
     ``dataset``, ``score`` and ``reward``."""
     head: str
     """The last line's hash. Compare it with one that was published when the episode ended."""
 
     @property
     def verdict(self) -> Literal["confirmed", "refuted", "undecided"]:
-        """``confirmed``: whole, and the score came out again. ``refuted``: something is wrong.
+        """``confirmed``: complete, and the score was reproduced. ``refuted``: something is wrong.
 
-        ``undecided``: nothing is wrong as far as could be seen here.
+        ``undecided``: nothing is wrong, but not everything could be decided here.
         """
         if any(each.severity == "failed" for each in self.findings):
             return "refuted"
@@ -59,24 +59,24 @@ class Verification:
 def verify_trajectory(
     path: str | Path, *, task: str | Path | None = None, key: bytes | None = None
 ) -> Verification:
-    """Say whether a record is whole and its score true.
+    """Check whether a record is complete and its score true.
 
-    The hash chain, the fields and how they fit together are checked; then the dataset is prepared
-    as the record says, the stored submission graded again, and grade and reward compared. Nothing
-    that the file names is imported or run: its task is looked up by its id among the tasks known
-    here, and the agent's actions are not played again (:func:`mle_gym.replay` does that).
+    First the hash chain, the fields and their consistency are checked. Then the dataset is prepared
+    as the record says, the stored submission is graded again, and grade and reward are compared.
+    Nothing that the file names is imported or run: its task is looked up by its id among the tasks
+    known here, and the agent's actions are not played again (:func:`mle_gym.replay` does that).
 
-    What can't be decided here is said to be undecided, not false: a task that is not known or has
-    changed, other versions of the libraries, an old format.
+    If something can't be decided here, the result is undecided, not refuted: the task is not known
+    or has changed, the libraries have other versions, or the format is old.
 
-    A chain shows accidents and edits. It can't show a forger who computes it again; compare
-    ``head`` with one that was published, or sign with a ``key``. And where nobody else holds the
-    key, nobody else can check the signature.
+    A chain shows accidents and edits, but not a forger who computes it again. Against that, compare
+    ``head`` with one that was published, or sign with a ``key``. Only those who have the key can
+    check the signature.
 
     Args:
-        path: A trajectory, complete or cut.
+        path: A trajectory, complete or cut off.
         task: Name or folder of its task, if it is not among those known here.
-        key: The key that it was signed with; a file that was not is then refuted.
+        key: The key that signed the file. An unsigned file is then refuted.
 
     Raises:
         TrajectoryError: The file is not a trajectory, or has a later format.

@@ -1,4 +1,4 @@
-"""Checks of a record against itself: the hash chain, its fields, and how they fit together."""
+"""Checks a record against itself: its hash chain, its fields, and their consistency."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ def check_chain(lines: list[Line], key: bytes | None) -> Iterator[Finding]:
     kind = header.get("chain")
     if header.get("format") == 1:
         hashed = any(line.hash for line in lines)
+        # An edited record may claim the old format, whose hashes nobody would check.
         found = "header: format: expected 2, since lines have hashes, found 1"
         none = "a file of format 1 has no hash chain"
         yield Finding("chain", *(("failed", found) if hashed else ("undecided", none)))
         return
     expected = SHA256 if key is None else HMAC
     if kind == HMAC and key is None:
-        yield Finding("chain", "undecided", "it is signed; only its key can tell")
+        yield Finding("chain", "undecided", "it is signed, and can only be checked with its key")
         return
     if kind != expected:
         found = f"header: chain: expected {expected!r}, found {kind!r}"
@@ -58,7 +59,7 @@ def _mismatches(lines: list[Line], chain: Chain) -> Iterator[str]:
         if line.hash != expected:
             where = _place(number, line.values["kind"])
             yield f"{where}: hash: expected {expected}, found {short(line.hash)}"
-        chain.head = line.hash
+        chain.head = line.hash  # so that one edited line is reported once, and not all after it
 
 
 def _place(line: int, kind: str) -> str:
@@ -66,7 +67,7 @@ def _place(line: int, kind: str) -> str:
 
 
 def check_fields(trajectory: Trajectory) -> Iterator[Finding]:
-    """Whether header and footer say all that they must, in the types that they must."""
+    """Whether header and footer have all their fields, with the right types."""
     problems = list(header_problems(trajectory))
     yield from _found("header", problems, "every field is there")
     if trajectory.footer is None:
@@ -78,10 +79,10 @@ def check_fields(trajectory: Trajectory) -> Iterator[Finding]:
 
 
 def _contradictions(trajectory: Trajectory) -> Iterator[str]:
-    """Where the footer says something else than the steps."""
+    """Where the footer contradicts the steps."""
     footer, steps = trajectory.footer or {}, trajectory.steps
     if not all(is_number(step.reward) for step in steps):
-        return  # which is a finding about the steps
+        return  # the check of the steps reports it
     last = steps[-1] if steps else None
     expected = {
         "steps": len(steps),
@@ -100,7 +101,7 @@ def _contradictions(trajectory: Trajectory) -> Iterator[str]:
 
 
 def check_steps(trajectory: Trajectory) -> Iterator[Finding]:
-    """Whether each step follows from the one before, as far as one can tell without playing it."""
+    """Whether each step follows from the one before, as far as that shows without playing it."""
     problems = []
     left = _steps_left(trajectory.header.get("observation"))
     time = 0.0
@@ -128,7 +129,8 @@ def _misplaced(step: Step, *, last: bool) -> Iterator[str]:
         yield "info.grade: expected a grade in the last step only"
     failure = step.info.get("failure")
     failed = failure is not None
-    graded = "grade" in step.info and _kind(failure) != "reward_failed"  # which follows a grade
+    # A reward can only fail once there is a grade. Every other failure comes instead of one.
+    graded = "grade" in step.info and _kind(failure) != "reward_failed"
     if failed and (not last or graded or not step.truncated):
         yield "info.failure: expected it in a last step that is truncated and has no grade"
     if step.info.get("reward_valid", not failed) is failed:
@@ -152,7 +154,7 @@ def _steps_left(observation: Any) -> int | None:
 
 
 def _found(check: str, problems: list[str], fine: str) -> Iterator[Finding]:
-    """The problems as findings, or the one finding that there are none."""
+    """One finding for each problem, or a single one that there are none."""
     for problem in problems:
         yield Finding(check, "failed", problem)
     if not problems:

@@ -129,4 +129,4 @@ def test_a_large_submission_is_unpacked_only_where_its_task_can_be_graded(forge:
 
     found = {each.check: each for each in verify_trajectory(forge(change)).findings}
     assert found["submission"].severity == "undecided"
-    assert "are not unpacked here" in found["submission"].detail
+    assert "and at most 16,777,216 are unpacked here" in found["submission"].detail

@@ -172,7 +172,7 @@ def test_a_signature_needs_its_key(recorded: Path, forge: Forge, tmp_path: Path)
     assert "expected 'hmac-sha256', found 'sha256'; it was not signed" in failures(unsigned)
     guessed = forge(raise_reward, source=signed, key=OTHER_KEY)
     assert verify_trajectory(guessed, key=KEY).verdict == "refuted"
-    with pytest.raises(ValueError, match="a key needs 16 bytes or more, this one has 3"):
+    with pytest.raises(ValueError, match="expected a key of at least 16 bytes, found 3"):
         verify_trajectory(signed, key=b"abc")
 
 
