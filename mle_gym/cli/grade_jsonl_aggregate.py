@@ -61,7 +61,7 @@ def grade_jsonl(
     wanted = None if split is None else _competitions(split, seeds)
     for file in files:
         if not file.is_file():
-            raise UsageError(f"{file}: expected a file of submissions, found no such file")
+            raise UsageError(f"{file}: expected a file of submissions, found none")
     kept = None if output_dir is None else ReportFile.claim(output_dir)
     batch = Batch(parity=parity) if kept is None else Batch(parity=parity, keep=kept.add)
     code = _grade(batch, files)

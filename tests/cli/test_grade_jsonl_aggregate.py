@@ -91,7 +91,7 @@ def test_seeds_of_a_split_are_averaged(command: Command, batch: Path) -> None:
     ("words", "message"),
     [
         (["--split", "nowhere"], "expected low, medium, high"),
-        (["--seeds", "4"], "name a --split too"),
+        (["--seeds", "4"], "--seeds and --pad-missing require a --split"),
         (["--split", "split.txt", "--seeds", "0"], "--seeds: expected 1 or more"),
         (["nowhere.jsonl"], "nowhere.jsonl: expected a file of submissions, found none"),
         (["--output-dir", "one.jsonl"], "one.jsonl"),
