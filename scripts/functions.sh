@@ -60,8 +60,15 @@ want_program() {
     }
 }
 
+# The newest in which programs start warm, as NEWEST in mle_gym/sandbox/warm/plan.py says.
+NEWEST_WARM=3.14
+
+# usable_python PROGRAM [warm]: whether it can have an environment, and starts programs warm.
 usable_python() {
-    "$1" -c 'import ensurepip, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    local check='import ensurepip, ssl, sys, venv; version = sys.version_info[:2]'
+    "$1" -c "$check; sys.exit(version < (3, 11))" 2>/dev/null || return
+    [ "${2:-}" != warm ] ||
+        "$1" -c "$check; sys.exit(version > (${NEWEST_WARM/./, }))" 2>/dev/null
 }
 
 find_python() {
@@ -71,7 +78,10 @@ find_python() {
         command -v "$PYTHON"
         return
     fi
-    for candidate in python3.13 python3.12 python3.11 python3 /usr/bin/python3; do
+    for candidate in python3.14 python3.13 python3.12 python3.11 python3 /usr/bin/python3; do
+        usable_python "$candidate" warm && command -v "$candidate" && return
+    done
+    for candidate in python3 /usr/bin/python3; do
         usable_python "$candidate" && command -v "$candidate" && return
     done
     return 1
@@ -79,7 +89,7 @@ find_python() {
 
 pick_python() {
     find_python && return
-    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is no Python 3.11 or later with venv and pip"
+    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not a Python 3.11 or later with venv and pip"
     say "Found no Python 3.11 or later with venv; installing python3-venv with apt-get"
     apt_install python3 python3-venv >&2 || true
     find_python || fail "Python 3.11 or later with venv is needed; set PYTHON to name one"

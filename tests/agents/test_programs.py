@@ -14,6 +14,7 @@ from mle_gym.errors import AgentError
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory
+from tests.sandbox.conftest import eventually
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -74,3 +75,17 @@ def test_any_program_can_be_played(own_task: Path) -> None:
     trajectory = play(own_task, ProgramAgent(own_task / "baseline.py"))
     assert trajectory.grade is not None
     assert trajectory.grade["valid"]
+
+
+def test_an_episode_is_warm() -> None:
+    agent = load_agent("solution")
+    with contextlib.closing(MLEEnv("titanic", sandbox="bubblewrap")) as env:
+        observation, info = env.reset(seed=0)
+        assert eventually(lambda: env.step("python -c 1")[4]["execution"]["cold"] == "")
+        agent.reset(observation, info)
+        terminated, cold = False, []
+        while not terminated:
+            observation, _, terminated, _, info = env.step(agent.act(observation, info))
+            cold.append(info["execution"]["cold"])
+    assert set(cold) == {""}
+    assert info["grade"]["valid"]

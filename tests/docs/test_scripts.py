@@ -6,15 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mle_gym.sandbox.warm.plan import NEWEST
 from tests.docs.conftest import CHECKOUT, write_program
 
 COMMANDS = [
     CHECKOUT / "scripts" / name
-    for name in ("setup", "check", "test", "docs", "demo", "pandas-versions")
+    for name in ("setup", "check", "test", "docs", "demo", "pandas-versions", "python-versions")
 ]
 SCRIPTS = [*COMMANDS, CHECKOUT / "scripts" / "functions.sh", CHECKOUT / ".ci" / "run"]
 TOOLS = ("bash", "cat", "cksum", "dirname", "env", "id", "sh")
@@ -51,6 +53,27 @@ def test_the_newest_usable_python_is_taken(machine: Path) -> None:
     python(machine / "python3.12")
     python(machine / "python3")
     assert source(machine, "pick_python").stdout == f"{machine}/python3.12\n"
+
+
+def test_every_supported_version_is_known(machine: Path) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    said = [
+        each.rpartition(" ")[2] for each in project["classifiers"] if " :: Python :: 3." in each
+    ]
+    assert said[0] == project["requires-python"].removeprefix(">=")
+    assert tuple(map(int, said[-1].split("."))) == NEWEST
+    while said:
+        newest = said.pop()
+        python(machine / f"python{newest}")
+        assert source(machine, "pick_python").stdout == f"{machine}/python{newest}\n"
+        (machine / f"python{newest}").unlink()
+
+
+def test_a_later_python_is_not_taken_where_there_is_another(machine: Path) -> None:
+    pretend = "import sys; sys.version_info = (3, 99, 0); exec(sys.argv[1])"
+    write_program(machine / "python3", f"exec {sys.executable} -c '{pretend}' \"$2\"")
+    python(machine / "python3.11")
+    assert source(machine, "pick_python").stdout == f"{machine}/python3.11\n"
 
 
 def test_the_python_that_is_asked_for_is_taken(machine: Path) -> None:
@@ -146,6 +169,13 @@ def test_the_tests_are_the_quick_ones_or_all(
         *["-m", "pytest", "-n", "auto", "--dist", "worksteal"],
         *given,
     ]
+
+
+def test_a_python_that_no_release_brings_is_an_error_at_once(installed: dict[str, str]) -> None:
+    command = [CHECKOUT / "scripts" / "python-versions", "3.13", "3.12"]
+    result = subprocess.run(command, env=installed, capture_output=True, text=True, cwd="/")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("error: no release of Debian brings Python 3.12")
 
 
 @pytest.mark.parametrize("script", COMMANDS, ids=lambda script: script.name)

@@ -217,7 +217,7 @@ CORPUS = {
     ),
     "closed output": "python -c 'print(1)' >&-; echo $?; python -c 'import sys; sys.stdout.close()'; echo $?",
     "full output": "python -c 'print(1)' > /dev/full; echo $?; python -c 'import sys; print(1); sys.exit(3)' >/dev/full; echo $?",
-    "broken pipe": "python -c 'print(\"x\\n\" * 100000)' 2> log | head -1; echo ${PIPESTATUS[0]}; cat log",
+    "broken pipe": "python -c 'print(\"x\\n\" * 1000000)' 2> log | head -1; echo ${PIPESTATUS[0]}; cat log",
     "fork": script(
         "import os\nprint('before', flush=True)\npid = os.fork()\nif pid == 0:\n    print('child')\nelse:\n    print(os.waitpid(pid, 0)[1])"
     ),
