@@ -114,6 +114,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     |-------------------|--------------|----------------------------------------------------|
     | `task`            |              | id of a task, or the path of a task folder         |
     | `variant`         | `0`          | which instance of the task is played               |
+    | `size`            | `"small"`    | how much data a generated task has                 |
+    | `difficulty`      | `0.5`        | how hard a generated task is                       |
     | `train_rows`      | all          | size of a smaller training set                     |
     | `obfuscate`       | `False`      | hide names that a model may have memorised         |
     | `reward`          | `"score"`    | what an episode pays                               |
@@ -135,10 +137,10 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     All are plain data, so ``env.spec.to_json()`` round-trips.
 
-    ``reset(options=…)`` accepts ``variant``, ``train_rows`` and ``obfuscate`` for that episode and
-    for the ones that a plain ``reset()`` starts after it. With ``snapshot``, a value that
-    :meth:`snapshot` returned, the episode continues from there, and its first observation is the
-    last one before the snapshot.
+    ``reset(options=…)`` accepts ``variant``, ``size``, ``difficulty``, ``train_rows`` and
+    ``obfuscate`` for that episode and for the ones that a plain ``reset()`` starts after it. With
+    ``snapshot``, a value that :meth:`snapshot` returned, the episode continues from there, and its
+    first observation is the last one before the snapshot.
 
     ## Version History
 
@@ -182,9 +184,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
         Args:
             seed: Seeds ``np_random``, from which variants are drawn.
-            options: ``variant``, ``train_rows`` and ``obfuscate`` for this episode; ``snapshot`` to
-                continue from one. A reset without any argument, such as the automatic one of a
-                vector environment, uses the options of the reset before it.
+            options: ``variant``, ``size``, ``difficulty``, ``train_rows`` and ``obfuscate`` for
+                this episode; ``snapshot`` to continue from one. A reset without any argument, such
+                as the automatic one of a vector environment, uses the options of the one before it.
 
         Raises:
             ValueError: An option is unknown, or a value is not valid.

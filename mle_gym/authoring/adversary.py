@@ -35,6 +35,8 @@ def computable(dataset: Dataset) -> tuple[str, str]:
     Of a task whose split is declared, three variants are attacked, with and without obfuscation.
     """
     task = load_task(dataset.task.folder)
+    if task.data.ordered and not task.data.real:  # time is all that could be computed from
+        return "", f"not looked for, since the task says: {task.data.ordered}"
     if task.data.loader == "kaggle":
         return attack(_parts(dataset, task), None, least=WEAK)
     numbers = VARIANTS if has_variants(task) else ()
@@ -87,7 +89,9 @@ def _parts(dataset: Dataset, task: TaskSpec) -> list[Part]:
     named = dict(zip(spec.data.target or (), task.data.target or (), strict=False))
     if file.is_file() and named:
         train = read_csv(file, text=[key])
-        parts.append(_part("train", train, key, named))
+        labelled = {name: told for name, told in named.items() if name in train.columns}
+        if key in train.columns and labelled:
+            parts.append(_part("train", train, key, labelled))
     answers = read_csv(dataset.private / "answers.csv", text=[key])
     answers, targets = _as_one_class(answers, spec)
     single = next(iter(task.data.target or ()), "the class")

@@ -54,7 +54,7 @@ def no_column_gives_it_away(dataset: Dataset) -> Check:
     """No single column predicts the target almost alone, unless ``data.strong`` expects it."""
     name = "no column gives the target away"
     train = _train(dataset)
-    targets = dataset.task.data.target
+    targets = _labels(dataset, train)
     if train is None or not targets:
         return Check(name, True, "not applicable: there is no train.csv with a declared target")
     columns = [c for c in train.columns if c not in (*targets, dataset.task.submission.id)]
@@ -78,7 +78,7 @@ def there_is_something_to_predict(dataset: Dataset) -> Check:
     name = "the target has more than one value"
     answers, train = read_csv(dataset.private / "answers.csv"), _train(dataset)
     tables = {"answers.csv": (answers, dataset.task.submission.predicted)}
-    targets = [t for t in dataset.task.data.target or () if train is not None and t in train]
+    targets = _labels(dataset, train)
     if train is not None and targets:
         tables["train.csv"] = (train, tuple(targets))
     for file, (table, columns) in tables.items():
@@ -212,6 +212,12 @@ def _as_numbers(column: pd.Series[Any]) -> NDArray[Any]:
 def _train(dataset: Dataset) -> pd.DataFrame | None:
     file = dataset.public / "train.csv"
     return read_csv(file) if file.is_file() else None
+
+
+def _labels(dataset: Dataset, train: pd.DataFrame | None) -> tuple[str, ...]:
+    """The targets that the training rows show; none where they are unlabelled."""
+    targets = dataset.task.data.target or ()
+    return () if train is None else tuple(name for name in targets if name in train.columns)
 
 
 def _test_rows(dataset: Dataset) -> str:

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from click import Choice
 
 from mle_gym.cli.console import UsageError
+from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.regular_files import NotAFile, read_regular, read_whole
 from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.hash_chain import check_key
 
 __all__ = [
+    "DataSize",
+    "Difficulty",
     "KeyFile",
     "TaskName",
     "Variant",
@@ -31,6 +35,12 @@ TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A name (titanic) or a task folder (./my-task).")
 ]
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
+DataSize = Annotated[
+    Size, typer.Option(click_type=Choice(SIZES), help="How much data a generated task has.")
+]
+Difficulty = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="How hard a generated task is, from 0 to 1.")
+]
 
 MOST_KEY_BYTES = 2**16
 

@@ -9,10 +9,10 @@ import typer
 from rich.text import Text
 
 import mle_gym
-from mle_gym.cli.command_line import TaskName, Variant, find_task, read_file
+from mle_gym.cli.command_line import DataSize, Difficulty, TaskName, Variant, find_task, read_file
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, out
 from mle_gym.cli.grade_panel import grade_panel
-from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.dataset import CANONICAL, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.integrations.mle_bench.report import competition_report, submission_exists
 
@@ -49,6 +49,8 @@ def grade(
         Path | None, typer.Option(help="Grade against this file instead of the task's answers.")
     ] = None,
     variant: Variant = 0,
+    size: DataSize = CANONICAL.size,
+    difficulty: Difficulty = CANONICAL.difficulty,
     parity: Annotated[
         bool, typer.Option("--parity", help="Grade as MLE-bench does, quirks included.")
     ] = False,
@@ -75,7 +77,14 @@ def grade(
         content = read_file(submission, spec.submission.max_bytes)
     # The package imports pandas when it grades, so that this command's help doesn't wait for it.
     result = mle_gym.grade(
-        spec, content, answers, variant=variant, parity=parity, score_ci=score_ci
+        spec,
+        content,
+        answers,
+        variant=variant,
+        size=size,
+        difficulty=difficulty,
+        parity=parity,
+        score_ci=score_ci,
     )
     if form:
         emit(competition_report(spec, result, submission))
@@ -88,7 +97,12 @@ def grade(
 
 @commands.command(epilog=VALIDATE_EXAMPLES)
 def validate(
-    task: TaskName, submission: SubmissionFile, variant: Variant = 0, as_json: AsJson = False
+    task: TaskName,
+    submission: SubmissionFile,
+    variant: Variant = 0,
+    size: DataSize = CANONICAL.size,
+    difficulty: Difficulty = CANONICAL.difficulty,
+    as_json: AsJson = False,
 ) -> None:
     """Check the format of a submission without scoring it."""
     # Pandas, which the help of this command doesn't wait for.
@@ -96,7 +110,8 @@ def validate(
 
     spec = find_task(task)
     content = read_file(submission, spec.submission.max_bytes)
-    verdict = open_grader(prepare(spec, DatasetOptions(variant))).validate(content)
+    options = DatasetOptions(variant, size=size, difficulty=difficulty)
+    verdict = open_grader(prepare(spec, options)).validate(content)
     if as_json:
         emit(verdict.to_dict())
     elif verdict.valid:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.command_line import TaskName, Variant, find_task
+from mle_gym.cli.command_line import DataSize, Difficulty, TaskName, Variant, find_task
 from mle_gym.cli.console import (
     AsJson,
     ExitCode,
@@ -25,7 +25,7 @@ from mle_gym.cli.console import (
     warn,
 )
 from mle_gym.datasets.availability import availability
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare as prepare_dataset
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import DatasetError, TaskError
@@ -133,6 +133,8 @@ def prepare(
         ),
     ] = None,
     variant: Variant = 0,
+    size: DataSize = CANONICAL.size,
+    difficulty: Difficulty = CANONICAL.difficulty,
     train_rows: Annotated[int | None, typer.Option(help="Rows of a smaller training set.")] = None,
     obfuscate: Annotated[bool, typer.Option(help="Hide names that a model may know.")] = False,
     as_json: AsJson = False,
@@ -142,7 +144,7 @@ def prepare(
         raise UsageError("name the tasks to prepare, or use --all")
     if source is not None and (every or len(tasks or ()) != 1):
         raise UsageError("--from DIR goes with one task, whose data are there")
-    options = DatasetOptions(variant, train_rows, obfuscate)
+    options = DatasetOptions(variant, train_rows, obfuscate, size, difficulty)
     specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
     made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
     if as_json:

@@ -18,10 +18,12 @@ from typing import Any
 
 from mle_gym.file_lock import file_lock
 
-__all__ = ["Anchors", "measuring", "read_anchors", "record_anchors"]
+__all__ = ["Anchors", "measuring", "read_anchors", "read_known", "record_anchors", "record_known"]
 
 FILE = "anchors.json"
 """In a dataset's folder, beside ``public`` and ``private``."""
+KNOWN = "known"
+"""The entry for what a generator knows, beside one for each kind of grading."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Anchors:
     """The better of the sample submission's score and what guesses reach; None until measured."""
     ceiling: float | None = None
     """The reference solution's score on this variant, a competition's gold threshold, or the task's
-    declared best where there is neither; None until it is measured."""
+    declared best where there is neither; None until it is measured. A generator may know it."""
+    reference: float | None = None
+    """What the true model or a careful expert scores, where a generator says so."""
 
     def place(self, score: float) -> float | None:
         """Where a score lies between them: 0 at the floor or below, 1 at the ceiling or above.
@@ -58,7 +62,19 @@ def read_anchors(folder: Path, grader: str = "strict", made_by: str | None = Non
     entry = _read(folder).get(grader)
     if not isinstance(entry, dict) or made_by not in (None, entry.get("made_by")):
         return Anchors()
-    return Anchors(_number(entry.get("floor")), _number(entry.get("ceiling")))
+    return _anchors(entry)
+
+
+def read_known(folder: Path) -> Anchors:
+    """What the generator of a dataset knew when it was made; it is never measured."""
+    entry = _read(folder).get(KNOWN)
+    return _anchors(entry) if isinstance(entry, dict) else Anchors()
+
+
+def record_known(folder: Path, anchors: Anchors) -> None:
+    """Keep what a generator knows in the folder of a dataset that is being made."""
+    if anchors != Anchors():
+        (folder / FILE).write_text(json.dumps({KNOWN: asdict(anchors)}), encoding="utf-8")
 
 
 def record_anchors(folder: Path, grader: str, made_by: str, anchors: Anchors) -> None:
@@ -96,6 +112,11 @@ def _read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _anchors(entry: dict[str, Any]) -> Anchors:
+    names = ("floor", "ceiling", "reference")
+    return Anchors(*(_number(entry.get(name)) for name in names))
 
 
 def _number(value: object) -> float | None:

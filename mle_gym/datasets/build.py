@@ -17,16 +17,22 @@ from mle_gym.datasets.answers import (
     sample_submission,
     with_usage,
 )
+from mle_gym.datasets.dataset import HIDDEN, DatasetOptions
+from mle_gym.datasets.effective_task import effective_task
 from mle_gym.datasets.hidden_inputs import hide_inputs
+from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.keys import generator
+from mle_gym.datasets.layout import lay_out, write_example_sample
 from mle_gym.datasets.manifest import describe
 from mle_gym.datasets.obfuscation.codes import obfuscate
 from mle_gym.datasets.obfuscation.plain_tables import anonymize
+from mle_gym.datasets.sources.generated import run_generator
 from mle_gym.datasets.sources.kaggle.adopt import fill
 from mle_gym.datasets.sources.raw_table import load_raw
-from mle_gym.datasets.splits import nested_order, resplit, split_variant, strata
+from mle_gym.datasets.splits import resplit, split_variant
 from mle_gym.datasets.stored_split import StoredSplit, needs_stored_split
 from mle_gym.datasets.tables import canonical, kind, meaning, read_csv, write_csv
+from mle_gym.datasets.train_rows import shorten
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.hooks import call_hook, load_hook, splits_again
 from mle_gym.text import did_you_mean
@@ -34,7 +40,6 @@ from mle_gym.text import did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mle_gym.datasets.dataset import DatasetOptions
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["build", "clean", "raw_table"]
@@ -57,47 +62,83 @@ def build(
     public, private = folder / "public", folder / "private"
     public.mkdir()
     private.mkdir(mode=0o700)
-    (public / "description.md").write_text(f"{task.description}\n", encoding="utf-8")
     raw = folder / "raw"
     raw.mkdir()
     source: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if task.data.loader == "kaggle":
         run = partial(_run_hook, task, options, public=public, private=private)
         source = {"source": fill(task, given, folder, run, canonical=options.variant == 0)}
+    elif task.data.loader == "generate":
+        changes = _from_generator(task, options, folder)
     else:
-        _from_table(task, options, raw, public, private)
+        _from_table(task, options, raw_table(task, options.variant), folder)
     shutil.rmtree(raw)
-    _complete(task, options, public, private)
-    effective: dict[str, Any] = {}
-    if options.obfuscate:
-        kaggle = task.data.loader == "kaggle"
-        told = anonymize(task, options.variant, public, private) if kaggle else ""
-        effective = obfuscate(task, options.variant, public, private, told)
-    if task.submission.code is not None:
-        hide_inputs(task, folder)
-    identity = {"task": task.id, "variant": options.variant, "effective": effective}
+    task = effective_task(task, changes)
+    changes |= _finish(task, options, folder)
+    identity = {"task": task.id, "variant": options.variant, "effective": changes}
     return identity | source | describe(public, private)
 
 
+def _finish(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, Any]:
+    """What all datasets go through; returns what obfuscation changes in the task."""
+    public, private, hidden = folder / "public", folder / "private", folder / HIDDEN
+    (public / "description.md").write_text(f"{task.description}\n", encoding="utf-8")
+    has_inputs = hidden.exists()  # of its own, for the programs that are handed in
+    _complete(task, options, hidden if has_inputs else public, private)
+    if has_inputs:
+        write_example_sample(task, public)
+    changes: dict[str, Any] = {}
+    if options.obfuscate:
+        kaggle = task.data.loader == "kaggle"
+        told = anonymize(task, options.variant, public, private) if kaggle else ""
+        changes = obfuscate(task, options.variant, folder, told)
+    if has_inputs:
+        shutil.copyfile(public / "description.md", hidden / "description.md")
+    elif task.submission.code is not None:
+        hide_inputs(task, folder)
+    return changes
+
+
+def _from_generator(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, Any]:
+    """By whatever the generator makes; returns what it changes in the task."""
+    made = run_generator(task, options)
+    if isinstance(made, Instance):
+        return lay_out(task, options, made, folder)
+    if task.data.test_size is None and task.hook("prepare") is None:
+        raise DatasetError(
+            f"{_where(task)}: data.test_size: expected test rows to split off, since generate.py "
+            "makes a table"
+        )
+    _from_table(task, options, clean(task, made), folder)
+    return {}
+
+
 def _from_table(
-    task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
+    task: TaskSpec, options: DatasetOptions, table: pd.DataFrame | None, folder: Path
 ) -> None:  # fmt: skip
     """By the declared split, by ``prepare.py``, or by both one after the other."""
-    table = raw_table(task, options.variant)
+    public, private = folder / "public", folder / "private"
     if table is not None and task.data.test_size is not None:
         table = _write_split(task, options, table, public, private)
     if task.hook("prepare"):
-        _run_hook(task, options, _raw_folder(task, table, raw), public, private)
+        _run_hook(task, options, _raw_folder(task, table, folder / "raw"), public, private)
 
 
 def raw_table(task: TaskSpec, variant: int) -> pd.DataFrame | None:
-    """The cleaned table; None for a folder of files, which only ``prepare.py`` understands.
+    """The cleaned table of a task that is no competition.
+
+    None for a folder of files, which only ``prepare.py`` understands, and for a generator that lays
+    out its files itself.
 
     Raises:
         DatasetError: The data can't be had, or aren't those that the task speaks of.
     """
     if task.data.loader == "files" and (task.folder / task.data.ref).is_dir():
         return None
+    if task.data.loader == "generate":
+        made = run_generator(task, DatasetOptions(variant))
+        return None if isinstance(made, Instance) else clean(task, made)
     raw = load_raw(task, variant)
     table = clean(task, raw)
     if needs_stored_split(task.data):
@@ -179,7 +220,7 @@ def _write_split(
     data = task.data
     split = split_variant(table, task, options.variant)
     rows = _with_ids(task, table.iloc[split.rows])
-    train = _subset(task, options, rows[~split.asked].reset_index(drop=True))
+    train = shorten(task, options, rows[~split.asked].reset_index(drop=True))
     test = rows[split.asked].reset_index(drop=True)
     write_csv(train, public / "train.csv")
     write_csv(test.drop(columns=list(data.target or ())), public / "test.csv")
@@ -205,20 +246,6 @@ def _with_ids(task: TaskSpec, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[[name, *rows.columns.drop(name)]]
 
 
-def _subset(task: TaskSpec, options: DatasetOptions, train: pd.DataFrame) -> pd.DataFrame:
-    wanted = options.train_rows
-    if wanted is None:
-        return train
-    if wanted > len(train):
-        raise DatasetError(
-            f"{task.id}: train_rows: expected 1 to {len(train)}, found {wanted}; variant "
-            f"{options.variant} has {len(train)} training rows"
-        )
-    labels = strata(train, task.data.target or ()) if task.data.stratify else None
-    rng = generator(task, options.variant, "train_rows")
-    return train.iloc[np.sort(nested_order(labels, rng, len(train))[:wanted])]
-
-
 def _run_hook(
     task: TaskSpec, options: DatasetOptions, raw: Path, public: Path, private: Path
 ) -> None:
@@ -236,9 +263,8 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
         return
     file = private / "answers.csv"
     if not file.is_file():
-        raise DatasetError(
-            f"{task.folder / 'prepare.py'}: expected it to write private/answers.csv"
-        )
+        where = task.folder / ("prepare.py" if task.hook("prepare") else "generate.py")
+        raise DatasetError(f"{where}: expected it to write private/answers.csv")
     columns = task.submission.columns
     answers = read_csv(file, text=[name for name in columns if columns[name].type == "str"])
     check_answers(task, answers)
@@ -258,7 +284,7 @@ def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Pa
 
 def _check_files(task: TaskSpec, public: Path, private: Path) -> None:
     """What a dataset needs whose answers only the task's own grader understands."""
-    where = task.folder / "prepare.py"
+    where = task.folder / ("prepare.py" if task.data.real else "generate.py")
     if not any(private.iterdir()):
         raise DatasetError(f"{where}: expected it to write answers to private, found nothing there")
     if not (public / "sample_submission.csv").is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mle_gym.datasets import cache
 from mle_gym.datasets.anchors import Anchors, read_anchors
@@ -13,10 +13,25 @@ from mle_gym.errors import DatasetError
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["CANONICAL", "HIDDEN", "MLE_BENCH", "Dataset", "DatasetOptions"]
+__all__ = [
+    "CANONICAL",
+    "HIDDEN",
+    "MLE_BENCH",
+    "SIZES",
+    "TRUTH",
+    "Dataset",
+    "DatasetOptions",
+    "Size",
+]
+
+Size = Literal["micro", "small", "full"]
+SIZES: tuple[Size, ...] = get_args(Size)
+"""How much there is to learn from in a generated dataset, least first."""
 
 HIDDEN = "hidden"
 """The folder of a dataset that only handed-in programs see, beside ``public`` and ``private``."""
+TRUTH = "truth.json"
+"""In the private folder of a freely laid out dataset: its structure, and the generator's notes."""
 MLE_BENCH = "mle_bench.csv"
 """Beside ``answers.csv``: MLE-bench's own answers where ours have other rows; for parity."""
 
@@ -28,9 +43,19 @@ class DatasetOptions:
     variant: int = 0
     """0 for the canonical split; every other integer is another split, or fresh data."""
     train_rows: int | None = None
-    """Keep so many training rows; a smaller number keeps a part of a larger one's."""
+    """Keep so many training rows, or all where there are fewer; a smaller number keeps a part of a
+    larger one's."""
     obfuscate: bool = False
     """Replace names that a model may have memorised by codes."""
+    size: Size = "small"
+    """How much data a generator makes."""
+    difficulty: float = 0.5
+    """How hard a generator makes them, from 0 to 1."""
+
+    @property
+    def plain(self) -> DatasetOptions:
+        """The same rows to predict, with all training rows and real names."""
+        return DatasetOptions(self.variant, size=self.size, difficulty=self.difficulty)
 
 
 @dataclass(frozen=True)

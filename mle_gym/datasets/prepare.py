@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets import cache
-from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
+from mle_gym.datasets.dataset import CANONICAL, SIZES, Dataset, DatasetOptions
+from mle_gym.datasets.effective_task import effective_task
 from mle_gym.datasets.keys import secret_fingerprint
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import CacheError, DatasetError
@@ -77,7 +78,7 @@ def prepare(
         given = _given(spec, source)
         make = partial(_build, spec, options, given=given)
         manifest = cache.make(folder, make, replace=given is not None)
-    effective = _effective(spec, manifest["effective"])
+    effective = effective_task(spec, manifest["effective"])
     return Dataset(effective, options, folder / "public", folder / "private", digest)
 
 
@@ -149,10 +150,30 @@ def _check_options(spec: TaskSpec, options: DatasetOptions) -> None:
     rows = options.train_rows
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise DatasetError(f"{spec.id}: train_rows: expected 1 or more, found {rows!r}")
-    if spec.data.test_size is None and rows is not None:
+    _check_generated(spec, options)
+    if spec.data.test_size is None and rows is not None and spec.data.real:
         raise DatasetError(f"{spec.id}: train_rows: needs data.test_size in its task.toml")
     if options.obfuscate and spec.hook("grade"):
         raise DatasetError(f"{spec.id}: obfuscate: not for a task with its own grade.py")
+
+
+def _check_generated(spec: TaskSpec, options: DatasetOptions) -> None:
+    """Check what only generators know about."""
+    size, difficulty = options.size, options.difficulty
+    if size not in SIZES:
+        wanted = ", ".join(map(repr, SIZES))
+        raise DatasetError(f"{spec.id}: size: expected one of {wanted}, found {size!r}")
+    if isinstance(difficulty, bool) or not isinstance(difficulty, (int, float)):
+        raise DatasetError(f"{spec.id}: difficulty: expected a number, found {difficulty!r}")
+    if not 0 <= difficulty <= 1:
+        raise DatasetError(f"{spec.id}: difficulty: expected 0 to 1, found {difficulty!r}")
+    for name in ("size", "difficulty"):
+        usual, found = getattr(CANONICAL, name), getattr(options, name)
+        if spec.data.real and found != usual:
+            raise DatasetError(
+                f"{spec.id}: {name}: expected {usual!r}, found {found!r}: its data are real, and "
+                "only generated data have one"
+            )
 
 
 def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
@@ -160,11 +181,14 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
     told = spec.model_dump(
         mode="json", include={"id", "title", "description", "kind", "data", "submission", "grade"}
     )
+    chosen = asdict(options) | {"difficulty": float(options.difficulty)}
+    if spec.data.real:  # there is no generator that these could change anything for
+        del chosen["size"], chosen["difficulty"]
     ingredients = {
         "format": FORMAT,
         "task": told,
         "files": _file_digests(spec, NOT_DATA | {spec.medals.leaderboard}),
-        "options": asdict(options),
+        "options": chosen,
         "libraries": _versions(),
         "secret": secret_fingerprint() if options.variant else "",
     }
@@ -192,15 +216,3 @@ def _file_digests(spec: TaskSpec, skipped: frozenset[str | None]) -> dict[str, s
 def _file_digest(path: Path, _mtime_ns: int, _size: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _effective(spec: TaskSpec, changes: dict[str, Any]) -> TaskSpec:
-    """The spec with what obfuscation replaced."""
-    if not changes:
-        return spec
-    parts = {
-        name: type(getattr(spec, name)).model_validate(changes[name])
-        for name in ("data", "submission", "grade")
-    }
-    texts = {name: changes[name] for name in ("title", "description")}
-    return spec.model_copy(update={**texts, **parts, "tags": ()})

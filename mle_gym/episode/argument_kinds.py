@@ -26,6 +26,7 @@ __all__ = [
     "ListOf",
     "OneOf",
     "Seconds",
+    "Share",
     "Text",
     "Variant",
     "is_distribution",
@@ -86,6 +87,21 @@ class Seconds:
     def check(self, name: str, value: Any) -> float:
         """The seconds as a float."""
         if not _is_positive(value, (int, float)):
+            raise _unfit(name, self, value)
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A place between two ends."""
+
+    is_text: ClassVar[bool] = False
+    expected: str = "a number from 0 to 1"
+
+    def check(self, name: str, value: Any) -> float:
+        """The number as a float."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0 <= value <= 1:
             raise _unfit(name, self, value)
         return float(value)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
+from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.episode.argument_kinds import (
     Boolean,
     Integer,
@@ -22,6 +23,7 @@ from mle_gym.episode.argument_kinds import (
     ListOf,
     OneOf,
     Seconds,
+    Share,
     Text,
     Variant,
     is_distribution,
@@ -113,6 +115,26 @@ class Arguments(TypedDict, total=False):
             "which instance of the task is played",
             of_an_episode=True,
             link="#variants",
+        ),
+    ]
+    size: Annotated[
+        Size,
+        Argument(
+            "small",
+            OneOf(SIZES),
+            "how much data a generated task has",
+            of_an_episode=True,
+            link="families.md",
+        ),
+    ]
+    difficulty: Annotated[
+        float,
+        Argument(
+            0.5,
+            Share(),
+            "how hard a generated task is",
+            of_an_episode=True,
+            link="families.md",
         ),
     ]
     train_rows: Annotated[

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from gymnasium.error import ResetNeeded
 
-from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Record
@@ -35,7 +34,7 @@ def start_episode(
 ) -> Episode:
     """Draw the variant, prepare its data, and start an episode on them."""
     variant = draw_variant(settings.variant, rng)
-    dataset = prepare(task, DatasetOptions(variant, settings.train_rows, settings.obfuscate))
+    dataset = prepare(task, settings.dataset_options(variant))
     if settings.reward not in NEED_NO_CEILING:
         # Only these rewards require a grader at a reset, and a grader is slow to import.
         from mle_gym.episode.reference_programs import measure_ceiling

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.anchors import Anchors, measuring, read_anchors, record_anchors
-from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.episode.episode_start import program_sandboxes
@@ -53,14 +52,15 @@ def measure_ceiling(dataset: Dataset, sandbox: str = "auto") -> Anchors:
         known = read_anchors(folder, made_by=maker)
         if known.ceiling is not None:
             return known
-        anchors = Anchors(anchors.floor, settle(task, anchors.floor, _solution(dataset, sandbox)))
+        found = settle(task, anchors.floor, _solution(dataset, sandbox))
+        anchors = replace(anchors, ceiling=found)
         record_anchors(folder, "strict", maker, anchors)
     return anchors
 
 
 def _solution(dataset: Dataset, sandbox: str) -> float | None:
     """The reference solution's score on the dataset's variant."""
-    plain = DatasetOptions(dataset.options.variant)
+    plain = dataset.options.plain
     if dataset.options != plain:
         return measure_ceiling(prepare(load_task(dataset.task.folder), plain), sandbox).ceiling
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.datasets.dataset import DatasetOptions, Size
 from mle_gym.episode.arguments import ARGUMENTS, RESET_OPTIONS, check_arguments
 from mle_gym.episode.rewards import check_reward
 from mle_gym.sandbox.limits import Limits
@@ -35,6 +36,8 @@ class Settings:
     command_timeout: float | None
     feedback: str
     score_calls: int
+    size: Size
+    difficulty: float
     train_rows: int | None
     obfuscate: bool
     network: bool
@@ -57,6 +60,7 @@ class Settings:
         """
         values = check_arguments(arguments)
         check_reward(values["reward"], task)
+        _check_generated(values, task)
         _check_runtime(values["runtime"], values["sandbox"])
         own = {name: getattr(task.limits, name) for name in ("memory_mb", "cpus", "disk_mb")}
         values["limits"] = Limits(**own | values["limits"])
@@ -80,6 +84,21 @@ class Settings:
                 raise ValueError(f"reset(options=…): no such value {name!r}{nearest(name, known)}")
         checked = {name: ARGUMENTS[name].check(name, value) for name, value in changes.items()}
         return dataclasses.replace(self, **checked) if checked else self
+
+    def dataset_options(self, variant: int) -> DatasetOptions:
+        """Which dataset an episode is played on, once its variant is drawn."""
+        return DatasetOptions(variant, self.train_rows, self.obfuscate, self.size, self.difficulty)
+
+
+def _check_generated(values: Mapping[str, Any], task: TaskSpec) -> None:
+    """Refuse a size or a difficulty for a task whose data are as they are."""
+    for name in ("size", "difficulty"):
+        usual = ARGUMENTS[name].default
+        if task.data.real and values[name] != usual:
+            raise ValueError(
+                f"{name} must be {usual!r} for {task.id}, not {values[name]!r}: only tasks whose "
+                "data are generated have another"
+            )
 
 
 def _check_runtime(runtime: str, sandbox: str) -> None:

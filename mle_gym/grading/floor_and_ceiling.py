@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from mle_gym.datasets.anchors import Anchors, read_anchors, record_anchors
+from mle_gym.datasets.anchors import Anchors, read_anchors, read_known, record_anchors
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.leaderboard import better
 
@@ -58,14 +58,23 @@ def find_anchors(
         return Anchors()
     if not math.isfinite(floor):  # which MLE-bench's graders accept
         return Anchors()
-    guessed = None if luck is None else luck()
-    if guessed is not None and better(guessed, floor, dataset.task.grade.higher_is_better):
-        floor = guessed
-    known = gold if dataset.task.data.loader == "kaggle" else None
-    ceiling = None if needs_solution(dataset.task) else settle(dataset.task, floor, known)
-    found = Anchors(floor, ceiling)
+    known = read_known(folder) if grader == "strict" else Anchors()
+    declared = known.floor if known.floor is not None or luck is None else luck()
+    if declared is not None and better(declared, floor, dataset.task.grade.higher_is_better):
+        floor = declared
+    found = Anchors(floor, _ceiling(dataset.task, floor, known.ceiling, gold), known.reference)
     record_anchors(folder, grader, maker, found)
     return found
+
+
+def _ceiling(
+    task: TaskSpec, floor: float, known: float | None, gold: float | None
+) -> float | None:  # fmt: skip
+    """The ceiling, or None where the reference solution has to be run for it."""
+    if known is None and needs_solution(task):
+        return None
+    competition = gold if task.data.loader == "kaggle" else None
+    return settle(task, floor, competition if known is None else known)
 
 
 def needs_solution(task: TaskSpec) -> bool:

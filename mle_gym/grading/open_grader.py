@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions, Size
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.sources.kaggle.adopt import bench_answers
 from mle_gym.errors import DatasetError, SubmissionError
@@ -34,6 +34,8 @@ def grade(
     answers: str | Path | pd.DataFrame | None = None,
     *,
     variant: int = 0,
+    size: Size = CANONICAL.size,
+    difficulty: float = CANONICAL.difficulty,
     parity: bool = False,
     score_ci: bool = False,
 ) -> Grade:
@@ -45,6 +47,8 @@ def grade(
         answers: A file or a table in the shape of a perfect submission, with or without a column
             ``Usage``, to grade against; by default the answers of the prepared dataset.
         variant: The variant whose answers to use, or that the given ones belong to.
+        size: How much data it has, if it is a generated one.
+        difficulty: How hard it is, if it is a generated one.
         parity: Grade as MLE-bench does, quirks included, for tasks that have such a grader.
         score_ci: Also compute an interval of the score over resampled test rows; only for strict
             grading by a metric.
@@ -57,7 +61,8 @@ def grade(
         DatasetError: The dataset can't be prepared, or the answers are broken.
     """
     spec = load_task(task) if isinstance(task, (str, Path)) else task
-    grader = load_grader(spec, answers, variant=variant, parity=parity, score_ci=score_ci)
+    options = DatasetOptions(variant, size=size, difficulty=difficulty)
+    grader = load_grader(spec, answers, options=options, parity=parity, score_ci=score_ci)
     try:
         content = None if submission is None else _content(submission, spec.submission.max_bytes)
     except SubmissionError as error:
@@ -87,11 +92,11 @@ def load_grader(
     spec: TaskSpec,
     answers: str | Path | pd.DataFrame | None = None,
     *,
-    variant: int = 0,
+    options: DatasetOptions = CANONICAL,
     parity: bool = False,
     score_ci: bool = False,
 ) -> Grader[bytes]:
-    """The grader that :func:`grade` uses; the arguments are the same.
+    """The grader that :func:`grade` uses for a dataset; the other arguments are the same.
 
     Raises:
         TaskError: A broken task, or one without the parity grader asked for.
@@ -100,7 +105,6 @@ def load_grader(
     imported = "mle-bench" in spec.tags and spec.submission.kind == "file"
     if parity and not imported:
         parity_rule(spec.id)  # before data are prepared in vain
-    options = DatasetOptions(variant=variant)
     if answers is None:
         dataset = prepare(spec, options)
         if not parity:

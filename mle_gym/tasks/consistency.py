@@ -36,12 +36,13 @@ def _check_files(task: TaskSpec) -> None:
         raise FieldProblem("grader", "none without a grade.py", task.grader.model_dump())
     if task.submission.kind == "file" and data.test_size is not None:
         raise FieldProblem("data.test_size", "none for a submission of kind 'file'", data.test_size)
-    if data.test_size is None and task.hook("prepare") is None:
+    generated = data.loader == "generate"  # and perhaps laid out freely, without a split of rows
+    if data.test_size is None and task.hook("prepare") is None and not generated:
         raise FieldProblem("data.test_size", "test rows to split off, or a prepare.py", None)
-    if data.test_size is None and task.submission.code is not None:
+    if data.test_size is None and task.submission.code is not None and not generated:
         wanted = "test rows to split off, since a submitted program predicts hidden ones"
         raise FieldProblem("data.test_size", wanted, None)
-    if data.loader == "generate" and task.hook("generate") is None:
+    if generated and task.hook("generate") is None:
         raise FieldProblem("data.loader", "a generate.py beside task.toml", "none")
     if data.loader == "files":
         path = (task.folder / data.ref).resolve()

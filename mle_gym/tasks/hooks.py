@@ -17,7 +17,7 @@ from typing import Any
 
 from mle_gym.errors import FULL_DISK, DatasetError, TaskError
 
-__all__ = ["call_hook", "find_hook", "load_hook", "splits_again"]
+__all__ = ["call_hook", "find_hook", "load_hook", "load_module", "named", "splits_again"]
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
@@ -28,14 +28,33 @@ def load_hook(path: Path, function: str) -> Callable[..., Any]:
     Raises:
         TaskError: The file doesn't run, or has no such function.
     """
-    found = find_hook(path, function)
-    if found is None:
-        raise TaskError(f"{path}: {function}: expected a function of that name, found none")
-    return found
+    return named(load_module(path), path, function)
 
 
 def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
     """As :func:`load_hook`, None where the file has no such function.
+
+    Raises:
+        TaskError: The file doesn't run.
+    """
+    found = getattr(load_module(path), function, None)
+    return found if callable(found) else None
+
+
+def named(module: ModuleType, path: Path, function: str) -> Callable[..., Any]:
+    """The function of that name in a module that :func:`load_module` made of a file.
+
+    Raises:
+        TaskError: There is none.
+    """
+    found: Any = getattr(module, function, None)
+    if not callable(found):
+        raise TaskError(f"{path}: {function}: expected a function of that name, found none")
+    return found  # type: ignore[no-any-return]
+
+
+def load_module(path: Path) -> ModuleType:
+    """A fresh run of a file of a task folder.
 
     Raises:
         TaskError: The file doesn't run.
@@ -51,8 +70,7 @@ def find_hook(path: Path, function: str) -> Callable[..., Any] | None:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     except Exception as error:
         raise TaskError(f"{path}: expected Python that runs, found: {error!r}") from error
-    found = getattr(module, function, None)
-    return found if callable(found) else None
+    return module
 
 
 def call_hook(path: Path, hook: Callable[..., Any], *arguments: Any) -> Any:

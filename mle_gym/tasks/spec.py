@@ -31,6 +31,26 @@ Kind = Literal[
     "text-classification",
     "ranking",
     "segmentation",
+    "anomaly-detection",
+    "time-series-forecasting",
+    "survival-analysis",
+    "recommendation",
+    "uplift-modeling",
+    "information-extraction",
+    "entity-resolution",
+    "data-cleaning",
+    "data-validation",
+    "debugging",
+    "performance-optimization",
+    "model-compression",
+    "model-selection",
+    "hyperparameter-optimization",
+    "multi-objective-optimization",
+    "online-learning",
+    "fine-tuning",
+    "reproduction",
+    "fairness",
+    "privacy",
     "other",
 ]
 FILE = "task.toml"
@@ -67,6 +87,9 @@ class DataSpec(Table):
     """Rows with the same value of this column stay on one side of the split."""
     time: str | None = None
     """The test rows are the last ones by this column."""
+    ordered: str = ""
+    """Why ids and the order of rows may say something about the target, as they do where both are
+    those of time: a sentence. Empty where they must not, which ``validate-task`` then checks."""
     strong: Names = ()
     """Columns known to predict the target almost alone, and meant to be there."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")

@@ -95,6 +95,8 @@ SETTINGS = {
     "score_calls": _COUNT,
     "feedback": "text",
 }
+SETTINGS_OF_GENERATED = {"size": "text", "difficulty": "a number"}
+"""Settings that records of older versions don't have."""
 FOOTER = {
     "steps": _COUNT,
     "return": "a number",
@@ -152,6 +154,7 @@ def header_problems(trajectory: Trajectory) -> Iterator[str]:
     settings = header.get("settings")
     if task and new and isinstance(settings, dict):
         yield from _wrong(settings, SETTINGS, "settings.")
+        yield from _wrong_if_there(settings, SETTINGS_OF_GENERATED, "settings.")
 
 
 def footer_problems(trajectory: Trajectory) -> Iterator[str]:

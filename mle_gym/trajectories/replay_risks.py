@@ -54,6 +54,8 @@ _OF_TASKS = ("memory_mb", "cpus", "disk_mb")
 
 ARGUMENTS: Mapping[str, Harmless] = {
     "variant": _anything,
+    "size": _anything,
+    "difficulty": _anything,
     "train_rows": _anything,
     "obfuscate": _anything,
     "feedback": _anything,

@@ -18,6 +18,7 @@ from mle_gym.sandbox.backends import get_backend
 from mle_gym.tasks import catalog
 from tests.keyed import keyed
 from tests.sandbox.conftest import require
+from tests.task_folders import make_task  # noqa: F401
 
 TASK = """\
 id = "{id}"

@@ -10,6 +10,8 @@ import pytest
 from mle_gym.cli import list_show_prepare
 from mle_gym.tasks.catalog import load_task, task_folders
 from tests.cli.conftest import Command
+from tests.generated_task import GENERATED, TABLES
+from tests.task_folders import MakeTask
 
 
 def test_list_tells_every_task_as_json(command: Command) -> None:
@@ -95,6 +97,21 @@ def test_prepare_makes_the_dataset(command: Command, coins: Path) -> None:
     assert made["variant"] == 3
     train = (Path(made["public"]) / "train.csv").read_text().splitlines()
     assert len(train) == 11
+
+
+def test_prepare_grade_and_validate_know_size_and_difficulty(
+    command: Command, make_task: MakeTask
+) -> None:
+    family = make_task(GENERATED, files={"generate.py": TABLES})
+    options = ("--size", "micro", "--difficulty", "0.9")
+    (made,) = command("prepare", family, *options, "--json").json
+    train = (Path(made["public"]) / "train.csv").read_text().splitlines()
+    assert len(train) == 21
+    sample = Path(made["public"]) / "sample_submission.csv"
+    assert command("grade", family, sample, *options, "--json").json["dataset"] == made["digest"]
+    assert command("validate", family, sample, *options).code == 0
+    assert command("prepare", family, "--size", "tiny").code == 2
+    assert command("prepare", "zoo", "--size", "full").code == 3
 
 
 def test_prepare_needs_tasks_or_all_and_not_both(command: Command) -> None:

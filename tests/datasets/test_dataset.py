@@ -237,10 +237,15 @@ def test_train_rows_are_nested_and_stratified(make_task: MakeTask) -> None:
         assert (dataset.private / "answers.csv").read_bytes() == same
 
 
+def test_train_rows_are_clipped_to_what_there_is(make_task: MakeTask) -> None:
+    folder = make_task()
+    whole, more = made(folder), made(folder, train_rows=41)
+    assert (more.public / "train.csv").read_bytes() == (whole.public / "train.csv").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_rows": 41}, "fruit: train_rows: expected 1 to 40, found 41"),
         ({"train_rows": 0}, "fruit: train_rows: expected 1 or more, found 0"),
         ({"train_rows": 2.5}, r"fruit: train_rows: expected 1 or more, found 2\.5"),
         ({"variant": "1"}, "fruit: variant: expected an integer, found '1'"),

@@ -200,10 +200,12 @@ def test_each_variant_of_a_generated_task_is_fresh_data(make_task: MakeTask) -> 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("def generate(rng): ...", r"generate\(rng, 0\) failed: TypeError"),
+        ("def generate(rng): return 1 / 0", r"generate\(rng\) failed: ZeroDivisionError"),
+        ("def generate(rng, seed): ...", r"expected generate\(rng, …\) with any of variant, "),
+        ("def generate(): ...", r"expected generate\(rng, …\) with any of .*generate\(\)"),
         (
             "def generate(rng, variant): return 3",
-            "generate: expected a DataFrame with rows, found int",
+            "generate: expected a DataFrame with rows or an Instance, found int",
         ),
         ("x = 1", "generate: expected a function of that name, found none"),
         ("import no_such_module_here", "expected Python that runs, found: ModuleNotFound"),

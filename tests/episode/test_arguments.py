@@ -71,7 +71,7 @@ def test_a_number_beyond_every_float_is_refused() -> None:
 
 
 def test_the_options_of_a_reset_are_those_of_an_episode() -> None:
-    assert set(RESET_OPTIONS) == {"variant", "train_rows", "obfuscate"}
+    assert set(RESET_OPTIONS) == {"variant", "size", "difficulty", "train_rows", "obfuscate"}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mle_gym.datasets.answers import USAGE, label_columns
+from mle_gym.datasets.dataset import HIDDEN
 from mle_gym.datasets.keys import generator
 from mle_gym.datasets.tables import write_csv
 
@@ -58,9 +59,7 @@ class _Codes:
         return self.words.setdefault(match[0], f"w{len(self.words) + 1:04}")
 
 
-def obfuscate(
-    task: TaskSpec, variant: int, public: Path, private: Path, told: str = ""
-) -> dict[str, Any]:  # fmt: skip
+def obfuscate(task: TaskSpec, variant: int, folder: Path, told: str = "") -> dict[str, Any]:
     """Rewrite a dataset's tables in place; returns what changes in the task.
 
     Columns become ``f01``, …, the id ``id``, the target ``target``, labels ``c01``, … and words of
@@ -69,11 +68,14 @@ def obfuscate(
     Args:
         task: Whose dataset it is.
         variant: Which one.
-        public: What the agent sees.
-        private: The answers.
+        folder: The dataset's, with its public and its private files, and the tables that only
+            handed-in programs see if it has such tables.
         told: What the brief says of the files, beside what is to be predicted.
     """
-    files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
+    public = folder / "public"
+    tables_in = Path.glob if task.data.real else Path.rglob  # competitions' folders hold media
+    seen = [path for name in ("public", HIDDEN) for path in tables_in(folder / name, "*.csv")]
+    files = [*sorted(seen), folder / "private" / "answers.csv"]
     tables = {file: _read_text(file) for file in files}
     codes = _Codes(generator(task, variant, "obfuscate"))
     codes.columns = _column_codes(task, tables, codes)
@@ -235,6 +237,7 @@ def _changes(task: TaskSpec, codes: _Codes) -> dict[str, Any]:
     grade = task.grade.model_dump(mode="json")
     grade["params"] = _translate(grade["params"], {**codes.columns, **labels})
     return {
+        "tags": [],
         "title": "Prediction" if task.kind == "other" else task.kind.replace("-", " ").capitalize(),
         "data": data,
         "submission": submission,

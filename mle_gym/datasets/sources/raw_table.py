@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mle_gym.datasets.keys import generator
+from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.sources.bundled import load_sklearn
+from mle_gym.datasets.sources.generated import run_generator
 from mle_gym.datasets.sources.openml import check_digest, load_openml
-from mle_gym.datasets.tables import canonical, read_cells, read_csv
+from mle_gym.datasets.tables import read_cells, read_csv
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.hooks import load_hook
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -35,7 +36,7 @@ def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
     if loader == "openml":
         return load_openml(task)
     loaders = {"sklearn": load_sklearn, "files": _load_file}
-    table = _generate(task, variant) if loader == "generate" else loaders[loader](task)
+    table = _generated(task, variant) if loader == "generate" else loaders[loader](task)
     if task.data.digest and variant == 0:
         pinned = read_csv(task.folder / task.data.ref) if loader == "files" else table
         check_digest(task, pinned, f"{loader} {task.data.ref}".strip())
@@ -62,14 +63,8 @@ def _load_file(task: TaskSpec) -> pd.DataFrame:
     return read_cells(path)
 
 
-def _generate(task: TaskSpec, variant: int) -> pd.DataFrame:
-    path = task.folder / "generate.py"
-    rng = generator(task, variant, "generate")
-    try:
-        table = load_hook(path, "generate")(rng, variant)
-    except Exception as error:
-        raise DatasetError(f"{path}: generate(rng, {variant}) failed: {error!r}") from error
-    if not isinstance(table, pd.DataFrame) or table.empty:
-        found = type(table).__name__
-        raise DatasetError(f"{path}: generate: expected a DataFrame with rows, found {found}")
-    return canonical(table)
+def _generated(task: TaskSpec, variant: int) -> pd.DataFrame:
+    made = run_generator(task, DatasetOptions(variant))
+    if isinstance(made, Instance):
+        raise DatasetError(f"{task.id}: its generate.py makes no table, but an Instance")
+    return made

@@ -1,7 +1,11 @@
-"""What the ``prepare.py`` of a task may use, with :mod:`mle_gym.errors`: nothing else of ours."""
+"""What a task's ``generate.py`` and ``prepare.py`` may use of this package.
+
+With :mod:`mle_gym.errors`, there is nothing else that they should import.
+"""
 
 from mle_gym.datasets.dataset import MLE_BENCH
 from mle_gym.datasets.disk_space import check_space
+from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.splits import Resplit
 from mle_gym.datasets.toolkit.competition_files import (
     place,
@@ -16,6 +20,7 @@ from mle_gym.paths import below
 
 __all__ = [
     "MLE_BENCH",
+    "Instance",
     "Resplit",
     "below",
     "check_space",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.anchors import Anchors
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
+from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
 from mle_gym.datasets.keys import SECRET
 from mle_gym.datasets.prepare import is_prepared, prepare, task_digest
 from mle_gym.episode.reference_programs import measure_ceiling
@@ -138,7 +138,13 @@ def _find(header: Mapping[str, Any], task: str | Path | None) -> TaskSpec | MleG
 
 def _prepare(spec: TaskSpec, header: Mapping[str, Any]) -> Dataset:
     settings = header["settings"]
-    options = DatasetOptions(header["variant"], settings["train_rows"], settings["obfuscate"])
+    options = DatasetOptions(
+        header["variant"],
+        settings["train_rows"],
+        settings["obfuscate"],
+        settings.get("size", CANONICAL.size),
+        settings.get("difficulty", CANONICAL.difficulty),
+    )
     return prepare(spec, options)
 
 
