@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click import Choice
 
 from mle_gym.cli.console import UsageError
 from mle_gym.datasets.dataset import SIZES, Size
@@ -35,8 +34,19 @@ TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A name (titanic) or a task folder (./my-task).")
 ]
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
+
+
+def _size(word: str) -> Size:
+    """One of the sizes; releases of typer before 0.19 can't be given the names themselves."""
+    for size in SIZES:
+        if word == size:
+            return size
+    raise typer.BadParameter(f"{word!r} is none of {', '.join(SIZES)}")
+
+
 DataSize = Annotated[
-    Size, typer.Option(click_type=Choice(SIZES), help="How much data a generated task has.")
+    Size,
+    typer.Option(parser=_size, metavar="|".join(SIZES), help="How much data a generated task has."),
 ]
 Difficulty = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="How hard a generated task is, from 0 to 1.")

@@ -23,7 +23,7 @@ ROWS = "wc -l < data/train.csv"
 
 
 @pytest.fixture
-def family(make_task: MakeTask) -> Path:
+def family(make_task: MakeTask, clean_registry: None) -> Path:
     folder = make_task(GENERATED, files={"generate.py": TABLES})
     register_tasks(folder)
     return folder
@@ -46,7 +46,7 @@ def test_size_and_difficulty_are_those_of_the_arguments_or_of_a_reset(family: Pa
         with pytest.raises(ValueError, match="size: no such value 'tiny'"):
             env.reset(options={"size": "tiny"})
         with pytest.raises(SnapshotError, match="size='micro', and the environment 'small'"):
-            env.reset(options={"snapshot": snapshot, "difficulty": 0.2})
+            env.reset(options={"snapshot": snapshot, "size": "small"})
         snapshot.delete()
 
 
