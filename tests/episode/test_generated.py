@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_size_and_difficulty_are_those_of_the_arguments_or_of_a_reset(family: Pa
 
 
 def test_a_vector_environment_has_a_size_for_each_of_its_environments(family: Path) -> None:
-    with mle_gym.make_vec("fruit", num_envs=2, size="micro") as envs:
+    with contextlib.closing(mle_gym.make_vec("fruit", num_envs=2, size="micro")) as envs:
         envs.reset(seed=1, options=[{"size": "micro"}, {"size": "small", "difficulty": 0.9}])
         observations = envs.step([ROWS, ROWS])[0]
         assert [int(text) - 1 for text in observations["output"]] == [20, 100]
