@@ -80,11 +80,13 @@ print(sent)
 
 LEFT = """python3 -I -S - {marker} <<'END' >/dev/null 2>&1 &
 import os, time
+open("waits", "w").close()
 while not os.path.exists("go"):
     time.sleep(0.01)
-taken = b"1" * (300 << 20)
+taken = b"1" * ({megabytes} << 20)
 time.sleep(1000)
 END
+until [ -e waits ]; do sleep 0.01; done
 """
 
 
@@ -176,8 +178,10 @@ def test_what_waits_in_connections_is_bounded(limited: str) -> None:
 def test_what_a_command_leaves_is_watched_before_the_next(isolating_backend: str) -> None:
     with start(isolating_backend, SandboxConfig(limits=LIMITS, warm=False)) as sandbox:
         marker = f"161803{uuid.uuid4().int % 10**9}"
-        assert sandbox.execute(LEFT.format(marker=marker), timeout=20).exit_code == 0
-        assert eventually(lambda: bool(processes_with(marker)))
+        # More than the limit, and less than what makes the kernel kill: limit, disks and our own.
+        left = LEFT.format(marker=marker, megabytes=150)
+        assert sandbox.execute(left, timeout=60).exit_code == 0
+        assert processes_with(marker)
         sandbox.write_file("go", b"")
         assert eventually(lambda: not processes_with(marker))
         execution = sandbox.execute("echo alive", timeout=20)

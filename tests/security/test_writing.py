@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mle_gym
-from tests.sandbox.conftest import processes_with
+from tests.sandbox.conftest import eventually, sleepers
 from tests.security.arena import Arena, Exposed
 from tests.security.attack import Attack, python, shell
 from tests.security.bait import TASK, Bait
@@ -129,11 +129,12 @@ def test_the_data_cannot_be_changed(arena: Arena) -> None:
 
 def test_what_a_command_makes_belongs_to_a_user_of_no_account(arena: Arena) -> None:
     marker = f"577215{uuid.uuid4().int % 10**9}"
-    assert arena.run("cp /bin/true helper; chmod 6755 helper; stat -c %u helper").strip() == "1000"
+    who = arena.run("id -u")
+    assert arena.run("cp /bin/true helper; chmod 6755 helper; stat -c %u helper") == who
     arena.run(f"sleep {marker} &")
-    (pid,) = processes_with(marker)
+    assert eventually(lambda: len(sleepers(marker)) == 1)
+    (pid,) = sleepers(marker)
     owner = Path(f"/proc/{pid}").stat().st_uid
     arena.run(f"pkill -f {marker}")
     if os.geteuid() == 0:
-        assert owner != 0
-        assert owner >= 700_000 or arena.sandbox == "docker"
+        assert owner >= (20_000 if arena.sandbox == "docker" else 700_000)
