@@ -10,6 +10,9 @@ from .command_output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ..shared import runner_messages as messages
 
     Answer = tuple[messages.Done, bytes]
@@ -30,6 +33,17 @@ class FileActions:
 
     def __init__(self, workspace: str, output_limit: int) -> None:
         self._workspace, self._output_limit = workspace, output_limit
+
+    def operations(self) -> dict[str, Callable[[Any, bytes], Answer]]:
+        """What answers each kind of order."""
+        return {
+            "write_file": self.write_file,
+            "edit_file": self.edit_file,
+            "read_file": self.read_file,
+            "list_files": self.list_files,
+            "fetch": self.fetch,
+            "fetch_files": self.fetch_files,
+        }
 
     def write_file(self, order: messages.WriteFile, content: bytes) -> Answer:
         """Write a regular file, making its folders."""

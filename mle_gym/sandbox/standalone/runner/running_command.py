@@ -38,6 +38,10 @@ class Command:
         self.answer = b""
         """To the call that ended the command: its caller dies before it can print that."""
 
+    def spare_nothing(self, why: str) -> None:
+        """It is to end for that reason, with everything that earlier commands left running."""
+        self.killed_by, self.older = why, frozenset()
+
     def exit_code(self, status: int) -> int:
         """The code for the host; 128 + signal as shells count."""
         codes = {"timeout": 124, "interrupt": 130, "end": 0}
