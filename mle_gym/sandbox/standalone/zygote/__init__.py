@@ -12,7 +12,7 @@ sandbox's process namespace (``handover.c``), and it executes the *keeper* (``ke
 waits for the child, passes signals on and reports its end. The child reads the request, decides
 whether it can be served (``shim_request.py``), becomes what a new interpreter would be
 (``become_program.py``, ``new_interpreter.py``) and runs the program (``program_call.py``,
-``program.c``, ``end_program.py``). A container can't be entered: there, a zygote is part of the sandbox and started by
-the runner. Until a program starts, any trouble only means that the shim executes the real
-interpreter.
+``program.c``, ``end_program.py``). A container can't be entered: there, a zygote is part of the
+sandbox and started by the runner. Until a program starts, any trouble only means that the shim
+executes the real interpreter.
 """

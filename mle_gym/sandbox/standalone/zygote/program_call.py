@@ -40,9 +40,8 @@ class ProgramCalls:
 
     def __init__(self) -> None:
         self._clean_up = CleanUp()
-        self._run_module: Callable[..., Any] = import_module("runpy").__dict__[
-            "_run_module_as_main"
-        ]
+        runpy = import_module("runpy")
+        self._run_module = runpy.__dict__["_run_module_as_main"]
         libc.fopen.restype = ctypes.c_void_p
         self._stdin = ctypes.c_void_p.in_dll(libc, "stdin")
 
