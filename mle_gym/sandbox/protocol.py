@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from mle_gym.sandbox.limits import Limits
@@ -186,7 +185,7 @@ class Sandbox(Protocol):
     One thread at a time may use it, but any thread may :meth:`interrupt`, :meth:`close` or
     :meth:`discard` it: what another one has under way there ends at once.
 
-    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the box is gone: a
+    Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the sandbox is gone: a
     :class:`~mle_gym.errors.SandboxEnded` where what ran inside brought it down. Nothing else that
     the agent does raises anything.
     """
@@ -274,12 +273,7 @@ class Sandbox(Protocol):
     def __enter__(self) -> Self:
         """Return itself."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close."""
 
 

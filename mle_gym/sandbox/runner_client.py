@@ -8,7 +8,6 @@ import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mle_gym.errors import SubmissionError
@@ -244,12 +243,7 @@ class RunnerSandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _file_action(self, order: messages.Order, content: bytes = b"") -> Execution:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["SocketStream", "Stream"]
+__all__ = ["SocketStream", "Stream", "receive_some", "send_all"]
 
 _CHUNK = 1 << 18
 
@@ -30,14 +30,33 @@ class Stream(Protocol):
         """End the runner and free what belongs to it. Idempotent."""
 
     def discard(self) -> None:
-        """The same, without waiting for what goes on by itself."""
+        """Like :meth:`close`, but return at once and clean up in the background."""
+
+
+def send_all(connection: socket.socket, data: bytes, deadline: float) -> None:
+    """Send all of ``data`` over a socket; see :meth:`Stream.send`."""
+    connection.settimeout(max(0.001, deadline - time.monotonic()))
+    connection.sendall(data)
+
+
+def receive_some(connection: socket.socket, deadline: float) -> bytes:
+    """Some bytes that a socket received; see :meth:`Stream.receive`."""
+    while True:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            return connection.recv(_CHUNK)
+        except ConnectionResetError:
+            return b""
+        except TimeoutError:  # perhaps that of a thread that sent an interrupt
+            if time.monotonic() >= deadline:
+                raise
 
 
 class SocketStream:
     """A :class:`Stream` over a connected socket."""
 
     def __init__(self, connection: socket.socket, end: Callable[[], None]) -> None:
-        """Take over a connection.
+        """Own a connection from now on.
 
         Args:
             connection: To the runner.
@@ -48,20 +67,11 @@ class SocketStream:
 
     def send(self, data: bytes, deadline: float) -> None:
         """Write all of ``data``; see :meth:`Stream.send`."""
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(data)
+        send_all(self._socket, data, deadline)
 
     def receive(self, deadline: float) -> bytes:
         """Some bytes; see :meth:`Stream.receive`."""
-        while True:
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                return self._socket.recv(_CHUNK)
-            except ConnectionResetError:
-                return b""
-            except TimeoutError:  # perhaps that of a thread that sent an interrupt
-                if time.monotonic() >= deadline:
-                    raise
+        return receive_some(self._socket, deadline)
 
     def close(self) -> None:
         """Hang up and end the runner. Idempotent."""
@@ -73,5 +83,5 @@ class SocketStream:
             self._end()
 
     def discard(self) -> None:
-        """As :meth:`close`, which waits for nothing."""
+        """Do the same as :meth:`close`, which doesn't wait for anything here."""
         self.close()

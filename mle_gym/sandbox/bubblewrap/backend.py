@@ -115,16 +115,16 @@ class BubblewrapBackend:
             "plan": warm.plan if warm else None,
             "overlay": overlay(config),
         }
-        box = launcher.start(request)
+        launched = launcher.start(request)
         return RunnerSandbox(
             self.name,
-            box.stream,
+            launched.stream,
             config,
             workspace=WORKSPACE,
             run_folder=RUN_FOLDER,
             command=command,
             environment=environment,
-            evidence=box.evidence,
+            evidence=launched.evidence,
             cold="" if warm else "unavailable" if config.warm else "off",
             open_files=launcher.open_files,
             affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),

@@ -7,17 +7,17 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from docker.errors import DockerException
 
+from mle_gym.sandbox.stream import receive_some, send_all
+
 __all__ = ["AttachedStream", "Demultiplexer"]
 
 _HEADER = struct.Struct(">BxxxI")
 _STANDARD_OUTPUT = 1
-_CHUNK = 1 << 18
 _KEPT_MESSAGES = 4096
 
 
@@ -89,26 +89,14 @@ class AttachedStream:
 
     def send(self, data: bytes, deadline: float) -> None:
         """Write all of ``data``; see :meth:`Stream.send`."""
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(data)
+        send_all(self._socket, data, deadline)
 
     def receive(self, deadline: float) -> bytes:
         """Some bytes of standard output; see :meth:`Stream.receive`."""
-        while True:
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                data = self._socket.recv(_CHUNK)
-            except ConnectionResetError:
-                return b""
-            except TimeoutError:  # perhaps that of a thread that sent an interrupt
-                if time.monotonic() >= deadline:
-                    raise
-                continue
-            if not data:
-                return b""
-            output = self._pieces.feed(data)
-            if output:
+        while data := receive_some(self._socket, deadline):
+            if output := self._pieces.feed(data):
                 return output
+        return b""
 
     @property
     def open(self) -> bool:

@@ -38,6 +38,19 @@ def _python(sandbox: Sandbox, program: str, *, timeout: float = _SECONDS) -> str
     return output.decode("utf-8", "replace").strip()
 
 
+def _at_most(limit: int, sandbox: Sandbox, program: str, seen: str) -> Outcome:
+    """Run a program that prints how much it got, which must be something and within the limit.
+
+    Args:
+        limit: What is allowed.
+        sandbox: Where to run it.
+        program: Python.
+        seen: What to say of the two numbers.
+    """
+    number = _number(_python(sandbox, program))
+    return 0 < number <= limit, seen.format(number, limit)
+
+
 def _memory(sandbox: Sandbox) -> Outcome:
     """Take much more memory than allowed and hold it for longer than a watchdog sleeps."""
     size = 4 * (PROBE_LIMITS.memory_mb + 2 * PROBE_LIMITS.disk_mb)
@@ -72,9 +85,8 @@ def _processes(sandbox: Sandbox) -> Outcome:
         "    os.kill(child, signal.SIGKILL)\n"
         "print(len(children))\n"
     )
-    count = _number(_python(sandbox, program))
     limit = PROBE_LIMITS.processes
-    return 0 < count <= limit, f"{count:g} processes could be started, {limit} are allowed"
+    return _at_most(limit, sandbox, program, "{:g} processes could be started, {} are allowed")
 
 
 def _disk(sandbox: Sandbox) -> Outcome:
@@ -95,9 +107,9 @@ def _disk(sandbox: Sandbox) -> Outcome:
         "    os.unlink(path)\n"
         "print(max(sizes))\n"
     )
-    size = _number(_python(sandbox, program))
     limit = PROBE_LIMITS.disk_mb
-    return 0 < size <= limit, f"a file of {size:g} MB could be written, {limit} MB are allowed"
+    seen = "a file of {:g} MB could be written, {} MB are allowed"
+    return _at_most(limit, sandbox, program, seen)
 
 
 def _cpu(sandbox: Sandbox) -> Outcome:

@@ -11,5 +11,5 @@ While a script runs, the runner may send ``request`` (the script called one of t
 gets ``reply``.
 
 The host trusts nothing that comes from here: the agent shares this process's user, so whatever
-it could forge must be worthless. Answers, graders and other episodes are not in this box.
+it could forge must be worthless. Answers, graders and other episodes are not in this sandbox.
 """
