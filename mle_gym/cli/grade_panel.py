@@ -39,6 +39,7 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
         grade["metric"]: Text.assemble(
             (_number(grade["score"]), "bold"), f" ({direction} is better)"
         ),
+        **{name: Text(_part(part)) for name, part in (grade.get("parts") or {}).items()},
         "normalized": Text(_number(grade["normalized"])),
         "public score": Text(_number(grade["public_score"])),
     }
@@ -55,6 +56,10 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
         shown = [f"{name} {_number(value)}" for name, value in grade["thresholds"].items()]
         rows["thresholds"] = Text(", ".join(shown))
     return rows
+
+
+def _part(part: float | str) -> str:
+    return part if isinstance(part, str) else _number(part)
 
 
 def _number(value: float | None) -> str:

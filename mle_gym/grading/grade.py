@@ -9,10 +9,11 @@ from typing import Any, Self
 
 from mle_gym.errors import MleGymError
 from mle_gym.grading.leaderboard import Medal, better
+from mle_gym.grading.score import Part
 
 __all__ = ["Grade", "Validation"]
 
-LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling", "board"})
+LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling", "board", "parts"})
 """Fields that grades of older versions don't have."""
 
 
@@ -46,6 +47,9 @@ class Grade:
     error_message: str = ""
     score: float | None = None
     """The metric on the private part of the answers; None if not valid."""
+    parts: dict[str, Part] = field(default_factory=dict)
+    """What the score is made of, by name: numbers, or words such as ``"9 of 14"``. Empty where the
+    task's metric has no parts."""
     normalized: float = 0.0
     """The score from 0 (the task's worst) to 1 (its best), clipped; 0 if not valid."""
     public_score: float | None = None

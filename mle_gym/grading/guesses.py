@@ -65,7 +65,7 @@ def best_guess(
         """Higher is better; a guess that can't be scored is the worst."""
         try:
             metric.check(guess)
-            return sign * metric.score(guess, truth, everything)
+            return sign * metric.score(guess, truth, everything).value
         except MleGymError:  # for instance a metric that needs more than one class
             return -np.inf
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mle_gym.errors import SubmissionError
@@ -10,6 +11,7 @@ from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
 from mle_gym.grading.grader_code.code_sandbox_pool import CodeSandboxPool, shared_pool
 from mle_gym.grading.grader_code.into_sandbox import Table
+from mle_gym.grading.score import Score
 from mle_gym.grading.score_interval import score_interval
 from mle_gym.metrics import Metric, get_metric
 from mle_gym.metrics.metric import UnscorablePrediction
@@ -38,8 +40,8 @@ class TaskMetric(Protocol):
             SubmissionError: Says what can't be scored.
         """
 
-    def score(self, submission: Table, answers: Table, rows: Values) -> float:
-        """A finite number for some rows of two tables with the same ids in the same order.
+    def score(self, submission: Table, answers: Table, rows: Values) -> Score:
+        """A finite score for some rows of two tables with the same ids in the same order.
 
         Raises:
             SubmissionError: The submission can't be scored.
@@ -83,11 +85,11 @@ class DeclaredMetric:
                 f"expected {error.expected}",
             ) from None
 
-    def score(self, submission: Table, answers: Table, rows: Values) -> float:
+    def score(self, submission: Table, answers: Table, rows: Values) -> Score:
         """Apply the metric to the predicted columns."""
         truth = self.metric.array([answers[name][rows] for name in self.columns])
         predicted = self.metric.array([submission[name][rows] for name in self.columns])
-        return self.metric.score(truth, predicted, **self.params)
+        return Score(self.metric.score(truth, predicted, **self.params))
 
     def interval(
         self, submission: Table, answers: Table, rows: Values
@@ -102,6 +104,8 @@ class DeclaredMetric:
 class CustomMetric:
     """A task's ``grade(submission, answers) -> float``, with MLE-bench's signature.
 
+    It may return ``(score, parts)``, and may have a third parameter: the private folder.
+
     It runs in a sandbox (:mod:`mle_gym.grading.grader_code.code_sandbox`). Both tables hold the
     columns of the submission, id included, in the order of the answers. To refuse a submission it
     raises ValueError or SubmissionError with a reason that quotes no answer; a result that is NaN
@@ -112,6 +116,8 @@ class CustomMetric:
 
     sandboxes: CodeSandboxPool
     higher_is_better: bool
+    private: Path | None = None
+    """The dataset's private folder, for a function with a third parameter."""
 
     def interval(self, submission: Table, answers: Table, rows: Values) -> None:
         """None: resampled rows repeat ids, which a ``grade.py`` may not expect."""
@@ -119,24 +125,27 @@ class CustomMetric:
     def check(self, submission: Table) -> None:
         """Does nothing: a ``grade.py`` only looks at submission and answers together."""
 
-    def score(self, submission: Table, answers: Table, rows: Values) -> float:
+    def score(self, submission: Table, answers: Table, rows: Values) -> Score:
         """Call the function in its sandbox."""
-        return self.sandboxes.score_table(submission, answers, rows)
+        return self.sandboxes.score_table(submission, answers, rows, self.private)
 
 
-def load_task_metric(task: TaskSpec, sandbox: str = "auto") -> TaskMetric:
+def load_task_metric(
+    task: TaskSpec, sandbox: str = "auto", private: Path | None = None
+) -> TaskMetric:  # fmt: skip
     """The task's ``grade.py`` if it has one, otherwise the metric that it names.
 
     Args:
         task: The task.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
+        private: The dataset's private folder, if there is one.
 
     Raises:
         TaskError: Unknown metric.
     """
     if task.hook("grade") is not None:
         code = GraderCode.of(task, "grade", sandbox)
-        return CustomMetric(shared_pool(code), task.grade.higher_is_better)
+        return CustomMetric(shared_pool(code), task.grade.higher_is_better, private)
     columns = list(task.submission.predicted)
     metric, params = get_metric(task.grade.metric), dict(task.grade.params)
     return DeclaredMetric(metric, params, columns, task.submission.id)

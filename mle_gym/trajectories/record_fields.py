@@ -59,6 +59,9 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
         v is None or (isinstance(v, list) and len(v) == 2 and all(map(is_number, v)))
     ),
     "numbers by name": lambda v: isinstance(v, dict) and all(map(is_number, v.values())),
+    "numbers or texts by name": lambda v: (
+        isinstance(v, dict) and all(isinstance(n, str) or is_number(n) for n in v.values())
+    ),
     "a medal or none": lambda v: v in ("", "bronze", "silver", "gold"),
     "a list of names": lambda v: isinstance(v, list) and all(isinstance(n, str) for n in v),
     "an integer of at least 1, or null": lambda v: (
@@ -130,9 +133,10 @@ GRADE = {
     "sha256": "text",
     "grader": "text",
     "score_ci": "two numbers or null",
+    "parts": "numbers or texts by name",
 }
 """The fields of a grade. Those that later versions added may be missing."""
-OPTIONAL = frozenset({"score_ci", "grader", "error_message"})
+OPTIONAL = frozenset({"score_ci", "grader", "error_message", "parts"})
 OBSERVATION = {"output": "text", "exit_code": "an integer", "steps_left": "an integer"}
 STEP = {
     "reward": "a number",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import TaskError
+from mle_gym.grading.grade import Grade
 from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.grading.score import read_parts
 from mle_gym.sandbox.protocol import Request
 from mle_gym.tasks.spec import TaskSpec
 
@@ -143,3 +150,60 @@ def test_nothing_is_left_beside_it(grader: Callable[[str], PredictionsGrader]) -
     toy = grader("def grade(submission, answers): return 1.0")
     assert toy.grade(PERFECT).score == 1.0
     assert not list(toy._task.folder.glob("__pycache__"))
+
+
+PARTS = """
+def grade(submission, answers, private):
+    weight = float((private / "deep" / "weight.txt").read_text())
+    right = int((submission["y"] == answers["y"]).sum())
+    parts = {"right": f"{right} of {len(answers)}", "weight": weight, "rows": len(answers)}
+    return weight * right / len(answers), parts
+"""
+
+
+def test_a_score_may_have_named_parts_and_read_the_private_files(
+    grader: Callable[[str], PredictionsGrader], tmp_path: Path
+) -> None:
+    toy = grader(PARTS)
+    private = next(tmp_path.rglob("answers.csv")).parent
+    (private / "deep").mkdir()
+    (private / "deep" / "weight.txt").write_text("0.5")
+    found = toy.grade(b"id,y\n1,3\n2,5\n3,8\n")
+    assert found.score == 0.25
+    assert found.parts == {"right": "1 of 2", "weight": 0.5, "rows": 2.0}
+    assert Grade.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    older = {name: value for name, value in found.to_dict().items() if name != "parts"}
+    assert Grade.from_dict(older).parts == {}
+    assert toy.grade(b"nothing").parts == {}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    ["3", "{'a': float('nan')}", "{'a': None}", "{'a': [1]}", "{str(n): 1 for n in range(21)}"],
+)
+def test_parts_that_are_no_numbers_or_words_break_the_task(
+    grader: Callable[[str], PredictionsGrader], parts: str
+) -> None:
+    with pytest.raises(TaskError, match="parts of the score"):
+        grader(f"def grade(submission, answers): return 0.5, {parts}").grade(PERFECT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"a": true}', '{"a": 1e999}', '{"a\\n": 1}', '{"a": "\\u001b[31m"}', "[" * 10_000],
+)
+def test_hostile_parts_are_none(text: str) -> None:
+    assert read_parts(text) == {}
+    assert read_parts('{"a": 1, "b": "9 of 14"}') == {"a": 1, "b": "9 of 14"}
+
+
+def test_parts_are_shown_with_the_score() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    found = Grade(
+        "toy", 0, True, "own", True, score=0.5, parts={"seconds": 1.25, "cells": "9 of 14"}
+    )
+    console.print(grade_panel(found.to_dict()))
+    text = console.export_text()
+    assert "seconds" in text
+    assert "1.25" in text
+    assert "9 of 14" in text

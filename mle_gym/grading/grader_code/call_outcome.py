@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
+from mle_gym.grading.score import Part, read_parts
 from mle_gym.sandbox.protocol import Execution
 
 __all__ = ["CallOutcome", "died", "not_finite", "read_reply", "tail", "too_slow", "understood"]
@@ -22,6 +24,8 @@ class CallOutcome:
     """A score, the refusal of a ``grade.py``, or how it failed."""
 
     score: float | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    """What the score is made of, where the ``grade.py`` says so."""
     refusal: SubmissionError | None = None
     """In the words of ``grade.py``, which the agent may read."""
     failure: SubmissionError | None = None
@@ -73,7 +77,7 @@ def understood(reply: dict[str, str], seconds: float) -> CallOutcome:
     message = reply.get("message", "")
     if "score" in reply:
         try:
-            return CallOutcome(score=float(reply["score"]))
+            return CallOutcome(float(reply["score"]), read_parts(reply.get("parts", "{}")))
         except ValueError:
             return died(f"it answered {reply['score'][:100]!r}", memory=False)
     if "refused" in reply:

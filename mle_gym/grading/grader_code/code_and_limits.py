@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mle_gym.datasets.dataset import MLE_BENCH
 from mle_gym.datasets.keys import KEY_FILE
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.errors import TaskError
@@ -20,13 +21,22 @@ from mle_gym.sandbox.protocol import Mount, SandboxConfig
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import GraderSpec, TaskSpec
 
-__all__ = ["TABLES", "GraderCode", "grader_config", "grader_files", "missing_module"]
+__all__ = [
+    "TABLES",
+    "GraderCode",
+    "grader_config",
+    "grader_files",
+    "missing_module",
+    "private_files",
+]
 
 PROGRAM = Path(__file__).with_name("program_inside.py")
 OWN = ("errors.py", "text.py", "integrations/importing/foreign_code_process.py")
 """The only files of this package in the sandbox, which ``grade.py`` may import."""
 LEFT_OUT = frozenset({KEY_FILE, SPLIT_FILE, "solution.py", "baseline.py"})
 """Files of a task's folder that no grader needs, and from which the answers follow."""
+NOT_GIVEN = frozenset({"answers.csv", MLE_BENCH})
+"""Private files that a grader of tables gets as a table, or never needs."""
 TABLES = 4
 """How many tables of answers one process holds: public, private, and those that were given."""
 MOST_BYTES = 1 << 30
@@ -40,7 +50,7 @@ class GraderCode:
     folder: Path
     """The task's."""
     function: str
-    """``"grade"`` or ``"grade_file"``."""
+    """``"grade"``, ``"grade_file"`` or ``"grade_files"``."""
     version: tuple[int, ...]
     """Changes when a program in the task's folder changes, or the private folder is replaced."""
     limits: GraderSpec
@@ -50,7 +60,7 @@ class GraderCode:
     raw: str
     """The file or folder of raw data in the task's folder, which is hidden from the grader."""
     private: Path | None
-    """The folder that ``grade_file`` reads the answers from."""
+    """The folder that ``grade_file`` and ``grade_files`` read the answers from."""
     backend: str
     """The backend to use where no isolating one can run."""
 
@@ -155,6 +165,14 @@ def _sources(code: GraderCode) -> Iterator[Path]:
             yield path
     if code.private is not None:
         yield from (path for path in sorted(code.private.rglob("*")) if path.is_file())
+
+
+def private_files(private: Path | None) -> Iterator[tuple[str, bytes]]:
+    """What a ``grade`` of tables may read beside the answers; nothing without a private folder."""
+    for path in sorted(private.rglob("*")) if private is not None else ():
+        name = path.relative_to(private or path).as_posix()
+        if path.is_file() and name not in NOT_GIVEN:
+            yield name, path.read_bytes()
 
 
 def missing_module(code: GraderCode, module: str) -> str:

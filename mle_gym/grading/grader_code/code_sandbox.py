@@ -16,7 +16,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from mle_gym import sandbox
 from mle_gym.errors import SandboxCrashed, SandboxEnded, SandboxUnavailable, TaskError
@@ -35,12 +36,17 @@ from mle_gym.grading.grader_code.code_and_limits import (
     grader_config,
     grader_files,
     missing_module,
+    private_files,
 )
 from mle_gym.grading.grader_code.into_sandbox import START, Table, ask, put, table_bytes
 from mle_gym.grading.grader_code.living_sandboxes import keep, register
+from mle_gym.grading.score import Score
+from mle_gym.sandbox import Files
 from mle_gym.sandbox.protocol import Backend, Execution, Sandbox
 
 __all__ = ["CodeSandbox"]
+
+Submission = TypeVar("Submission", bytes, Files)
 
 LOAD_SECONDS = 300.0
 """For importing what ``grade.py`` imports, on a busy machine from a cold disk."""
@@ -64,8 +70,12 @@ class CodeSandbox:
         self.lock = threading.RLock()
         register(self)
 
-    def score_table(self, submission: Table, answers: Table, rows: Values) -> float:
+    def score_table(
+        self, submission: Table, answers: Table, rows: Values, private: Path | None = None
+    ) -> Score:
         """What ``grade(submission, answers)`` returns for some rows; the control is the answers.
+
+        A ``grade`` with a third parameter also gets a folder with the files of ``private``.
 
         Raises:
             SubmissionError: It refuses the submission, or fails on it but not on the answers.
@@ -75,7 +85,7 @@ class CodeSandbox:
 
         def grade(*, control: bool) -> CallOutcome:
             def job(box: Sandbox) -> dict[str, Any]:
-                number = self._number(box, answers, rows)
+                number = self._number(box, answers, rows, private)
                 if not control:
                     put(box, "handed.json", table_bytes(submission, rows))
                 return {"answers": number, "control": control}
@@ -85,7 +95,7 @@ class CodeSandbox:
         with self.lock:
             found = grade(control=False)
             if found.graded and found.score is not None:
-                return found.score
+                return Score(found.score, found.parts)
             check = grade(control=True)
             if not check.graded:
                 raise TaskError(
@@ -93,7 +103,7 @@ class CodeSandbox:
                 )
         raise found.error
 
-    def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> float:
+    def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> Score:
         """What ``grade_file(submission, private)`` returns, NaN and infinite scores included.
 
         Args:
@@ -112,10 +122,39 @@ class CodeSandbox:
 
             return self._call(job)
 
+        return self._with_control(grade, content, control)
+
+    def score_files(self, files: Files, control: Callable[[], Files]) -> Score:
+        """What ``grade_files(submission, private)`` returns for a folder of files.
+
+        Args:
+            files: The submission.
+            control: Returns one that it must grade, or refuse with a reason.
+
+        Raises:
+            As :meth:`score_table`.
+        """
+
+        def grade(handed: Files) -> CallOutcome:
+            def job(box: Sandbox) -> dict[str, Any]:
+                for name, content in handed.items():
+                    put(box, f"handed/{name}", content)
+                return {"folder": "handed"}
+
+            return self._call(job)
+
+        return self._with_control(grade, files, control)
+
+    def _with_control(
+        self,
+        grade: Callable[[Submission], CallOutcome],
+        submission: Submission,
+        control: Callable[[], Submission],
+    ) -> Score:
         with self.lock:
-            found = grade(content)
+            found = grade(submission)
             if found.score is not None:
-                return found.score
+                return Score(found.score, found.parts)
             if found.failure is not None:
                 check = grade(control())
                 if check.failure is not None:
@@ -178,13 +217,17 @@ class CodeSandbox:
             return too_slow(self.code.limits.seconds)
         return died(tail(run), memory=run.killed_by == "memory")
 
-    def _number(self, box: Sandbox, answers: Table, rows: Values) -> int:
+    def _number(
+        self, box: Sandbox, answers: Table, rows: Values, private: Path | None
+    ) -> int:  # fmt: skip
         """The number of these answers in the process, which is given them if it lacks them."""
         for number, (known, some) in self._answers.items():
             if known is answers and some is rows:
                 return number
         self._given += 1
         put(box, f"answers-{self._given}.json", table_bytes(answers, rows))
+        for name, content in private_files(private):
+            put(box, f"private-{self._given}/{name}", content)
         self._answers[self._given] = answers, rows
         if len(self._answers) > TABLES:
             del self._answers[next(iter(self._answers))]

@@ -15,12 +15,15 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
 from mle_gym.grading.grader_code.code_sandbox import CodeSandbox
 from mle_gym.grading.grader_code.into_sandbox import Table
 from mle_gym.grading.grader_code.living_sandboxes import end_idle
+from mle_gym.grading.score import Score
+from mle_gym.sandbox import Files
 
 __all__ = ["CodeSandboxPool", "shared_pool"]
 
@@ -36,12 +39,19 @@ class CodeSandboxPool:
         self.forget()
         _known.add(self)
 
-    def score_table(self, submission: Table, answers: Table, rows: Values) -> float:
+    def score_table(
+        self, submission: Table, answers: Table, rows: Values, private: Path | None = None
+    ) -> Score:
         """See :meth:`CodeSandbox.score_table`."""
         with self._lent() as grader:
-            return grader.score_table(submission, answers, rows)
+            return grader.score_table(submission, answers, rows, private)
 
-    def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> float:
+    def score_files(self, files: Files, control: Callable[[], Files]) -> Score:
+        """See :meth:`CodeSandbox.score_files`."""
+        with self._lent() as grader:
+            return grader.score_files(files, control)
+
+    def score_file(self, content: bytes, filename: str, control: Callable[[], bytes]) -> Score:
         """See :meth:`CodeSandbox.score_file`."""
         with self._lent() as grader:
             return grader.score_file(content, filename, control)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import dis
+import inspect
 import json
+import math
 import numbers
 import os
 import resource
@@ -51,6 +53,8 @@ class LoadedCode:
         self.folder, self.request = folder, request
         self.file = folder / "task" / "grade.py"
         self.function = load(self.file, request["function"])
+        self.wants_private = len(inspect.signature(self.function).parameters) > 2
+        """Whether a function of tables also gets the private files."""
         self.answers: dict[int, Any] = {}
         """Tables by number, newest last."""
 
@@ -63,7 +67,9 @@ class LoadedCode:
         self.answers[number] = read_table(file)
         file.unlink()
         while len(self.answers) > self.request["tables"]:
-            del self.answers[next(iter(self.answers))]
+            oldest = next(iter(self.answers))
+            del self.answers[oldest]
+            shutil.rmtree(self.folder / f"private-{oldest}", ignore_errors=True)
 
     def grade(self, job: dict[str, Any]) -> Reply:
         """The reply for one submission."""
@@ -71,17 +77,26 @@ class LoadedCode:
             result = self.function(*self.arguments(job))
         except BaseException as error:  # SystemExit too: it says nothing else about a submission
             return self.refusal(error)
+        parts: Any = {}
+        if isinstance(result, tuple) and len(result) == 2:
+            result, parts = result
         if isinstance(result, bool) or not isinstance(result, numbers.Real):
             return {"failed": "", "message": f"expected a number, found {type(result).__name__}"}
-        return {"score": repr(float(result))}
+        try:
+            return {"score": repr(float(result)), "parts": parts_as_json(parts)}
+        except (ValueError, TypeError, AttributeError) as error:
+            return {"failed": "", "message": f"parts of the score: {error}"}
 
     def arguments(self, job: dict[str, Any]) -> tuple[Any, ...]:
         """The function's arguments; a control grades the answers themselves."""
+        if "folder" in job:
+            return self.folder / "handed", self.folder / "private"
         if "file" in job:
             return self.folder / "handed" / job["file"], self.folder / "private"
         answers = self.answers[job["answers"]]
         handed = answers if job["control"] else read_table(self.folder / "handed.json")
-        return handed.copy(), answers.copy()
+        given = self.folder / f"private-{job['answers']}"
+        return handed.copy(), answers.copy(), *([given] if self.wants_private else [])
 
     def refusal(self, error: BaseException) -> Reply:
         """Separate what ``grade.py`` says on purpose from errors that may quote an answer."""
@@ -104,6 +119,19 @@ class LoadedCode:
         if trace is None or trace.tb_frame.f_code.co_filename != str(self.file):
             return False
         return trace.tb_frame.f_code.co_code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+
+
+def parts_as_json(parts: Any) -> str:
+    """The named parts of a score, each a finite number or a short text."""
+    shown = {}
+    for name, part in parts.items():
+        text = isinstance(part, str)
+        shown[str(name)[:40]] = part[:100] if text else float(part)
+        if not text and not math.isfinite(float(part)):
+            raise ValueError(f"{name}: expected a finite number, found {part}")
+    if len(shown) > 20:
+        raise ValueError(f"expected at most 20, found {len(shown)}")
+    return json.dumps(shown)
 
 
 def load(file: Path, name: str) -> Callable[..., object]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from mle_gym.grading.leaderboard import (
     rank,
     standards,
 )
+from mle_gym.grading.score import Part
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -38,6 +39,7 @@ class Measured:
     """Rows of the submission; 0 where only a ``grade.py`` can read it."""
     public_score: float | None = None
     score_ci: tuple[float, float] | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
     is_constant: bool = False
     """Whether it predicts the same for every row."""
 
@@ -99,6 +101,7 @@ class GradeMaker:
             valid=True,
             rows=measured.rows,
             score=score,
+            parts=dict(measured.parts),
             normalized=self._normalized(score),
             public_score=measured.public_score,
             score_ci=measured.score_ci,

@@ -18,6 +18,7 @@ from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 from mle_gym.grading.guesses import best_guess
+from mle_gym.grading.score import Score
 from mle_gym.grading.scoring import Table, load_task_metric
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class PredictionsGrader:
         self._given = answers
         self._score_ci = score_ci
         self._caps: dict[int, int] = {}
-        self._metric = load_task_metric(self._task, sandbox)
+        own = dataset.private if dataset.digest and answers is None else None
+        self._metric = load_task_metric(self._task, sandbox, own)
         self._grades = GradeMaker(
             dataset, self._metric.higher_is_better, self._private_score, luck=self._luck
         )
@@ -114,7 +116,7 @@ class PredictionsGrader:
         if not len(self._answers.public):
             raise SubmissionError("no_public_part", "this dataset has no public part to score on")
         try:
-            return self._score(submission, self._answers.public)
+            return self._score(submission, self._answers.public).value
         except SubmissionError as error:
             error.saw_answers = True
             raise
@@ -154,8 +156,10 @@ class PredictionsGrader:
 
     def _measure(self, content: bytes) -> Measured:
         submission = self._parse(content, self._answers.ids)
+        found = self._score(submission, self._answers.private)
         return Measured(
-            score=self._score(submission, self._answers.private),
+            score=found.value,
+            parts=found.parts,
             rows=len(self._answers.ids),
             public_score=self._public_score(submission),
             score_ci=self._interval(submission) if self._score_ci else None,
@@ -169,7 +173,7 @@ class PredictionsGrader:
             known = self._caps[id(ids)] = most_bytes(self._task.submission, ids)
         return known
 
-    def _score(self, submission: Table, rows: Values) -> float:
+    def _score(self, submission: Table, rows: Values) -> Score:
         return self._metric.score(submission, self._answers.values, rows)
 
     def _is_constant(self, submission: Table) -> bool:
@@ -178,7 +182,7 @@ class PredictionsGrader:
         return all((column == column[0]).all() for column in columns)
 
     def _private_score(self, content: bytes) -> float:
-        return self._score(self._parse(content, self._answers.ids), self._answers.private)
+        return self._score(self._parse(content, self._answers.ids), self._answers.private).value
 
     def _luck(self) -> float | None:
         """The score of guesses that know nothing, except for the luckiest of them."""
@@ -197,7 +201,7 @@ class PredictionsGrader:
         """None also if this part alone can't be scored: it is feedback, not the result."""
         rows = self._answers.public
         try:
-            return self._score(submission, rows) if len(rows) else None
+            return self._score(submission, rows).value if len(rows) else None
         except SubmissionError:
             return None
 

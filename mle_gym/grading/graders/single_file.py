@@ -22,6 +22,7 @@ from mle_gym.grading.grader_code.code_and_limits import GraderCode
 from mle_gym.grading.grader_code.code_sandbox_pool import shared_pool
 from mle_gym.grading.graders.file_shape import FileShape, load_shape
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
+from mle_gym.grading.score import Score
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -93,14 +94,18 @@ class SingleFileGrader:
         raise SubmissionError("no_public_part", "this dataset has no public part to score on")
 
     def _measure(self, content: bytes) -> Measured:
-        return Measured(self._score(content))
+        found = self._found(content)
+        return Measured(found.value, parts=found.parts)
 
     def _score(self, content: bytes) -> float:
+        return self._found(content).value
+
+    def _found(self, content: bytes) -> Score:
         self._shape.check_cost(content, self._spec.max_bytes)
-        score = self._code.score_file(content, self._spec.filename, self._sample)
-        if not (math.isfinite(score) or self._parity):
-            raise not_finite(score)
-        return score
+        found = self._code.score_file(content, self._spec.filename, self._sample)
+        if not (math.isfinite(found.value) or self._parity):
+            raise not_finite(found.value)
+        return found
 
     @cached_property
     def _shape(self) -> FileShape:
