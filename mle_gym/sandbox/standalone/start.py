@@ -1,15 +1,15 @@
 """Starts a program of this folder: ``python …/standalone/start.py runner serve``.
 
-The folder becomes a package by hand, with no place on ``sys.path``: nothing of ours can shadow
-what the interpreter or an agent imports. The package files (``__init__.py``) are for readers; to
-load them would be a part of every sandbox's start. No interpreter keeps this file compiled, so it
-is short.
+This file makes the folder a package by hand, without adding anything to ``sys.path``, so no module
+of ours can shadow what the interpreter or an agent imports. The package files (``__init__.py``) are
+for readers: loading them would slow down the start of every sandbox. This file is short because no
+interpreter keeps it compiled.
 """
 
 import sys
 
 at_start = set(sys.modules)
-"""Modules that every interpreter has; more must not be imported above this line."""
+"""The modules that every interpreter has. Nothing else may be imported above this line."""
 if not sys.flags.isolated:
     del sys.path[0]  # this file's folder
 program, *arguments = sys.argv[1:]

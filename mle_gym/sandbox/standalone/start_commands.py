@@ -1,6 +1,6 @@
-"""The commands that start the programs of this folder, and what has to be there for them.
+"""The commands that start the programs of this folder, and the files that these need.
 
-For the host: what runs elsewhere imports this no more than anything else of the host's.
+Only the host imports this module.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 __all__ = ["FOLDER", "launcher_command", "parts_of", "runner_command", "zygote_command"]
 
 FOLDER = Path(__file__).resolve().parent
-"""On the host. Elsewhere the parts that a program takes are below another folder, by their names
-here."""
+"""On the host. In a sandbox, the parts that a program needs lie below another folder, under the
+same names."""
 
 _WORD = 0xFFFFFFFF
 
 
 def parts_of(*programs: str) -> tuple[str, ...]:
-    """What of :data:`FOLDER` there has to be where these programs run, by its names in it."""
+    """The entries of :data:`FOLDER` that must be there where these programs run."""
     return ("start.py", "shared", *programs)
 
 
@@ -31,7 +31,7 @@ def runner_command(python: str, folder: str) -> list[str]:
 
     Args:
         python: An interpreter, as seen inside.
-        folder: What has the runner's parts, as seen inside.
+        folder: The folder that holds the runner's parts, as seen inside.
     """
     _compile_all()
     return [python, "-I", "-S", f"{folder}/start.py", "runner"]
@@ -45,13 +45,13 @@ def launcher_command(python: str) -> list[str]:
 def zygote_command(python: str, folder: str, arguments: list[str]) -> list[str]:
     """The command that runs a zygote, to be followed by the descriptor of its socket.
 
-    Its interpreter starts as one that an agent's program would have: no option is set, and it
-    looks for packages where that does.
+    Its interpreter starts like the one of an agent's program: without options, and looking for
+    packages in the same places.
 
     Args:
         python: An interpreter, as seen where the zygote will be.
-        folder: What has the zygote's parts, as seen there.
-        arguments: What its ``main`` takes.
+        folder: The folder that holds the zygote's parts, as seen there.
+        arguments: The first arguments of its ``main``.
     """
     _compile_all()
     return [python, f"{folder}/start.py", "zygote", *arguments]
@@ -59,14 +59,15 @@ def zygote_command(python: str, folder: str, arguments: list[str]) -> list[str]:
 
 @functools.cache
 def _compile_all() -> None:
-    """Compile it here once: inside it can't be written, and every sandbox would compile it again.
+    """Compile the programs once, here: sandboxes can't write, and would compile them every time.
 
-    Importing it would do, but not where ``PYTHONDONTWRITEBYTECODE`` is set, as in many images.
+    Importing them would do the same, except where ``PYTHONDONTWRITEBYTECODE`` is set, as it is in
+    many images.
     """
     for part in parts_of("runner", "zygote"):
         for source in (FOLDER / part).glob("*.py"):
             compiled = Path(cache_from_source(str(source)))
-            with contextlib.suppress(OSError):  # an installation of somebody else's
+            with contextlib.suppress(OSError):  # somebody else's installation
                 status = source.stat()
                 made_of = struct.pack("<II", int(status.st_mtime) & _WORD, status.st_size & _WORD)
                 if not compiled.exists() or compiled.read_bytes()[8:16] != made_of:

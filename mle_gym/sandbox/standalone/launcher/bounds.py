@@ -1,8 +1,8 @@
-"""What the kernel counts by user or for the whole machine, bounded for each sandbox.
+"""Bounds each sandbox's share of what the kernel counts by user or for the whole machine.
 
-Terminals come from a file system of the sandbox's own that holds a few. An ordinary user's
-sandboxes share that user's count of watched files: a user namespace around each has a limit of its
-own. Root's sandboxes belong to different users, whose counts are apart.
+Each sandbox has a file system of its own for terminals, which holds only a few. The sandboxes of an
+ordinary user share that user's count of watched files, so each gets a user namespace with a limit
+of its own. Root's sandboxes belong to different users, whose counts are separate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..shared.system_calls import (
 
 TERMINALS = "/dev/pts"
 ARGUMENTS = ["--dev-bind", TERMINALS, TERMINALS]
-"""For bubblewrap, behind what makes ``/dev``: the file system that :func:`bound` mounted."""
+"""For bubblewrap, after what makes ``/dev``: the file system that :func:`bound` mounted."""
 MOST_TERMINALS = 64
 MOST_WATCHES = {"max_inotify_instances": 32, "max_inotify_watches": 8192}
 
@@ -40,10 +40,10 @@ def can_bound() -> bool:
 
 
 def bound(uid: int) -> None:
-    """Enter namespaces in which the bounds hold; between fork and exec.
+    """Enter namespaces in which the bounds hold. Called between fork and exec.
 
     Args:
-        uid: Who the sandbox belongs to.
+        uid: The user to whom the sandbox belongs.
     """
     enter_namespaces(uid)
     if os.geteuid() != 0:
@@ -54,7 +54,7 @@ def bound(uid: int) -> None:
 
 
 def enter_namespaces(uid: int) -> None:
-    """A mount namespace, and for an ordinary user the user namespace that it takes."""
+    """Enter a mount namespace, and for an ordinary user the user namespace that it requires."""
     if os.geteuid() == 0:
         unshare(CLONE_NEWNS)
     else:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 CONTROLLERS = ("memory", "pids", "cpu")
 SOCKET_BYTES = 128 << 20
 """What the queues of a sandbox's sockets may hold. Version 1 counts them only where they have a
-limit, and apart from other memory; they would be the machine's, which has few for all together."""
+limit, and separately from other memory. Without one they would use up what the whole machine has
+for them."""
 
 
 class ControlGroups:
-    """One group a sandbox in each controller that this process may use (version 1 or 2)."""
+    """Makes a group for each sandbox, in every controller that this process may use."""
 
     def __init__(self) -> None:
         self._bases = self._find()
@@ -47,7 +48,7 @@ class ControlGroups:
         return {name: base for name, base in bases.items() if os.access(base, os.W_OK)}
 
     def _find_version_2(self, point: str, own: str) -> dict[str, str]:
-        """Version 2 wants groups without processes of their own above the ones that have them."""
+        """In version 2, only groups without processes of their own may contain other groups."""
         for parent in (os.environ.get("MLE_GYM_CGROUP", ""), own, point):
             group = f"{parent}/mle-gym"
             try:
@@ -65,7 +66,7 @@ class ControlGroups:
     def _sweep(self) -> None:
         """End what a killed launcher left behind.
 
-        bubblewrap's inner process outlives an outer one that is killed before it has set it free.
+        bubblewrap's inner process survives if the outer one is killed before it has released it.
         """
         for base in set(self._bases.values()):
             for name in os.listdir(base):
@@ -103,11 +104,11 @@ class ControlGroups:
         return groups
 
     def discard(self, groups: list[str]) -> None:
-        """Remove groups as soon as the last process in them is gone; :meth:`remove` looks."""
+        """Have :meth:`remove` remove groups once the last process in them is gone."""
         self._discarded += groups
 
     def remove(self) -> bool:
-        """Remove what was discarded and is empty; whether some has to wait."""
+        """Remove discarded groups that are empty; returns whether some are not empty yet."""
         self._discarded = [group for group in self._discarded if not _remove(group)]
         return bool(self._discarded)
 

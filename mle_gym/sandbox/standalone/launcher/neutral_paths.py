@@ -1,4 +1,4 @@
-"""Ways to the host's folders that another user can take."""
+"""Paths to the host's folders that another user can follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..shared.system_calls import MS_BIND, MS_REC, mount
 
 
 class NeutralPaths:
-    """Gives another user a way to folders below one that only root may enter.
+    """Makes folders below one that only root may enter reachable for other users.
 
     Args:
         root: What :func:`own_root` made.
@@ -21,7 +21,7 @@ class NeutralPaths:
         os.mkdir(self.overlays, 0o711)
 
     def __call__(self, source: str) -> str:
-        """A path that any user can reach and that shows the same as ``source``."""
+        """Return a path that any user can reach and that shows the same as ``source``."""
         if self._reachable(source):
             return source
         descriptor = os.open(source, os.O_PATH | os.O_CLOEXEC)
@@ -41,7 +41,7 @@ class NeutralPaths:
             os.close(descriptor)
 
     def _reachable(self, path: str) -> bool:
-        """Whether everyone may enter each folder on the way, and none is covered by ours."""
+        """Whether everyone may enter each folder on the way, and our mounts cover none of them."""
         if path == self._root or path.startswith(self._root + "/"):
             return False
         parts = os.path.realpath(path).split("/")[1:-1]

@@ -1,4 +1,4 @@
-"""A message and the descriptors that come with it."""
+"""Receives a message together with the descriptor that comes with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 def receive(connection: socket.socket, size: int) -> tuple[bytes, list[int]]:
-    """A message and at most one descriptor, which no program that is started must inherit."""
+    """Receive a message and at most one descriptor, which no started program inherits."""
     message, descriptors, _, _ = socket.recv_fds(connection, size, 1)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)

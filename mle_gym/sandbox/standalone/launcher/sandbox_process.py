@@ -1,4 +1,4 @@
-"""A sandbox as the launcher knows it, from fork and exec to its end."""
+"""One sandbox as the launcher sees it, from fork and exec to its end."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 1.0
 FIRST = -20
-"""The nice value of what answers however busy others are; for root to give."""
+"""The nice value of a process that answers however busy the others are; only root can set it."""
 KILLED = 128 + signal.SIGKILL
 
 
 class Launch:
-    """How a sandbox is to be started.
+    """How to start a sandbox.
 
     Args:
         command: bubblewrap and its arguments.
-        stream: Descriptor that becomes its standard input and output.
-        inherited: Other descriptors that it gets.
+        stream: The descriptor that becomes its standard input and output.
+        inherited: Other descriptors that it inherits.
         groups: Control groups to start in.
-        uid: Whom it belongs to; another user than this process's takes root.
+        uid: The user to whom it belongs; only root can choose another than its own.
         overlay: Arguments of :func:`mount_overlay`, if there is something to overlay.
         bounded: Whether :func:`bound` works here.
     """
@@ -69,10 +69,10 @@ class SandboxProcess:
             _become(launch, self._messages, parent)
 
     def kill(self) -> None:
-        """End it, however far its start has got; it is yet to be reaped.
+        """End it, however far its start has got. It still has to be reaped.
 
-        A bubblewrap that dies early leaves its inner process waiting for ever to be set free, so
-        that one is killed first, by its number, which can't change while its parent stands still.
+        If bubblewrap dies early, its inner process waits forever to be released. So the inner
+        process is killed first, by its pid, which can't be reused while its parent is stopped.
         """
         os.kill(self.pid, signal.SIGSTOP)
         deadline = time.monotonic() + STOP_SECONDS
@@ -83,7 +83,7 @@ class SandboxProcess:
                 os.kill(pid, signal.SIGKILL)
 
     def has_ended(self, status: int) -> None:
-        """It ended by itself, as ``waitpid`` says."""
+        """Note that it ended by itself, with this status of ``waitpid``."""
         found = self.examine()
         # bubblewrap ends with 128 + signal if its first process was killed by one. Only the kernel
         # and the host can send that one SIGKILL, or bubblewrap itself any signal.
@@ -92,12 +92,12 @@ class SandboxProcess:
         self._found, self.alive = found, False
 
     def free(self) -> None:
-        """It is dead or dying: keep of it only what :meth:`examine` says."""
+        """Free everything but the result of :meth:`examine`: it is dead or dying."""
         self._found = self.examine()
         os.close(self._messages)
 
     def examine(self) -> Seen:
-        """What can be seen of it from outside."""
+        """Report what can be seen of it from outside."""
         if self._found is not None:
             return self._found.copy()
         own_memory = any(
@@ -116,13 +116,13 @@ class SandboxProcess:
 
 
 def host_kills() -> int:
-    """How many processes the kernel has killed for want of memory, in groups or altogether."""
+    """How many processes the kernel has killed because memory ran out, in groups or overall."""
     found = (line.split() for line in lines("/proc/vmstat"))
     return sum(int(count) for name, count in found if name == "oom_kill")
 
 
 def _become(launch: Launch, messages: int, parent: int) -> None:
-    """In the child: join the groups, give up root, keep few descriptors, execute."""
+    """In the child: join the groups, close descriptors, give up root and execute bubblewrap."""
     command = launch.command
     try:
         for group in launch.groups:

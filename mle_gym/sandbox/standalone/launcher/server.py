@@ -1,4 +1,4 @@
-"""The event loop: one host that asks, its sandboxes, and the zygotes that serve them."""
+"""The launcher's event loop: one host, its sandboxes, and the zygotes that serve them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 MESSAGE = 1 << 20
 FIRST_UID, LAST_UID = 700_000, 700_000 + 2**29
 UIDS = 1024
-"""Users that a launcher's sandboxes belong to, one after the other."""
+"""How many users a launcher's sandboxes belong to, in turn."""
 
 
 def first_uid() -> int:
-    """The first of so many users that, by all odds, no other launcher of this machine has.
+    """The first of :data:`UIDS` users that are very unlikely to belong to another launcher.
 
-    The kernel counts by user, for all launchers and containers together. A container may know few.
+    The kernel counts by user, across all launchers and containers. A container may have few users.
     """
     with open("/proc/self/uid_map") as file:
         known = max(int(first) + int(count) for first, _, count in map(str.split, file))
@@ -54,7 +54,7 @@ class Launcher:
     """Serves one host until its socket closes."""
 
     def __init__(self, control: socket.socket) -> None:
-        control.set_inheritable(False)  # or else every sandbox could give orders here
+        control.set_inheritable(False)  # otherwise every sandbox could give orders here
         self._control = control
         self._sandboxes: dict[int, SandboxProcess] = {}
         self._poll = select.poll()
@@ -159,7 +159,7 @@ class Launcher:
         return {"id": sandbox.pid}
 
     def _argument(self, argument: Argument, overlay: Overlay | None, texts: list[int]) -> str:
-        """A plain string, a host path to be reached, or content to be passed as a descriptor."""
+        """Resolve an argument: a string, a path of the host, or content passed as a descriptor."""
         if isinstance(argument, str):
             return argument
         if "overlay" in argument and overlay:
@@ -177,14 +177,14 @@ class Launcher:
         return str(descriptor)
 
     def _stop(self, id: int) -> None:
-        """Kill a sandbox; its remains are removed as it is reaped."""
+        """Kill a sandbox; what is left of it is removed when it is reaped."""
         sandbox = self._sandboxes.pop(id, None)
         if sandbox and sandbox.alive:
             sandbox.kill()
             self._free(sandbox)
 
     def _examine(self, id: int) -> Seen:
-        """What can be seen of a sandbox from here."""
+        """Report what can be seen of a sandbox from here."""
         self._reap()
         sandbox = self._sandboxes.get(id)
         return sandbox.examine() if sandbox else {}

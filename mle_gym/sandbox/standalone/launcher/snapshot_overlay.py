@@ -1,7 +1,7 @@
 """Stacks a snapshot's layers for one sandbox: overlayfs with a sized tmpfs on top.
 
-It runs between fork and exec, in a mount namespace of the sandbox's own, so that everything here is
-gone with the sandbox.
+This runs between fork and exec, in the sandbox's own mount namespace, so every mount made here
+vanishes with the sandbox.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ OPEN_TREE_CLONE, MOUNT_ATTR_IDMAP = 1, 0x00100000
 def mount_overlay(point: str, layers: list[str], size: int, left: int, uid: int) -> None:
     """Make ``point/workspace``: the layers with a writable tmpfs on top.
 
-    Where the kernel refuses, that is an empty folder on a tmpfs, and the host, which looks, sends
-    the files.
+    If the kernel refuses, it is an empty folder on a tmpfs. The host checks that and sends the
+    files.
 
     Args:
         point: An empty folder.
         layers: Topmost first.
         size: Bytes of the tmpfs without layers.
         left: Bytes of the tmpfs with layers, which count against the same limit.
-        uid: Who the files are to belong to.
+        uid: The user to whom the files will belong.
     """
     mount("tmpfs", point, "tmpfs", 0, f"size={size},mode=711")
     os.chdir(point)
@@ -74,7 +74,10 @@ def _mount(layers: list[str], uid: int) -> None:
 
 
 def _rest(users: int) -> str:
-    """An ordinary user may not follow redirects, so renaming a layer's folder copies it there."""
+    """Options that depend on the user.
+
+    Overlays of an ordinary user don't follow redirects: renaming a layer's folder copies it.
+    """
     return ",userxattr" if users == -1 else ",redirect_dir=on"
 
 

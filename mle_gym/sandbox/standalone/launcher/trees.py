@@ -1,7 +1,7 @@
-"""Folders put together of the host's, once for all sandboxes and zygotes that show the same.
+"""Puts folders of the host together into one tree, once for all sandboxes that show the same.
 
-One mount brings such a tree into a sandbox. As it is below one folder of tmpfs, nothing of the host
-is there but what was put in.
+A single mount brings such a tree into a sandbox or a zygote. The tree is on a tmpfs, so it holds
+nothing of the host except what was put in.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ ROOTS = ("/srv", "/mnt", "/media", "/opt")
 
 
 def own_root() -> str | None:
-    """A folder for our mounts, in a mount namespace of this process's own; None if forbidden.
+    """A folder for our mounts, in this process's own mount namespace; None if that is forbidden.
 
-    For an ordinary user that takes a user namespace, in which all sandboxes and zygotes will be.
+    For an ordinary user it requires a user namespace, in which all sandboxes and zygotes will be.
     """
     root = next((path for path in ROOTS if os.path.isdir(path)), None)
     if root is None or (os.getuid() != 0 and not _can_enter(root)):
@@ -56,11 +56,11 @@ def _enter(root: str) -> None:
     enter_namespaces(os.getuid())
     mount("tmpfs", root, "tmpfs", 0)
     os.chmod(root, 0o711)
-    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # entering took it: the host may look at this process
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # lost on entering: the host may look at this process
 
 
 class Trees:
-    """Puts trees together.
+    """Makes trees, each only once.
 
     Args:
         root: A folder that nobody else writes.
@@ -72,7 +72,7 @@ class Trees:
         os.mkdir(self._folder, 0o711)
 
     def __call__(self, entries: Sequence[Entry]) -> str:
-        """The path of a tree, whose entries are made in their order.
+        """Return the path of a tree whose entries are made in this order.
 
         Args:
             entries: Each has a ``target`` below the tree, and one of: ``source``, to be mounted
@@ -129,7 +129,7 @@ def _make_point(path: str, is_folder: bool) -> None:
 
 
 def _identity(entry: Entry) -> list[int]:
-    """Another one if there is another file or folder by that name."""
+    """Changes when another file or folder takes that name."""
     if "source" not in entry:
         return []
     status = os.stat(entry["source"])

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from ..shared.zygote_messages import Order, Serve
 
 MOST_ZYGOTES = 20
-"""Of one plan: what dies so often will not live any longer the next time."""
+"""Zygotes of one plan. If so many have died, the next one would die too."""
 
 
 class Warm:
-    """What a sandbox needs for warm Python."""
+    """What one sandbox needs for warm Python."""
 
     def __init__(self, plan: ZygotePlan, processes: int) -> None:
         self.plan, self.processes = plan, processes
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        """A line to the runner, which sends the socket on which shims will call, and then hears
+        """A line to the runner, which sends the socket on which shims will call, and later receives
         what programs used."""
         self.listener: int | None = None
-        """The shims' socket, kept for the zygote that will follow one that dies."""
+        """The shims' socket, kept for the next zygote in case this one dies."""
         self.zygote: Zygote | None = None
 
     def close(self) -> None:
-        """Idempotent. Shims are refused from now on, unless a zygote has the socket too."""
+        """Refuse shims from now on, unless a zygote has the socket too. Idempotent."""
         self.ours.close()
         self.theirs.close()
         if self.listener is not None:
@@ -51,10 +51,11 @@ class Zygote:
     """A process that has imported what programs import; see the folder of that name.
 
     Args:
-        plan: Its command and its environment, and what it sees elsewhere than the host does.
-        poll: Where it waits for orders to be taken: while it imports, it takes none, and what the
-            kernel holds for it is too little for the orders of some hundred sandboxes.
-        trees: What puts that together.
+        plan: Its command, its environment, and the folders that it sees instead of the host's.
+        poll: Where its socket is registered while orders wait. A zygote that is still importing
+            reads no orders, and the kernel's buffer is too small for those of hundreds of
+            sandboxes.
+        trees: Puts these folders together.
     """
 
     def __init__(self, plan: ZygotePlan, poll: select.poll, trees: Trees | None = None) -> None:
@@ -63,7 +64,7 @@ class Zygote:
         ]
         self._poll = poll
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
-        """Orders and their descriptors, which are copies of our own."""
+        """Orders that wait, with copies of the descriptors that go with them."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         self.alive = True
@@ -98,17 +99,17 @@ class Zygote:
 
     @property
     def line(self) -> int:
-        """Descriptor of the socket for orders."""
+        """The descriptor of the socket for orders."""
         return self._socket.fileno()
 
     def tell(self, order: Order, descriptors: tuple[int, ...] = ()) -> None:
-        """Give an order, now or as soon as it can be taken, in turn."""
+        """Send an order, now or as soon as the zygote reads the ones before it."""
         if self.alive:
             self._waiting.append((json.dumps(order).encode(), [os.dup(d) for d in descriptors]))
             self.send()
 
     def send(self) -> None:
-        """Send what it takes now; a zygote that is gone takes nothing more."""
+        """Send as many waiting orders as it reads now; drop them all if it is gone."""
         try:
             while self._waiting:
                 order, descriptors = self._waiting[0]
@@ -131,7 +132,7 @@ class Zygote:
             self._poll.unregister(self._socket)
 
     def close(self) -> None:
-        """It died."""
+        """Note that it died."""
         self.alive = False
         while self._waiting:
             self._drop_first()
@@ -143,9 +144,9 @@ class Zygotes:
     """Brings sandboxes and zygotes together.
 
     Args:
-        poll: Where the lines to runners that are yet to call are registered; the owner of the
-            loop passes what is ready to :meth:`hear`.
-        trees: What puts together what zygotes see, where that can be done.
+        poll: Where the lines to runners that haven't called yet are registered. The owner of the
+            loop passes ready ones to :meth:`hear`.
+        trees: Puts together what zygotes see, where that is possible.
     """
 
     def __init__(self, poll: select.poll, trees: Trees | None) -> None:
@@ -154,14 +155,14 @@ class Zygotes:
         self._guests: dict[int, tuple[SandboxProcess, Warm]] = {}
 
     def expect(self, sandbox: SandboxProcess, warm: Warm) -> None:
-        """Have a zygote ready, and wait for the runner's word."""
+        """Have a zygote ready, and wait until the runner calls."""
         warm.theirs.close()
         warm.zygote = self._latest(warm.plan)
         self._guests[sandbox.pid] = sandbox, warm
         self._poll.register(warm.ours, select.POLLIN)
 
     def hear(self, line: int) -> None:
-        """A zygote takes orders again, or a runner is up and sends the shims' socket."""
+        """Handle a ready line: a zygote reads orders again, or a runner sends the shims' socket."""
         for zygote in self._all():
             if zygote.alive and zygote.line == line:
                 zygote.send()
@@ -180,7 +181,7 @@ class Zygotes:
         _describe(sandbox, warm)
 
     def dismiss(self, sandbox: SandboxProcess) -> None:
-        """A sandbox ended."""
+        """Note that a sandbox ended."""
         if sandbox.pid not in self._guests:
             return
         _, warm = self._guests.pop(sandbox.pid)
@@ -189,14 +190,14 @@ class Zygotes:
             warm.zygote.tell({"forget": sandbox.pid})
 
     def child_ended(self, pid: int) -> None:
-        """A child of this process died."""
+        """Note that a child of this process died."""
         for zygote in self._all():
             if zygote.pid == pid:
                 zygote.close()
                 self._replace(zygote)
 
     def _replace(self, dead: Zygote) -> None:
-        """Its sandboxes get the next one; programs that start before that is up wait for it."""
+        """Give its sandboxes the next one; programs that start before it is up wait for it."""
         for sandbox, warm in self._guests.values():
             if warm.zygote is dead:
                 warm.zygote = self._latest(warm.plan)
@@ -206,20 +207,20 @@ class Zygotes:
                     self._forget_line(warm)
 
     def _latest(self, plan: ZygotePlan) -> Zygote:
-        """The plan's zygote: a new one if the last is dead, unless too many are."""
+        """The plan's zygote: a new one if the last one is dead, unless too many have died."""
         made = self._made.setdefault(json.dumps(plan, sort_keys=True), [])
         if not made or (not made[-1].alive and len(made) < MOST_ZYGOTES):
             made.append(Zygote(plan, self._poll, self._trees))
         return made[-1]
 
     def _forget_line(self, warm: Warm) -> None:
-        """Shims get no answer on it any more, and run the interpreter."""
+        """Stop answering shims on this line, so that they run the interpreter."""
         with contextlib.suppress(KeyError, ValueError):  # if the runner has called already
             self._poll.unregister(warm.ours)
         warm.close()
 
     def end(self) -> None:
-        """Kill all; they are yet to be reaped."""
+        """Kill them all; they still have to be reaped."""
         for zygote in self._all():
             if zygote.alive:
                 os.kill(zygote.pid, signal.SIGKILL)
@@ -242,7 +243,7 @@ def _describe(sandbox: SandboxProcess, warm: Warm) -> None:
             "processes": warm.processes,
             "limits": [(number, *limits) for number, limits in SANDBOX_LIMITS.items()],
         }
-        # bubblewrap, not yet reaped, still has that child: the number was not used again.
+        # bubblewrap has not been reaped and still has that child, so its pid was not reused.
         if first in children(sandbox.pid):
             warm.zygote.tell(order, (warm.listener, namespaces, warm.ours.fileno()))
         os.close(namespaces)

@@ -1,15 +1,16 @@
-"""The program inside every sandbox: runs the agent's commands and file actions for the host.
+"""The program inside every sandbox: it runs the agent's commands and file actions for the host.
 
-Standard library only, Python 3.9 or newer, and nothing of mle_gym: this folder is mounted into
-the sandbox and must start there within milliseconds.
+It uses the standard library of Python 3.9 or newer and nothing of mle_gym. This folder is mounted
+into the sandbox, and must start there within milliseconds.
 
     serve [FOLDER]                               speak frames with the host on stdin and stdout
-    call NAME SOCKET DEFAULT VARIABLE [PATH]     what the commands run that the host offers inside
+    call NAME SOCKET DEFAULT VARIABLE [PATH]     be one of the commands that the host offers inside
 
 The host sends ``configure`` once, then one operation at a time; each is answered by ``done``.
 While a script runs, the runner may send ``request`` (the script called one of those commands) and
 gets ``reply``.
 
-The host trusts nothing that comes from here: the agent shares this process's user, so whatever
-it could forge must be worthless. Answers, graders and other episodes are not in this sandbox.
+The host trusts nothing that comes from here. The agent runs as the same user as this process, so
+anything that it could forge must be worthless. Answers, graders and other episodes are not in this
+sandbox.
 """

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """Collects bytes and shows at most ``limit`` of them.
+    """Collects the bytes of a command's output and shows at most ``limit`` of them.
 
     Args:
         limit: Bytes to show, half of them from the start and half from the end.
         file_limit: Bytes to keep in the file.
-        path: The file; made only when there is more than ``limit``, or never if empty.
+        path: The file, which is made when there is more than ``limit``; empty for no file.
     """
 
     def __init__(self, limit: int, file_limit: int = 0, path: str = "") -> None:
@@ -26,7 +26,7 @@ class Output:
         self._file_size = 0
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         fitted = self._total <= self._limit
         self._total += len(data)
         if self._total <= self._limit:
@@ -44,7 +44,7 @@ class Output:
             del self._tail[: -self._limit]
 
     def finish(self) -> tuple[bytes, int]:
-        """The bytes to show, with a note where some are missing, and how many are."""
+        """Return the bytes to show, with a note about missing ones, and how many are missing."""
         if self._file:
             self._file.close()
         if self._total <= self._limit:
@@ -80,15 +80,15 @@ class Output:
             written = 0
         self._file_size += written
         if written < len(data):
-            # The disk is full: what is there is still worth reading.
+            # The disk is full. What was written is still worth reading.
             self._file_limit = self._file_size
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Put a new file in place of what lies there; where there is no room for it, leave that.
+    """Replace what lies at a path by a new file; without room for it, leave the old one there.
 
     Raises:
-        OSError: As :func:`replace_file`.
+        OSError: Like :func:`replace_file`.
     """
     part = f"{path}.part"
     try:
@@ -105,14 +105,13 @@ def write_whole(path: str, content: bytes) -> None:
 
 
 def replace_file(path: str) -> FileIO:
-    """A new file in place of what lies there: for the runner's own, in a folder of the agent's.
+    """Open a new file in place of what lies there: one of the runner's own in an agent's folder.
 
-    It has no buffer: what could not be written would fail once more when the file is closed.
-    Who opened what lies there could be made to wait at a FIFO for ever, or to write into the
-    stream to the host.
+    Opening what the agent put there could block forever at a FIFO, or write into the stream to the
+    host. The new file has no buffer, because closing it would try again to write what didn't fit.
 
     Raises:
-        OSError: There is a folder, or no room.
+        OSError: A folder lies there, or there is no room.
     """
     try:
         os.unlink(path)

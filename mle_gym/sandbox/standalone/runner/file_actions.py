@@ -1,4 +1,4 @@
-"""File actions, carried out inside the sandbox and therefore with its own view of files."""
+"""File actions. They run inside the sandbox, and so with its own view of the files."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from ..shared import runner_messages as messages
 
     Answer = tuple[messages.Done, bytes]
-    """With its payload."""
+    """An answer and its payload."""
 
 LARGEST = 1 << 26
-"""Bytes of the largest file that is read or edited as text."""
+"""The size of the largest file that is read or edited as text, in bytes."""
 MOST_LISTED = 10_000
-"""Entries of a folder that is listed; its output shows some hundreds."""
+"""How many entries of a folder are listed; the output shows a few hundred of them."""
 MOST_FILES = 1_000
-"""In a folder that is taken out."""
+"""How many files a folder may hold that is handed over."""
 MOST_ENTRIES = 10_000
-"""In such a folder, counting what is left out."""
+"""How many entries such a folder may have, including what is left out."""
 
 
 class FileActions:
-    """The operations of the protocol that concern files; relative to the workspace."""
+    """The operations of the protocol on files. Paths are relative to the workspace."""
 
     def __init__(self, workspace: str, output_limit: int) -> None:
         self._workspace, self._output_limit = workspace, output_limit
@@ -56,7 +56,7 @@ class FileActions:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(path, flags, 0o644), "wb") as file:
-            # Looked at again: by now the path may lead to this process's own pipe, or /proc.
+            # Checked again: by now the path may lead to this process's own pipe, or into /proc.
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_dev == os.stat("/proc").st_dev:
                 return _refuse(f"{name}: is not a regular file")
@@ -65,7 +65,7 @@ class FileActions:
         return {"op": "done"}, _line(f"wrote {len(content)} bytes to {name}")
 
     def edit_file(self, order: messages.EditFile, payload: bytes) -> Answer:
-        """Replace the one occurrence of a text."""
+        """Replace the only occurrence of a text."""
         old, new = payload[: order["split"]], payload[order["split"] :]
         reason, content = take_file(self._locate(order["path"]), LARGEST)
         if reason:
@@ -87,7 +87,7 @@ class FileActions:
         return answer, message
 
     def read_file(self, order: messages.ReadFile, _payload: bytes) -> Answer:
-        """Some lines of a text file."""
+        """Show some lines of a text file."""
         reason, content = take_file(self._locate(order["path"]), LARGEST)
         if reason:
             return _refuse(f"{order['path']}: {reason}")
@@ -99,7 +99,7 @@ class FileActions:
         return self._show(b"".join(lines[start - 1 : last]))
 
     def list_files(self, order: messages.ListFiles, _payload: bytes) -> Answer:
-        """A folder's entries with their sizes, sorted by name."""
+        """List a folder's entries with their sizes, sorted by name."""
         rows: list[tuple[bytes, bytes]] = []
         note = b""
         with os.scandir(self._locate(order["path"])) as entries:
@@ -116,12 +116,12 @@ class FileActions:
         return self._show(b"".join(row for _, row in sorted(rows)) + note or b"(empty)\n")
 
     def fetch(self, order: messages.Fetch, _payload: bytes) -> Answer:
-        """A whole regular file, for the host."""
+        """Hand over a whole regular file."""
         reason, content = take_file(self._locate(order["path"]), order["max_bytes"])
         return _refuse(f"{order['path']}: {reason}") if reason else ({"op": "done"}, content)
 
     def fetch_files(self, order: messages.FetchFiles, _payload: bytes) -> Answer:
-        """A file, or all files of a folder, for the host."""
+        """Hand over a file, or all files of a folder."""
         path = self._locate(order["path"])
         folder, reason, content = take(path, order["max_bytes"])
         if reason:
@@ -143,14 +143,17 @@ def _refuse(reason: str) -> Answer:
 
 
 def _line(text: str) -> bytes:
-    """Text that may quote a name, which need not be UTF-8."""
+    """Encode a text that may quote a file's name, which may not be UTF-8."""
     return f"{text}\n".encode("utf-8", "surrogateescape")
 
 
 def take_file(path: str, limit: int) -> tuple[str, bytes]:
-    """Read a regular file of at most ``limit`` bytes: the reason why not, and the content.
+    """Read a regular file of at most ``limit`` bytes.
 
-    Whatever else lies there (folder, FIFO, device, socket, endless file) is refused at once.
+    Anything else (a folder, a FIFO, a device, a socket, an endless file) is refused at once.
+
+    Returns:
+        The reason why it can't be read, empty if it can, and the content.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -175,7 +178,7 @@ def take_file(path: str, limit: int) -> tuple[str, bytes]:
 
 
 def _read_at_most(descriptor: int, limit: int) -> tuple[str, bytes]:
-    """Read to the end, however large the file said it was."""
+    """Read to the end, whatever size the file claims to have."""
     content = bytearray()
     while len(content) <= limit:
         part = os.read(descriptor, min(1 << 20, limit + 1 - len(content)))
@@ -186,16 +189,16 @@ def _read_at_most(descriptor: int, limit: int) -> tuple[str, bytes]:
 
 
 def take(path: str, limit: int) -> tuple[bool, str, bytes]:
-    """Read a file or a folder: whether it is a folder, the reason why not, and the content."""
+    """Read a file or a folder; returns whether it is a folder, any reason why not, the content."""
     if os.path.isdir(path):
         return (True, *take_folder(path, limit))
     return (False, *take_file(path, limit))
 
 
 def take_folder(path: str, limit: int) -> tuple[str, bytes]:
-    """Read all files of a folder and of those in it, ``limit`` bytes in all.
+    """Read all files below a folder, together at most ``limit`` bytes, and pack them.
 
-    What is hidden (``.git``) and ``__pycache__`` are left out. The content is packed.
+    Hidden files and folders (``.git``) and ``__pycache__`` are left out.
     """
     # Few sandboxes ever hand a folder out, and all of them start sooner without this module.
     from ..shared.packed_files import pack_files
@@ -215,7 +218,7 @@ def take_folder(path: str, limit: int) -> tuple[str, bytes]:
 
 
 def _files_below(root: str) -> list[str]:
-    """Relative paths, sorted; not by os.walk, which folders in folders in folders can exhaust."""
+    """The relative paths of all files, sorted. Deeply nested folders could exhaust os.walk."""
     found: list[str] = []
     folders, seen = [""], 0
     while folders:

@@ -25,7 +25,7 @@ class _Caller:
 
 
 class Calls:
-    """Listens, queues, and hands out one call at a time.
+    """Listens for calls, queues them, and passes on one at a time.
 
     Args:
         path: Of the socket.
@@ -45,31 +45,31 @@ class Calls:
         self._waiting: list[int] = []
         self._asked: int | None = None
         self._left = False
-        """Whether the caller that the host was asked for has left."""
+        """Whether the caller that the host is answering has left."""
         self.cold = ""
         """Why a program of the running command was told to start cold, if one was."""
 
     def descriptors(self) -> list[int]:
-        """What to wait for: new callers, those that haven't said all, and the asked one's end."""
+        """What to wait for: new callers, unfinished calls, the end of the one being answered."""
         heard = (*self._waiting, *((self._asked,) if self._left else ()))
         silent = [d for d in self._callers if d not in heard]
         return [self._listener.fileno(), *silent]
 
     def hear(self, descriptor: int) -> bool:
-        """A caller came, spoke or left; whether it was the one that waits for the host's answer."""
+        """Handle a ready descriptor; returns whether the caller who is being answered left."""
         if descriptor == self._listener.fileno():
             self._accept()
             return False
         caller = self._callers.get(descriptor)
-        if caller is None:  # it was answered in this same turn
+        if caller is None:  # it was answered earlier in this turn
             return False
         try:
             data = caller.connection.recv(_MAX_CALL)
-        except BlockingIOError:  # it has just come, and bears the number of one that was answered
+        except BlockingIOError:  # a new caller with the number of one that was answered
             return False
         except OSError:
             data = b""
-        if descriptor == self._asked:  # it has said all: what it adds is not looked at
+        if descriptor == self._asked:  # its call is complete: anything more is ignored
             self._left = not data
             return self._left
         caller.heard += data
@@ -80,7 +80,7 @@ class Calls:
         return False
 
     def next(self, *, command_runs: bool) -> tuple[Call, bytes] | None:
-        """The next call for the host and its payload, if none is with it already."""
+        """The next call for the host, with its payload, unless the host is answering one."""
         while self._waiting and self._asked is None:
             descriptor = self._waiting.pop(0)
             try:
@@ -104,19 +104,19 @@ class Calls:
         return None
 
     def pass_on(self, exit_code: int, text: str) -> None:
-        """The host's reply goes to the caller it was asked for."""
+        """Send the host's reply to the caller for whom it was asked."""
         descriptor, self._asked = self._asked, None
         if descriptor in self._callers:
             self._answer(descriptor, exit_code, text)
 
     def drop(self) -> None:
-        """The host will not answer the call that it has."""
+        """Dismiss the caller whom the host will not answer."""
         descriptor, self._asked = self._asked, None
         if descriptor in self._callers:
             self._dismiss(descriptor)
 
     def forget(self) -> None:
-        """The command ended: who waits for an answer will not get one."""
+        """Dismiss all waiting callers, because the command has ended."""
         self.cold = ""
         self._waiting.clear()
         for descriptor in list(self._callers):
@@ -164,7 +164,7 @@ def call(
         print(f"usage: {tool} [PATH]    (default: {default})", file=sys.stderr)
         return 2
     path = os.path.abspath(arguments[0] if arguments else default)
-    # Dies at once when interrupted: a shell sees that, and doesn't go on with its next line.
+    # Die at once when interrupted: the shell notices and doesn't go on with its next line.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(socket_path)

@@ -14,12 +14,12 @@ COARSE_CLOCK = 5
 
 
 class LastSnapshot:
-    """What the runner knows of the last snapshot; at first there is none."""
+    """What the runner knows about the last snapshot. At first there is none."""
 
     def __init__(self) -> None:
         self.id = ""
         self.known: dict[str, Mark] | None = None
-        """The mark of everything in it; None if it was mounted and not looked at since."""
+        """Path to mark of everything in it; None if it was mounted and not scanned since."""
         self.device, self.mounted = -1, 0
         """Device number of the mounted snapshot's files, and when the sandbox was given them."""
 

@@ -1,4 +1,4 @@
-"""Looking at and ending processes, with nothing but /proc."""
+"""Finds, measures, stops and kills the processes below this one, by means of /proc."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ ROUNDS, ROUNDS_ALONE = 100, 2
 LONGEST_LOOK = 0.3
 """Seconds."""
 LONGEST_SOCKETS = 1 << 20
-"""Bytes of the kernel's list of netlink sockets: some 10,000, and each may hold 200 kB."""
+"""Bytes of the kernel's list of netlink sockets that are read: about 10,000 sockets, each of which
+may hold 200 kB."""
 MANY = 12
-"""Processes that may be a fork bomb, which takes the processor as well: no time to be choosy."""
+"""With more processes than this, it may be a fork bomb, and there is no time to kill them
+singly."""
 
 _ARGUMENTS_START = 45
-"""Where the addresses of the command line are in ``/proc/self/stat``, behind the name."""
+"""The index in ``/proc/self/stat``, after the name, of the addresses of the command line."""
 
 APART: set[int] = set()
-"""Zygotes: they and their keepers, which are their children, belong to no command. Programs are the
-keepers' children, and count as this process's."""
+"""Zygotes. They and their children, the keepers, belong to no command. The keepers' children are
+the programs, which count as children of this process."""
 
 
 def process_table() -> Table:
-    """Every process in sight, zombies and PID 1 left out."""
+    """Every visible process except zombies and PID 1."""
     table: Table = {}
     for name in os.listdir("/proc"):
         if not name.isdigit() or name == "1":
@@ -45,7 +47,7 @@ def process_table() -> Table:
         except OSError:
             continue
         if fields[0] != b"Z":
-            # A parent outside of the sandbox reads 0: warm Python's programs count as ours.
+            # A parent outside the sandbox reads as 0: programs of warm Python count as ours.
             table[int(name)] = (int(fields[1]) or 1, int(fields[21]))
     return _without_those_apart(table) if APART else table
 
@@ -60,7 +62,7 @@ def _without_those_apart(table: Table) -> Table:
 
 
 def descendants(table: Table, spared: Collection[int] = ()) -> list[int]:
-    """Pids below this process, parents first, without the spared and what is below them."""
+    """Pids below this process, parents first, without the spared ones and their descendants."""
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in table.items():
         children.setdefault(parent, []).append(pid)
@@ -91,16 +93,16 @@ def has_children() -> bool:
 
 
 def memory_in_use() -> int:
-    """Bytes that everything below this process holds; an upper bound, shared pages count often."""
+    """Bytes that all processes below this one hold; shared pages are counted for each of them."""
     table = process_table()
     return sum(table[pid][1] for pid in descendants(table)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def exact_memory_in_use() -> int:
-    """The same with shared pages counted once; slower.
+    """Like :func:`memory_in_use`, with shared pages counted once; slower.
 
-    Cut short where a flood of processes leaves no time for it: a command's deadline must be kept,
-    and control groups still hold.
+    With very many processes it stops early, because a command's deadline must be kept. Control
+    groups still enforce the limit then.
     """
     total, end = 0, time.monotonic() + LONGEST_LOOK
     for pid in descendants(process_table()):
@@ -115,9 +117,9 @@ def exact_memory_in_use() -> int:
 
 
 def socket_memory() -> int:
-    """Bytes that wait in netlink sockets: no process maps them, and no control group counts them.
+    """Bytes that wait in netlink sockets, which no process maps and no control group counts.
 
-    A list that is too long to be looked at is more than any limit.
+    If the list of sockets is too long to be read, the result exceeds every limit.
     """
     try:
         with open("/proc/net/netlink", "rb") as file:
@@ -131,16 +133,13 @@ def socket_memory() -> int:
 
 
 def has_own_users() -> bool:
-    """Whether this sandbox's user exists in no other one: its user namespace maps just that one."""
+    """Whether no other sandbox has this one's user: the user namespace maps a single one."""
     with open("/proc/self/uid_map", "rb") as file:
         return file.read().split()[2:] == [b"1"]
 
 
 def kill_descendants(spared: Collection[int] = ()) -> None:
-    """Kill everything below this process but the spared, until no new ones appear.
-
-    Parents go first: a shell whose child was killed would go on with its script.
-    """
+    """Kill everything below this process except the spared ones, until no new ones appear."""
     alone = os.getpid() == 1 and not spared
     killed: set[int] = set()
     for _ in range(ROUNDS if not alone else ROUNDS_ALONE if APART else 0):
@@ -188,7 +187,7 @@ def stop_descendants() -> list[int]:
 
 
 def continue_all(stopped: list[int]) -> None:
-    """Let them run again."""
+    """Let stopped processes run again."""
     for pid in stopped:
         try:
             os.kill(pid, signal.SIGCONT)
@@ -209,9 +208,9 @@ def _is_still(pid: int) -> bool:
 
 
 def files_mapped_for_writing() -> set[int | str]:
-    """Files that a process below this one can write through memory, which leaves no trace.
+    """Files that a process below this one can write through memory, which leaves no time stamp.
 
-    By inode and by path: overlayfs shows another inode here than elsewhere.
+    They are given by inode and by path, because overlayfs shows another inode here than elsewhere.
     """
     files: set[int | str] = set()
     for pid in descendants(process_table()):
@@ -227,16 +226,16 @@ def files_mapped_for_writing() -> set[int | str]:
 
 
 def harden() -> None:
-    """Become undumpable (nobody may trace or read this process) and adopt orphans."""
+    """Become undumpable, so that nobody may trace or read this process, and adopt orphans."""
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def take_name(name: bytes) -> None:
-    """Have tools that list processes show this name, and not how this process was started.
+    """Have tools that list processes show this name instead of the command line.
 
-    An agent's ``pkill -f`` or ``pgrep -f`` would find its own words there. A process whose memory
-    can't be written this way keeps its old name. Must precede :func:`harden`.
+    Otherwise an agent's ``pkill -f`` or ``pgrep -f`` might match this process. If its memory can't
+    be written this way, the process keeps its old name. Must be called before :func:`harden`.
     """
     try:
         with open("/proc/self/comm", "wb") as file:
@@ -252,9 +251,9 @@ def take_name(name: bytes) -> None:
 
 
 def keep_precedence() -> None:
-    """Let no child inherit the precedence that this process was given, if it was.
+    """Keep children from inheriting this process's precedence, if it was given one.
 
-    With it, this process answers however many of the agent's processes are busy.
+    Precedence lets this process answer however many of the agent's processes are busy.
     """
     os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     resource.setrlimit(resource.RLIMIT_NICE, (0, 0))

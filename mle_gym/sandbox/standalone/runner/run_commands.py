@@ -34,11 +34,11 @@ class Commands:
     """At most one command that runs, and what earlier ones left running.
 
     Args:
-        options: What the host asked for.
-        shell: Runs them.
-        calls: What they ask the host.
+        options: The host's configuration.
+        shell: Runs the commands.
+        calls: Their calls to the host.
         warm: Their warm Python, if there is any.
-        report: Tells the host how one ended.
+        report: Tells the host how a command ended.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Commands:
     def _make_room_and_start(self, script: bytes, output: int) -> tuple[int, bytes]:
         """Start bash; returns its pid and what the agent should know of it.
 
-        Where background processes of earlier commands are as many as there may be, no command could
-        ever end them: they are ended here.
+        If background processes of earlier commands use up the limit of processes, no command can
+        start that would end them, so they are ended here.
         """
         note, deadline = b"", time.monotonic() + MAKING_ROOM
         while True:
@@ -193,7 +193,7 @@ class Commands:
             self._warm.rest()
 
     def _keep_open(self, pipe: int) -> None:
-        """Background processes may go on writing; of many, the oldest can't any more."""
+        """Let background processes go on writing; beyond the limit, the oldest pipe is closed."""
         self._orphan_pipes.append(pipe)
         if len(self._orphan_pipes) > MOST_ORPHAN_PIPES:
             os.close(self._orphan_pipes.pop(0))

@@ -1,4 +1,4 @@
-"""A command that runs, and what the host and the agent are told when it is over."""
+"""A running command, and what the host and the agent are told when it ends."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FIRST_LOOK = 0.05
 
 
 class Command:
-    """A running shell and what is known of it."""
+    """A running shell and what is known about it."""
 
     def __init__(self, pid: int, ends: tuple[int, int], output: Output, timeout: float) -> None:
         self.pid, self.output, self.timeout = pid, output, timeout
         self.pipe: int | None = ends[0]
         self.write_end = ends[1]
-        """Kept open as long as the shell runs: its end wakes the runner once then, as a child's
-        death, and not as that of a pipe before."""
+        """Kept open while the shell runs. So the shell's end wakes the runner only once, as a
+        child's death, and not before that as the end of a pipe."""
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.older: frozenset[int] = frozenset()
@@ -36,10 +36,10 @@ class Command:
         """``timeout``, ``memory``, ``interrupt`` (the host's) or ``end`` (of the episode)."""
         self.kill_at: float | None = None
         self.answer = b""
-        """To the call that ended the command: its caller dies before it can print that."""
+        """The reply to the call that ended the command, which dies before it can print it."""
 
     def spare_nothing(self, why: str) -> None:
-        """It is to end for that reason, with everything that earlier commands left running."""
+        """Decide that it ends for this reason, with all that earlier commands left running."""
         self.killed_by, self.older = why, frozenset()
 
     def exit_code(self, status: int) -> int:
@@ -52,7 +52,7 @@ class Command:
     def report(
         self, status: int, usage: resource.struct_rusage, warm_seconds: float, warm_peak: int
     ) -> Done:
-        """How it ended and what it took, with what its warm programs took."""
+        """How it ended and what it used, including what its warm programs used."""
         return {
             "op": "done",
             "exit_code": self.exit_code(status),
@@ -64,7 +64,7 @@ class Command:
         }
 
     def why_it_ended(self, memory_mb: int) -> bytes:
-        """What the agent should know about a command that did not end by itself."""
+        """What to tell the agent about a command that did not end by itself."""
         if self.killed_by == "timeout":
             return f"\n[killed: the command ran longer than {self.timeout:g} s]\n".encode()
         if self.killed_by == "memory":

@@ -1,4 +1,4 @@
-"""A fresh bash for each command; directory, variables and functions are data that carry over."""
+"""Starts a fresh bash for each command; directory, variables and functions carry over as data."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ DEFAULT_SIGNALS = (
     signal.SIGHUP,
     signal.SIGTERM,
 )
-"""Ignored by Python or by the runner; a command starts with their defaults."""
+"""Signals that Python or the runner ignores; a command starts with their defaults."""
 
 _WITHIN = {b"_", b".", b"-"} | {byte for n in range(256) if (byte := bytes([n])).isalnum()}
 _BEFORE = _WITHIN | {b"/"}
-"""Bytes next to a path that make it part of another one."""
+"""Bytes next to a path that make it part of a longer one."""
 
 _COMMAND = b'$__ "$___"'
-"""What bash runs: ``eval`` and all that it is given are in variables. Tools that look for processes
-by their command lines find no word of a script there, and none of ours."""
+"""What bash runs. ``eval`` and its argument are in variables, so that tools that find processes by
+their command lines see no word of a script there, and none of ours."""
 
 _START = """\
 set -- "$____"; unset -v __ ___ ____; \
@@ -51,7 +51,7 @@ class Shell:
         self._saves_all = False
         """Whether there are plain variables or functions that carry over."""
         self._kept: tuple[bytes, tuple[int, ...]] = b"", ()
-        """What was written to the file of the environment, and the file's stamp then."""
+        """What was last written to the environment's file, and the file's stamp after that."""
 
     def start(self, script: bytes, output: int) -> int:
         """Start bash on a script, with its output going to the descriptor; returns its pid."""
@@ -85,15 +85,15 @@ class Shell:
         except (OSError, ValueError):
             pass
         try:
-            os.unlink(path)  # whatever it is: a FIFO would keep the next shell waiting
+            os.unlink(path)  # whatever it is: a FIFO would block the next shell
         except OSError:
             pass
 
     def save(self) -> ShellState:
         """The state for another sandbox, where other folders may hold the same things.
 
-        Variables that still have their first value are named only; folders of this sandbox become
-        placeholders, which can't be in a variable because they hold NUL.
+        Variables that still have their first value are only named. Folders of this sandbox become
+        placeholders, which no variable can contain because they hold NUL.
         """
         text, untouched = b"", []
         reason, content = take_file(f"{self._run}/environment", LARGEST_STATE)
@@ -115,7 +115,7 @@ class Shell:
         }
 
     def load(self, state: ShellState) -> None:
-        """Go on from what :meth:`save` gave, here or elsewhere."""
+        """Go on from what :meth:`save` returned, here or in another sandbox."""
         text = state["environment"].encode("utf-8", "surrogateescape")
         directory = state["directory"].encode("utf-8", "surrogateescape")
         for mark, folder in self._folders():
@@ -128,7 +128,7 @@ class Shell:
             self._keep(text)
 
     def _keep(self, environment: bytes) -> None:
-        """What the next command starts from; most commands change nothing of it."""
+        """Write what the next command starts from; most commands don't change it."""
         path = f"{self._run}/environment"
         if self._kept == (environment, _stamp(path)):
             return
@@ -137,7 +137,7 @@ class Shell:
         self._saves_all = has_rest(environment)
 
     def _folders(self) -> list[tuple[bytes, bytes]]:
-        """What differs between backends, each with its placeholder; the longest first."""
+        """What differs between backends, each with its placeholder; the longest comes first."""
         found = {
             b"\0path\0": self._environment["PATH"],
             b"\0run\0": self._run,
@@ -168,7 +168,7 @@ class Shell:
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """What changes with a file, however an agent changes it; empty if there is none."""
+    """Changes whenever the file does, however the agent changes it; empty if there is none."""
     try:
         status = os.lstat(path)
     except OSError:

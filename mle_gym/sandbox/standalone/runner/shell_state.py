@@ -1,30 +1,30 @@
-"""What of a shell carries over to the next one: its folder, its variables and its functions.
+"""What carries over from one shell to the next: its folder, its variables and its functions.
 
-What does not: options (``set -e`` would end the next command early), aliases, traps, and what bash
-counts or sets by itself.
+Options (``set -e`` would end the next command early), aliases, traps, and what bash counts or sets
+by itself don't carry over.
 
-The state is what ``declare`` prints: bash quotes it and bash reads it back. Printing and reading
-all of it takes a fifth of the time that a trivial command does, so commands that have no plain
-variables or functions, and can't make any, save what is exported alone.
+The state is what ``declare`` prints: bash quotes it, and bash reads it back. Printing and reading
+all of it takes a fifth of the time of a trivial command. So commands that have no plain variables
+or functions, and can't make any, save only what is exported.
 """
 
 from __future__ import annotations
 
 LARGEST_STATE = 1 << 24
-"""Bytes of what a shell leaves; of more, nothing carries over."""
+"""The most bytes of state that a shell may leave; if there are more, nothing carries over."""
 LARGEST_REST = 1 << 20
-"""Bytes of variables and functions that every later command may have to read; of more, what is
-exported carries over alone."""
+"""The most bytes of variables and functions that later commands have to read; if there are more,
+only what is exported carries over."""
 
 _COUNTED = "POSIXLY_CORRECT RANDOM SECONDS LINENO OPTIND IFS BASH_ARGV0"
 """Variables that would change how the next bash counts or reads."""
 _PLUMBING = "eval set trap unset declare printf echo builtin command exec export ."
-"""Functions with these names do not carry over: they would stand between us and the next script."""
+"""Functions with these names don't carry over, because they would hide what our own lines call."""
 
 _FOLDER_AND_EXPORTED = 'printf "%s\\0" "$PWD"; declare -px; '
 SAVE_EXPORTED = _FOLDER_AND_EXPORTED + 'printf "\\0\\0"; '
 SAVE_ALL = (
-    # In POSIX mode no function hides what is needed to get rid of it.
+    # In POSIX mode, no function hides the built-ins that remove it.
     f"POSIXLY_CORRECT=; set +eux; unset -f {_PLUMBING}; unset -v {_COUNTED}; "
     + _FOLDER_AND_EXPORTED
     + 'printf "\\0"; declare -p; declare -f; declare -Fx; printf "\\0"; '

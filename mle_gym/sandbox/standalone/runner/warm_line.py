@@ -1,4 +1,4 @@
-"""What the runner does for warm Python: offer the shim, and hear what its programs used."""
+"""The runner's part in warm Python: it offers the shims' socket and hears what programs used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class WarmPython:
     """The line to a zygote outside of the sandbox.
 
     Args:
-        line: Descriptor of a socket: first the launcher is at its other end, then the zygote.
+        line: The descriptor of a socket. At first the launcher is at the other end, and later the
+            zygote.
     """
 
     def __init__(self, line: int) -> None:
@@ -25,9 +26,9 @@ class WarmPython:
     def offer(self, path: str) -> None:
         """Hand over the socket that shims will call.
 
-        It listens at once, so that a program that starts before a zygote has taken over waits for
-        that, which is quicker than to import what the zygote has or is importing. Where the socket
-        can't be sent, Python stays cold: shims find nobody and start the interpreter.
+        It listens at once. So a program that starts before a zygote has taken over waits, which is
+        faster than importing the same libraries itself. If the socket can't be sent, Python stays
+        cold: shims find nobody and start the interpreter.
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
@@ -35,7 +36,7 @@ class WarmPython:
         descriptor = listener.fileno().to_bytes(4, sys.byteorder)
         try:
             self._line.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
-        except OSError:  # too many are on the way, of all processes of this user
+        except OSError:  # all processes of this user have too many in transit
             pass
         listener.close()
 
@@ -48,23 +49,23 @@ class WarmPython:
         return []
 
     def hear(self, descriptor: int) -> None:
-        """One of these is ready."""
+        """Handle one of these, which is ready."""
 
     def rest(self) -> None:
-        """No command runs."""
+        """Note that no command runs."""
 
     def child_ended(self, pid: int) -> None:
-        """A child of the runner's ended."""
+        """Note that a child of the runner ended."""
 
 
 def read_usage(line: socket.socket) -> tuple[float, int]:
-    """What has been reported: seconds of processor time, and peak memory in KiB."""
+    """Add up what was reported: seconds of processor time, and peak memory in KiB."""
     seconds, peak = 0.0, 0
     while True:
         report = read_report(line)
         if not report:
             return seconds, peak
-        import struct  # not before anything used it
+        import struct  # only sandboxes that use warm Python need it
 
         user, system, memory = struct.unpack(USAGE, report)
         seconds, peak = seconds + user + system, max(peak, memory)

@@ -1,4 +1,4 @@
-"""A zygote inside the sandbox, where no process of ours could enter from outside."""
+"""A zygote inside the sandbox, for containers, which no process of ours can enter from outside."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 MOST_CALLERS = 64
 CALLS_IN_A_COMMAND = 2
 MOST_FAILURES = 2
-"""A zygote that dies before it serves will not live any longer the next time."""
+"""How often a zygote may die before it serves: after that, the next one would die too."""
 MOST_STARTS = 20
 
 
 class OwnZygote(WarmPython):
     """Starts a zygote once Python is used, and again when it was killed.
 
-    The runner listens for shims. It answers by hanging up, so that the interpreter starts at once,
-    and begins to want a zygote. That takes a second of the processor's time, which the agent's
-    program shall have: it is started when the command is over, or when the same command calls
-    again. Once the zygote serves, the runner no longer listens.
+    At first the runner listens for shims. It hangs up on them, so that they start the interpreter
+    at once, and remembers that a zygote is wanted. Starting one takes a second of processor time,
+    which the agent's program should have. So the zygote starts when the command is over, or when
+    the same command calls again. Once it serves, the runner no longer listens.
 
     Args:
         plan: The zygote's command and environment.
@@ -54,7 +54,7 @@ class OwnZygote(WarmPython):
         return read_usage(self._reports) if self._reports and self._serves else (0.0, 0)
 
     def descriptors(self) -> list[int]:
-        """The shims' socket, and the line on which a new zygote says that it serves."""
+        """The shims' socket, and the line on which a new zygote reports that it serves."""
         if self._serves:
             return []
         sockets = [self._listener, *([self._reports] if self._reports and self._pid else [])]
@@ -68,12 +68,12 @@ class OwnZygote(WarmPython):
             self._serves, self._failures = True, 0
 
     def rest(self) -> None:
-        """No command runs: a good moment to start what was wanted."""
+        """Start the zygote if one was wanted, now that no command needs the processor."""
         if self._calls:
             self._start()
 
     def child_ended(self, pid: int) -> None:
-        """A child of the runner's ended: if that was the zygote, Python is cold again."""
+        """Note that a child of the runner ended. If it was the zygote, Python is cold again."""
         if pid != self._pid or not self._orders or not self._reports:
             return
         self._failures += not self._serves
@@ -109,7 +109,7 @@ class OwnZygote(WarmPython):
         self._reports, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         order: Serve = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
-        # Where others tell the zygote what to enter, it gets a folder that means nothing.
+        # An order requires the folder of namespaces to enter; here any folder will do.
         nowhere = os.open("/", os.O_PATH | os.O_CLOEXEC)
         numbers = (self._listener.fileno(), nowhere, report.fileno())
         descriptors = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
@@ -117,13 +117,13 @@ class OwnZygote(WarmPython):
         try:
             self._orders.sendmsg([dumps(order).encode()], [rights])
         except OSError:
-            # The agent killed it, or too many descriptors of this user are on the way.
+            # The agent killed it, or this user has too many descriptors in transit.
             os.kill(self._pid, signal.SIGKILL)
         os.close(nowhere)
         report.close()
 
     def _spawn(self, control: int) -> int:
-        """Not in the agent's folder, where it would import what lies there."""
+        """Start it outside the agent's folder, so that it imports nothing from there."""
         command = [*self._plan["command"], str(control)]
         here = os.open(".", os.O_PATH | os.O_CLOEXEC)
         os.chdir("/")

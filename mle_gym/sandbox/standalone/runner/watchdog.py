@@ -33,8 +33,8 @@ class Watchdog:
     """Looks at the clock and at the memory in use, and ends what goes beyond its limits.
 
     Args:
-        options: What the host asked for.
-        commands: What is watched.
+        options: The host's configuration.
+        commands: The commands to watch.
     """
 
     def __init__(self, options: Configure, commands: Commands) -> None:

@@ -1,1 +1,1 @@
-"""What more than one of the programs uses, or a program and the host."""
+"""What several of the programs use, or a program and the host."""

@@ -19,7 +19,7 @@ MAX_PAYLOAD = 1 << 28
 
 
 def send_frame(descriptor: int, header: Mapping[str, object], payload: bytes = b"") -> None:
-    """Write one frame whole."""
+    """Write a whole frame."""
     text = dumps(header).encode()
     lengths = len(text).to_bytes(LENGTH, "big") + len(payload).to_bytes(LENGTH, "big")
     data = memoryview(lengths + text + payload)
@@ -28,7 +28,7 @@ def send_frame(descriptor: int, header: Mapping[str, object], payload: bytes = b
 
 
 def receive_frame(descriptor: int) -> tuple[Any, bytes] | None:
-    """Read one frame, with its header's dictionary; None when the host is gone, or mad."""
+    """Read a frame: header and payload. None if the host is gone or sends nonsense."""
     prefix = _receive_exactly(descriptor, 2 * LENGTH)
     if prefix is None:
         return None

@@ -6,7 +6,7 @@ import os
 
 
 def lines(path: str) -> list[str]:
-    """A file's lines; none if it can't be read."""
+    """The lines of a file; empty if it can't be read."""
     try:
         with open(path) as file:
             return file.read().splitlines()
@@ -15,7 +15,7 @@ def lines(path: str) -> list[str]:
 
 
 def write(path: str, value: str) -> None:
-    """Write a file that is there."""
+    """Write into an existing file."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, value.encode())
@@ -29,15 +29,15 @@ def children(pid: int) -> list[str]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process runs no longer: stopped, or dead and not yet reaped."""
+    """Whether a process no longer runs: it is stopped, or dead and not yet reaped."""
     return _state(pid) in ("T", "t", "Z", "X", "")
 
 
 def is_halted(pid: int) -> bool:
-    """Whether a process is stopped and might go on."""
+    """Whether a process is stopped and may go on."""
     return _state(pid) in ("T", "t")
 
 
 def _state(pid: int) -> str:
-    """The letter that the kernel has for what a process does; nothing for none."""
+    """The kernel's letter for the state of a process; empty if there is none."""
     return "".join(lines(f"/proc/{pid}/stat")).rpartition(")")[2].strip()[:1]

@@ -1,7 +1,8 @@
-"""What the host asks the launcher, and what that answers: types, and nothing else.
+"""The host's requests to the launcher, and the answers: types, and nothing else.
 
-Both sides import them for type checkers. One request is answered before the next is sent; both bear
-the same ``serial``. A request of :class:`Start` comes with the runner's stream as a descriptor.
+Both sides import them for type checkers. Each request is answered before the next one is sent, and
+the answer carries the same ``serial``. :class:`Start` comes with the runner's stream as a
+descriptor.
 """
 
 from __future__ import annotations
@@ -13,31 +14,31 @@ from typing import Literal, NotRequired, TypedDict, final
 
 
 class Entry(TypedDict):
-    """Something of a folder that is put together: where it is, and one of the others."""
+    """One thing in a folder that is put together: its place, and one of the other keys."""
 
     target: str
-    """Below the folder; where none is put together, a whole path."""
+    """A path below the folder; an absolute path where no folder is put together."""
     source: NotRequired[str]
-    """A path of the host's, to be mounted there."""
+    """A path on the host, to be mounted there."""
     link: NotRequired[str]
-    """What a symbolic link there names."""
+    """The target of a symbolic link that is made there."""
     mask: NotRequired[str]
-    """Whether an earlier entry's ``file`` or ``folder`` is to be empty there."""
+    """``file`` or ``folder``: what an earlier entry shows there is hidden by an empty one."""
 
 
 class Special(TypedDict, total=False):
-    """An argument of bubblewrap's that the launcher makes; it has one of these."""
+    """An argument of bubblewrap that the launcher makes; it has one of these keys."""
 
     source: str
-    """A path of the host's, to be reached by another user."""
+    """A path on the host that another user must be able to reach."""
     text: str
-    """What a descriptor is to hold."""
+    """The content of a file that is passed as a descriptor."""
     bytes: str
     """The same in hexadecimal."""
     overlay: str
-    """The point of the overlay of :class:`Overlay`."""
+    """The ``point`` of the :class:`Overlay`."""
     tree: Sequence[Entry]
-    """What is to be put together."""
+    """The entries of a folder that is put together."""
 
 
 Argument = str | Special
@@ -70,20 +71,20 @@ class ZygotePlan(TypedDict):
     command: list[str]
     environment: dict[str, str]
     trees: NotRequired[dict[str, list[Entry]]]
-    """What it sees elsewhere than the host does, by the place where it sees that."""
+    """Place to the entries of the folder that it sees there instead of the host's."""
 
 
 # ------------------------------------------------------------------------------------- the requests
 
 
 class Status(TypedDict):
-    """Say what this machine can enforce."""
+    """Asks what this machine can enforce."""
 
     op: Literal["status"]
 
 
 class Start(TypedDict):
-    """Start a sandbox."""
+    """Starts a sandbox."""
 
     op: Literal["start"]
     arguments: Sequence[Argument]
@@ -93,14 +94,14 @@ class Start(TypedDict):
 
 
 class Stop(TypedDict):
-    """End a sandbox."""
+    """Ends a sandbox."""
 
     op: Literal["stop"]
     id: int
 
 
 class Examine(TypedDict):
-    """Say what can be seen of a sandbox from outside."""
+    """Asks what can be seen of a sandbox from outside."""
 
     op: Literal["examine"]
     id: int
@@ -143,14 +144,14 @@ class Seen(TypedDict, total=False):
 
     running: bool
     note: str
-    """What the programs that start a sandbox wrote, for people."""
+    """What the programs that start a sandbox wrote, for messages."""
     killed: bool
     """Whether a signal ended it that nobody inside can send."""
     stopped: bool
     own_memory: bool
-    """Whether its own limit of memory has ended a process of it."""
+    """Whether its own memory limit has ended one of its processes."""
     host_memory: bool
-    """Whether the host's memory ran out meanwhile."""
+    """Whether the host has run out of memory since it started."""
 
 
 @final

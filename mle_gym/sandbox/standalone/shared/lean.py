@@ -1,8 +1,8 @@
-"""Parts of the standard library without what their public modules bring along.
+"""Parts of the standard library without the imports of their public modules.
 
-``signal``, ``socket``, ``json`` and ``ctypes`` import ``enum``, ``re`` and ``selectors``: more work
-than the interpreter's own start, and every sandbox would pay for it. The modules in C that they are
-made of do all that the runner needs.
+``signal``, ``socket``, ``json`` and ``ctypes`` import ``enum``, ``re`` and ``selectors``. That
+takes longer than the interpreter's own start, and every sandbox would pay for it. The C modules
+behind them do everything that the runner needs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["accept", "dumps", "loads", "prctl", "signal", "socket"]
 
 
 class _Format:
-    """How JSON becomes Python's values: as in :func:`json.loads`."""
+    """Settings of the scanner, as :func:`json.loads` has them."""
 
     strict = True
     object_hook = object_pairs_hook = None

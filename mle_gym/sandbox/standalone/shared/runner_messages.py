@@ -7,9 +7,9 @@ of bytes, which is described with the kinds that use it.
 
 What a runner says is hostile: the host looks at every field (``mle_gym/sandbox/exchange.py``).
 
-These are types and nothing else. The runner imports them for type checkers alone: making that many
-classes would take a twentieth of the time in which it starts. Only what is not zero, false or empty
-need be in a :class:`Done`.
+These are types and nothing else. The runner imports them for type checkers only, because making so
+many classes would add a twentieth to the time that it takes to start. A :class:`Done` may leave out
+what is zero, false or empty.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .launcher_messages import ZygotePlan
 
 
 class Configure(TypedDict):
-    """Everything that the runner must know of its sandbox: the first order."""
+    """The first order: everything that the runner must know about its sandbox."""
 
     op: Literal["configure"]
     workspace: str
@@ -39,29 +39,29 @@ class Configure(TypedDict):
     memory_mb: int
     processes: int
     output_bytes: int
-    """Of a command's output that the agent sees."""
+    """How much of a command's output the agent sees."""
     output_file_bytes: int
-    """Of it that is kept in a file."""
+    """How much of it is kept in a file."""
     own_network: bool
     affinity: Sequence[int]
-    """Processors to stay on; none for all."""
+    """Numbers of the processors to stay on; empty for all."""
     open_files: tuple[int, int] | None
     """Soft and hard limit of each program; None for the runner's."""
     zygote: ZygotePlan | None
-    """How to start one inside, if it shall be."""
+    """How to start a zygote inside; None where there is none inside."""
     most_handed_in: int
-    """Bytes of what lies at the path of a :class:`Call`; of more, the caller is told."""
+    """The most bytes that a :class:`Call` may hand over; a caller with more gets an error."""
 
 
 class Execute(TypedDict):
-    """Run the payload, a shell script."""
+    """Runs the payload, a shell script."""
 
     op: Literal["execute"]
     timeout: float
 
 
 class Reply(TypedDict):
-    """Answer the caller of a :class:`Call`; the payload is what it prints."""
+    """Answers the caller of a :class:`Call`; the payload is what it prints."""
 
     op: Literal["reply"]
     exit_code: int
@@ -70,27 +70,27 @@ class Reply(TypedDict):
 
 
 class Interrupt(TypedDict):
-    """End the running command; its :class:`Done` is the answer."""
+    """Ends the running command; its :class:`Done` is the answer."""
 
     op: Literal["interrupt"]
 
 
 class Expire(TypedDict):
-    """End everything in so many seconds, for good; None takes it back."""
+    """Ends everything in so many seconds, for good; None cancels that."""
 
     op: Literal["expire"]
     seconds: float | None
 
 
 class WriteFile(TypedDict):
-    """Write the payload into a file."""
+    """Writes the payload into a file."""
 
     op: Literal["write_file"]
     path: str
 
 
 class EditFile(TypedDict):
-    """Replace a text, the payload up to ``split``, by another, the rest of it."""
+    """Replaces a text, the payload up to ``split``, by the rest of the payload."""
 
     op: Literal["edit_file"]
     path: str
@@ -98,7 +98,7 @@ class EditFile(TypedDict):
 
 
 class ReadFile(TypedDict):
-    """Show lines of a file."""
+    """Shows lines of a file."""
 
     op: Literal["read_file"]
     path: str
@@ -108,14 +108,14 @@ class ReadFile(TypedDict):
 
 
 class ListFiles(TypedDict):
-    """Show what is in a folder."""
+    """Shows what is in a folder."""
 
     op: Literal["list_files"]
     path: str
 
 
 class Fetch(TypedDict):
-    """Hand a regular file over; the answer's payload is its content."""
+    """Hands a regular file over; the answer's payload is its content."""
 
     op: Literal["fetch"]
     path: str
@@ -123,7 +123,7 @@ class Fetch(TypedDict):
 
 
 class FetchFiles(TypedDict):
-    """Hand a file or a folder over."""
+    """Hands a file or a folder over."""
 
     op: Literal["fetch_files"]
     path: str
@@ -131,47 +131,47 @@ class FetchFiles(TypedDict):
 
 
 class Scan(TypedDict):
-    """Stop all processes and list the workspace; the answer's payload is a listing as JSON."""
+    """Stops all processes and lists the workspace; the answer's payload is the listing."""
 
     op: Literal["scan"]
     base: str
     """The last snapshot that the host has."""
     skip: Sequence[str]
-    """Paths that are not the workspace's own."""
+    """Paths that don't belong to the workspace: mounts."""
 
 
 class Contents(TypedDict):
-    """Hand over the next bytes of what was listed."""
+    """Hands over the next bytes of the files that were listed."""
 
     op: Literal["contents"]
 
 
 class Resume(TypedDict):
-    """Let all processes go on."""
+    """Lets all processes go on."""
 
     op: Literal["resume"]
     id: str
-    """Of the snapshot that was made; empty if none was."""
+    """The name of the snapshot that was made; empty if none was."""
 
 
 class Restore(TypedDict):
-    """Take over a snapshot's shell, the payload; ``present`` says whether its files are there."""
+    """Restores a snapshot's shell, the payload; ``present`` tells whether its files are there."""
 
     op: Literal["restore"]
     id: str
     witness: str
-    """A file of the snapshot, which is there if it could be mounted."""
+    """A file of the snapshot: it is there if the snapshot could be mounted."""
 
 
 class Unpack(TypedDict):
-    """Make the files that the payload lists (``begin``), or put the payload's bytes into them."""
+    """Makes the files that the payload lists (``begin``), or writes its bytes into them."""
 
     op: Literal["unpack"]
     begin: bool
 
 
 class Unpacked(TypedDict):
-    """All bytes were sent."""
+    """Says that all bytes were sent."""
 
     op: Literal["unpacked"]
     id: str
@@ -213,7 +213,7 @@ class Done(TypedDict):
     killed_by: NotRequired[str]
     """``timeout`` or ``memory``, where one of these limits ended it."""
     cold: NotRequired[str]
-    """Why a program was told to start a cold interpreter, if one was."""
+    """Why a program had to start a cold interpreter, if one had to."""
     folder: NotRequired[bool]
     """Whether a folder was handed over, packed, and not a file."""
     present: NotRequired[bool]
@@ -233,6 +233,6 @@ class Call(TypedDict):
 
 
 class Left(TypedDict):
-    """Who made the call that the host is answering waits no more."""
+    """The caller that the host is answering no longer waits."""
 
     op: Literal["left"]

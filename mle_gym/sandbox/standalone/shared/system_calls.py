@@ -40,17 +40,17 @@ def mount(
 
 
 def unshare(flags: int) -> None:
-    """Enter new namespaces, from which no mount gets out."""
+    """Enter new namespaces of these kinds."""
     check(libc.unshare(flags), "unshare")
 
 
 def make_mounts_private() -> None:
-    """Let no mount get out of this mount namespace, and none in."""
+    """Share no mount between this mount namespace and others, in either direction."""
     mount(None, "/", None, MS_REC | MS_PRIVATE)
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the parent ends, or now if it has. A later change of user undoes it."""
+    """Have this process killed when its parent ends. A later change of user undoes that."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(127)

@@ -1,8 +1,8 @@
-"""What a zygote is told: types, and nothing else. Both sides import them for type checkers alone.
+"""Orders to a zygote: types, and nothing else. Both sides import them for type checkers only.
 
-The launcher tells it, or the runner where the zygote is inside of the sandbox. :class:`Serve` comes
-with three descriptors: the socket on which shims call, the folder of the sandbox's namespaces, and
-a socket on which to report what programs used.
+They come from the launcher, or from the runner where the zygote is inside the sandbox.
+:class:`Serve` comes with three descriptors: the socket on which shims call, the folder of the
+sandbox's namespaces, and a socket on which to report what programs used.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import NotRequired, TypedDict, final
 
 @final
 class Serve(TypedDict):
-    """Serve one more sandbox."""
+    """Serves one more sandbox."""
 
     id: int
-    """By which it will be forgotten."""
+    """What :class:`Forget` will call it."""
     uid: int
-    """The host's user that it belongs to."""
+    """The user on the host to whom it belongs."""
     groups: Sequence[str]
-    """Its control groups' folders."""
+    """The folders of its control groups."""
     processes: int
-    """Limit of processes of its user."""
+    """How many processes its user may have."""
     limits: NotRequired[Sequence[tuple[int, int, int]]]
-    """Numbers of resources, with the soft and the hard limits of its programs."""
+    """Numbers of resources, each with the soft and the hard limit of its programs."""
     inside: NotRequired[bool]
-    """Whether the zygote is in it already."""
+    """Whether the zygote runs inside it."""
 
 
 @final
 class Forget(TypedDict):
-    """A sandbox has ended."""
+    """Says that a sandbox has ended."""
 
     forget: int
 

@@ -27,7 +27,7 @@ from .program_call import Program, ProgramCalls
 from .shim_request import Command, Request
 
 OUT_OF_MEMORY_SCORE = b"500"
-"""What a command's shell has: the runner survives when memory runs out."""
+"""The score of a command's shell, with which the runner survives when memory runs out."""
 _getppid = os.getppid
 _CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -50,7 +50,7 @@ class _Map(ctypes.Structure):
 
 
 class Template:
-    """What the zygote finds out once for all programs."""
+    """Turns forks into programs, with what the zygote has found out once for all of them."""
 
     def __init__(self, library: str, thread_pools: list[Any]) -> None:
         """Load what every program needs.
@@ -73,11 +73,11 @@ class Template:
         self._stack = int(fields[27])
 
     def rehearse(self, own: Request, command: Command) -> None:
-        """Take a program's first steps: the pages that they write need not be copied later.
+        """Take a program's first steps early, so that the pages they write are copied already.
 
         Args:
-            own: Asks for what this process has already.
-            command: Of the same.
+            own: A request for what this process already has.
+            command: The command line of that request.
         """
         places = list(sys.path)
         self._take_on(own, command)
@@ -112,7 +112,7 @@ class Template:
         self._play(ctypes.byref(program))
 
     def _take_on(self, request: Request, command: Command) -> None:
-        """Everything that a process inherits or a library reads as it is loaded."""
+        """Set what a process inherits, and what libraries read as they are loaded."""
         prctl(PR_SET_DUMPABLE, 1)
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
             file.write(OUT_OF_MEMORY_SCORE)
@@ -129,7 +129,7 @@ class Template:
         _new_identity()
 
     def _pretend_parent(self, shim_parent: int) -> None:
-        """The parent is outside of the process namespace and reads 0; who asks means the shell."""
+        """Make ``getppid`` name the shell; the real parent is in another namespace and reads 0."""
         own = os.getpid()
 
         def getppid() -> int:
@@ -138,7 +138,7 @@ class Template:
         os.getppid = getppid
 
     def _set_threads(self, environment: dict[bytes, bytes]) -> None:
-        """As many as the variables ask for; the zygote has one of each."""
+        """Start as many threads as the variables ask for; the zygote has one of each kind."""
         processors = len(os.sched_getaffinity(0))
         openmp = int(environment.get(b"OMP_NUM_THREADS", processors))
         blas = {
@@ -151,7 +151,7 @@ class Template:
                 pool.set_num_threads(wanted)
 
     def show_command_line(self, words: Sequence[bytes], assignments: Sequence[bytes] = ()) -> None:
-        """Have /proc, and so ``ps`` and ``pkill -f``, show these words and not the zygote's."""
+        """Have /proc, and so ``ps`` and ``pkill -f``, show these words instead of the zygote's."""
         libc.prctl(PR_SET_NAME, os.path.basename(words[0]), 0, 0, 0)
         arguments = b"".join(word + b"\0" for word in words)
         variables = b"".join(word + b"\0" for word in assignments)
@@ -187,7 +187,7 @@ def _replace_environment(environment: dict[bytes, bytes]) -> None:
 
 
 def _reseed() -> None:
-    """Random numbers start from entropy of this process's own."""
+    """Start random numbers from this process's own entropy."""
     random.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -195,7 +195,7 @@ def _reseed() -> None:
 
 
 def _new_identity() -> None:
-    """The key with which multiprocessing authenticates must not be every sandbox's."""
+    """Make a new key for multiprocessing, which must differ between sandboxes."""
     current: Any = multiprocessing.process.current_process()
     current.authkey = os.urandom(32)
     set_native_id = getattr(threading.main_thread(), "_set_native_id", None)

@@ -24,9 +24,9 @@ def exit_code(error: SystemExit) -> int:
 
 
 class CleanUp:
-    """Takes the program's own modules apart, as the interpreter does with all of them at its end.
+    """Takes the program's own modules apart, as the interpreter does with all modules at its end.
 
-    Destructors run, and what they print is seen. The preloaded modules are left alone.
+    Destructors run, and their output is seen. The preloaded modules are left alone.
     """
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class CleanUp:
         gc.collect()
 
     def _names(self) -> list[str]:
-        """Of the program's own modules, in order.
+        """The names of the program's own modules, in order.
 
-        They come after the preloaded ones, which are not even looked at: counting a reference
-        copies a page of memory, and there are thousands.
+        They come after the preloaded ones, which this loop must not touch: each counted reference
+        would copy a page of memory, and there are thousands.
         """
         found = []
         for name, module in reversed(sys.modules.items()):
@@ -66,7 +66,7 @@ class CleanUp:
 
 
 def _clear(names: dict[str, Any]) -> None:
-    """Names with one leading underscore first, then all but the built-ins."""
+    """Clear names with one leading underscore first, then all but the built-ins."""
     for name in list(names):
         if name[:1] == "_" and name[:2] != "__":
             names[name] = None

@@ -1,4 +1,4 @@
-"""How a fork of the zygote gets into a sandbox, and rid of all that it may do outside."""
+"""Moves a fork of the zygote into a sandbox and takes away all that it may do outside."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ LAST_CAPABILITY = 63
 
 @dataclass(frozen=True)
 class Place:
-    """What the launcher says about a sandbox."""
+    """What a zygote knows about a sandbox."""
 
     uid: int
-    """The host's user that the sandbox belongs to."""
+    """The user on the host to whom the sandbox belongs."""
     groups: tuple[str, ...]
     """Control groups: folders that have a file ``cgroup.procs``."""
     processes: int
-    """Limit of processes of the sandbox's user in its user namespace."""
+    """How many processes the sandbox's user may have in its user namespace."""
     limits: tuple[tuple[int, int, int], ...] = ()
     """Numbers of resources, with the soft and the hard limits that the sandbox's programs have."""
     inside: bool = False
-    """Whether the zygote is in it already, and so as confined as a command."""
+    """Whether the zygote runs inside it, and so is as confined as a command."""
 
 
 class _Filter(ctypes.Structure):
@@ -51,17 +51,16 @@ class _Filter(ctypes.Structure):
 
 
 def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: bytes) -> None:
-    """Join the sandbox: afterwards this process can do no more than a command of the agent's.
+    """Join the sandbox: afterwards this process can do no more than an agent's command.
 
-    Nothing in the sandbox can address it on the way: its own process namespace stays the
-    zygote's, only its children are in the sandbox's. A zygote that lives in the sandbox is there
-    already.
+    Meanwhile nothing in the sandbox can address it: it stays in the zygote's process namespace, and
+    only its children are in the sandbox's. A zygote inside a sandbox has nothing to enter.
 
     Args:
         place: The sandbox.
         namespaces: Descriptor of the folder ``/proc/PID/ns`` of a process in it.
-        own: This process's namespaces: name to inode.
-        system_calls: The filter that the sandbox has; empty for none.
+        own: Name to inode of this process's namespaces.
+        system_calls: The sandbox's filter; empty for none.
     """
     prctl(PR_SET_DUMPABLE, 0)
     if place.inside:
@@ -91,10 +90,10 @@ def enter(place: Place, namespaces: int, own: dict[str, int], system_calls: byte
 
 
 def _join(group: str) -> None:
-    """Move this process, which has one thread, to a control group.
+    """Move this process, which has a single thread, to a control group.
 
-    Version 1 moves a thread at once, but a process only after a grace period of all processors,
-    which takes 5 to 20 ms.
+    Version 1 moves a thread at once. It moves a process only after a grace period of all
+    processors, which takes 5 to 20 ms.
     """
     for name in ("tasks", "cgroup.procs"):
         with contextlib.suppress(FileNotFoundError):
@@ -104,10 +103,10 @@ def _join(group: str) -> None:
 
 
 def _open_namespaces(folder: int, own: dict[str, int]) -> list[int]:
-    """Descriptors in the order in which they can be entered.
+    """Open the namespaces, in the order in which they can be entered.
 
-    The user namespace that owns the mounts comes first: it gives the right to enter the others.
-    Where bubblewrap nested a second one, that is entered last.
+    The user namespace that owns the mounts comes first, since it gives the right to enter the
+    others. If bubblewrap nested a second one, it is entered last.
     """
     opened = {}
     for name in ("user", "net", "ipc", "uts", "cgroup", "pid", "mnt"):

@@ -1,9 +1,9 @@
-"""Uses the preloaded libraries once, so that programs don't each pay for a first time.
+"""Uses the preloaded libraries once, so that not every program pays for a first use.
 
-What is done the first time only, and afterwards shared by all forks: modules imported late, caches
-filled, docstrings and validators built, bytecode specialised. Nothing here may leave a trace that
-a program can see: random numbers have generators of their own, warnings are ignored, no thread is
-started, no file touched.
+A first use imports modules, fills caches, builds docstrings and validators and specializes
+bytecode, all of which the forks then share. Nothing here may leave a trace that a program can see:
+random numbers have their own generators, warnings are ignored, no thread starts and no file is
+touched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ROWS = 60
 
 
 def exercise() -> None:
-    """Use those of the libraries that are imported; one that fails is left as it is."""
+    """Use the libraries that are imported. Failures are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for needed, use in USES:
@@ -176,4 +176,4 @@ USES: tuple[tuple[tuple[str, ...], Callable[..., None]], ...] = (
     (("numpy", "sklearn.metrics"), _metrics),
     (("numpy", "sklearn.feature_extraction.text", "sklearn.linear_model"), _texts),
 )
-"""The modules that a use takes, and the use, which is called with them."""
+"""The modules that a use requires, and the function that uses them."""

@@ -31,7 +31,7 @@ def set_up_interpreter(request: Request, command: Command) -> dict[str, Any]:
 
 
 def _open_standard_streams(unbuffered: bool) -> None:
-    """The same objects, with the same parameters, that the interpreter makes."""
+    """Make the same objects, with the same parameters, as the interpreter does."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
         mode = "rb" if number == 0 else "wb"
@@ -53,7 +53,7 @@ def _open_standard_streams(unbuffered: bool) -> None:
 
 
 def _set_executable(name: str) -> None:
-    """The interpreter's path, by the name that it was called by."""
+    """Give the interpreter's path the name by which it was called."""
     for attribute in ("executable", "_base_executable"):
         path = os.path.join(os.path.dirname(getattr(sys, attribute)), name)
         if os.path.exists(path):
@@ -61,7 +61,7 @@ def _set_executable(name: str) -> None:
 
 
 def _find_user_site() -> None:
-    """Where packages of the user would be depends on ``HOME``."""
+    """Find the user's own packages again: where they are depends on ``HOME``."""
     if site.ENABLE_USER_SITE is not None:
         site.USER_BASE = site.USER_SITE = None
         site.getusersitepackages()
@@ -71,19 +71,19 @@ def _find_user_site() -> None:
 
 
 def _is_there(place: str) -> bool:
-    """Whether a new interpreter in the sandbox would have this on its path."""
+    """Whether a new interpreter in the sandbox would have this place on its path."""
     return place.startswith(sys.base_prefix) or os.path.exists(place)
 
 
 def _first_place(command: Command) -> str:
-    """What ``sys.path`` begins with."""
+    """The first entry of ``sys.path``."""
     if command.form == "script":
         return os.path.dirname(os.path.realpath(os.fsdecode(command.target)))
     return os.getcwd() if command.form == "module" else ""
 
 
 def _new_main() -> dict[str, Any]:
-    """The name space of a new module ``__main__``."""
+    """Make a new module ``__main__`` and return its name space."""
     old, main = sys.modules["__main__"], ModuleType("__main__")
     sys.modules["__main__"] = main
     names = vars(main)

@@ -1,4 +1,4 @@
-"""The zygote's loop: import once, then fork a keeper for each connection of a sandbox."""
+"""The zygote's loop: it imports once, then gives each connection of a sandbox to a fork."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 
 MESSAGE = 1 << 16
 MOST_KEEPERS = 64
-"""Programs of one sandbox that are warm at once; more of them run in real interpreters."""
+"""How many programs of one sandbox may be warm at the same time; others start interpreters."""
 BURST, A_SECOND = 64.0, 100.0
-"""Starts of one sandbox: no sandbox may keep the zygote from serving the others."""
+"""How many programs one sandbox may start at once, and in each second after that: no sandbox may
+keep the zygote from serving the others."""
 REAP_MILLISECONDS = 200
 REPORT_SIZE = 24
-"""Of what ``keeper.c`` reports."""
+"""Bytes of a report of ``keeper.c``."""
 SPARES = 1
 MOST_LOST = 20
-"""Spares that died as they waited: where they can't live, every program is cold."""
+"""How many spares may die while they wait. If they can't live here, every program is cold."""
 
 
 class ServedSandbox:
-    """One sandbox: where its shims call, and how to get in."""
+    """One sandbox: where its shims call, and how to enter it."""
 
     def __init__(
         self, id: int, place: Place, listener: socket.socket, namespaces: int, usage: int
@@ -51,7 +52,7 @@ class ServedSandbox:
         self._allowance, self._counted = BURST, time.monotonic()
 
     def may_start(self) -> bool:
-        """Whether it has starts left."""
+        """Whether it may start another program now."""
         now = time.monotonic()
         self._allowance = min(BURST, self._allowance + (now - self._counted) * A_SECOND)
         self._counted = now
@@ -68,7 +69,7 @@ class ServedSandbox:
 
 
 class Zygote:
-    """Serves the sandboxes that the launcher names until the launcher is gone."""
+    """Serves sandboxes on behalf of a launcher or a runner, until that is gone."""
 
     def __init__(self, control: socket.socket, lifecycle: Lifecycle) -> None:
         self._control, self._lifecycle = control, lifecycle
@@ -81,8 +82,8 @@ class Zygote:
         self._poll.register(control, select.POLLIN)
 
     def serve(self) -> None:
-        """Wait for launchers and shims; whatever a sandbox sends is read by others."""
-        prctl(PR_SET_DUMPABLE, 0)  # where it is in the sandbox, agents must not write its memory
+        """Wait for orders and for shims. What a sandbox sends is read by the forks only."""
+        prctl(PR_SET_DUMPABLE, 0)  # inside a sandbox, agents must not write its memory
         while True:
             self._fork_ahead()
             some_run = any(sandbox.keepers for sandbox in self._sandboxes.values())
@@ -119,7 +120,9 @@ class Zygote:
         sandbox.listener.setblocking(False)
         self._sandboxes[listener] = sandbox
         with contextlib.suppress(OSError):  # the sandbox has died meanwhile
-            os.write(usage, bytes(REPORT_SIZE))  # of nothing: from now on, programs are warm
+            os.write(
+                usage, bytes(REPORT_SIZE)
+            )  # an empty report means that from now on programs are warm
         self._poll.register(listener, select.POLLIN)
         return True
 
@@ -145,7 +148,7 @@ class Zygote:
                     return
 
     def _fork_ahead(self) -> None:
-        """One that waits saves the next program the time of a fork."""
+        """Keep a spare ready, which saves the next program the time of a fork."""
         while len(self._spares) < SPARES and self._lost < MOST_LOST:
             try:
                 self._spares.append(Spare(self._lifecycle))
@@ -168,7 +171,7 @@ class Zygote:
 
 
 class ShownOnly:
-    """Finds no module that sandboxes don't show: the zygote itself is outside of them.
+    """Hides modules that sandboxes don't show from the zygote, which runs outside them.
 
     Args:
         packages: Package folder to the folder that holds what is shown of it.
@@ -178,7 +181,7 @@ class ShownOnly:
         self._packages = packages
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Leave the search to those who come next, or end it."""
+        """Leave the search to the next finder, or end it for a module that is hidden."""
         spec = PathFinder.find_spec(name, path, target)
         if spec is None:
             return
@@ -194,7 +197,7 @@ class ShownOnly:
 
 
 def _undo_path_files(packages: Mapping[str, str]) -> None:
-    """Undo what the ``.pth`` files of package folders did at the start: sandboxes don't show them.
+    """Undo the effects of ``.pth`` files in package folders, which sandboxes don't show.
 
     Args:
         packages: As for :class:`ShownOnly`; empty where the sandbox shows the folders themselves.
@@ -219,7 +222,7 @@ _IMPORT_SYSTEM = ("_frozen_importlib", "_frozen_importlib_external", "zipimport"
 
 
 def _preload(names: Sequence[str], folders: Sequence[str], packages: Mapping[str, str]) -> None:
-    """Import and use what sandboxes show, from the agent's installation alone; write nothing."""
+    """Import and use what sandboxes show, only from the agent's installation, without writing."""
     places = list(sys.path)
     sys.path[:] = [place for place in places if place.startswith(tuple(folders))]
     finder = ShownOnly(packages)
@@ -255,15 +258,15 @@ def main(arguments: list[str], at_start: set[str]) -> None:
             modules to import, the folders they may come from, and what sandboxes show of package
             folders; the sandboxes' filter of system calls in hexadecimal; and the descriptor of
             the launcher's socket.
-        at_start: Names of the modules that every interpreter has.
+        at_start: The names of modules that every interpreter has.
     """
     library, keeper, names, folders, packages, system_calls, control = arguments
-    # Where agents can see it: who ends every `python` means programs.
+    # Agents may see it: what kills every `python` must not kill this.
     libc.prctl(PR_SET_NAME, b"zygote", 0, 0, 0)
-    # A program's own module of that name must be found.
+    # A program may have a module of that name, which it must find.
     for name in [name for name in sys.modules if name.partition(".")[0] == "standalone"]:
         del sys.modules[name]
-    environment = dict(os.environb)  # as it is before libraries add to it
+    environment = dict(os.environb)  # before libraries add to it
     shown = json.loads(packages)
     _undo_path_files(shown)
     _preload(json.loads(names), json.loads(folders), shown)

@@ -1,7 +1,7 @@
-"""What a shim asks for, and the rules for when the real interpreter has to do it.
+"""Reads what a shim asks for, and decides whether the real interpreter has to do it.
 
-The bytes are hostile: they are read by a process that is already as confined as the sender, and
-whatever is odd about them is refused.
+The bytes are hostile. The process that reads them is already as confined as the sender, and refuses
+anything unusual.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ THREADS = {
     "NUMEXPR_MAX_THREADS",
     "LOKY_MAX_CPU_COUNT",
 }
-"""May differ from the zygote's: the program raises its number of threads as they say."""
+"""Variables that may differ from the zygote's: the program adjusts its number of threads."""
 _READ_AT_START = re.compile(
     "PYTHON|LANG|LC_|LD_|GLIBC_|MALLOC_|OMP_|KMP_|GOMP_|OPENBLAS|GOTO_|MKL_|BLIS_|VECLIB_|NPY_"
     "|NUMPY_|NUMEXPR_|SCIPY_|SKLEARN_|PANDAS_|JOBLIB_|MPL|TORCH|PYTORCH_|XGB|LIGHTGBM|TF_|JAX_"
 )
-"""Variables that an interpreter or a library reads as it starts: must be what the zygote had."""
+"""Variables that an interpreter or a library reads as it starts. They must be as in the zygote."""
 _NEUTRAL = {"PYTHONUNBUFFERED"}
 
 
 class Refusal(Exception):
-    """The real interpreter has to run this one."""
+    """The real interpreter has to run this program."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class Request:
     nice: int
     parent: int
     ignored: int
-    """Bit n - 1: signal n is ignored."""
+    """Bit n - 1 is set if signal n is ignored."""
     blocked: int
     limits: tuple[tuple[int, int], ...]
     processors: bytes
-    """One bit each."""
+    """One bit for each processor."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a command line that can be served means."""
+    """What a command line means that can be served."""
 
     form: str
     """``script``, ``code``, ``module`` or ``stdin``."""
@@ -77,7 +77,7 @@ def receive(connection: socket.socket) -> Request:
 
     Raises:
         Refusal: It is malformed.
-        OSError: The sender left, or was too slow.
+        OSError: The sender has left, or is too slow.
     """
     connection.settimeout(SECONDS)
     data, descriptors, flags, _ = socket.recv_fds(connection, HEADER.size, DESCRIPTORS)
@@ -127,13 +127,13 @@ def understand(
     own_limits: Collection[tuple[int, int]],
     preloaded: Collection[str],
 ) -> Command:
-    """Decide whether a warm interpreter can do this unnoticed; to be called in its directory.
+    """Decide whether a warm interpreter can do this unnoticed. To be called in its directory.
 
     Args:
-        request: What is asked.
+        request: What the shim asks for.
         own_environment: The zygote's variables.
-        own_limits: What the sandbox's commands have.
-        preloaded: Names of top-level modules that the zygote has and a new interpreter hasn't.
+        own_limits: The resource limits of the sandbox's commands.
+        preloaded: Names of the top-level modules that a new interpreter would not have.
 
     Raises:
         Refusal: It can't.
@@ -155,7 +155,7 @@ def understand(
 
 
 def _environment(variables: Collection[bytes]) -> dict[bytes, bytes]:
-    """As an interpreter reads it: the first of each name counts."""
+    """Read the environment as an interpreter does: the first of each name counts."""
     environment: dict[bytes, bytes] = {}
     for variable in variables:
         name, equals, value = variable.partition(b"=")
@@ -179,7 +179,7 @@ def _plain_number(value: bytes) -> bool:
 
 
 def _command_line(rest: tuple[bytes, ...]) -> tuple[str, bytes, tuple[bytes, ...], bool]:
-    """Form, target, ``sys.argv`` and whether ``-u`` was given; any other option is refused."""
+    """Return form, target, ``sys.argv`` and whether ``-u`` is given. Other options are refused."""
     unbuffered = False
     while rest and rest[0] == b"-u":
         unbuffered, rest = True, rest[1:]
@@ -200,7 +200,7 @@ def _command_line(rest: tuple[bytes, ...]) -> tuple[str, bytes, tuple[bytes, ...
 
 
 def _check_script(path: bytes) -> None:
-    """Source code in a regular file; folders, archives and byte code are found by other means."""
+    """Refuse all but source code in a regular file: the rest is run by other means."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)

@@ -1,4 +1,4 @@
-"""A fork of the zygote, made ahead of time: waits for its sandbox and becomes a program in it."""
+"""A fork of the zygote, made ahead of time. It waits for a sandbox and becomes a program in it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DESCRIPTORS_END = 1 << 20
 
 
 class Lifecycle:
-    """What a spare does in its time.
+    """What a spare does from fork to program.
 
     Args:
-        template: Makes it a program.
-        keeper: Descriptor of ``keeper.c``, compiled.
+        template: Turns it into a program.
+        keeper: The descriptor of ``keeper.c``, compiled.
         system_calls: The sandboxes' filter; empty for none.
         environment: The zygote's variables.
-        preloaded: Names of top-level modules that a new interpreter hasn't.
+        preloaded: Names of the top-level modules that a new interpreter would not have.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Lifecycle:
         self._is_seen = False
 
     def take_name(self) -> None:
-        """Where agents see zygotes, no word of a program's command line finds one."""
+        """Show a name to agents that no word of a program's command line matches."""
         self._is_seen = True
         self._template.show_command_line([b"zygote"])
 
     def live(self, line: socket.socket) -> None:
-        """In the child."""
+        """Run the child: wait for an order, enter the sandbox and become the program."""
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         close_all_but((line.fileno(), self._keeper), DESCRIPTORS_END)
@@ -92,7 +92,7 @@ class Lifecycle:
         return shim_request.understand(request, self._environment, _limits(), self._preloaded)
 
     def _start(self, descriptor: int, usage: int) -> None:
-        """In the sandbox: leave the keeper behind, read the request and become the program."""
+        """In the sandbox, leave the keeper behind, read the request and become the program."""
         line, keepers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._template.hand_over(self._keeper, descriptor, usage, keepers.fileno())
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -107,7 +107,7 @@ class Lifecycle:
 
 
 class Spare:
-    """The zygote's end of one."""
+    """A spare as the zygote sees it."""
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         """Fork.
@@ -122,7 +122,7 @@ class Spare:
                 try:
                     lifecycle.live(theirs)
                 except (shim_request.Refusal, OSError):
-                    pass  # the shim sees us leave and executes the interpreter
+                    pass  # the shim notices and executes the interpreter
                 finally:
                     os._exit(0)
 
@@ -138,6 +138,6 @@ class Spare:
 
 
 def _limits() -> tuple[tuple[int, int], ...]:
-    """As the kernel counts; Python's infinity is -1."""
+    """The limits as the kernel counts them: Python's infinity is -1."""
     limits = [resource.getrlimit(number) for number in range(16)]
     return tuple((soft % (1 << 64), hard % (1 << 64)) for soft, hard in limits)
