@@ -23,7 +23,7 @@ _AUTOMATIC = ("bubblewrap", "docker")
 
 
 def backend_names() -> list[str]:
-    """Every name that ``sandbox=`` takes, those of other packages included."""
+    """Every name that ``sandbox=`` accepts, including those of other packages."""
     from importlib.metadata import entry_points
 
     others = [entry.name for entry in entry_points(group="mle_gym.sandboxes")]
@@ -31,7 +31,7 @@ def backend_names() -> list[str]:
 
 
 def get_backend(name: str = "auto") -> Backend:
-    """The backend of that name.
+    """Get a backend by its name.
 
     Args:
         name: One of :func:`backend_names`.
@@ -48,7 +48,7 @@ def create(name: str = "auto", config: SandboxConfig | None = None) -> Sandbox:
 
     Args:
         name: One of :func:`backend_names`.
-        config: Limits, mounts, masks; defaults to :class:`SandboxConfig`'s own.
+        config: Limits, mounts, masks; the default is an empty :class:`SandboxConfig`.
 
     Raises:
         SandboxUnavailable: The backend can't run here.
@@ -58,17 +58,17 @@ def create(name: str = "auto", config: SandboxConfig | None = None) -> Sandbox:
 
 
 def shown(name: str, config: SandboxConfig) -> Shown:
-    """What sandboxes of a backend show of Python's packages.
+    """Report which of Python's packages the sandboxes of a backend show.
 
     Args:
         name: One of :func:`backend_names`.
-        config: What they are made of.
+        config: The configuration of the sandboxes.
 
     Raises:
-        SandboxUnavailable: As :func:`create`, or a package that was added is not installed.
+        SandboxUnavailable: The backend can't run here, or an added package is not installed.
     """
     backend = get_backend(name)
-    # Backends of other packages may be older than the question.
+    # Backends of other packages may be older than this method.
     return backend.shown(config) if hasattr(backend, "shown") else Shown()
 
 

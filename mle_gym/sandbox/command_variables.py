@@ -18,10 +18,10 @@ THREAD_VARIABLES = (
 
 
 def command_environment(config: SandboxConfig, python_folder: str) -> dict[str, str]:
-    """A clean environment; nothing of the host's is passed on.
+    """Make a clean environment, without any variable of the host.
 
-    Thread counts follow ``config.limits.cpus``: numerical libraries otherwise start one thread a
-    processor of the host and fight over the quota.
+    Thread counts follow ``config.limits.cpus``. Otherwise numerical libraries would start a thread
+    for every processor of the host, and these would compete for the quota.
 
     Args:
         config: The sandbox's limits and extra variables.

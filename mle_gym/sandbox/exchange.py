@@ -1,4 +1,4 @@
-"""What the host and a runner say to each other: one frame there, one frame back.
+"""The host's conversation with a runner: it sends a frame, and gets one back.
 
 A frame is two big-endian 32-bit lengths, then a JSON header and a payload of these lengths.
 """
@@ -29,22 +29,23 @@ _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
 _PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
-"""Operations that precede all that an agent asks for."""
+"""Operations that come before anything that an agent asks for."""
 _INTERRUPT_SECONDS = 5.0
 _BUSY_SECONDS = 240.0
 """How much longer an answer may take on a busy host."""
 _WATCH_SECONDS = 0.05
 _LOOK_SECONDS = 5.0
-"""How often a late answer's host is looked at."""
+"""How often a busy host is looked at again while an answer is late."""
 _TAKEN_AT_ONCE = 1 << 15
-"""Bytes that a stream has room for when its last frame was answered: sending them is no wait."""
+"""Bytes that a stream has room for once its last frame was answered, so that sending doesn't
+wait."""
 
 
 class Exchange:
-    """Keeps host and runner in step. Everything received is checked: it is hostile.
+    """Keeps host and runner in step. Everything received is hostile and therefore checked.
 
-    One thread at a time asks; any thread may :meth:`interrupt`, :meth:`close` or :meth:`discard`,
-    and the one that waits for an answer then has it soon, or gets an error.
+    One thread at a time asks. Any thread may :meth:`interrupt`, :meth:`close` or :meth:`discard`;
+    then the thread that waits for an answer soon gets it, or an error.
 
     Args:
         backend: Name of the backend, for messages.
@@ -62,19 +63,20 @@ class Exchange:
     ) -> None:
         self.closed = False
         self.running = False
-        """Whether a command has begun, and its end was not heard of yet."""
+        """Whether a command has begun and its end has not arrived yet."""
         self._backend, self._stream, self._evidence = backend, stream, evidence
         self._commands = frozenset(commands)
         self._used = False
-        """Whether anything that an agent asked for has run: before, nothing is its doing."""
+        """Whether anything that an agent asked for has run. Until then, nothing is the agent's
+        doing."""
         self._verdict: SandboxCrashed | None = None
-        """Why it ended, if not because the caller wanted that."""
+        """Why the sandbox ended, unless the caller ended it."""
         self._buffer = bytearray()
         self._sending = threading.Lock()
         self._interrupted = False
 
     def ask(self, order: Order, payload: bytes = b"", *, seconds: float) -> Heard:
-        """Send a frame and return what the next one says.
+        """Send a frame and return the next one.
 
         Raises:
             SandboxCrashed: The sandbox is closed, is gone, or sent nonsense.
@@ -86,15 +88,15 @@ class Exchange:
         return self._turn(lambda: self._send(order, payload, deadline), order["op"], seconds)
 
     def listen(self, *, seconds: float) -> Heard:
-        """Return what the next frame says without having sent any; raises as :meth:`ask`."""
+        """Return the next frame without sending one; raises like :meth:`ask`."""
         return self._turn(lambda: None, "interrupt", seconds)
 
     @contextlib.contextmanager
     def watch(self, on_end: Callable[[], None]) -> Iterator[None]:
         """Call a function in another thread if the runner says anything during the block.
 
-        That is: whoever made the call that the block answers has left or was ended, or the sandbox
-        has ended. The function is called again and again, until the block ends.
+        Then the caller that the block answers has left or was ended, or the sandbox has ended. The
+        function is called again and again until the block ends.
         """
         over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(on_end, over), daemon=True)
@@ -106,7 +108,7 @@ class Exchange:
             watcher.join()
 
     def _watch(self, on_end: Callable[[], None], over: threading.Event) -> None:
-        """Until something comes nobody else receives, and so what comes is kept for them."""
+        """Receive in the place of everybody else, and keep what comes for them."""
         while not (over.is_set() or self._buffer):
             try:
                 said = self._stream.receive(time.monotonic() + _WATCH_SECONDS)
@@ -121,16 +123,16 @@ class Exchange:
             on_end()
 
     def interrupt(self) -> None:
-        """Have the running command ended, if there is one: the next frame will be its end.
+        """End the running command, if there is one: the next frame will report its end.
 
-        Signal handlers and other threads come here, so it waits for nothing: where a frame is being
-        sent, its sender sends this one next.
+        Signal handlers and other threads call this, so it never waits. If a frame is being sent,
+        its sender sends this one next.
         """
         self._interrupted = True
         if self._sending.acquire(blocking=False):
             try:
                 deadline = time.monotonic() + _INTERRUPT_SECONDS
-                with contextlib.suppress(OSError):  # who waits for the end will find out
+                with contextlib.suppress(OSError):  # the waiting thread will find out
                     self._stream.send(_packed(Interrupt(op="interrupt"), b""), deadline)
             finally:
                 self._sending.release()
@@ -141,14 +143,14 @@ class Exchange:
         self._stream.close()
 
     def discard(self) -> None:
-        """The same without waiting."""
+        """Like :meth:`close`, but return at once and clean up in the background."""
         self.closed = True
         self._stream.discard()
 
     def end(self, reason: str, *, silent: bool = False, ended: bool = False) -> SandboxCrashed:
-        """End a sandbox that is broken; the error to raise says whose doing that was.
+        """End a broken sandbox and return the error to raise, which says whose doing it was.
 
-        So does that of every later call: whoever hears of it first need not be who has to grade.
+        Later calls raise the same error, because the first caller may not be the one that grades.
         """
         if self.closed:
             return self._over("the sandbox was closed meanwhile")
@@ -160,10 +162,10 @@ class Exchange:
         return self._over(what)
 
     def _over(self, message: str) -> SandboxCrashed:
-        """Why nothing can be asked: the verdict, or that the host ended it, in any thread."""
+        """Why nothing can be asked: the verdict, or that some thread of the host ended it."""
         if self._verdict is None:
             return SandboxCrashed(message, kind="interrupted")
-        return copy.copy(self._verdict)  # each error that is raised has a traceback of its own
+        return copy.copy(self._verdict)  # each raised error has a traceback of its own
 
     def _turn(self, send: Callable[[], None], operation: str, seconds: float) -> Heard:
         if self.closed:
@@ -190,7 +192,7 @@ class Exchange:
 
     def _send(self, order: Order, payload: bytes, deadline: float) -> None:
         frame = _packed(order, payload)
-        # What was sent in part can't be sent again, so the wait is chosen ahead.
+        # A frame that was sent in part can't be sent again, so the deadline is chosen beforehand.
         if len(frame) > _TAKEN_AT_ONCE and host_is_busy():
             deadline += _BUSY_SECONDS
         with self._sending:
@@ -199,7 +201,7 @@ class Exchange:
             self.interrupt()
 
     def _receive(self, deadline: float) -> Heard:
-        """What comes next, but for one word that a caller has left, as :meth:`watch` sees."""
+        """The next frame, except one that says that a caller left, which is for :meth:`watch`."""
         header, payload = self._frame(deadline)
         if header["op"] == "left":
             header, payload = self._frame(deadline)
@@ -231,7 +233,7 @@ class Exchange:
         return taken
 
     def _some(self, deadline: float) -> bytes:
-        """The next bytes. A busy host has them late: that is no reason to give the sandbox up."""
+        """The next bytes. On a busy host they may be late, which is no reason to give up."""
         last = deadline + _BUSY_SECONDS
         while True:
             try:
@@ -249,7 +251,7 @@ def _packed(order: Order, payload: bytes) -> bytes:
 
 
 def _said(header: dict[str, Any], commands: frozenset[str]) -> Done | Call | None:
-    """A frame's header as a value, with nothing taken on trust; None for nonsense."""
+    """Check a frame's header, of which nothing is trusted; None for nonsense."""
     if header["op"] == "done":
         return _done(header)
     tool, path = header.get("tool"), header.get("path")
@@ -261,7 +263,7 @@ def _said(header: dict[str, Any], commands: frozenset[str]) -> Done | Call | Non
 
 
 def _done(header: dict[str, Any]) -> Done:
-    """An answer; whatever is none of a field's values counts as its default."""
+    """Check an answer: anything that is not a valid value of a field becomes its default."""
     killed_by, cold = header.get("killed_by"), header.get("cold")
     return Done(
         op="done",

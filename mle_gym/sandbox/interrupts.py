@@ -1,4 +1,4 @@
-"""Ctrl-C while the host speaks with a runner: the exchange is finished first, and soon."""
+"""Ctrl-C while the host talks to a runner: the exchange is finished first, and soon."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Watch", "held_back"]
 
 
 class Watch:
-    """Tells a Ctrl-C from a KeyboardInterrupt that a program raises by itself.
+    """Distinguishes a Ctrl-C from a KeyboardInterrupt that a program raises by itself.
 
-    Only the main thread ever sees a Ctrl-C. Where a program has its own way with the signal, or
-    Python has none, any KeyboardInterrupt passes for one.
+    Only the main thread ever sees a Ctrl-C. If a program handles the signal itself, or Python
+    doesn't, any KeyboardInterrupt counts as one.
     """
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Watch:
         self._previous: Callable[[int, FrameType | None], object] | None = None
 
     def begin(self) -> None:
-        """Look out for the signal, which is passed on."""
+        """Begin to watch for the signal, which still reaches its handler."""
         previous = signal.getsignal(signal.SIGINT)
         if self._main and callable(previous):
             self._previous = previous
             signal.signal(signal.SIGINT, self._handle)
 
     def end(self) -> bool:
-        """Look no longer; whether a KeyboardInterrupt of this time may be a Ctrl-C."""
+        """Stop watching; returns whether a KeyboardInterrupt since then may be a Ctrl-C."""
         if not self._main:
             return False
         if self._previous is None or signal.getsignal(signal.SIGINT) != self._handle:
@@ -56,10 +56,10 @@ class Watch:
 def held_back(on_interrupt: Callable[[], None]) -> Iterator[None]:
     """Hold a Ctrl-C back until the end of the block, so that host and runner stay in step.
 
-    A second one goes through at once. Only the main thread ever sees any.
+    A second one gets through at once. Only the main thread ever sees one.
 
     Args:
-        on_interrupt: Makes the block end soon. Called between any two instructions of it.
+        on_interrupt: Makes the block end soon. It may be called between any two instructions.
     """
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):

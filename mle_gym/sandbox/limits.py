@@ -9,7 +9,7 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one sandbox may use. Reached limits end commands, never the host."""
+    """What one sandbox may use. Reaching a limit ends commands, never the host."""
 
     memory_mb: int = 2048
     """Memory of all processes together, in MiB."""

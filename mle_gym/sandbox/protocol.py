@@ -1,4 +1,4 @@
-"""What every sandbox is: the types that cross its border, and nothing about how one is made."""
+"""What every sandbox is: the types that cross its border, whichever way it is made."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ PRELOAD = (
     "sklearn.svm",
     "sklearn.tree",
 )
-"""What warm Python imports ahead unless told otherwise."""
+"""What warm Python imports ahead of time unless told otherwise."""
 
 MOST_HANDED_IN = 1 << 27
-"""Bytes of the largest file that a command hands in."""
+"""The size of the largest file that a command may hand over, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -94,37 +94,37 @@ class SandboxConfig:
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
     hidden: tuple[str, ...] = ()
-    """Paths to mask, because they hold a task's answers: absolute ones, or below ``site-packages``
+    """Paths to mask because they hold a task's answers: absolute, or relative to ``site-packages``
     (``"sklearn/datasets/data/iris.csv"``). ``mle_gym`` and its checkout are always masked."""
     python: Path | None = None
     """Interpreter offered to the agent; None for the one that runs this process."""
     packages: tuple[str, ...] = ()
-    """Distributions of that Python to show beside the usual ones; no others are."""
+    """Distributions of that Python to show beside the usual ones; no others are shown."""
     all_packages: bool = False
-    """Show every distribution: for a task's own code, never for an agent's. Images have theirs."""
+    """Show every distribution: for a task's own code, never for an agent's. Docker ignores this."""
     environment: tuple[tuple[str, str], ...] = ()
     """Extra environment variables for commands."""
     network: bool = False
     gpus: tuple[str, ...] = ()
     """GPU indices or UUIDs to pass through."""
     runtime: str = ""
-    """What the Docker daemon is to run containers with, by the name it knows it (``"runsc"``);
-    its default if empty. Backends without a choice of runtimes ignore it."""
+    """The runtime with which the Docker daemon runs containers, by its name there (``"runsc"``);
+    empty for the daemon's default. Backends without a choice of runtimes ignore it."""
     commands: Mapping[str, InsideCommand] = field(default_factory=dict)
     """Name to what the caller offers on the ``PATH`` inside; see :meth:`Sandbox.begin`."""
     most_handed_in: int = MOST_HANDED_IN
     """Bytes of what one call of these commands hands over; larger files are refused unread."""
     layers: tuple[Path, ...] = ()
-    """A snapshot's files: host folders that the workspace starts with, stacked, topmost first, and
-    never written to. A backend that can't mount them ignores them; :meth:`Sandbox.restore` sends
-    the files then."""
+    """A snapshot's files: the host folders with which the workspace starts, stacked with the
+    topmost first, and never written to. A backend that can't mount them ignores them, and
+    :meth:`Sandbox.restore` sends the files."""
     layers_bytes: int = 0
-    """What these files hold together."""
+    """The size of these files together."""
     warm: bool = True
-    """Run ``python`` in forks of a process that has its libraries imported, on backends that can.
-    To the program nothing differs but the time."""
+    """Run ``python`` in forks of a process that has imported its libraries, on backends that can do
+    so. For the program, only the time differs."""
     preload: tuple[str, ...] = PRELOAD
-    """Modules that process imports; the ones that are not installed are left out."""
+    """The modules that this process imports; those that are not installed are left out."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,13 @@ class Execution:
     killed_by: Literal["", "timeout", "memory"] = ""
     """Which limit ended the command, if one did."""
     queued: float = 0.0
-    """Seconds that it waited for other commands before it began; not on the agent's clock."""
+    """Seconds that it waited for other commands before it began. The agent's clock doesn't count
+    them."""
     cold: Literal["", "off", "unavailable", "late", "refused"] = ""
-    """Why Python was not warm: turned off; not to be had here (``mle-gym doctor`` says why), which
-    goes for every command, whatever it runs; no warm process answered this one in time; or a
-    program of it needed an interpreter of its own (options, variables, open files, modules of its
-    own with the names of libraries)."""
+    """Why Python was not warm. ``"off"``: it is turned off. ``"unavailable"``: it can't work here
+    (``mle-gym doctor`` says why), whatever the command runs. ``"late"``: no warm process answered
+    in time. ``"refused"``: a program needed an interpreter of its own (because of options,
+    variables, open files, or its own modules with the names of libraries)."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Request:
     content: bytes
     """The file's bytes, read inside the sandbox with the sandbox's own view."""
     folder: Files | None = None
-    """The files in it where ``path`` is a folder."""
+    """The files in it if ``path`` is a folder."""
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,14 @@ class Reply:
     exit_code: int
     output: str
     end_command: bool = False
-    """Kill the rest of the command: the episode is over."""
+    """Whether to kill the rest of the command."""
 
 
 class Sandbox(Protocol):
     """The isolated box in which one episode's commands run.
 
     One thread at a time may use it, but any thread may :meth:`interrupt`, :meth:`close` or
-    :meth:`discard` it: what another one has under way there ends at once.
+    :meth:`discard` it, which at once ends what another thread is doing there.
 
     Every method raises :class:`~mle_gym.errors.SandboxCrashed` when the sandbox is gone: a
     :class:`~mle_gym.errors.SandboxEnded` where what ran inside brought it down. Nothing else that
@@ -207,7 +208,7 @@ class Sandbox(Protocol):
         """Answer the call and go on until the script ends or makes the next one."""
 
     def watch(self, on_end: Callable[[], None]) -> AbstractContextManager[None]:
-        """A block that seeks an answer: who made the call, or its script, may end meanwhile.
+        """Watch a call while its answer is being made: its caller may end in the meantime.
 
         Then ``on_end`` is called in another thread, again and again until the block ends.
         """
@@ -216,49 +217,50 @@ class Sandbox(Protocol):
         """End a script whose call will not be answered; without one, do nothing."""
 
     def interrupt(self) -> None:
-        """End the running script as Ctrl-C does: its exit code is 130. From any thread."""
+        """End the running script like Ctrl-C does, with exit code 130. Any thread may call this."""
 
     def expire(self, seconds: float | None) -> None:
-        """In so many seconds end everything that runs inside, for good; None takes it back."""
+        """End everything inside in so many seconds, for good; None cancels that."""
 
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file, creating parent folders."""
 
     def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
-        """Replace the one occurrence of ``old`` by ``new``."""
+        """Replace the only occurrence of ``old`` by ``new``."""
 
     def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
         """Read a text file from line ``start`` (1-based)."""
 
     def list_files(self, path: str = ".") -> Execution:
-        """List a folder, one entry a line."""
+        """List a folder, one entry on each line."""
 
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out as bytes.
 
         Raises:
-            SubmissionError: no regular file there, unreadable, or larger than ``max_bytes``.
+            SubmissionError: There is no regular file, it is unreadable, or it is larger than
+                ``max_bytes``.
         """
 
     def fetch_files(self, path: str, *, max_bytes: int) -> Files:
-        """Take a file out, or all files of a folder and of those in it, but no hidden ones.
+        """Take out a file, or all files below a folder except hidden ones.
 
         Raises:
-            SubmissionError: nothing there, something that is neither, more than 1,000 files, or
-                together larger than ``max_bytes``.
+            SubmissionError: There is nothing, something else, more than 1,000 files, or more than
+                ``max_bytes`` bytes in them.
         """
 
     def snapshot(self) -> str:
         """Keep the workspace's files and the shell's state; returns the snapshot's name.
 
-        Processes that run in the background are stopped meanwhile, and are not part of it.
+        Background processes are stopped in the meantime and are not part of the snapshot.
 
         Raises:
-            SnapshotError: There is more in the workspace than ``Limits.disk_mb``, or no room.
+            SnapshotError: The workspace holds more than ``Limits.disk_mb``, or there is no room.
         """
 
     def restore(self, lease: Lease) -> None:
-        """Continue from a snapshot. Only as the first thing that a sandbox does.
+        """Continue from a snapshot. Allowed only before anything else.
 
         Raises:
             SnapshotError: The snapshot is damaged.
@@ -268,7 +270,7 @@ class Sandbox(Protocol):
         """End every process and free everything. Idempotent; safe after a crash."""
 
     def discard(self) -> None:
-        """The same, for who wants to go on: what takes long is done meanwhile."""
+        """Like :meth:`close`, but return at once and clean up in the background."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -282,7 +284,7 @@ class Shown:
     """What sandboxes show of Python's packages."""
 
     digest: str = ""
-    """Another one whenever something else is shown; empty where nothing is hidden."""
+    """Changes whenever something else is shown; empty where nothing is hidden."""
     packages: tuple[tuple[str, str], ...] = ()
     """Names and versions of distributions."""
 
@@ -293,14 +295,14 @@ class Backend(Protocol):
     name: str
 
     def check(self) -> None:
-        """Do nothing, or say what to install.
+        """Check that this backend can run here.
 
         Raises:
-            SandboxUnavailable: It can't run here.
+            SandboxUnavailable: It can't; says what to install.
         """
 
     def create(self, config: SandboxConfig) -> Sandbox:
         """Start a sandbox."""
 
     def shown(self, config: SandboxConfig) -> Shown:
-        """What such a sandbox would show."""
+        """Report what such a sandbox would show."""

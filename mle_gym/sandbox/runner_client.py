@@ -34,14 +34,14 @@ __all__ = ["RunnerSandbox"]
 
 _START_SECONDS = 60.0
 _MOST_FETCHED = (1 << 28) - (1 << 20)
-"""Bytes: what a frame holds, but for the names of files."""
+"""Bytes: what a frame holds, minus room for the names of files."""
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
-"""How long past a command's timeout the runner may take to clean up before it counts as silent."""
+"""How long after a command's timeout the runner may clean up before it counts as silent."""
 
 
 class RunnerSandbox:
-    """A sandbox whose inside is the runner. Everything received is checked: it is hostile."""
+    """A sandbox with a runner inside. Everything received is hostile and therefore checked."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class RunnerSandbox:
             run_folder: A writable folder inside for the runner's own files.
             command: What ``runner_command`` gave. The commands in ``config.commands`` run it too.
             environment: The first command's environment.
-            evidence: What the backend sees of the sandbox from outside; called with whether the
-                stream has ended, and so the sandbox has or soon will have.
+            evidence: Reports what the backend sees of the sandbox from outside. Its argument tells
+                whether the stream has ended, so that the sandbox has ended too or soon will.
             affinity: Processors to stay on; none for all.
             open_files: Soft and hard limit of each program's open files; None for the runner's.
             zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.plan.zygote_plan`.
-            cold: Why no Python is ever warm here, if so.
+            cold: Why Python is never warm here, if it isn't.
 
         Raises:
             SandboxCrashed: The runner did not start.
@@ -84,7 +84,7 @@ class RunnerSandbox:
         self._exchange = Exchange(backend, stream, evidence, config.commands)
         self._cold = cold
         self._patience = 0.0
-        """Seconds that the host will still wait for the running command."""
+        """How many seconds the host will still wait for the running command."""
         self._mounts = [mount.target for mount in config.mounts]
         self._disk_bytes = config.limits.disk_mb << 20
         self._base: Lease | None = None
@@ -114,7 +114,7 @@ class RunnerSandbox:
             most_handed_in=min(config.most_handed_in, MOST_HANDED_IN),
         )
         self.runner_pid = self._call(order, seconds=_START_SECONDS)[0]["pid"]
-        """As the runner sees it itself."""
+        """The runner's own pid, as it sees it inside."""
 
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
         """Run a shell script; see :meth:`Sandbox.execute`."""
@@ -136,7 +136,7 @@ class RunnerSandbox:
         return self._go_on(order, reply.output.encode("utf-8", "replace"))
 
     def _go_on(self, order: messages.Order, payload: bytes) -> Execution | Request:
-        """Wait for a command's next call or its end. What the host needs is not on its time."""
+        """Wait for a command's next call or its end. The host's own work is not on its time."""
         started = time.monotonic()
         said, content = self._exchange.ask(order, payload, seconds=self._patience)
         self._patience = max(_GRACE_SECONDS, self._patience - (time.monotonic() - started))
@@ -161,7 +161,7 @@ class RunnerSandbox:
         self._exchange.interrupt()
 
     def expire(self, seconds: float | None) -> None:
-        """End everything inside at that time; see :meth:`Sandbox.expire`."""
+        """End everything inside in a while; see :meth:`Sandbox.expire`."""
         self._call(messages.Expire(op="expire", seconds=seconds))
 
     def write_file(self, path: str, content: bytes) -> Execution:
@@ -231,7 +231,7 @@ class RunnerSandbox:
         self._release()
 
     def discard(self) -> None:
-        """The same without waiting; see :meth:`Sandbox.discard`."""
+        """End it without waiting; see :meth:`Sandbox.discard`."""
         self._exchange.discard()
         self._release()
 
@@ -255,7 +255,7 @@ class RunnerSandbox:
     def _call(
         self, order: messages.Order, payload: bytes = b"", *, seconds: float = _FILE_SECONDS
     ) -> tuple[messages.Done, bytes]:
-        """One operation and its answer."""
+        """Give an order and return its answer."""
         self.cancel()
         said, content = self._exchange.ask(order, payload, seconds=seconds)
         if said["op"] == "request":
@@ -263,7 +263,7 @@ class RunnerSandbox:
         return said, content
 
     def _unpacked(self, content: bytes) -> Files:
-        """The files of a folder that was handed over."""
+        """Unpack a folder that was handed over."""
         try:
             return unpack_files(content)
         except ValueError as error:
@@ -276,12 +276,12 @@ def _call(name: str, command: InsideCommand, socket: str) -> list[str]:
 
 
 def _sentence(content: bytes) -> str:
-    """A reason that the runner gives on a line of its own, to be put into other text."""
+    """Turn a reason, which the runner sends as a line, into a part of another text."""
     return content[:1000].decode("utf-8", "replace").strip()
 
 
 def _execution(done: messages.Done, output: bytes) -> Execution:
-    """What the exchange has checked, as the host's own type."""
+    """Convert what the exchange has checked."""
     killed_by: Any = done["killed_by"]
     cold: Any = done["cold"]
     return Execution(

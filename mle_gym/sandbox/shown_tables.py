@@ -1,9 +1,8 @@
-"""What tables lie among the files that sandboxes show: looked at from inside, once an environment.
+"""Finds the tables among the files that sandboxes show. It looks from inside, once an environment.
 
-The program of ``standalone/tables`` runs in a sandbox that nobody else uses, made like an
-episode's, so that it sees exactly what an agent would. What it finds is kept in the cache
-under the digest of what is shown: another set of packages, another image or another interpreter is
-looked at again.
+The program in ``standalone/tables`` runs in a sandbox of its own that is made like an episode's, so
+it sees exactly what an agent would. The result is cached under the digest of what is shown. So
+another set of packages, another image or another interpreter is searched again.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = ["IndexedFile", "index_tables", "indexed_files"]
 
 PROGRAM = Path(__file__).resolve().parent / "standalone/tables"
 _SECONDS = 600.0
-"""Some seconds on an idle machine."""
+"""The search takes some seconds on an idle machine."""
 _MOST_BYTES = 256 << 20
 
 
@@ -42,20 +41,20 @@ class IndexedFile:
 
     path: str
     also: tuple[str, ...]
-    """What else holds the same: the byte code of a module."""
+    """Other files with the same content: the bytecode of a module."""
     kinds: dict[str, npt.NDArray[np.int64]]
     """Kind of prints to hashes."""
     every: dict[str, int]
-    """Kind to n: of these hashes, the ones are there that n divides."""
+    """Kind to n: of all hashes, ``kinds`` holds those that n divides."""
 
 
 def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
-    """The index of what sandboxes of this configuration show.
+    """Index what sandboxes of this configuration show; returns the index's file.
 
     Args:
-        backend: Makes them.
-        config: What they are made of.
-        digest: What :func:`mle_gym.sandbox.backends.shown` says of them.
+        backend: Makes the sandboxes.
+        config: Their configuration.
+        digest: The digest that :func:`mle_gym.sandbox.backends.shown` reports for them.
 
     Raises:
         SandboxUnavailable: The search failed, or the cache can't be written.
@@ -80,7 +79,7 @@ def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
 
 @functools.lru_cache(maxsize=2)
 def indexed_files(index: Path) -> tuple[IndexedFile, ...]:
-    """The files of an index."""
+    """Read the files of an index."""
     import numpy as np
 
     found = []
@@ -95,7 +94,7 @@ def indexed_files(index: Path) -> tuple[IndexedFile, ...]:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file that nobody ever sees a part of."""
+    """Write a file so that nobody ever sees only a part of it."""
     descriptor, name = tempfile.mkstemp(dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as opened:

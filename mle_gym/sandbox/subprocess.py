@@ -20,10 +20,10 @@ __all__ = ["SubprocessBackend"]
 
 
 class SubprocessBackend:
-    """Runs commands with the host's files, network and user. Never chosen by ``auto``.
+    """Runs commands with the host's files, network and user. ``auto`` never chooses it.
 
-    Enforced all the same: timeouts, memory (by the runner's watchdog) and output. Not enforced:
-    processes, disk, network, processors, and that answers stay out of reach.
+    It still enforces timeouts, memory (by the runner's watchdog) and output. It doesn't limit
+    processes, disk, network and processors, and it doesn't keep answers out of reach.
     """
 
     name = "subprocess"
@@ -32,7 +32,7 @@ class SubprocessBackend:
         """Always available."""
 
     def shown(self, config: SandboxConfig) -> Shown:
-        """Nothing is hidden."""
+        """Report that nothing is hidden."""
         return Shown()
 
     def create(self, config: SandboxConfig) -> RunnerSandbox:
@@ -84,7 +84,7 @@ class _RunnerProcess:
         self.stream = SocketStream(ours, self._end)
 
     def _end(self) -> None:
-        """The runner noticed the end of its stream, kills what is left and removes its folder."""
+        """Wait for the runner, which noticed the end of its stream and cleans up."""
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
