@@ -41,11 +41,11 @@ _INSTALL = (
 
 
 _asking = threading.Lock()
-"""An interpreter is asked once, and not by every thread that starts a sandbox at the same time."""
+"""Held while an interpreter is asked, so that threads that start sandboxes don't all ask it."""
 
 
 def _unlock() -> None:
-    """After a fork: the thread that held it is not there."""
+    """Make a new lock after a fork, because the thread that held the old one is gone."""
     global _asking
     _asking = threading.Lock()
 
@@ -59,7 +59,7 @@ class BubblewrapBackend:
     name = "bubblewrap"
 
     def check(self) -> None:
-        """Start and end one sandbox, once a process.
+        """Start and end a sandbox, once in each process.
 
         Raises:
             SandboxUnavailable: bubblewrap is missing, or user namespaces are forbidden.
@@ -131,10 +131,10 @@ class BubblewrapBackend:
         )
 
     def shown(self, config: SandboxConfig) -> Shown:
-        """What is shown of the interpreter's packages.
+        """Report which of the interpreter's packages sandboxes show.
 
         Raises:
-            SandboxUnavailable: It can't be run, or lacks one that was added.
+            SandboxUnavailable: The interpreter can't be run, or lacks an added package.
         """
         with _asking:
             python = describe_python(config.python)
@@ -157,18 +157,15 @@ class BubblewrapBackend:
 
 
 def _most_memory(limits: Limits) -> int:
-    """MiB at which the kernel itself steps in: full disks count as memory and must not reach it.
+    """MiB at which the kernel itself steps in. Full disks count as memory and must not reach it.
 
-    ``limits.memory_mb`` is enforced on processes by the runner, which looks every tenth second.
+    The runner, which looks every tenth of a second, enforces ``limits.memory_mb`` on processes.
     """
     return limits.memory_mb + limits.memory_mb // 2 + 2 * limits.disk_mb + RUN_FOLDER_MB
 
 
-# ------------------------------------------------------------------------------------- arguments
-
-
 def _some_processors(cpus: float) -> tuple[int, ...]:
-    """Where no quota can be set: keep to as many processors as the limit rounds up to."""
+    """As many processors as the limit rounds up to, for machines where no quota can be set."""
     available = sorted(os.sched_getaffinity(0))
     count = min(len(available), math.ceil(cpus))
     first = time.monotonic_ns() % len(available)

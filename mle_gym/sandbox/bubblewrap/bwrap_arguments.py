@@ -29,11 +29,11 @@ _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services",
 
 
 def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argument]:
-    """What the sandbox's file system and namespaces look like.
+    """Describe the sandbox's file system and namespaces.
 
     Args:
-        config: The sandbox's.
-        python: What shows the interpreter and our own programs.
+        config: The sandbox's configuration.
+        python: The arguments that show the interpreter and our own programs.
     """
     disk = str(config.limits.disk_mb << 20)
     layers = overlay(config)
@@ -56,7 +56,7 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
 
 
 def data_mounts(config: SandboxConfig) -> Iterator[Argument]:
-    """What shows the folders that the caller hands in, read-only below the workspace."""
+    """Show the caller's folders, read-only below the workspace."""
     for mount in config.mounts:
         yield "--ro-bind"
         yield {"source": str(mount.source)}
@@ -64,14 +64,14 @@ def data_mounts(config: SandboxConfig) -> Iterator[Argument]:
 
 
 def _system_calls() -> list[Argument]:
-    """The filter, on machines whose calls are known; ``mle-gym doctor`` tells of others."""
+    """Install the filter, on machines whose calls are known; ``mle-gym doctor`` reports others."""
     program = filter_program()
     return ["--seccomp", {"bytes": program.hex()}] if program else []
 
 
 @functools.cache
 def _system(network: bool) -> list[Argument]:
-    """The host's programs and libraries, and just enough of /etc."""
+    """Show the host's programs and libraries, and just enough of /etc."""
     arguments: list[Argument] = ["--ro-bind", "/usr", "/usr"]
     for name in _SYSTEM_LINKS:
         path = Path(name)
@@ -87,7 +87,7 @@ def _system(network: bool) -> list[Argument]:
 
 
 def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
-    """NVIDIA's device files for the GPUs with these indices."""
+    """Show NVIDIA's device files for the GPUs with these indices."""
     if not gpus:
         return []
     names = [f"nvidia{index}" for index in gpus] + ["nvidiactl", "nvidia-uvm", "nvidia-uvm-tools"]
@@ -101,10 +101,10 @@ def _gpus(gpus: tuple[str, ...]) -> list[Argument]:
 
 
 def overlay(config: SandboxConfig) -> Overlay | None:
-    """What the launcher is to lay over each other for the workspace, with a sized tmpfs on top.
+    """Describe the layers that the launcher stacks for the workspace, with a sized tmpfs on top.
 
-    Stacked, a changed file counts twice: a snapshot of more than half of the limit is sent into a
-    plain tmpfs instead, where there is room to rewrite it.
+    In a stack, a changed file counts twice. So a snapshot of more than half of the limit is sent
+    into a plain tmpfs instead, where there is room to rewrite it.
     """
     limit = config.limits.disk_mb << 20
     if not config.layers or config.layers_bytes > limit // 2:

@@ -1,4 +1,4 @@
-"""The host's end of the launcher: starts it, asks it, and starts another where it is gone."""
+"""The host's end of the launcher: starts it, sends requests, and starts another if it is gone."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from mle_gym.sandbox.verdict import Evidence
 __all__ = ["LaunchedSandbox", "LauncherClient", "current_launcher"]
 
 _ANSWER_SECONDS = 60.0
-"""A launcher that takes longer is given up, and with it its sandboxes."""
+"""A launcher that takes longer to answer is given up, together with its sandboxes."""
 _LEAVE_SECONDS = 10.0
 _END_SECONDS = 20.0
 """How long bubblewrap may take to follow its first process."""
 
 
 class LauncherClient:
-    """A launcher, and the requests that it takes. Thread-safe."""
+    """A launcher, and the requests to it. Thread-safe."""
 
     def __init__(self) -> None:
         """Start the process."""
@@ -69,7 +69,7 @@ class LauncherClient:
         self.controllers: tuple[str, ...] = tuple(status["controllers"])
         """The control groups' controllers that enforce limits here."""
         self.trees = status["trees"]
-        """Whether it can put trees together, for sandboxes and for zygotes."""
+        """Whether it can put folders together, for sandboxes and for zygotes."""
         soft, hard = status["open_files"]
         self.open_files: tuple[int, int] = soft, hard
         """Limits of the open files of each program in a sandbox."""
@@ -81,7 +81,7 @@ class LauncherClient:
 
     @property
     def usable(self) -> bool:
-        """Whether it is this process's own, alive and answers."""
+        """Whether it belongs to this process, is alive and answers."""
         mine = self._owner == os.getpid() and not self._given_up
         return mine and self._process.poll() is None
 
@@ -119,7 +119,7 @@ class LauncherClient:
                     answer = json.loads(reply)
                     if answer.pop("serial", None) == self._serial:
                         return cast(Answer, answer)
-                    # The answer to a call that a Ctrl-C interrupted: nobody waits for it.
+                    # The answer to a call that a Ctrl-C interrupted: nobody waits for it any more.
             except TimeoutError:
                 self._given_up = True
                 raise
@@ -140,7 +140,9 @@ class LauncherClient:
             except (OSError, ValueError) as error:
                 ours.close()
                 raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
-            except BaseException:  # if it starts nevertheless, the runner finds nobody and leaves
+            except (
+                BaseException
+            ):  # if the sandbox starts anyway, its runner finds nobody and leaves
                 ours.close()
                 raise
         if "error" in answer:
@@ -149,7 +151,7 @@ class LauncherClient:
         return LaunchedSandbox(self, answer["id"], ours)
 
     def close(self) -> None:
-        """Hang up, which ends the launcher and every sandbox of it."""
+        """Hang up, which ends the launcher and all of its sandboxes."""
         self._socket.close()
         if self._owner != os.getpid():
             return
@@ -169,10 +171,11 @@ class LaunchedSandbox:
         self.stream = SocketStream(connection, self._stop)
 
     def evidence(self, ended: bool) -> Evidence:
-        """What the launcher sees of it.
+        """Report what the launcher sees of it.
 
         Args:
-            ended: Whether its stream has: then bubblewrap ends soon, and how it does is evidence.
+            ended: Whether its stream has ended. Then bubblewrap ends soon, and the way in which it
+                does is evidence.
         """
         last = time.monotonic() + _END_SECONDS
         with contextlib.suppress(OSError, ValueError, TypeError):
@@ -205,7 +208,7 @@ def _evidence(seen: Seen) -> Evidence:
 def _most_open_files() -> Iterator[None]:
     """Raise this process's soft limit for a moment.
 
-    Sandboxes of the same user must not be able to keep it from sending a descriptor: see
+    Sandboxes of the same user must not be able to keep this process from sending a descriptor: see
     ``SANDBOX_LIMITS`` in ``launcher/process_limits.py``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -232,7 +235,7 @@ def current_launcher() -> LauncherClient:
 
 
 def _forget() -> None:
-    """After a fork: the launcher is the parent's."""
+    """Let go of the launcher after a fork, because it belongs to the parent."""
     global _current, _lock
     _lock = threading.Lock()
     if _current is not None:

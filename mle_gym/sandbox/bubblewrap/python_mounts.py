@@ -32,7 +32,7 @@ Masks = tuple[tuple[Path, str], ...]
 
 @dataclass(frozen=True)
 class PythonMounts:
-    """What shows the interpreter and our own programs. Shared: nobody changes it."""
+    """What shows the interpreter and our own programs. It is shared, so nobody may change it."""
 
     arguments: list[Argument]
     warm: WarmPython | None
@@ -46,21 +46,21 @@ def python_mounts(
     environment: Mapping[str, str],
     trees: bool,
 ) -> PythonMounts:
-    """What shows an installation in a sandbox.
+    """Show an installation in a sandbox.
 
     Args:
         python: What is offered to the agent.
         layout: Where to show it.
         packages: What is shown at each package folder instead of it.
-        config: The sandbox's.
-        environment: What its commands start with.
-        trees: Whether the launcher can put trees together.
+        config: The sandbox's configuration.
+        environment: The variables with which its commands start.
+        trees: Whether the launcher can put folders together.
 
     Raises:
         SandboxUnavailable: The cache can't be written.
         CacheError: The cache belongs to somebody else.
     """
-    # Places that an earlier sandbox showed are known by their names there.
+    # A hidden path may have been seen from inside, and so be named as it is there.
     seen = layout_of(python)
     hidden = tuple(str(seen.on_host(Path(path))) for path in config.hidden)
     laid_over = {**rewritten_files(python, layout), **packages}
@@ -106,7 +106,7 @@ def _python_mounts(
 def _entries(
     python: PythonInstallation, layout: Layout, laid_over: Pairs, masks: Masks
 ) -> list[Entry]:
-    """The interpreter's folders; deeper and therefore later, what is laid over parts of them."""
+    """The interpreter's folders; what is laid over parts of them is deeper, and so comes later."""
     shown = {folder: folder for folder in python.folders if not is_below(folder, _USR)}
     shown.pop(_USR, None)
     entries: list[Entry] = [
@@ -120,7 +120,7 @@ def _entries(
 
 
 def _mounted(entries: list[Entry], trees: bool) -> list[Argument]:
-    """What shows these entries: as one tree what lies below its place, if trees can be made."""
+    """Show these entries. What lies below :data:`PLACE` is a single tree, if trees can be made."""
     tree = [entry for entry in entries if trees and is_below(Path(entry["target"]), PLACE)]
     others = [argument for entry in entries if entry not in tree for argument in _alone(entry)]
     if tree:
@@ -129,7 +129,7 @@ def _mounted(entries: list[Entry], trees: bool) -> list[Argument]:
 
 
 def _below(entries: list[Entry]) -> list[Entry]:
-    """The entries of a tree, by what they are called in it."""
+    """The entries of a tree, with their paths in it."""
     first = len(f"{PLACE}/")
     return [{**entry, "target": entry["target"][first:]} for entry in entries]
 
@@ -152,10 +152,10 @@ def _shown_to_zygotes(
     layout: Layout,
     entries: list[Entry],
 ) -> WarmShown:
-    """How an installation looks to a zygote: as in the sandbox, where it is shown elsewhere.
+    """How an installation looks to a zygote: as in the sandbox, if it is shown elsewhere there.
 
-    A package folder that stays where it is looks as it does on the host; then a folder beside it
-    tells what the sandbox shows of it.
+    A package folder that stays where it is looks as it does on the host. Then a folder beside it
+    holds what the sandbox shows of it.
     """
     if not layout.places:
         return WarmShown(python.executable, _folders(python, layout), packages)
@@ -175,7 +175,7 @@ def _folders(python: PythonInstallation, layout: Layout) -> tuple[Path, ...]:
 
 
 def _shim_entries(warm: WarmPython) -> list[Entry]:
-    """What will be ``python`` on the ``PATH``, by each name that the interpreter has."""
+    """What will be ``python`` on the ``PATH``, under each name of the interpreter."""
     first, *others = warm.names
     links = {f"{SHIMS}/{name}": first for name in others}
     links[f"{_OURS}/interpreter"] = str(warm.executable)
@@ -184,9 +184,9 @@ def _shim_entries(warm: WarmPython) -> list[Entry]:
 
 
 def _beside_shims(python: PythonInstallation, layout: Layout) -> Iterator[Entry]:
-    """What an interpreter needs that was told a bare name, and takes a shim for itself.
+    """What an interpreter needs that was started by a bare name and takes the shim for itself.
 
-    Where it is shown as the host has it, it knows its folders by heart.
+    An interpreter that is shown where it is on the host finds its folders without this.
     """
     prefix = python.executable.parent.parent
     for name in ("lib", "pyvenv.cfg"):

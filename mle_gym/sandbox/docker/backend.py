@@ -56,7 +56,7 @@ class DockerBackend:
         _image(connect(), SandboxConfig())
 
     def shown(self, config: SandboxConfig) -> Shown:
-        """What the image holds.
+        """Report which packages the image holds.
 
         Raises:
             SandboxUnavailable: No daemon, or no image.
@@ -112,7 +112,7 @@ _pool: Pool[Container] = Pool()
 
 
 def _forget_pool() -> None:
-    """After a fork: what waits is the parent's."""
+    """Let go of waiting containers after a fork, because they belong to the parent."""
     global _pool
     old, _pool = _pool, Pool()
     old.abandon()
@@ -127,7 +127,7 @@ atexit.register(lambda: _pool.close())
 
 @dataclass(frozen=True)
 class _Image:
-    """What must be known of an image before a sandbox is made of it."""
+    """What must be known about an image before sandboxes are made from it."""
 
     id: str
     python: str
@@ -136,11 +136,11 @@ class _Image:
     names: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
-    """Names and versions of its distributions."""
+    """The names and versions of its distributions."""
 
     @property
     def installation(self) -> ImagePython:
-        """What may be warmed."""
+        """What warm Python must know about it."""
         return ImagePython(self.python, self.names, self.folders)
 
 
@@ -201,7 +201,7 @@ def _image(client: docker.DockerClient, config: SandboxConfig) -> _Image:
 def _look_inside(
     client: docker.DockerClient, id: str, python: str, hidden: tuple[str, ...]
 ) -> _Image:
-    """Run the image once: where are its packages, which paths to hide exist, what can run in it."""
+    """Run the image once to learn where its packages are, what must be hidden, and what can run."""
     mounts, programs = trial_mounts()
     question = [PACKAGES, hidden, programs, OLDEST, NEWEST]
     try:
@@ -229,7 +229,7 @@ def _look_inside(
 
 
 def _check_packages(wanted: tuple[str, ...], there: tuple[tuple[str, str], ...]) -> None:
-    """An image's packages are those that it was made with."""
+    """Check that the image was made with these packages."""
     missing = [name for name in wanted if normal(name) not in dict(there)]
     if missing:
         options = " ".join(f"--package {name}" for name in missing)
@@ -240,6 +240,6 @@ def _check_packages(wanted: tuple[str, ...], there: tuple[tuple[str, str], ...])
 
 
 def _environment(config: SandboxConfig, image: _Image) -> dict[str, str]:
-    """GPUs that are passed to a container are counted from zero inside."""
+    """Make the commands' variables. Inside a container, GPUs are counted from zero."""
     inside = replace(config, gpus=tuple(str(index) for index in range(len(config.gpus))))
     return command_environment(inside, str(PurePosixPath(image.python).parent))

@@ -1,4 +1,4 @@
-"""One container: everything that it is made from, its start and its end."""
+"""One container: its settings, its start and its end."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ RUN_FOLDER = "/run/mle-gym"
 _RUN_FOLDER_MB = 40
 _INODES_PER_MB = 256
 _MOST_OPEN_FILES, _MOST_SIGNALS = 4096, 4096
-"""Of each process, as bubblewrap's launcher has them."""
+"""Limits of each process, as in bubblewrap's sandboxes."""
 _OF_THIS_KERNEL = ("runc", "crun", "sysbox-runc")
 _END_SECONDS = 10.0
 """How long the daemon may take to notice that a container has ended."""
 _FIRST = -20
-"""The nice value of a runner, so that it answers however busy the agent's processes are."""
+"""The nice value of a runner, which must answer however busy the agent's processes are."""
 _MEMORY_GROUPS, _SOCKET_LIMIT = "/sys/fs/cgroup/memory", "memory.kmem.tcp.limit_in_bytes"
 _KILLED = str(128 + signal.SIGKILL)
-"""The exit code of a container that was killed, as the daemon writes it."""
+"""The exit code of a killed container, as the daemon writes it."""
 
 Masks = tuple[tuple[str, bool], ...]
 """Absolute paths to hide in an image, and whether each is a folder."""
@@ -80,10 +80,10 @@ class Container:
         sees the end of its input and leaves, and the daemon removes the container.
 
         Args:
-            client: Whose daemon makes it.
+            client: Connected to the daemon that makes it.
             image: The image's id.
-            settings: What :func:`container_settings` gave.
-            gpus: Those among the settings: they explain some failures.
+            settings: The result of :func:`container_settings`.
+            gpus: The GPUs among the settings, which explain some failures.
 
         Raises:
             SandboxUnavailable: The daemon can't pass GPUs, or lacks the runtime.
@@ -101,7 +101,7 @@ class Container:
                 raise
 
     def _start(self) -> AttachedStream:
-        """Attach, then start: nothing that the runner says is missed."""
+        """Attach first and start then, so that nothing that the runner says is lost."""
         attached = self._client.api.attach_socket(
             self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )
@@ -116,14 +116,14 @@ class Container:
         return stream
 
     def _set_as_root(self) -> None:
-        """What only root may, and only on the daemon's own machine.
+        """Set what only root may set, and only on the daemon's own machine.
 
-        The runner comes first; what it starts has no such precedence. What waits in sockets is
-        counted by control groups of version 1 only where it has a limit, which the SDK can't set.
+        The runner gets precedence, which the processes that it starts don't inherit. Control groups
+        of version 1 count what waits in sockets only if that has a limit, which the SDK can't set.
         """
         pid = int(self._state().get("Pid") or 0)
         ours = f"{os.sep}{self.id}"
-        with contextlib.suppress(OSError):  # it has ended, or the number means something else here
+        with contextlib.suppress(OSError):  # it has ended, or its pid means something else here
             groups = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8") if pid else ""
             if ours in groups:
                 os.setpriority(os.PRIO_PROCESS, pid, _FIRST)
@@ -144,7 +144,7 @@ class Container:
         return self.stream.open and self.stream.silent
 
     def abandon(self) -> None:
-        """In a forked child: let go of it and leave it alone."""
+        """Let go of it without ending it, in a forked child."""
         self.stream.hang_up()
 
     def discard(self) -> None:
@@ -156,12 +156,12 @@ class Container:
         self.stream.close()
 
     def evidence(self, ended: bool) -> Evidence:
-        """What the daemon sees of it.
+        """Report what the daemon sees of it.
 
-        The daemon removes a container that has ended, but remembers for a while what happened.
+        The daemon removes a container that has ended, but for a while it remembers what happened.
 
         Args:
-            ended: Whether its stream has: then the daemon soon knows how it ended.
+            ended: Whether its stream has ended. Then the daemon soon knows how the container ended.
         """
         last, note = time.monotonic() + _END_SECONDS, self.stream.messages
         try:
@@ -182,13 +182,13 @@ class Container:
         )
 
     def _state(self) -> dict[str, Any]:
-        """Nothing once it is removed."""
+        """The container's state; empty once it is removed."""
         with contextlib.suppress(NotFound):
             return dict(self._client.api.inspect_container(self.id)["State"])
         return {}
 
     def _happened(self) -> dict[str, dict[str, str]]:
-        """The daemon's events of this container: each kind's last one's attributes."""
+        """Kind to attributes of the daemon's last event of this kind about this container."""
         until: Any = time.time()  # whole seconds would leave out the last events
         events = self._client.api.events(
             since=self._made, until=until, filters={"container": self.id}, decode=True
@@ -202,15 +202,15 @@ class Container:
 def container_settings(
     config: SandboxConfig, client: docker.DockerClient, python: ImagePython, masks: Masks
 ) -> dict[str, Any]:
-    """A container as the SDK's keyword arguments: everything is off that need not be on.
+    """Describe a container by the SDK's keyword arguments. What it doesn't need is turned off.
 
     Its user is chosen when it is created.
 
     Args:
         config: Limits, mounts, network and GPUs.
-        client: Whose daemon will make it.
-        python: The image's, which runs the runner.
-        masks: What to hide.
+        client: Connected to the daemon that will make it.
+        python: The image's Python, which runs the runner.
+        masks: The paths to hide.
     """
     limits = config.limits
     # Files in a tmpfs count as the container's memory. With room for all of them full, the kernel
@@ -254,10 +254,10 @@ def container_settings(
 
 
 def container_key(client: docker.DockerClient, image: str, settings: dict[str, Any]) -> str:
-    """Equal for containers that are made of the same things by the same daemon.
+    """A key that is equal for containers made from the same things by the same daemon.
 
-    A folder that was made anew under its old name is another thing: the container would show the
-    one that is gone.
+    A folder that was removed and made again counts as another thing, because an older container
+    would still show the removed one.
     """
     sources = [mount["Source"] for mount in settings["mounts"] if mount["Type"] == "bind"]
     made_of = [client.api.base_url, image, settings, [_inode(path) for path in sources]]

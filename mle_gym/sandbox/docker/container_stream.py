@@ -22,10 +22,10 @@ _KEPT_MESSAGES = 4096
 
 
 class Demultiplexer:
-    """Takes standard output out of what a daemon sends for a container without a terminal.
+    """Extracts standard output from what a daemon sends for a container without a terminal.
 
-    Each piece there is preceded by eight bytes: which stream it belongs to, three zeros, and its
-    length. Pieces arrive cut anywhere.
+    Eight bytes come before each piece: the stream to which it belongs, three zeros, and its length.
+    Pieces may be split anywhere.
     """
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Demultiplexer:
 
     @property
     def messages(self) -> str:
-        """The end of what came on the other streams: why a program could not start, usually."""
+        """The end of the other streams: usually the reason why a program didn't start."""
         return self._messages.decode("utf-8", "replace").strip()
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes of standard output in ``data``, possibly none."""
+        """Return the bytes of standard output in ``data``, possibly none."""
         output = bytearray()
         position = 0
         while position < len(data):
@@ -70,10 +70,10 @@ class AttachedStream:
     """A :class:`~mle_gym.sandbox.stream.Stream` over the SDK's ``attach_socket``."""
 
     def __init__(self, attached: Any, remove: Callable[[], None]) -> None:
-        """Take over a connection.
+        """Own a connection from now on.
 
         Args:
-            attached: What ``attach_socket`` returned: for a local daemon a file around the socket.
+            attached: What ``attach_socket`` returned; for a local daemon, a file around the socket.
             remove: Ends the container and removes it.
         """
         self._attached = attached
@@ -105,7 +105,7 @@ class AttachedStream:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing has come: neither words nor the end of the stream."""
+        """Whether nothing has arrived, neither data nor the end of the stream."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLRDHUP)
         return not poll.poll(0)
@@ -113,32 +113,32 @@ class AttachedStream:
     def close(self) -> None:
         """End the container and remove it. Idempotent.
 
-        A daemon that doesn't answer is left alone: it removes the container when the runner, which
-        sees the connection end, has left.
+        If the daemon doesn't answer, it removes the container later: the runner notices the end of
+        the connection and leaves.
         """
         if self._open:
             self._say_goodbye()
             self._finish()
 
     def discard(self) -> None:
-        """The same without waiting: its processes end now, the daemon's work goes on meanwhile."""
+        """Like :meth:`close`, but return at once: the daemon removes it in the background."""
         if self._open:
             self._say_goodbye()
-            # No daemon thread: a process that ends waits until nothing is left.
+            # Not a daemon thread: a process that ends waits for the removal.
             threading.Thread(target=self._finish, name="mle-gym container's end").start()
 
     def hang_up(self) -> None:
-        """Let go of the connection, which another process still has."""
+        """Let go of the connection, which another process still uses."""
         self._open = False
         with contextlib.suppress(OSError):
-            # The response holds the socket's last reference, where there is one.
+            # If there is a response, it holds the last reference to the socket.
             getattr(self._attached, "_response", self._attached).close()
             self._attached.close()
 
     def _say_goodbye(self) -> None:
         self._open = False
         with contextlib.suppress(OSError):
-            # First, or the daemon would wait for us to read what the runner still sends.
+            # Comes first, or the daemon would wait for us to read what the runner still sends.
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _finish(self) -> None:

@@ -1,7 +1,7 @@
 """The connection to the Docker daemon, and the removal of containers.
 
-A container carries the process that made it as a label, so that what a killed process left can be
-told from what is in use.
+A label on each container names the process that made it. So containers that a killed process left
+behind can be distinguished from those in use.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DAEMON_SECONDS = 120
 
 
 def connect() -> docker.DockerClient:
-    """This process's connection to the daemon; strays of killed processes are removed first.
+    """This process's connection to the daemon. Containers of killed processes are removed first.
 
     Raises:
         SandboxUnavailable: No daemon answers; says how to start one.
@@ -64,7 +64,7 @@ def unreachable(error: Exception) -> SandboxUnavailable:
 
 @functools.lru_cache(maxsize=8)
 def _client(host: str, _process: int) -> docker.DockerClient:
-    """Cached by process: connections must not be shared with a forked child."""
+    """Connect. The cache is by process, because a forked child must not share connections."""
     address = host or _DEFAULT_HOST
     if address.startswith("unix://"):
         # The SDK's own error is a chain of five, and it leaks the socket.
@@ -91,7 +91,7 @@ def _remove_strays(client: docker.DockerClient) -> None:
 
 
 def machine() -> str:
-    """Names the space of process ids that this process is in."""
+    """A name for the space of process ids in which this process is."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -100,7 +100,7 @@ def machine() -> str:
 
 
 def identity(pid: int) -> str:
-    """A process's number and, where /proc tells, its start, since numbers are used again."""
+    """A process's pid and, if /proc has it, its start time, because pids are reused."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return f"{pid}/{fields[19].decode()}"
@@ -128,7 +128,7 @@ def remove(client: docker.DockerClient, container: str) -> None:
     except APIError as error:
         if error.status_code != 409:
             raise
-    # Its first process ended by itself, and the daemon is at work on its removal.
+    # Its first process ended by itself, and the daemon is already removing it.
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

@@ -1,9 +1,9 @@
-"""A root folder, as a tar archive, made of what this machine has: for hosts without a registry.
+"""Makes an image's root folder, as a tar archive, from this machine: for hosts without a registry.
 
 It looks like the one that ``docker/Dockerfile`` makes: ``/usr/local/bin/python3`` with its packages
-in ``/usr/local/lib``, the usual programs in ``/usr/bin``. Python's own files keep the paths they
-have here, because not every build of Python can be moved; ``/usr/local`` is a virtual environment
-over them. The shared libraries are those that ``ldd`` names.
+in ``/usr/local/lib``, the usual programs in ``/usr/bin``. Python's own files keep their paths,
+because not every build of Python can be moved; ``/usr/local`` is a virtual environment on top of
+them. The shared libraries are those that ``ldd`` names.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PROGRAMS = """
 """
 _ESSENTIAL = ("bash", "sh", "cat", "env", "ls", "mkdir", "rm")
 _EXTRA_LIBRARIES = ("libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2")
-"""Opened at run time, so that no program names them."""
+"""Libraries that are opened at run time, so ldd doesn't name them."""
 _DATA = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/magic", "/usr/lib/locale/C.utf8")
 _UNNEEDED = (
     "site-packages",
@@ -99,7 +99,7 @@ def write_root(archive: IO[bytes], report: Report, packages: tuple[str, ...] = (
 
 
 class _Root:
-    """What will be where."""
+    """The files, links and texts that the root folder will have, by their paths."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
@@ -107,7 +107,7 @@ class _Root:
         self.texts: dict[str, str] = dict(_TEXTS)
 
     def add(self, path: Path) -> None:
-        """Add a file at its own place: the real file, and the name if that is a link."""
+        """Add a file under its own path: the real file, and the link that leads to it, if any."""
         real = path.resolve()
         name = path.parent.resolve() / path.name
         self.files[str(real)] = real
@@ -115,14 +115,14 @@ class _Root:
             self.links[str(name)] = str(real)
 
     def add_folder(self, folder: Path, unneeded: tuple[str, ...] = ()) -> None:
-        """Add every file below a folder, at its own place."""
+        """Add every file below a folder, under its own path."""
         for path in sorted(folder.rglob("*")):
             parts = path.relative_to(folder).parts
             if path.is_file() and parts[0] not in unneeded and not parts[0].startswith("config-"):
                 self.files[str(path)] = path
 
     def write(self, archive: IO[bytes]) -> None:
-        """Write everything, owned by root and readable by all; ``archive`` ends up at its end."""
+        """Write everything, owned by root and readable by all; ``archive`` is left at its end."""
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for name in self._folders():
                 mode, owner = _EMPTY_FOLDERS.get(name, (0o755, 0))
@@ -159,7 +159,7 @@ def _entry(name: str, kind: bytes, mode: int, owner: int = 0) -> tarfile.TarInfo
 
 
 def _add_system(root: _Root) -> None:
-    """The usual programs, and a little of what they read."""
+    """Add the usual programs, and a little of what they read."""
     for name in _SYSTEM_LINKS:
         if Path(name).is_symlink():
             root.links[name] = str(Path(name).readlink())
@@ -180,7 +180,7 @@ def _add_system(root: _Root) -> None:
 
 
 def _add_python(root: _Root) -> None:
-    """The interpreter and its standard library, and a virtual environment over them."""
+    """Add the interpreter, its standard library, and a virtual environment on top of them."""
     executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     root.files[str(executable)] = executable
     root.add_folder(Path(sysconfig.get_path("stdlib")).resolve(), _UNNEEDED)
@@ -200,7 +200,7 @@ def _add_python(root: _Root) -> None:
 
 
 def _add_packages(root: _Root, added: tuple[str, ...] = ()) -> list[str]:
-    """What sandboxes show of this Python's packages."""
+    """Add what sandboxes show of this Python's packages; returns their names and versions."""
     shown = shown_packages(describe_python(None), added)
     for name in ("numpy", "pandas", "scikit-learn"):
         if name not in shown.versions:

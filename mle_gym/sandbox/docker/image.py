@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build_from_dockerfile", "build_from_host", "image_name"]
 
 Report = Callable[[str], None]
-"""Takes one line of progress at a time."""
+"""Receives one line of progress at a time."""
 
 _LABEL = "mle-gym.image"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -33,7 +33,7 @@ _CONFIGURATION = (
 
 
 def image_name() -> str:
-    """``$MLE_GYM_DOCKER_IMAGE``, else the image that belongs to this version of the package."""
+    """``$MLE_GYM_DOCKER_IMAGE``, or else the image that belongs to this version of the package."""
     return os.environ.get("MLE_GYM_DOCKER_IMAGE") or f"mle-gym:{version('mle-gym')}"
 
 
@@ -144,7 +144,7 @@ def _connect() -> DockerClient:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Repository and tag; a registry's port is no tag."""
+    """Split a name into repository and tag. A registry's port is not a tag."""
     repository, colon, tag = name.rpartition(":")
     return (repository, tag) if colon and "/" not in tag else (name, "latest")
 

@@ -1,4 +1,4 @@
-"""Containers started ahead: that takes longer than most steps do, so it happens meanwhile."""
+"""Containers that are started ahead of time, because a start takes longer than most steps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Generic, Protocol, TypeVar
 __all__ = ["AHEAD_VARIABLE", "MOST_WAITING", "Pool", "Poolable", "containers_ahead"]
 
 AHEAD_VARIABLE = "MLE_GYM_DOCKER_POOL"
-"""Environment variable: how many containers of a kind to have ready; 0 for none."""
+"""The environment variable that says how many containers of a kind to have ready; 0 for none."""
 MOST_WAITING = 8
-"""Containers of all kinds together; the kinds that were asked for least recently lose theirs."""
+"""How many containers of all kinds may wait; the least recently used kinds lose theirs first."""
 _MOST_KINDS = 64
 _LAST_WAIT_SECONDS = 60.0
 
@@ -24,7 +24,7 @@ def containers_ahead() -> int:
     """What ``$MLE_GYM_DOCKER_POOL`` says; 1 unless it is set.
 
     Raises:
-        ValueError: It is no number from 0 to :data:`MOST_WAITING`.
+        ValueError: It is not a number from 0 to :data:`MOST_WAITING`.
     """
     text = os.environ.get(AHEAD_VARIABLE) or "1"
     if not text.isdecimal() or int(text) > MOST_WAITING:
@@ -44,7 +44,7 @@ class Poolable(Protocol):
         """Whether it is alive, and nothing has happened since it started."""
 
     def abandon(self) -> None:
-        """In a forked child: let go of it and leave it alone."""
+        """Let go of it without ending it, in a forked child."""
 
     def discard(self) -> None:
         """Close it without waiting."""
@@ -57,19 +57,19 @@ C = TypeVar("C", bound=Poolable)
 
 
 class _Kind(Generic[C]):
-    """Containers that are made alike."""
+    """Containers that are made in the same way."""
 
     def __init__(self) -> None:
         self.ready: deque[Future[C]] = deque()
-        """Started or being started, and promised to nobody."""
+        """Started or being started, and not given to anybody yet."""
         self._given: list[C] = []
         self._comes_again = False
 
     def comes_again(self) -> bool:
-        """Whether one was asked for after another had been closed: as episodes follow each other.
+        """Whether one was requested after another had been closed, as when episode follows episode.
 
-        A vector environment that opens eight at once, or a script that plays one episode, has no
-        use for a ninth or a second.
+        A vector environment that opens eight at the same time, or a script that plays a single
+        episode, has no use for another one.
         """
         if any(not container.open for container in self._given):
             self._comes_again = True
@@ -77,15 +77,15 @@ class _Kind(Generic[C]):
         return self._comes_again
 
     def remember(self, container: C) -> None:
-        """It was given to somebody."""
+        """Note that a container was given to somebody."""
         if not self._comes_again:
             self._given.append(container)
 
 
 class Pool(Generic[C]):
-    """Containers that wait to be asked for, a few of each kind that is used again and again.
+    """Keeps a few containers ready of each kind that is used again and again.
 
-    Each is given once, unused. Thread-safe.
+    Each container is given only once, unused. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -94,19 +94,19 @@ class Pool(Generic[C]):
         self._closed = False
 
     def take(self, key: str, start: Callable[[], C], ahead: int) -> tuple[C, bool]:
-        """A container that nobody has used, and whether it has been waiting.
+        """Return a container that nobody has used, and whether it had been waiting.
 
         Args:
-            key: Equal for containers that are made alike.
-            start: Makes one; called in threads of the pool as well.
-            ahead: How many to have ready when the next one is asked for.
+            key: Equal for containers that are made in the same way.
+            start: Makes one; the pool's own threads call it too.
+            ahead: How many to have ready for later calls.
         """
         promised = self._claim(key, start, ahead)
         container = _result_or_none(promised) if promised else None
         if container is not None and not container.untouched:
             container.discard()
             container = None
-        # In a thread as well: a Ctrl-C in the middle of the daemon's work would lose its result.
+        # In a thread too: a Ctrl-C in the middle of the daemon's work would lose its result.
         taken = container or _result(_started(start, wait_at_exit=True))
         waited = container is not None
         with self._lock:
@@ -114,12 +114,12 @@ class Pool(Generic[C]):
         return taken, waited
 
     def waiting(self) -> int:
-        """How many wait or are being started."""
+        """How many containers wait or are being started."""
         with self._lock:
             return sum(len(kind.ready) for kind in self._kinds.values())
 
     def close(self) -> None:
-        """End what waits; nothing is started ahead from now on."""
+        """End all waiting containers, and start none ahead of time from now on."""
         with self._lock:
             self._closed = True
             left = [future for kind in self._kinds.values() for future in kind.ready]
@@ -129,14 +129,14 @@ class Pool(Generic[C]):
                 future.result(_LAST_WAIT_SECONDS).close()
 
     def abandon(self) -> None:
-        """In a forked child: what waits is the parent's."""
+        """Let go of waiting containers in a forked child, because they belong to the parent."""
         for kind in self._kinds.values():
             for future in kind.ready:
                 if future.done() and future.exception() is None:
                     future.result().abandon()
 
     def _claim(self, key: str, start: Callable[[], C], ahead: int) -> Future[C] | None:
-        """One that waits, if any; the next ones are on their way before it is used."""
+        """Claim a waiting container, if there is one, and start the next ones."""
         with self._lock:
             kind = self._kind(key)
             claimed = kind.ready.popleft() if kind.ready else None
@@ -149,13 +149,13 @@ class Pool(Generic[C]):
         return claimed
 
     def _kind(self, key: str) -> _Kind[C]:
-        """The kind of that key, now the one that was asked for last."""
+        """The kind with this key, which becomes the most recently used one."""
         kind = self._kinds.pop(key, None) or _Kind()
         self._kinds[key] = kind
         return kind
 
     def _surplus(self) -> list[Future[C]]:
-        """What is too much, taken out: of the kinds that were asked for least recently."""
+        """Take out containers beyond the limits, of the least recently used kinds first."""
         surplus: list[Future[C]] = []
         while len(self._kinds) > _MOST_KINDS:
             surplus += self._kinds.popitem(last=False)[1].ready
@@ -168,7 +168,7 @@ class Pool(Generic[C]):
 
 
 def _started(start: Callable[[], C], *, wait_at_exit: bool = False) -> Future[C]:
-    """What a thread of its own will have made; a process that ends may wait for it."""
+    """Start a container in a thread of its own, for which an ending process may wait."""
     future: Future[C] = Future()
 
     def work() -> None:
@@ -183,17 +183,17 @@ def _started(start: Callable[[], C], *, wait_at_exit: bool = False) -> Future[C]
 
 
 def _result(future: Future[C]) -> C:
-    """The container, or why there is none."""
+    """Return the container, or raise the reason why there is none."""
     try:
         return future.result()
     except BaseException as error:
-        if not (future.done() and future.exception() is error):  # interrupted: nobody will take it
+        if not (future.done() and future.exception() is error):  # interrupted: nobody will use it
             future.add_done_callback(_discard)
         raise
 
 
 def _result_or_none(future: Future[C]) -> C | None:
-    """The container, or None if it could not be started: whoever starts the next will hear why."""
+    """Return the container, or None if it could not start. Starting the next will say why."""
     with contextlib.suppress(Exception):
         return _result(future)
     return None

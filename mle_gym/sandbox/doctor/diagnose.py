@@ -1,6 +1,6 @@
-"""What this machine's sandboxes really enforce: found out by trying, never by reading settings.
+"""Finds out what this machine's sandboxes enforce, by trying and never by reading settings.
 
-Each probe does in a real sandbox what the limit forbids, and looks whether it worked.
+Each probe does in a real sandbox what a limit forbids, and checks whether it worked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNKNOWN_OBSTACLE = {
     "bubblewrap": "no zygote serves; perhaps this user may not enter its sandboxes' namespaces",
     "docker": "no zygote serves; perhaps the image's Python is no known version",
 }
-"""What to suppose where a sandbox had its chance."""
+"""The likely reason if Python stays cold in a sandbox and nothing else explains it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _diagnose_one(name: str) -> Iterator[Diagnosis]:
 
 
 def _warmth(name: str) -> Diagnosis:
-    """Whether programs find imported what only a zygote has, and if not, why."""
+    """Whether programs have the modules that only a zygote has imported, and if not, why."""
     started = time.monotonic()
     try:
         reason = _known_obstacle(name)
@@ -122,7 +122,7 @@ def _warmth(name: str) -> Diagnosis:
 def _known_obstacle(name: str) -> str:
     if name not in _UNKNOWN_OBSTACLE:
         return f"{name!r} has no warm Python"
-    # What an image has for a Python is not known here: any version that would do.
+    # The version of the image's Python is not known here, so assume one that works.
     return obstacle(OLDEST if name == "docker" else describe_python(None).version)
 
 

@@ -1,4 +1,4 @@
-"""The doctor's probes of what a sandbox may ask of the kernel it shares with this machine."""
+"""The doctor's probes of what a sandbox may ask of the kernel that it shares with this machine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 Outcome = tuple[bool, str]
-"""Whether the limit holds, and what was seen."""
+"""Whether the limit is enforced, and what was seen."""
 
 Run = Callable[[Sandbox, str], str]
-"""Runs a Python program in a sandbox; what it printed."""
+"""Runs a Python program in a sandbox and returns its output."""
 
 FORBIDDEN_CALLS = {
     "keyctl": (0, -3, 1),
@@ -33,11 +33,11 @@ FORBIDDEN_CALLS = {
     "kcmp": (1, 1, 0, 0, 0),
     "io_uring_setup": (0, 0),
 }
-"""Calls that any user may make where nothing filters them, with arguments that do no harm."""
+"""Calls that any user may make if nothing filters them, with harmless arguments."""
 
 
 def calls(sandbox: Sandbox, run: Run) -> Outcome:
-    """Make system calls that no workload needs: each must be refused before it is looked at."""
+    """Make system calls that no workload needs. Each must be refused, whatever its arguments."""
     machine = platform.machine()
     if machine not in MACHINES:
         return False, f"there is no filter of system calls for {machine}"
@@ -59,7 +59,7 @@ def calls(sandbox: Sandbox, run: Run) -> Outcome:
 
 
 def settings(sandbox: Sandbox, run: Run) -> Outcome:
-    """Look for a setting of the kernel that could be written."""
+    """Look for settings of the kernel that can be written."""
     program = (
         "import os\n"
         "found = ['/proc/sysrq-trigger'] * os.access('/proc/sysrq-trigger', os.W_OK)\n"
@@ -88,7 +88,7 @@ def other_processes(sandbox: Sandbox, run: Run) -> Outcome:
 
 
 def namespaces(sandbox: Sandbox, run: Run) -> Outcome:
-    """Make a user namespace, the usual first step of attacks on a kernel."""
+    """Make a user namespace, which is the usual first step of attacks on a kernel."""
     program = (
         "import ctypes\n"
         "print('made' if ctypes.CDLL(None).unshare(0x10000000) == 0 else 'refused')\n"

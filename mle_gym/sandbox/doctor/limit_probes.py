@@ -1,4 +1,4 @@
-"""The doctor's probes: each does in a sandbox what a limit forbids, and looks whether it worked."""
+"""The doctor's probes: each does in a sandbox what a limit forbids, and checks if it worked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mle_gym.sandbox.protocol import Sandbox
 __all__ = ["LIMITS_OF", "PROBES", "PROBE_LIMITS", "Outcome"]
 
 PROBE_LIMITS = Limits(memory_mb=128, processes=40, disk_mb=16, output_bytes=2000)
-"""Small, so that what goes beyond them harms no machine that does not enforce them."""
+"""Small limits, so that exceeding them is harmless on a machine that doesn't enforce them."""
 LIMITS_OF = {"cpu": replace(PROBE_LIMITS, cpus=0.1)}
 """Other limits, for the probes that need them."""
 
@@ -30,7 +30,7 @@ _SECONDS = 20.0
 
 
 def _python(sandbox: Sandbox, program: str, *, timeout: float = _SECONDS) -> str:
-    """Run a program in the sandbox's own Python; what it printed."""
+    """Run a program in the sandbox's own Python; returns its output."""
     written = sandbox.write_file("probe.py", program.encode())
     if written.exit_code != 0:
         raise SandboxCrashed(f"no file can be written: {written.output.decode(errors='replace')}")
@@ -52,7 +52,7 @@ def _at_most(limit: int, sandbox: Sandbox, program: str, seen: str) -> Outcome:
 
 
 def _memory(sandbox: Sandbox) -> Outcome:
-    """Take much more memory than allowed and hold it for longer than a watchdog sleeps."""
+    """Allocate much more memory than allowed and hold it for longer than a watchdog sleeps."""
     size = 4 * (PROBE_LIMITS.memory_mb + 2 * PROBE_LIMITS.disk_mb)
     program = (
         "import time\n"
@@ -113,10 +113,10 @@ def _disk(sandbox: Sandbox) -> Outcome:
 
 
 def _cpu(sandbox: Sandbox) -> Outcome:
-    """Keep eight processes busy (three forks, each by all so far); count what they got together.
+    """Keep eight processes busy (three forks, each by all so far) and add up what they got.
 
-    So many, and a small limit, so that a machine that is busy with other things does not look like
-    one that enforces it.
+    There are so many, and the limit is so small, that a busy machine doesn't look like one that
+    enforces it.
     """
     program = (
         "import os, time\n"
@@ -131,14 +131,14 @@ def _cpu(sandbox: Sandbox) -> Outcome:
     )
     used = _number(_python(sandbox, program))
     limit = LIMITS_OF["cpu"].cpus
-    # A quota is spent in slices: some of it on top is no sign that it does not bite.
+    # A quota is spent in slices, so a little more doesn't mean that it isn't enforced.
     return 0 < used <= 2 * limit, (
         f"busy processes got {used:.2f} processors, {limit:g} are allowed"
     )
 
 
 def _output(sandbox: Sandbox) -> Outcome:
-    """Print far more than is returned."""
+    """Print far more output than may be returned."""
     command = "head -c 1000000 /dev/zero | tr '\\0' x; echo; echo the end"
     execution = sandbox.execute(command, timeout=_SECONDS)
     size = len(execution.output)
@@ -169,14 +169,16 @@ def _network(sandbox: Sandbox) -> Outcome:
 
 
 def _timeout(sandbox: Sandbox) -> Outcome:
-    """Let a command and a daemon that it hides outstay their time."""
+    """Run a command, and a daemon that it hides, for longer than allowed."""
     marker = str(uuid.uuid4().int % 10**9 + 10**6)
     started = time.monotonic()
     execution = sandbox.execute(
         f"(setsid sleep {marker} >/dev/null 2>&1 &) ; trap '' INT TERM; sleep {marker}", timeout=0.5
     )
     seconds = time.monotonic() - started
-    wanted = f"b'sleep\\x00{marker}\\x00'"  # after a plain \\0, digits would be part of an octal
+    wanted = (
+        f"b'sleep\\x00{marker}\\x00'"  # after a plain \\0, digits would be part of an octal number
+    )
     program = (
         "import os\n"
         "found = 0\n"
@@ -212,7 +214,7 @@ def _answers(sandbox: Sandbox) -> Outcome:
                 Path(file.name).chmod(0o644)
                 places[name] = Path(file.name)
         found = {name for name, path in places.items() if _shows(sandbox, path)}
-    # The module as well: what a mask leaves of a package, an empty folder, can still be imported.
+    # Import it as well: a mask leaves an empty folder of a package, which could still be imported.
     if sandbox.execute("python3 -c 'import mle_gym.errors'", timeout=_SECONDS).exit_code == 0:
         found.add("mle_gym")
     seen = ", ".join(sorted(found))
@@ -224,7 +226,7 @@ def _shows(sandbox: Sandbox, path: Path) -> bool:
 
 
 def _user(sandbox: Sandbox) -> Outcome:
-    """Ask the kernel who commands run as, and with which capabilities."""
+    """Ask the kernel as which user commands run, and with which capabilities."""
     program = (
         "import os\n"
         "for line in open('/proc/self/status'):\n"

@@ -1,9 +1,10 @@
-"""Where a sandbox shows a Python installation: a place that tells nothing about the host's folders.
+"""Where a sandbox shows a Python installation, so that nothing reveals the host's folders.
 
 Tracebacks, ``sys.path`` and much else name the folders of Python, and so would the records of what
-an agent did. An installation below ``/usr`` is where it is everywhere and stays. The folders of any
-other are shown below :data:`PLACE`. The few of its files that name the host's folders (what ``bin``
-holds, ``pyvenv.cfg``, what ``sysconfig`` reads) are shown as if it had been installed there.
+an agent did. An installation below ``/usr`` is in the same place everywhere and stays there. The
+folders of any other one are shown below :data:`PLACE`. The few of its files that name the host's
+folders (those in ``bin``, ``pyvenv.cfg``, and what ``sysconfig`` reads) are shown as if it had been
+installed there.
 """
 
 from __future__ import annotations
@@ -48,34 +49,34 @@ class Layout:
     """Where the folders of an installation are shown."""
 
     places: tuple[tuple[Path, Path], ...] = ()
-    """Folders of the host and of the sandbox, of those that are not shown where they are."""
+    """Folders that are shown elsewhere: the path on the host, and the path in the sandbox."""
 
     def __call__(self, path: Path) -> Path:
-        """Where something of the host's is shown."""
+        """Where the sandbox shows a path of the host."""
         for folder, place in self.places:
             if path == folder or is_below(path, folder):
                 return place / path.relative_to(folder)
         return path
 
     def on_host(self, path: Path) -> Path:
-        """Where something is that a sandbox shows."""
+        """The path on the host of something that the sandbox shows."""
         for folder, place in self.places:
             if path == place or is_below(path, place):
                 return folder / path.relative_to(place)
         return path
 
     def moves(self, path: Path) -> bool:
-        """Whether it is shown elsewhere."""
+        """Whether a path is shown elsewhere."""
         return self(path) != path
 
     def renamed(self, content: bytes) -> bytes:
-        """A text that names the places instead of the host's folders."""
+        """Replace the names of the host's folders in a text."""
         for name, place in self._names():
             content = re.sub(re.escape(name) + rb"(?![\w-])", place, content)
         return content
 
     def renamed_program(self, content: bytes) -> bytes:
-        """A binary file that does, by strings that end earlier: it looks for libraries there."""
+        """Replace them in a binary file, which looks for libraries there, by shorter strings."""
         for name, _ in self._names():
             pattern = re.escape(name) + rb"(?=[/:\0])[^\0]*"
 
@@ -86,7 +87,7 @@ class Layout:
         return content
 
     def _names(self) -> list[tuple[bytes, bytes]]:
-        """What the host's folders are called, by their real names too; longest first."""
+        """The host's folders, under their real names too, and their places; longest first."""
         names = {
             os.fsencode(name): os.fsencode(place)
             for folder, place in self.places
@@ -98,10 +99,10 @@ class Layout:
 
 @functools.lru_cache(maxsize=16)
 def layout_of(python: PythonInstallation) -> Layout:
-    """Where to show an installation.
+    """Decide where to show an installation.
 
-    What lies in a folder with a name shorter than our place's stays there: programs can't be told
-    a longer one, and it tells nothing.
+    A folder with a shorter path than ours stays where it is: programs have no room for a longer
+    path, and such a short one reveals nothing.
     """
     own = [folder for folder in python.folders if not _is_everywhere(folder)]
     own.sort(key=lambda folder: not is_below(python.executable, folder))
@@ -118,7 +119,7 @@ def _is_everywhere(folder: Path) -> bool:
 
 
 def rewritten_files(python: PythonInstallation, layout: Layout) -> dict[Path, Path]:
-    """For files and folders of the host that name its folders: what to show instead of them.
+    """Files and folders that name the host's folders, each with what to show instead.
 
     Raises:
         SandboxUnavailable: The cache can't be written.
@@ -189,7 +190,7 @@ def _make(
 def _compile(
     python: PythonInstallation, layout: Layout, place: Path, sources: tuple[Path, ...], number: int
 ) -> None:
-    """Byte code of what was rewritten, by the interpreter that will read it."""
+    """Compile what was rewritten, by the interpreter that will read it."""
     path = sources[number]
     source = path.parent.parent / f"{path.name.partition('.')[0]}.py"
     made = place / str(sources.index(source))
@@ -199,7 +200,7 @@ def _compile(
 
 
 def _rewrite(source: Path, target: Path, layout: Layout) -> None:
-    """One file, or one link, that names the places."""
+    """Write a file, or a link, that names the places in the sandbox."""
     if source.is_symlink():
         link = source.readlink()
         target.symlink_to(layout(_shown(source, layout)) if link.is_absolute() else link)
@@ -221,7 +222,7 @@ def _rewrite(source: Path, target: Path, layout: Layout) -> None:
 
 
 def _shown(link: Path, layout: Layout) -> Path:
-    """What a link leads to, by the first name that is shown elsewhere, or else by its real one."""
+    """The target of a link: the first path on the way that is shown elsewhere, or the real one."""
     while link.is_symlink():
         link = link.parent / link.readlink()
         if link.is_absolute() and layout.moves(link):

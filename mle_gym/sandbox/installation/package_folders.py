@@ -1,9 +1,9 @@
-"""Folders that hold what a sandbox shows of an installation's packages: one mount each.
+"""Folders that hold what a sandbox shows of an installation's packages, mounted as a whole.
 
-A mount for each distribution would slow every reset, so their files are put together once, as hard
-links (copies where the file system refuses), in a folder of the cache that is named by what is in
-it. It is made under a lock and appears whole; when a distribution is installed again, the name is
-another one.
+A mount for each distribution would slow down every reset. So their files are put together once, as
+hard links (or copies if the file system refuses), in a folder of the cache whose name depends on
+its content. It is made under a lock and appears at once. Installing a distribution again changes
+the name.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from mle_gym.sandbox.installation.python_installation import PythonInstallation
 __all__ = ["files_of", "package_folders", "place_file"]
 
 _COUNT = "count"
-"""The file, beside the folders, that says how many files there are in them."""
+"""The file beside the folders that says how many files they hold."""
 
 
 def package_folders(python: PythonInstallation, shown: ShownPackages) -> dict[Path, Path]:
-    """For each package folder of an installation, what to mount there instead of it.
+    """Package folder of an installation to the folder to mount there instead.
 
     Raises:
         SandboxUnavailable: The cache can't be written; names the path and what to do.
@@ -44,8 +44,8 @@ def package_folders(python: PythonInstallation, shown: ShownPackages) -> dict[Pa
 def files_of(distribution: Distribution) -> Iterator[tuple[str, Path]]:
     """The files of a distribution in its package folder: their names there, and where they are.
 
-    Byte code comes along. Programs outside of the folder don't, nor ``.pth`` files, which make
-    Python look for packages elsewhere.
+    Bytecode is included. Programs outside the folder are not, and neither are ``.pth`` files, which
+    make Python look for packages elsewhere.
     """
     for name in distribution.files:
         place = PurePosixPath(name)
@@ -62,7 +62,7 @@ def files_of(distribution: Distribution) -> Iterator[tuple[str, Path]]:
 
 @functools.lru_cache(maxsize=16)
 def _known(folder: Path, _inode: int) -> bool:
-    """Whether nothing is missing; looked at once a process."""
+    """Whether nothing is missing. Each process checks that once."""
     with contextlib.suppress(OSError, ValueError):
         there = sum(len(files) for _, _, files in os.walk(folder)) - 1
         return there == int((folder / _COUNT).read_text())
@@ -118,7 +118,7 @@ def _make(folder: Path, sites: tuple[Path, ...], shown: ShownPackages) -> None:
 
 
 def _fill(place: Path, distribution: Distribution) -> int:
-    """Put a distribution's files there; returns how many."""
+    """Put a distribution's files into a folder; returns how many there are."""
     made: set[Path] = set()
     count = 0
     for name, path in files_of(distribution):
@@ -133,7 +133,7 @@ def _fill(place: Path, distribution: Distribution) -> int:
 
 
 def place_file(path: Path, target: Path) -> None:
-    """Show a file at another place: as a hard link, or else as a copy."""
+    """Put a file at another place, as a hard link if possible and otherwise as a copy."""
     try:
         os.link(path, target)
     except OSError:  # another file system, or not ours to link

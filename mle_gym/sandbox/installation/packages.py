@@ -1,9 +1,9 @@
 """Which distributions of a Python installation a sandbox shows: an allow-list, never all of them.
 
-A host's environment holds what its user installed, and much of that carries famous tables:
-mlxtend, statsmodels, plotly or Orange would hand an agent the test rows of half of the tasks. So a
+A host's environment holds whatever its user installed, and much of that contains famous tables:
+mlxtend, statsmodels, plotly or Orange would give an agent the test rows of half of the tasks. So a
 sandbox shows what ``docker/requirements.txt`` names, what that requires, and what the user adds by
-name. Everything else is not there at all.
+name. Nothing else is there.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ while wanted:
     wanted += [normal(re.match(r"\s*([A-Za-z0-9._-]+)", each)[1]) for each in required]
 print(json.dumps(sorted(shown.values(), key=lambda each: each["name"])))
 """
-"""A program for any interpreter: gets names of distributions, prints what it has of them and of
-what they require, both as JSON."""
+"""A program for any interpreter. It is given names of distributions as JSON, and prints, as JSON,
+what is installed of them and of what they require."""
 
 _OURS = "mle-gym"
 
@@ -106,9 +106,9 @@ class Distribution:
     """Normalized, as in ``scikit-learn``."""
     version: str
     site: Path
-    """The package folder it lies in."""
+    """The package folder that contains it."""
     stamp: tuple[int, ...]
-    """Another one whenever it is installed again."""
+    """Changes whenever it is installed again."""
     files: tuple[str, ...]
     """Relative to ``site``."""
 
@@ -126,7 +126,7 @@ class ShownPackages:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Another one whenever one of the distributions is installed again, or elsewhere."""
+        """Changes whenever one of the distributions is installed again, or elsewhere."""
         facts = [
             [each.name, each.version, str(each.site), each.stamp] for each in self.distributions
         ]
@@ -134,29 +134,29 @@ class ShownPackages:
 
 
 def default_packages() -> tuple[str, ...]:
-    """The names in ``docker/requirements.txt``: what agents find where the host has it."""
+    """The names in ``docker/requirements.txt``, which agents find if the host has them."""
     return _names_in(bundled("docker") / "requirements.txt")
 
 
 @functools.cache
 def _names_in(path: Path) -> tuple[str, ...]:
-    """The distributions that a file of requirements names; read once a process."""
+    """The distributions in a file of requirements, which each process reads once."""
     lines = path.read_text(encoding="utf-8").splitlines()
     found = (re.match(r"[A-Za-z0-9._-]+", line) for line in lines if not line.startswith("#"))
     return tuple(match[0] for match in found if match)
 
 
 def shown_packages(python: PythonInstallation, added: tuple[str, ...]) -> ShownPackages:
-    """What a sandbox with this Python shows.
+    """Find what a sandbox with this Python shows.
 
-    Asked again whenever something was installed: that changes the folder that packages lie in.
+    The interpreter is asked again whenever the package folder changes, as it does on installation.
 
     Args:
-        python: What is offered to the agent.
-        added: Names of distributions beside the usual ones.
+        python: The Python that is offered to the agent.
+        added: Names of distributions to show beside the usual ones.
 
     Raises:
-        SandboxUnavailable: One that was added is not installed there; says what to do.
+        SandboxUnavailable: An added distribution is not installed there; says what to do.
     """
     times = tuple(site.stat().st_mtime_ns for site in python.site_packages)
     return _shown_packages(python, default_packages(), added, times)
@@ -220,10 +220,10 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-"""Modules that PyPI knows by another name."""
+"""Modules that PyPI has under another name."""
 
 
 def distribution_of(module: str) -> str:
-    """What to install for a module."""
+    """The distribution to install for a module."""
     top = module.partition(".")[0]
     return DISTRIBUTIONS.get(top, top)

@@ -1,4 +1,4 @@
-"""What belongs to a Python installation that is offered to agents, and what of it to hide."""
+"""The parts of a Python installation that is offered to agents, and what of it must be hidden."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PACKAGES = (
     # conda's
     "envs/*",
     "pkgs",
-    # of installations beside: /usr/share/miniconda, /usr/local/anaconda3
+    # of other installations: /usr/share/miniconda, /usr/local/anaconda3
     "*/*/lib/python*/site-packages",
     "*/*/envs/*",
     "*/*/pkgs",
@@ -45,10 +45,10 @@ PACKAGES = (
     "local/lib*/node_modules",
     "share/nodejs",
 )
-"""Where packages lie below a prefix, those of other languages included."""
+"""Where packages are below a prefix, including those of other languages."""
 
 INSTALLED = ("lib", "lib64", "share", "share/doc", "local/lib", "local/share", "conda-meta")
-"""Folders below a prefix in which whatever is installed gets an entry of its own."""
+"""Folders below a prefix in which everything that is installed gets an entry."""
 
 
 @dataclass(frozen=True)
@@ -57,24 +57,24 @@ class PythonInstallation:
 
     executable: Path
     folders: tuple[Path, ...]
-    """Prefixes and package folders, outermost only."""
+    """Prefixes and package folders, only the outermost ones."""
     site_packages: tuple[Path, ...]
-    """The package folders that this interpreter imports from: of them, a sandbox shows what
-    :mod:`mle_gym.sandbox.installation.packages` allows."""
+    """The package folders from which this interpreter imports. A sandbox shows only what
+    :mod:`mle_gym.sandbox.installation.packages` allows of them."""
     foreign: tuple[Path, ...]
-    """Package folders of other interpreters in what a sandbox shows, such as those of a virtual
-    environment's base: nobody needs them, and they may hold anything."""
+    """Package folders of other interpreters within what a sandbox shows, such as those of a virtual
+    environment's base. Nobody needs them, and they may hold anything."""
     version: tuple[int, ...] = sys.version_info[:2]
     """Major and minor."""
 
     def masked(
         self, hidden: tuple[str, ...], packages: Mapping[Path, Path]
     ) -> tuple[tuple[Path, str], ...]:
-        """What a sandbox would show and must not: ours always, and ``hidden``.
+        """Find what a sandbox would show and must not: always ours, and ``hidden``.
 
         Args:
             hidden: Absolute paths, or relative to ``site-packages``.
-            packages: What is shown at each package folder instead of it.
+            packages: Package folder to the folder that is shown there instead.
 
         Returns:
             Each path, and whether it is a ``"file"`` or a ``"folder"``.
@@ -86,11 +86,11 @@ class PythonInstallation:
 
     @property
     def stamp(self) -> tuple[int, ...]:
-        """Another one, as a rule, once a package manager has put something into what is shown."""
+        """Usually changes when a package manager installs something into the shown folders."""
         return tuple(_time_of(place) for place in _install_places(self.folders))
 
     def covered(self, path: Path, masks: set[Path]) -> bool:
-        """Whether another mask hides ``path`` already, and no folder of ours shows it again."""
+        """Whether another mask hides ``path``, and none of our folders shows it again."""
         deepest = max((len(f.parts) for f in self.folders if is_below(path, f)), default=0)
         return any(is_below(path, other) and len(other.parts) >= deepest for other in masks)
 
@@ -102,14 +102,14 @@ def _candidates(
     hidden: tuple[str, ...],
     packages: tuple[tuple[Path, Path], ...],
 ) -> tuple[tuple[Path, Path], ...]:
-    """What may have to be masked, and where on the host that is what a sandbox shows there."""
+    """What may have to be masked, with the path on the host of what a sandbox shows there."""
     paths = {*own, *python.foreign}
     paths |= {folder / path for folder in python.site_packages for path in hidden}
     return tuple((path, _shown_at(path, dict(packages))) for path in sorted(paths))
 
 
 def _kind(path: Path) -> str:
-    """``file`` or ``folder``; nothing where nothing is."""
+    """``file`` or ``folder``; empty if there is nothing."""
     try:
         return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
     except (OSError, ValueError):
@@ -120,7 +120,7 @@ def _kind(path: Path) -> str:
 def _uncovered(
     python: PythonInstallation, found: tuple[tuple[Path, str], ...]
 ) -> tuple[tuple[Path, str], ...]:
-    """Without what others of them hide already."""
+    """Leave out what others of them hide already."""
     masks = {path for path, _ in found}
     return tuple((path, kind) for path, kind in found if not python.covered(path, masks))
 
@@ -131,7 +131,7 @@ def _install_places(folders: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def _time_of(folder: Path) -> int:
-    """When an entry of a folder last came or went; 0 without the folder."""
+    """When an entry of a folder was last added or removed; 0 if there is no such folder."""
     try:
         return folder.stat().st_mtime_ns
     except OSError:
@@ -139,7 +139,7 @@ def _time_of(folder: Path) -> int:
 
 
 def _shown_at(path: Path, packages: Mapping[Path, Path]) -> Path:
-    """Where on the host that is what a sandbox shows at ``path``."""
+    """The path on the host of what a sandbox shows at ``path``."""
     for site, folder in packages.items():
         if is_below(path, site):
             return folder / path.relative_to(site)
@@ -147,7 +147,7 @@ def _shown_at(path: Path, packages: Mapping[Path, Path]) -> Path:
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether ``folder in path.parents``, without making them all."""
+    """Whether ``folder in path.parents``, without building all of these."""
     depth = len(folder.parts)
     return len(path.parts) > depth and path.parts[:depth] == folder.parts
 

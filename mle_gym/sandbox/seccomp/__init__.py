@@ -1,7 +1,7 @@
-"""A filter of system calls that every sandbox's processes have, whichever backend made them.
+"""The filter of system calls that all processes in sandboxes have, whichever backend made them.
 
-One list of rules, :mod:`.rules`, written out twice: as the program that bubblewrap and warm Python
-install, and as Docker's profile.
+There is one list of rules, :mod:`.denied_calls`. It is written out twice: as the program that
+bubblewrap and warm Python install, and as Docker's profile.
 """
 
 from __future__ import annotations

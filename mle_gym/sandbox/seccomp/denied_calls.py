@@ -52,12 +52,13 @@ DENIED: dict[str, tuple[str, ...]] = {
 """By reason, the calls that fail with ``EPERM``."""
 
 NOT_THERE = ("clone3",)
-"""Calls that fail with ``ENOSYS``, so that libraries take an older one whose flags can be seen."""
+"""Calls that fail with ``ENOSYS``, so that libraries use an older call whose flags can be
+checked."""
 
 
 @dataclass(frozen=True)
 class Test:
-    """Whether ``argument & mask == value``, of the lower 32 bits, which is all the kernel reads."""
+    """Whether ``argument & mask == value`` in the lower 32 bits: the kernel reads no others."""
 
     argument: int
     """0 to 5."""
@@ -70,13 +71,13 @@ class Condition:
     """A call that is allowed only with certain arguments."""
 
     allowed: tuple[tuple[Test, ...], ...]
-    """Any of these, if all of its tests hold."""
+    """A call is allowed if all tests of any of these hold."""
     error: int = errno.EPERM
-    """What the others get; 0 has them succeed without an effect."""
+    """The error of other calls; with 0 they succeed without an effect."""
 
 
 def _all_but(argument: int, values: set[int]) -> tuple[tuple[Test, ...], ...]:
-    """Tests for each number but these: the fewest that share leading bits with no such value."""
+    """Tests that any number but these passes: as few prefixes as possible that none of them has."""
     found, prefixes = [], {0}
     for bit in range(31, -1, -1):
         taken = {value >> bit for value in values}
@@ -110,7 +111,7 @@ CONDITIONS = {
         errno.EAFNOSUPPORT,
     ),
     "socketpair": Condition(((Test(0, _AF_UNIX),),), errno.EAFNOSUPPORT),
-    # The usual one, and asking which one it is.
+    # The usual personality, and asking which one it is.
     "personality": Condition(((Test(0, 0),), (Test(0, 0xFFFFFFFF),))),
     # Typing into a terminal, and what consoles do.
     "ioctl": Condition(_all_but(1, {_TIOCSTI, _TIOCLINUX, _TIOCCONS})),

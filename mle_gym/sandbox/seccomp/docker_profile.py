@@ -1,4 +1,4 @@
-"""The rules as Docker takes them: a profile by names, for whatever machine the daemon runs on."""
+"""The rules in Docker's form: a profile by names, for whatever machine the daemon runs on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def docker_profile() -> str:
 
 
 def _without_effect(name: str, condition: Condition) -> dict[str, Any]:
-    """Have the other calls succeed; the daemon's own default is an error."""
+    """Let the other calls succeed; by default they would fail."""
     rule = {"names": [name], "action": _ERROR, "errnoRet": 0}
     if not condition.allowed:
         return rule

@@ -1,4 +1,4 @@
-"""The rules as the kernel takes them: a program for the classic Berkeley packet filter machine."""
+"""The rules in the kernel's form: a program for the classic Berkeley packet filter machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["filter_program"]
 _LOAD, _AND, _EQUAL, _GREATER, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x06
 _ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER, _MACHINE, _ARGUMENTS = 0, 4, 16
-"""Offsets in ``struct seccomp_data``; arguments have eight bytes each, the lower four first."""
+"""Offsets in ``struct seccomp_data``. Each argument has eight bytes, the lower four first."""
 
 _Instruction = tuple[int, int, int, int]
 """Operation, how far to jump if true and if false, operand."""
@@ -24,7 +24,7 @@ _Block = tuple[_Instruction, ...]
 
 @functools.cache
 def filter_program(machine: str = "") -> bytes | None:
-    """The filter's bytes, an array of ``struct sock_filter``; None where no rules are known.
+    """The filter's bytes, an array of ``struct sock_filter``; None if no rules are known.
 
     Args:
         machine: As ``platform.machine()`` names it; this one by default.
@@ -45,7 +45,7 @@ def filter_program(machine: str = "") -> bytes | None:
 
 
 def _runs(names: dict[int, str]) -> list[tuple[int, _Block]]:
-    """Each stretch of numbers that are treated alike: its last one, and what is to be done."""
+    """Each range of numbers that are treated alike: the last number, and what to do."""
     denied = {name for group in DENIED.values() for name in group}
     runs: list[tuple[int, _Block]] = []
     for number in range(LAST + 1):
@@ -75,7 +75,7 @@ def _check(condition: Condition) -> _Block:
 
 
 def _alternative(tests: tuple[Test, ...]) -> _Block:
-    """Allow if all tests hold, else go on behind it."""
+    """Allow the call if all tests hold, and otherwise go on after this block."""
     block: list[_Instruction] = [(_RETURN, 0, 0, _ALLOW)]
     for test in reversed(tests):
         block.insert(0, (_EQUAL, 0, len(block), test.value))

@@ -18,13 +18,13 @@ __all__ = ["write_layer"]
 def write_layer(
     folder: Path, name: str, change: Change, receive: Callable[[], bytes]
 ) -> tuple[Listing, int]:
-    """Write what differs.
+    """Write what differs from the last snapshot as a layer.
 
     Args:
-        folder: Where the layers are; this one is ``folder/name/tree``, which is made.
+        folder: Where all layers are. This one is ``folder/name/tree``, which is made here.
         name: The new layer's name.
-        change: Checked. Where all differs and nothing is gone, the layer stands alone.
-        receive: Gives the next bytes of what is yet to be received, in the listing's order.
+        change: A checked change. If everything differs and nothing is gone, the layer is complete.
+        receive: Returns the next bytes of the contents to receive, in the listing's order.
 
     Returns:
         The listing with the places of all contents, and the layer's bytes on disk.
@@ -79,12 +79,12 @@ class _Layer:
         return self._listing[path].kind == kind
 
     def _whiteouts(self) -> list[str]:
-        """What the layers below would still show in folders that are there."""
+        """What the layers below would still show in folders that exist."""
         folders = ((path, self._listing.get(path.rpartition("/")[0])) for path in self._gone)
         return [p for p, folder in folders if "/" not in p or (folder and folder.kind == "d")]
 
     def _folders(self, paths: list[str]) -> list[str]:
-        """Folders to make: those that differ, and all on the way to something that does."""
+        """The folders to make: those that differ, and all parents of something that differs."""
         wanted = {path for path in paths if path in self._listing and self._is("d", path)}
         for path in paths:
             folder = path.rpartition("/")[0]

@@ -1,13 +1,13 @@
-"""A workspace's files on the host: what a sandbox says it has, checked, and written as a layer.
+"""Checks what a sandbox says about the files of its workspace, and compares it with a snapshot.
 
 A snapshot's files are the last few of a chain of layers, folders that overlayfs can stack: each
 holds what changed since the one before, and whiteouts for what is gone. After
 :data:`MOST_LAYERS` a layer is complete again, made of hard links; nothing ever writes to a layer
 once it is made, so links are safe.
 
-Everything in a listing is hostile. A path is taken only below a folder that the same listing
-named before, so no path leads through a link; links are made last, so that while files are written
-there is no link to follow.
+Everything in a listing is hostile. A path is accepted only below a folder that the same listing
+named before, so no path leads through a link. Links are made last, so that there is no link to
+follow while files are written.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["MOST_LAYERS", "Change", "Entry", "Listing", "UnknownFile", "read_lis
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SHORT_LINK = 128
-"""Bytes of a link's target from which on it takes a page."""
+"""From this length on, in bytes, a link's target takes up a page."""
 _MOST_NAMED = 1 << 25
-"""Bytes of a listing, roughly, that is sent to a sandbox as one frame."""
+"""The size of a listing that is sent to a sandbox as one frame, roughly, in bytes."""
 MOST_LAYERS = 16
 """A longer chain would cost every look-up of a missing file."""
 _MOST_FILES = 100_000
@@ -44,15 +44,15 @@ class Entry(NamedTuple):
     extents: tuple[tuple[int, int], ...] = ()
     """Offset and length of each part of a file that is not a hole."""
     layer: str = ""
-    """Where a file's content is. Empty in a listing: it is yet to be received."""
+    """The layer that holds a file's content. Empty if the content still has to be received."""
     inode: int = 0
-    """Of the file in its layer."""
+    """The file's inode in its layer."""
     place: str = ""
-    """Path of the content in its layer."""
+    """The content's path in its layer."""
 
     @property
     def host_mode(self) -> int:
-        """The mode of the copy on the host: readable for us, and nobody's to become root with."""
+        """The mode of the copy on the host: readable by us, and without set-user-id bits."""
         return (self.mode & 0o777) | (0o700 if self.kind == "d" else 0o400)
 
     def is_same(self, other: Entry) -> bool:
@@ -61,13 +61,13 @@ class Entry(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """What it takes on a disk of its own, where files are made of whole pages."""
+        """What it takes on a disk where files consist of whole pages."""
         if len(self.target) >= _SHORT_LINK:
             return _PAGE
         return sum([_pages(offset, offset + length) for offset, length in self.extents])
 
     def listed(self, path: str) -> int:
-        """What its row in a listing takes, about: what is not ASCII is written as escapes."""
+        """About how many bytes its row in a listing takes; escapes replace what is not ASCII."""
         names = path + self.target
         return len(names) * (1 if names.isascii() else 12) + 48 * len(self.extents)
 
@@ -77,7 +77,7 @@ Listing = dict[str, Entry]
 
 
 class UnknownFile(ValueError):
-    """A file is said to be one of the last snapshot's, and isn't: all must be compared anew."""
+    """A file is said to be in the last snapshot and isn't, so all must be compared again."""
 
 
 class Change(NamedTuple):
@@ -95,13 +95,13 @@ def read_listing(scan: ScannedWorkspace, base: Listing, base_bytes: int, most: i
 
     Args:
         scan: Decoded JSON, which only an honest runner makes what its type says.
-        base: The files of the snapshot that it was compared with.
-        base_bytes: What they hold.
-        most: What all files may hold together.
+        base: The files of the snapshot with which it was compared.
+        base_bytes: The size of these files together.
+        most: The most bytes that all files may hold together.
 
     Raises:
         SnapshotError: There is more than that.
-        ValueError: Something that no honest runner sends. So are KeyError and TypeError.
+        ValueError: No honest runner sends this. The same goes for KeyError and TypeError.
     """
     rows, gone, total = scan["files"], scan["gone"], base_bytes
     if scan["complete"] is True:
@@ -117,7 +117,7 @@ def read_listing(scan: ScannedWorkspace, base: Listing, base_bytes: int, most: i
         if before and [mode, modified, detail] == [before.mode, before.modified, before.inode]:
             if path in named or before.kind != "f":
                 raise ValueError(f"{path!r} is no mounted file")
-            named.add(path)  # mounted and untouched, so nothing about it is news
+            named.add(path)  # mounted and untouched, so nothing about it is new
             continue
         _check_path(path, listing)
         if path in named:
@@ -134,7 +134,7 @@ def read_listing(scan: ScannedWorkspace, base: Listing, base_bytes: int, most: i
 
 
 def _check_size(listing: Listing, total: int, most: int) -> None:
-    """Refuse what could not be put back. A file with several names is several files there."""
+    """Refuse what could not be put back, where a file with several names becomes several files."""
     if len(listing) > _MOST_FILES or total > most:
         raise SnapshotError(
             f"the workspace holds {len(listing)} files and {total >> 20} MiB, each name a file of "
@@ -146,12 +146,12 @@ def _check_size(listing: Listing, total: int, most: int) -> None:
 
 
 def _pages(start: int, end: int) -> int:
-    """Bytes of the pages that a part of a file touches."""
+    """The bytes of all pages that a part of a file touches."""
     return (-(-end // _PAGE) - start // _PAGE) * _PAGE
 
 
 def _check_parents(listing: Listing, base: Listing, paths: list[str]) -> None:
-    """Nothing may be left of a folder that is not one any more."""
+    """Check that nothing remains in folders that are gone or have become something else."""
     lost = {path for path in paths if path in base and base[path].kind == "d"}
     lost = {path for path in lost if path not in listing or listing[path].kind != "d"}
     if lost and any(path.rpartition("/")[0] in lost for path in listing):

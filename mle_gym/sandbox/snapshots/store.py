@@ -1,15 +1,15 @@
-"""Where snapshots' files are kept on the host, and when they go.
+"""Keeps snapshots' files on the host, and decides how long they stay.
 
-A snapshot lies in ``<cache>/snapshots/<id>`` until
+A snapshot stays in ``<cache>/snapshots/<id>`` until
 
 - it is deleted,
 - the process that took it ends, unless the snapshot was pickled, or
-- there is no room: together snapshots take at most ``$MLE_GYM_SNAPSHOTS_MB`` (20,000) on disk,
-  and the ones that were not used for the longest time go first.
+- there is no room: all snapshots together may take ``$MLE_GYM_SNAPSHOTS_MB`` (20,000) on disk, and
+  the least recently used ones are removed first.
 
-What a running sandbox needs stays until that sandbox is closed, and a layer that a later snapshot
-builds on stays as long as that snapshot. Locks of the kernel's (``flock``) say who lives, so what
-a killed process leaves is swept by the next one that opens the store.
+What a running sandbox needs stays until the sandbox is closed, and a layer stays as long as a later
+snapshot builds on it. Locks of the kernel (``flock``) show which processes are alive, so the next
+process that opens the store removes what a killed one left behind.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Lease:
         return tuple(self.store.folder / name / "tree" for name in self.info.layers)
 
     def release(self) -> None:
-        """Let go; idempotent. A snapshot that was deleted meanwhile goes now."""
+        """Let go of the snapshot, and remove it if it was deleted in the meantime. Idempotent."""
         if self._descriptor >= 0:
             # Not only closed: a forked child may hold a copy of the descriptor.
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -108,10 +108,10 @@ class Store:
         """Keep a workspace.
 
         Args:
-            change: Checked.
-            shell: Kept as it is.
-            base: What the workspace was compared with.
-            receive: Gives the bytes of the other contents.
+            change: A checked change.
+            shell: The shell's state, which is kept as it is.
+            base: The snapshot with which the workspace was compared.
+            receive: Returns the next bytes of the contents to receive.
 
         Raises:
             SnapshotError: It can't be written, or there is no room.
@@ -161,7 +161,7 @@ class Store:
         """Use a snapshot.
 
         Raises:
-            SnapshotError: It is not there, or not any more.
+            SnapshotError: There is no such snapshot, or no longer.
         """
         with self._shared.locked():
             folder = self.folder / name
@@ -179,7 +179,7 @@ class Store:
             (self.folder / name / "kept").touch()
 
     def delete(self, name: str) -> None:
-        """Let go of a snapshot; its files go as soon as nothing needs them. Idempotent."""
+        """Delete a snapshot. Its files are removed once nothing needs them. Idempotent."""
         if (self.folder / name).is_dir():
             with contextlib.suppress(OSError):
                 (self.folder / name / "deleted").touch()
@@ -192,7 +192,7 @@ class Store:
                 self._shared.collect(name)
 
     def used(self) -> int:
-        """Bytes that all snapshots take on disk."""
+        """How many bytes all snapshots take on disk."""
         return self._shared.used()
 
     def _finish(self, name: str, change: Change, info: SnapshotInfo, layer_bytes: int) -> None:
@@ -207,7 +207,7 @@ class Store:
                 )
 
     def _leave(self) -> None:
-        """This process ends: what it took and never pickled goes with it."""
+        """At the end of this process, delete the snapshots that it took and never pickled."""
         if self._pid != os.getpid():
             return
         with contextlib.suppress(OSError):  # somebody may have removed the cache folder

@@ -1,6 +1,6 @@
-"""The folder that holds all snapshots: what is in it, how much it holds, and what must go.
+"""The folder that holds all snapshots: its size, and what is removed from it.
 
-Any number of processes share it. Whoever changes more than a snapshot of its own holds the lock.
+Any number of processes share it. A process that changes more than its own snapshot holds the lock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CAP_MB = 20_000
 
 
 class StoreFolder:
-    """Counts, collects and sweeps snapshots. All but :meth:`used` are for holders of the lock."""
+    """Counts and removes snapshots. All methods but :meth:`used` require the lock."""
 
     def __init__(self, path: Path) -> None:
         """Make the folder.
@@ -36,12 +36,12 @@ class StoreFolder:
 
     @property
     def most_bytes(self) -> int:
-        """What all snapshots may take on disk."""
+        """How many bytes all snapshots may take on disk."""
         return int(os.environ.get("MLE_GYM_SNAPSHOTS_MB", CAP_MB)) << 20
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock, which all processes share."""
+        """Hold the lock that all processes share."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = open_lock(self.path / ".lock", fcntl.LOCK_EX)
         try:
@@ -50,18 +50,18 @@ class StoreFolder:
             os.close(descriptor)
 
     def used(self) -> int:
-        """Bytes that all snapshots take on disk."""
+        """How many bytes all snapshots take on disk."""
         try:
             return int((self.path / ".used").read_text())
         except (OSError, ValueError):
             return 0
 
     def count(self, change: int) -> None:
-        """Note that so many bytes came, or went if that is negative."""
+        """Note that the snapshots take so many bytes more, or less if it is negative."""
         (self.path / ".used").write_text(str(max(0, self.used() + change)))
 
     def make_room(self) -> bool:
-        """Delete what was not used for longest until the rest fits; whether it does."""
+        """Delete the least recently used snapshots until the rest fits; returns whether it does."""
         if self.used() <= self.most_bytes:
             return True
         names = [name for name in self._names() if not (self.path / name / "deleted").exists()]
@@ -97,7 +97,7 @@ class StoreFolder:
                 self.collect(layer)
 
     def _layers_marked(self, name: str) -> list[str]:
-        """The layers that a snapshot was to build on which was never finished."""
+        """The layers on which a snapshot builds that was never finished."""
         return [each for each in self._names() if (self.path / each / "users" / name).exists()]
 
     def _is_free(self, name: str) -> bool:

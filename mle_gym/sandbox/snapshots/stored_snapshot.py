@@ -31,11 +31,11 @@ class SnapshotInfo:
     layers: tuple[str, ...]
     """Names of the layers to stack, the snapshot's own first."""
     bytes: int
-    """Of all files."""
+    """The size of all files together."""
     witness: str
-    """A path that is there when the files are; empty if there are none."""
+    """A path that exists if the files do; empty if there are no files."""
     modes: tuple[tuple[str, int], ...]
-    """Modes that the copy on the host does not have."""
+    """Paths and modes of files whose copy on the host has another mode."""
     shell: ShellState
 
 
@@ -119,13 +119,13 @@ def read_stored_listing(folder: Path, info: SnapshotInfo) -> Listing:
 
 
 def _witness(listing: Listing) -> str:
-    """A file if there is one: its device number tells more than a folder's."""
+    """Choose a file if there is one, because its device number says more than a folder's."""
     files = (path for path, entry in listing.items() if entry.kind == "f")
     return next(files, next(iter(listing), ""))
 
 
 def _modes(change: Change, before: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
-    """All modes that differ on the host, parents before their children."""
+    """All modes that differ on the host, with parents before their children."""
     modes = {path: mode for path, mode in before if path in change.listing}
     for path in change.differing:
         entry = change.listing[path]

@@ -33,7 +33,7 @@ class Operate(Protocol):
 
 
 class _Hostile(SandboxError):
-    """What came is not what a runner sends."""
+    """No honest runner sends this."""
 
 
 def take_workspace(
@@ -42,11 +42,11 @@ def take_workspace(
     """Keep a sandbox's files and shell in the store.
 
     Args:
-        operate: Reaches the sandbox's runner.
-        store: Where to.
-        base: The last snapshot of this sandbox, or the one that it started from.
-        skip: Paths that are not the workspace's own: mounts.
-        most_bytes: What the files may hold together.
+        operate: Gives orders to the sandbox's runner.
+        store: Where to keep them.
+        base: The last snapshot of this sandbox, or the one from which it started.
+        skip: Paths that don't belong to the workspace: mounts.
+        most_bytes: The most bytes that the files may hold together.
 
     Raises:
         SnapshotError: The workspace is too large, or the store is full.
@@ -92,7 +92,7 @@ def _contents(operate: Operate) -> bytes:
 def restore_workspace(operate: Operate, lease: Lease) -> None:
     """Put files and shell into a sandbox that has just started.
 
-    A backend that could mount the layers has put the files there already; else they are sent.
+    If the backend could mount the layers, the files are there already. Otherwise they are sent.
 
     Raises:
         SnapshotError: The snapshot is damaged.
@@ -136,7 +136,7 @@ def _detail(entry: Entry) -> Detail:
 
 
 def _chunks(lease: Lease, listing: Listing) -> Iterator[bytes]:
-    """All contents in the listing's order, many small files to a chunk."""
+    """All contents in the listing's order; many small files share a chunk."""
     chunk = bytearray()
     for entry in listing.values():
         for part in _parts(lease, entry):

@@ -20,7 +20,7 @@ COMPILERS = ("cc", "gcc", "clang")
 
 
 def programs() -> tuple[Path, ...] | None:
-    """The shim, the zygote's library and the keeper, compiled once; None without a compiler."""
+    """The shim, the zygote's library and the keeper, compiled once; None if they can't be."""
     folder = checked_cache("programs")
     made = _compiled(folder)
     if made and not all(program.exists() for program in made):  # the cache was deleted
@@ -42,7 +42,7 @@ def _compiled(folder: Path) -> tuple[Path, ...] | None:
 def _compile(
     compiler: str | None, folder: Path, sources: list[str], options: list[str]
 ) -> Path | None:
-    """Compile into the cache, atomically; what is there already serves without a compiler."""
+    """Compile into the cache, atomically. What is already there needs no compiler."""
     text = b"".join((_SOURCES / source).read_bytes() for source in sources)
     digest = hashlib.sha256(text + repr((options, platform.machine())).encode()).hexdigest()[:16]
     target = folder / f"{Path(sources[0]).stem}-{digest}"

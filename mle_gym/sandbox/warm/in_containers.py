@@ -1,4 +1,4 @@
-"""Warm Python in containers: the folder that a container gets, and the zygote that it starts."""
+"""Warm Python in containers: the folder that a container sees, and the zygote in it."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from mle_gym.sandbox.warm.plan import zygote_plan
 __all__ = ["SHIMS", "STANDALONE", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
 
 OURS = "/opt/mle-gym"
-"""The folder in a container that holds all that is not the image's."""
+"""The folder in a container for everything that doesn't come from the image."""
 SHIMS = f"{OURS}/bin"
 STANDALONE = f"{OURS}/standalone"
 _WARM_PARTS = parts_of("runner", "zygote")
 LEAST_MEMORY_MB = 512
-"""A zygote holds about 100 MiB: in less than this, Python stays cold."""
+"""A zygote holds about 100 MiB. With less memory than this, Python stays cold."""
 
 
 @dataclass(frozen=True)
 class ImagePython:
-    """What must be known of an image's Python to warm it."""
+    """What must be known about an image's Python to warm it."""
 
     executable: str
     names: tuple[str, ...] = ()
-    """What it may be called, ``python`` first; none where our programs don't run in the image."""
+    """The names by which it may be called, ``python`` first; empty if our programs don't run
+    there."""
     folders: tuple[str, ...] = ()
     """Where its modules are."""
 
@@ -47,7 +48,7 @@ class ImagePython:
 
 
 def trial_mounts() -> tuple[list[Mount], list[str]]:
-    """What an image has to be able to run: as mounts, and their paths inside, the shim first."""
+    """The programs that an image must be able to run: mounts, and paths inside, the shim first."""
     made = _programs()
     inside = [f"{OURS}/{program.name}" for program in made]
     return [_bind(path, source) for path, source in zip(inside, made, strict=True)], inside
@@ -64,11 +65,11 @@ def own_mounts(python: ImagePython, config: SandboxConfig) -> list[Mount]:
 def zygote_of(
     python: ImagePython, config: SandboxConfig, environment: dict[str, str]
 ) -> ZygotePlan | None:
-    """How the runner starts a zygote, if it shall."""
+    """How the runner starts a zygote; None if it should not."""
     if not python.warms(config):
         return None
     others = [f"{OURS}/{program.name}" for program in _programs()[1:]]
-    # Its system calls are filtered already: it is in the sandbox.
+    # It is in the sandbox, so its system calls are already filtered.
     return zygote_plan(
         python.executable,
         STANDALONE,
@@ -82,7 +83,7 @@ def zygote_of(
 
 
 def _programs() -> tuple[Path, ...]:
-    """Those of :func:`programs`, where they can be what a container runs."""
+    """The programs of :func:`programs`, if a container can run them."""
     return (programs() or ()) if sys.platform == "linux" else ()
 
 
@@ -96,9 +97,9 @@ def _key(python: ImagePython, names: tuple[str, ...]) -> str:
 
 
 def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
-    """A folder that looks as :data:`OURS` shall: made once, atomically.
+    """The folder that is mounted at :data:`OURS`. It is made once, atomically.
 
-    The programs are copied, so that nothing that happens to the cache reaches a container.
+    The programs are copied, so that changes of the cache never reach a container.
     """
     parent = own_cache("programs")
     target = parent / f"container-{_key(python, tuple(program.name for program in made))}"
@@ -118,7 +119,7 @@ def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
 
 def _fill(place: Path, python: ImagePython, made: tuple[Path, ...]) -> None:
     (place / "bin").mkdir()
-    for part in _WARM_PARTS:  # what is mounted there takes a place that is there
+    for part in _WARM_PARTS:  # a mount needs an existing place
         point = place / "standalone" / part
         point.parent.mkdir(exist_ok=True)
         point.touch() if point.suffix else point.mkdir()

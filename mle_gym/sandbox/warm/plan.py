@@ -23,10 +23,10 @@ from mle_gym.sandbox.warm.compiled_programs import COMPILERS, programs
 __all__ = ["NEWEST", "OLDEST", "Shown", "WarmPython", "obstacle", "warm_python", "zygote_plan"]
 
 OLDEST, NEWEST = (3, 9), (3, 14)
-"""Versions in which programs were seen to do the same warm and cold."""
+"""Versions of Python for which it was tried that programs do the same warm and cold."""
 OPT, _OWN_FOLDER = "/opt", "mle-gym"
 _OWN_VARIABLES = ("PATH", "LANG", "TERM", "MPLBACKEND", "PYTHONHASHSEED")
-"""Variables of commands that a zygote gets too: the ones that are read as Python starts."""
+"""Variables of commands that a zygote has too: those that are read as Python starts."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Shown:
     folders: tuple[Path, ...]
     """Where modules may be imported from."""
     packages: Mapping[Path, Path]
-    """For package folders of which sandboxes show a part, where that part is."""
+    """Package folder to the folder that holds what sandboxes show of it."""
     tree: list[Entry] | None = None
-    """What is to be seen at :data:`OPT`; see ``launcher/trees.py``. None where the zygote sees the
-    host's folders."""
+    """The entries of the folder that the zygote sees at :data:`OPT`; see ``launcher/trees.py``.
+    None if it sees the host's folders."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class WarmPython:
 
     executable: Path
     names: tuple[str, ...]
-    """What it may be called: ``python`` first."""
+    """The names by which it may be called, ``python`` first."""
     shim: Path
     """The program that is ``python`` on the sandbox's ``PATH``."""
     plan: ZygotePlan
-    """The zygote's command and environment; sandboxes with equal ones share a zygote."""
+    """How to start the zygote. Sandboxes with equal plans share a zygote."""
 
 
 def warm_python(
@@ -62,19 +62,19 @@ def warm_python(
     preload: tuple[str, ...],
     environment: dict[str, str],
 ) -> WarmPython | None:
-    """Prepare warm Python, or None where it can't be had: Python starts cold there.
+    """Prepare warm Python. None if it can't work here, so that Python starts cold.
 
     Args:
         python: What is offered to the agent.
         shown: How that looks where the zygote is.
-        preload: Modules to import ahead; the ones that are not shown are left out.
-        environment: What the sandbox's commands start with.
+        preload: Modules to import ahead of time; those that are not shown are left out.
+        environment: The variables with which the sandbox's commands start.
     """
     made = programs()
     if made is None or not OLDEST <= python.version <= NEWEST:
         return None
     shim, *others = made
-    # Where the zygote finds what is ours, by the names below that folder.
+    # What the zygote needs of ours, by its path below our folder.
     own = {program.name: program for program in others}
     own |= {f"{FOLDER.name}/{part}": FOLDER / part for part in parts_of("zygote")}
     ours = Path(OPT, _OWN_FOLDER)
@@ -97,7 +97,7 @@ def warm_python(
 
 
 def obstacle(version: tuple[int, ...]) -> str:
-    """Why Python of that version can't be warm here; empty where nothing is known against it.
+    """Why Python of this version can't be warm here; empty if no reason is known.
 
     Args:
         version: Major and minor of what is offered to the agent.
@@ -131,20 +131,20 @@ def zygote_plan(
     environment: dict[str, str],
     system_calls: bytes,
 ) -> ZygotePlan:
-    """The command that starts a zygote, and its environment.
+    """Make the command that starts a zygote, and its environment.
 
     Args:
-        python: The interpreter; all paths as seen where the zygote will be.
-        folder: What has the zygote's parts.
-        others: What :func:`programs` made, without the shim.
+        python: The interpreter. All paths are as seen where the zygote will be.
+        folder: The folder that holds the zygote's parts.
+        others: The programs of :func:`programs`, without the shim.
         folders: Where modules may be imported from.
-        packages: For package folders of which sandboxes show a part, where that part is.
-        preload: Names of modules; the ones that are not shown are left out.
-        environment: What the sandbox's commands start with.
-        system_calls: The filter that a sandbox has and the zygote has not; empty for none.
+        packages: Package folder to the folder that holds what sandboxes show of it.
+        preload: Names of modules; those that are not shown are left out.
+        environment: The variables with which the sandbox's commands start.
+        system_calls: The filter that a sandbox has and the zygote hasn't; empty for none.
     """
     variables = {name: environment[name] for name in _OWN_VARIABLES if name in environment}
-    # One thread each: an OpenMP that ever ran more would hang in every fork.
+    # One thread each: if OpenMP ever ran more of them, it would hang in every fork.
     variables |= dict.fromkeys(THREAD_VARIABLES, "1")
     arguments = [*others, json.dumps(preload), json.dumps(folders), json.dumps(packages)]
     arguments.append(system_calls.hex())
