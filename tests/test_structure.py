@@ -31,11 +31,9 @@ INSIDE_FUNCTIONS = {
     "datasets/splits.py": {"sklearn.model_selection"},
     "episode/current_episode.py": {"mle_gym.episode.reference_programs"},
     "episode/rendering.py": {"mle_gym.clean_console"},
-    "episode/submit_commands.py": {
-        "mle_gym.grading.graders.program",
-        "mle_gym.grading.open_grader",
-    },
+    "episode/submit_commands.py": {"mle_gym.grading.open_grader"},
     "file_lock.py": {"filelock"},
+    "grading/open_grader.py": {"mle_gym.datasets.sources.kaggle.adopt"},
     "grading/grader_code/program_inside.py": {"pandas"},
     "integrations/importing/foreign_code_process.py": {"pandas"},
     "integrations/mle_bench/checkout.py": {"yaml"},
@@ -107,6 +105,23 @@ def inside_functions(tree: ast.AST, within: bool = False) -> Iterator[str]:
         else:
             is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             yield from inside_functions(node, within or is_function)
+
+
+@pytest.mark.bubblewrap
+def test_an_episode_whose_metric_needs_no_scikit_learn_imports_none() -> None:
+    """It takes a second or more of each process that plays."""
+    code = (
+        "import sys, gymnasium, mle_gym\n"
+        "mle_gym.prepare('titanic')\n"
+        "for name in [name for name in sys.modules if name.split('.')[0] == 'sklearn']:\n"
+        "    del sys.modules[name]\n"
+        "with gymnasium.make('mle/titanic-v0', warm=False) as env:\n"
+        "    env.reset(seed=0)\n"
+        "    *_, info = env.step('submit data/sample_submission.csv')\n"
+        "print(info['grade']['valid'], 'sklearn' in sys.modules)"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert printed.split() == ["True", "False"]
 
 
 def test_functions_import_only_what_is_listed() -> None:

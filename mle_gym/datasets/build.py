@@ -18,11 +18,10 @@ from mle_gym.datasets.answers import (
     with_usage,
 )
 from mle_gym.datasets.dataset import HIDDEN, DatasetOptions
-from mle_gym.datasets.effective_task import effective_task
 from mle_gym.datasets.hidden_inputs import hide_inputs
 from mle_gym.datasets.instance import Instance
+from mle_gym.datasets.instance_files import lay_out, write_example_sample
 from mle_gym.datasets.keys import generator
-from mle_gym.datasets.layout import lay_out, write_example_sample
 from mle_gym.datasets.manifest import describe
 from mle_gym.datasets.obfuscation.codes import obfuscate
 from mle_gym.datasets.obfuscation.plain_tables import anonymize
@@ -74,7 +73,7 @@ def build(
     else:
         _from_table(task, options, raw_table(task, options.variant), folder)
     shutil.rmtree(raw)
-    task = effective_task(task, changes)
+    task = task.with_fields(changes)
     changes |= _finish(task, options, folder)
     identity = {"task": task.id, "variant": options.variant, "effective": changes}
     return identity | source | describe(public, private)

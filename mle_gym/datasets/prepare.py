@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets import cache
 from mle_gym.datasets.dataset import CANONICAL, SIZES, Dataset, DatasetOptions
-from mle_gym.datasets.effective_task import effective_task
 from mle_gym.datasets.keys import secret_fingerprint
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import CacheError, DatasetError
@@ -78,7 +77,7 @@ def prepare(
         given = _given(spec, source)
         make = partial(_build, spec, options, given=given)
         manifest = cache.make(folder, make, replace=given is not None)
-    effective = effective_task(spec, manifest["effective"])
+    effective = spec.with_fields(manifest["effective"])
     return Dataset(effective, options, folder / "public", folder / "private", digest)
 
 

@@ -166,11 +166,7 @@ class SubmitCommands:
         # Imported when something is graded: pandas costs a second, which reset shouldn't pay.
         from mle_gym.grading.open_grader import open_grader
 
-        if self.runner is None:
-            return open_grader(self._dataset, score_ci=self._score_ci, sandbox=self._sandbox)
-        from mle_gym.grading.graders.program import ProgramGrader
-
-        return ProgramGrader(
+        return open_grader(
             self._dataset, self.runner, score_ci=self._score_ci, sandbox=self._sandbox
         )
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions, Size
 from mle_gym.datasets.prepare import prepare
-from mle_gym.datasets.sources.kaggle.adopt import bench_answers
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, parse_answers
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grader import Grader
 from mle_gym.grading.graders.parity import ParityGrader, parity_rule
 from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.grading.graders.program import ProgramGrader
 from mle_gym.grading.graders.single_file import SingleFileGrader
 from mle_gym.regular_files import NotAFile, read_regular
 from mle_gym.tasks.catalog import load_task
@@ -23,6 +23,7 @@ from mle_gym.text import show
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mle_gym.grading.graders.program_run import ProgramRunner
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader"]
@@ -71,18 +72,26 @@ def grade(
 
 
 def open_grader(
-    dataset: Dataset, *, score_ci: bool = False, sandbox: str = "auto"
-) -> Grader[bytes]:
+    dataset: Dataset,
+    runner: ProgramRunner | None = None,
+    *,
+    score_ci: bool = False,
+    sandbox: str = "auto",
+) -> Grader[Any]:
     """The grader that grades submissions to a dataset strictly.
 
     Args:
         dataset: What to grade against.
+        runner: Runs the programs that are handed in, where they are what is graded; without one,
+            submissions are their predictions.
         score_ci: As for :class:`PredictionsGrader`; other graders have no interval.
         sandbox: Where a ``grade.py`` runs if no isolating sandbox can be had.
 
     Raises:
         TaskError: The task's metric, parameters or medals are broken.
     """
+    if runner is not None:
+        return ProgramGrader(dataset, runner, score_ci=score_ci, sandbox=sandbox)
     if dataset.task.submission.kind == "file":
         return SingleFileGrader(dataset, sandbox=sandbox)
     return PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
@@ -134,6 +143,9 @@ def _answers_in(file: Path, spec: TaskSpec) -> Answers:
     try:
         return load_answers(file, spec.submission)
     except DatasetError as error:
+        # It imports pandas, which no episode and few submissions need to be graded.
+        from mle_gym.datasets.sources.kaggle.adopt import bench_answers
+
         theirs = None
         if spec.data.loader == "kaggle" and file.is_file():
             with suppress(DatasetError):  # the error above describes the file

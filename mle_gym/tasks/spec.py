@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -292,6 +293,21 @@ class TaskSpec(Table):
         """The CSV files that a task with the loader ``files`` is made of."""
         place = self.folder / self.data.ref
         return tuple(sorted(place.rglob("*.csv"))) if place.is_dir() else (place,)
+
+    def with_fields(self, changes: Mapping[str, Any]) -> Self:
+        """The task as it applies to one dataset, with whole fields of it replaced.
+
+        Args:
+            changes: Field names to values as JSON has them: what a generator changed, or what
+                obfuscation did.
+        """
+        return self.model_copy(update={name: self._from(name, changes[name]) for name in changes})
+
+    def _from(self, name: str, value: Any) -> Any:
+        present = getattr(self, name)
+        if isinstance(present, Table):
+            return type(present).model_validate(value)
+        return tuple(value) if isinstance(present, tuple) else value
 
     def hook(self, name: Literal["prepare", "grade", "generate"]) -> Path | None:
         """The task's own ``prepare.py``, ``grade.py`` or ``generate.py``, if it has one."""

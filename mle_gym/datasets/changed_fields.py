@@ -1,11 +1,11 @@
-"""The task as it applies to one dataset: with what its generator or its obfuscation changed."""
+"""What a generator changes of its task for one dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from mle_gym.errors import DatasetError
 from mle_gym.tasks.consistency import check_task
@@ -13,16 +13,10 @@ from mle_gym.tasks.field_problems import FieldProblem, problem_lines
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.text import nearest
 
-__all__ = ["changed_fields", "effective_task"]
+__all__ = ["changed_fields"]
 
 CHANGEABLE = ("title", "description", "kind", "data", "submission", "grade", "medals")
 """What a dataset may have of its own; the limits are known before there is one."""
-
-
-def effective_task(task: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
-    """The task with fields of a manifest, which :func:`changed_fields` or obfuscation wrote."""
-    values = {name: _field(task, name, value) for name, value in changes.items()}
-    return task.model_copy(update=values) if values else task
 
 
 def changed_fields(task: TaskSpec, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,13 +39,6 @@ def changed_fields(task: TaskSpec, changes: Mapping[str, Any]) -> dict[str, Any]
     except FieldProblem as problem:
         raise DatasetError(f"{where}: Instance.task: {problem}") from None
     return changed.model_dump(mode="json", include=set(changes))
-
-
-def _field(task: TaskSpec, name: str, value: Any) -> Any:
-    present = getattr(task, name)
-    if isinstance(present, BaseModel):
-        return type(present).model_validate(value)
-    return tuple(value) if isinstance(present, tuple) else value
 
 
 def _merged(whole: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.anchors import Anchors, record_known
 from mle_gym.datasets.answers import USAGE, sample_submission
+from mle_gym.datasets.changed_fields import changed_fields
 from mle_gym.datasets.dataset import HIDDEN, TRUTH
-from mle_gym.datasets.effective_task import changed_fields
 from mle_gym.datasets.instance import check_paths
 from mle_gym.datasets.sources.generated import structure_of
 from mle_gym.datasets.tables import canonical, read_csv, write_csv
