@@ -1,4 +1,4 @@
-"""Plays a task's own ``baseline.py``: what a first honest attempt scores.
+"""Plays a task's own ``baseline.py``, which shows the score of a first honest attempt.
 
 mle-gym run titanic --agent baseline
 """

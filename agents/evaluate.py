@@ -4,8 +4,8 @@
 
 Every episode is a trajectory in ``--out``. Finished episodes are not played again, so the same
 command resumes an evaluation that was stopped, and adds agents or seeds to a finished one. Failed
-episodes have a column of their own, and the same command plays them again. Where the agent failed,
-the mean return counts the episode as 0.
+episodes have a separate column, and the same command plays them again. If the agent failed, the
+mean return counts the episode as 0.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from mle_gym.trajectories.trajectory import Trajectory
 console = CleanConsole()
 
 Fault = Literal["agent", "machinery"]
-"""Whose fault it is that an episode did not come to its end."""
+"""Who is to blame if an episode did not end properly."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -56,20 +56,20 @@ class Episode:
 
     @property
     def path(self) -> Path:
-        """For instance ``runs/titanic-v0/solution/variant0-seed1.jsonl``."""
+        """The file, such as ``runs/titanic-v0/solution/variant0-seed1.jsonl``."""
         agent = self.agent.replace("/", "_")
         name = f"variant{self.variant}-seed{self.seed}.jsonl"
         return self.out / self.task.removeprefix("mle/") / agent / name
 
 
 def main() -> int:
-    """Play the missing episodes, then print the table; 0 if every episode could be played."""
+    """Play the missing episodes, then print the table. Returns 0 if every episode was played."""
     args = parser().parse_args()
     try:
         episodes = plan(args)
         missing = [episode for episode in episodes if finished(episode) is None]
         for episode in {each.task: each for each in missing}.values():
-            make(episode, args.sandbox).close()  # raises for arguments that can't be
+            make(episode, args.sandbox).close()  # raises for arguments that are not valid
     except (MleGymError, ValueError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True)
         return 2
@@ -112,8 +112,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--variant", type=parse_variant, default=0,
-        help="a number, or heldout, train, 1-100: each seed draws one; default: 0, the canonical "
-        "one, which results are reported on",
+        help="a number, or heldout, train or 1-100, from which each seed draws one; default: 0, "
+        "the canonical one, on which results are reported",
     )  # fmt: skip
     parser.add_argument("--sandbox", default="auto", help="backend; default: auto")
     parser.add_argument(
@@ -131,7 +131,7 @@ def seed_number(text: str) -> int:
 
 
 def plan(args: argparse.Namespace) -> list[Episode]:
-    """Every episode of the evaluation; unknown names fail here, before anything is played."""
+    """Every episode of the evaluation. Unknown names fail here, before anything is played."""
     for agent in args.agents:
         agent_class(agent)
     tasks = [load_task(task).env_id for task in args.tasks]
@@ -147,7 +147,7 @@ def make(episode: Episode, sandbox: str) -> gym.Env[Any, Any]:
 
 
 def play(episode: Episode, sandbox: str) -> Fault | None:
-    """Play one episode in an environment of its own; says whose fault it was if it failed."""
+    """Play one episode in a new environment. Returns who is to blame if it failed."""
     episode.path.unlink(missing_ok=True)
     env = make(episode, sandbox)
     agent = None
@@ -156,7 +156,7 @@ def play(episode: Episode, sandbox: str) -> Fault | None:
         trajectory = rollout(env, agent, seed=episode.seed, path=episode.path)
     except Stopped:
         raise
-    except BaseException as error:  # no fault must cost the other episodes
+    except BaseException as error:  # one fault must not stop the other episodes
         say(f"failed: {type(error).__name__}: {error}")
         for note in getattr(error, "__notes__", ()):
             say(note)
@@ -211,10 +211,10 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
 
 
 def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator[str]:
-    """Counts, means and medals; an episode without a valid submission has a return but no score.
+    """Counts, means and medals. An episode without a valid submission has a return but no score.
 
-    An episode in which the agent failed returned 0. Where the machinery failed, the return is
-    unknown, and the mean is of the other episodes.
+    An episode in which the agent failed counts as a return of 0. If the machinery failed, the
+    return is unknown, and the episode is left out of the mean.
     """
     grades = [trajectory.grade or {} for trajectory in trajectories]
     returns = [trajectory.episode_return for trajectory in trajectories]

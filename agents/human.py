@@ -1,9 +1,9 @@
-"""You, at the prompt.
+"""Lets you play an episode at a prompt.
 
 mle-gym play titanic
 
 Type shell commands, or a colon and a tool (``:help`` lists them). Ctrl-D, Ctrl-C or ``:quit``
-leaves the episode; only ``submit`` is graded.
+quits; only ``submit`` is graded.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mle_gym.paths import cache_folder
 
 try:
     import readline
-except ImportError:  # a Python built without it still has a prompt, without history
+except ImportError:  # in a Python built without it, the prompt has no history
     readline = None  # type: ignore[assignment]
 
 HELP = """\
 COMMAND               any shell command; end a line with \\ to continue on the next
-:write FILE           write a file: type its lines, end with a line that holds only a dot
-:send HOST_FILE [FILE]  write a file of your machine into the workspace
+:write FILE           write a file: type its lines, end with a line with only a dot
+:send HOST_FILE [FILE]  copy a file from your machine into the workspace
 :read FILE            read a file                 :list [FOLDER]  list a folder
 :validate [FILE]      check a submission's format :score [FILE]   score it on the public part
 :submit [FILE]        hand in and end the episode (the command `submit` does the same)
@@ -37,7 +37,7 @@ COMMAND               any shell command; end a line with \\ to continue on the n
 :quit                 leave without a grade (so do Ctrl-D and Ctrl-C)"""
 
 TOOLS = {"read": "read_file", "list": "list_files"}
-"""Short names of tools; the others are called by their own."""
+"""Short names of tools. The others have their own names."""
 
 
 class HumanAgent:
@@ -100,7 +100,7 @@ class HumanAgent:
         self._print(f":{name} is not a command; :help lists them")
 
     def _write(self, name: str, path: str) -> dict[str, str]:
-        self._print("Type the file's lines; end with a line that holds only a dot, or Ctrl-D.")
+        self._print("Type the file's lines; end with a line with only a dot, or with Ctrl-D.")
         lines = []
         with contextlib.suppress(EOFError):
             while (line := input()) != ".":
@@ -134,7 +134,7 @@ def _quit(name: str) -> None:
 
 
 def _send(name: str, source: str, path: str = "") -> dict[str, str]:
-    """The action that writes a file of the host into the workspace."""
+    """The action that copies a file from the host into the workspace."""
     content = Path(source).expanduser().read_text("utf-8")
     return {"tool": "write_file", "path": path or Path(source).name, "content": content}
 

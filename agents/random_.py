@@ -1,4 +1,4 @@
-"""Samples the action space: looks around, learns nothing, never submits.
+"""Samples the action space: it looks around, learns nothing and never submits.
 
 mle-gym run titanic --agent random
 
@@ -29,8 +29,8 @@ class RandomAgent:
         self._space.seed(seed)
 
     def reset(self, observation: Any, info: dict[str, Any]) -> None:
-        """Do nothing: there is no state."""
+        """Do nothing, since there is no state."""
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
-        """Sample an action, whatever was observed."""
+        """Sample an action. The observation is ignored."""
         return self._space.sample()

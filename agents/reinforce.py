@@ -1,16 +1,16 @@
-"""REINFORCE learns which pipeline to build: a complete RL training loop, with numpy alone.
+"""Learns by REINFORCE which pipeline to build: a complete RL training loop, with numpy alone.
 
     python agents/reinforce.py --tasks titanic penguins --seeds 1 2 3
 
 The policy sees the text of the last output as a vector (TextFeatures) and picks the next command
-from a menu (CommandMenu): what to train on, how many rows of it, which model, and then to train
-and submit. Training before all three are chosen is an error, just as a program with a missing part
-is, so a policy that picks at random rarely gets as far as a submission. The reward is the task's
-normalized score, once, at the end.
+from a menu (CommandMenu): which columns to train on, how many rows, which model, and then to train
+and submit. Training before all three are chosen is an error, as is a program with a missing part,
+so a policy that picks at random rarely reaches a submission. The reward is the task's normalized
+score, paid once, at the end.
 
 Training episodes are played on variants 1, 2, … (splits of the canonical training rows), so the
 canonical test rows of variant 0, on which the policy is evaluated before and after, are never
-trained on. Any tabular task with one predicted column will do.
+trained on. It works for any tabular task with one predicted column.
 
 It writes log.csv (one row for each update), summary.json and, if matplotlib is installed, curve.png
 to --out.
@@ -46,27 +46,27 @@ class Args:
     tasks: tuple[str, ...] = ("titanic",)
     """One policy is trained for each task and each seed."""
     seeds: tuple[int, ...] = (1,)
-    """Of the policy's choices and of everything else that is drawn."""
+    """The seeds of the policy's choices and of everything else that is drawn."""
     episodes: int = 256
     """Training episodes for each policy."""
     num_envs: int = 8
-    """Environments in parallel; the policy is updated after every so many episodes."""
+    """Environments in parallel. The policy is updated after each batch of this many episodes."""
     max_steps: int = 8
-    """Commands in an episode; three choices and the training are needed."""
+    """Commands in an episode. Three choices and the training are required."""
     variants: int = 8
-    """Training episodes use variants 1 to this, so that a few datasets are prepared."""
+    """Training episodes use variants from 1 to this, so that only a few datasets are prepared."""
     learning_rate: float = 0.2
-    """Of Adam."""
+    """The learning rate of Adam."""
     entropy: float = 0.2
-    """Weight of the entropy bonus at the start; it falls to 0 linearly."""
+    """The weight of the entropy bonus at the start. It falls linearly to 0."""
     features: int = 256
-    """Buckets of the hashed bag of words that stands for the last output."""
+    """Buckets of the hashed bag of words that represents the last output."""
     eval_episodes: int = 24
-    """Episodes on variant 0, before training and after it."""
+    """Episodes on variant 0, before and after training."""
     sandbox: str = "auto"
-    """Backend of the sandboxes."""
+    """The backend of the sandboxes."""
     out: Path = Path("runs/reinforce")
-    """Folder of the log, the summary and the picture."""
+    """The folder of the log, the summary and the picture."""
 
 
 CHOICES = {
@@ -74,10 +74,10 @@ CHOICES = {
     "ROWS": ("few", "full"),
     "MODEL": ("constant", "stump", "linear", "forest"),
 }
-"""What has to be decided, and what there is to choose from."""
+"""The decisions to make, and the options of each."""
 
 STATE = 'echo "chosen: ${FEATURES:-featureless} ${ROWS:-rowless} ${MODEL:-modelless}"'
-"""Ends every command that does not end the episode: what the policy knows is what it printed."""
+"""Ends every command that does not end the episode, since the policy sees only what it prints."""
 
 TRAIN = f"""python - <<'END' && submit || {STATE}
 import os, sys
@@ -140,7 +140,7 @@ class Episode:
     actions: list[int] = field(default_factory=list)
     earned: float = 0.0
     broken: bool = False
-    """The machinery failed, which says nothing about the actions."""
+    """Whether the machinery failed, so that the return says nothing about the actions."""
 
 
 class Policy:
@@ -197,7 +197,7 @@ class Policy:
 
 
 def make_envs(args: Args, task: str, *, training: bool) -> gym.vector.VectorEnv[Any, Any, Any]:
-    """Environments in parallel whose observations are vectors and whose actions are numbers."""
+    """Parallel environments whose observations are vectors and whose actions are numbers."""
     wrappers = [
         lambda env: CommandMenu(env, MENU),
         lambda env: TextFeatures(env, args.features),
@@ -214,7 +214,7 @@ def make_envs(args: Args, task: str, *, training: bool) -> gym.vector.VectorEnv[
 
 
 def play(envs: gym.vector.VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Iterator[Episode]:
-    """Yield episodes as they end, forever; each environment starts its next one at once."""
+    """Yield episodes as they end, for ever. Each environment starts its next one immediately."""
     observations, _ = envs.reset(seed=seed)
     running = [Episode() for _ in range(envs.num_envs)]
     while True:
@@ -255,12 +255,12 @@ def evaluate(args: Args, task: str, policy: Policy, seed: int) -> dict[str, Any]
 
 
 def standard_error(values: Array) -> float:
-    """The standard error of the mean; 0 for a single value, which says nothing about it."""
+    """The standard error of the mean; 0 for a single value, which has none."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def train(args: Args, task: str, seed: int, log: Any) -> dict[str, Any]:
-    """Train one policy, evaluated before and after; writes one row of the log for each update."""
+    """Train one policy and evaluate it before and after. Each update writes a row of the log."""
     envs = make_envs(args, task, training=True)
     policy = Policy(gym.spaces.flatdim(envs.single_observation_space), seed)
     started = time.monotonic()

@@ -1,1 +1,1 @@
-"""What an environment costs, side by side with what people would use in its place."""
+"""Compares what an environment costs with its alternatives."""

@@ -1,6 +1,6 @@
-"""Measures what an environment costs, beside what people would use instead.
+"""Compares what an environment costs with its alternatives.
 
-Every column does the same work in turns in one run, so that noise affects all alike, and the table
+In one run, all columns take turns at the same work, so that noise affects them equally. The table
 shows medians and ratios. What this machine or this version can't do is skipped, with the reason.
 """
 
@@ -30,20 +30,20 @@ REDRAW_SECONDS = 0.2
 """No thread draws the progress bar, so that nothing runs beside what is timed."""
 EXAMPLES = """
 examples:
-  python -m benchmarks --list                        what there is to measure
-  python -m benchmarks --quick                       does everything work? (a minute, small sizes)
-  python -m benchmarks --only trivial-step reset     some rows; a beginning of a name is enough
+  python -m benchmarks --list                        lists the rows and columns
+  python -m benchmarks --quick                       checks that everything works (small sizes)
+  python -m benchmarks --only trivial-step reset     some rows; the beginning of a name is enough
   python -m benchmarks --columns bubblewrap bare     some columns, by the beginnings of their names
-  python -m benchmarks                               everything (half an hour; let the machine rest)
+  python -m benchmarks                               everything (half an hour, on an idle machine)
 
-Ctrl-C ends it early: what was opened is closed, and what was measured is printed and written.
-Docker columns need a daemon and `mle-gym image build`; the column AIDE needs `pip install aideml`,
-here or in an environment of its own that --aide-python names.
+Ctrl-C ends a run early: everything that was opened is closed, and everything that was measured is
+printed and written. Docker columns require a daemon and `mle-gym image build`. The column AIDE
+requires `pip install aideml`, here or in another environment that --aide-python names.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; 0, 1 if something failed, 130 after Ctrl-C."""
+    """Run the benchmark. Returns 0, 1 if something failed, or 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     scale = QUICK if options.quick else Scale()
     rows = _chosen(all_rows(scale), options.only, "row")
@@ -154,7 +154,7 @@ def _measure(
 
 
 def _drawing(bar: Progress, task: TaskID, row: Row) -> Tick:
-    """Shows what is being measured, now and then."""
+    """Returns a function that shows what is being measured, at most every REDRAW_SECONDS."""
     drawn = float("-inf")
 
     def tick(name: str) -> None:

@@ -1,7 +1,7 @@
-"""The interpreter of AIDE (``pip install aideml``): a fresh process forked for every run.
+"""The interpreter of AIDE (``pip install aideml``), which forks a fresh process for every run.
 
-It runs in a process of its own, as it does in AIDE: forked children start with what AIDE imports
-(pandas included), and not with what this benchmark imports.
+It runs in a separate process, as it does in AIDE: forked children start with what AIDE imports
+(including pandas), and not with what this benchmark imports.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def probe(python: Path) -> None:
 
 
 class AideSession(BashSession):
-    """One AIDE interpreter with its working folder; the process that holds it outlives resets."""
+    """One AIDE interpreter with its working folder. Its process outlives resets."""
 
     def __init__(self, task: str, python: Path) -> None:
         self.idle = (python, "-c", HOST)

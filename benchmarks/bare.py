@@ -1,4 +1,4 @@
-"""No sandbox at all: what the operating system itself needs."""
+"""Commands without any sandbox, which show what the operating system itself costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BashSession:
     """A temporary folder with a copy of the data: ``bash -c`` for each command, ``cp`` to fork."""
 
     idle: tuple[str | Path, ...] = ("bash",)
-    """A process that waits for input stands for a session in which nothing happens."""
+    """A process that waits for input, as the counterpart of an idle session."""
 
     def __init__(self, task: str) -> None:
         self._task = task
@@ -90,7 +90,7 @@ class BashSession:
 
 
 class PythonSession(BashSession):
-    """Like `BashSession`, with Python where the interpreter matters."""
+    """Like `BashSession`, with Python for the steps in which the interpreter matters."""
 
     idle = (sys.executable, "-c", "import sys; sys.stdin.read()")
 

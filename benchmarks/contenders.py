@@ -1,4 +1,4 @@
-"""The columns: ways to let an agent run its commands. All open sessions with one interface."""
+"""The columns: ways to run an agent's commands. All of them open sessions with one interface."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ class Contender:
     lacks: Mapping[str, str] = field(default_factory=dict)
     """What it can't do, or what another column shows better, and why."""
     program: tuple[str, ...] = ()
-    """Command that imports what a program which uses it imports."""
+    """A command that imports what its users import."""
     make: Callable[[], object] | None = None
-    """Makes an environment, where that is a step of its own."""
+    """Makes an environment, if that is a separate step."""
     probe: Callable[[], None] = lambda: None
-    """Raises where this contender can't run here."""
+    """Raises if this contender can't run here."""
     ours: bool = False
     through_daemon: bool = False
-    """A daemon that others use as well does part of the work."""
+    """Whether a daemon that others also use does part of the work."""
 
     def reason(self) -> str:
-        """Why it can't run here; an empty text if it can."""
+        """Why it can't run here; empty if it can."""
         try:
             self.probe()
         except Exception as error:
@@ -80,7 +80,7 @@ class Contender:
         return ""
 
     def need(self, feature: str) -> None:
-        """Raise :class:`Skip` if it lacks that."""
+        """Raise :class:`Skip` if it lacks a feature."""
         if self.lacks.get(feature):
             raise Skip(self.lacks[feature])
 

@@ -16,14 +16,14 @@ TASK = "titanic"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: everything, or just enough to see that everything works."""
+    """How much is measured: everything, or just enough to check that everything works."""
 
     environments: int = 200
     idle: int = 4
     parallel: tuple[int, ...] = (1, 2, 8, 32)
     megabytes: tuple[int, ...] = (1, 100, 1000)
     files: tuple[int, int] = (2000, 100_000)
-    """Number and bytes of the files in a workspace that is kept."""
+    """Number and size in bytes of the files in a workspace that is kept."""
     traced_steps: int = 20
 
 
@@ -32,7 +32,7 @@ QUICK = Scale(4, 1, (1, 2), (1, 10), (20, 100_000), 3)
 
 @dataclass
 class Context:
-    """What the operations of one row share; its stack ends everything they opened."""
+    """What the operations of one row share. Its stack ends everything that they opened."""
 
     scale: Scale
     stack: ExitStack
@@ -46,7 +46,7 @@ class Context:
         return session
 
     def only_once(self, contender: Contender) -> None:
-        """Skip all but one of our columns, where backends make no difference."""
+        """Skip all of our columns except one, for rows in which backends make no difference."""
         if contender.ours and contender.name != self.first_of_ours:
             raise Skip(f"see {self.first_of_ours}: no sandbox takes part")
 

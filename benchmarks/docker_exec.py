@@ -1,4 +1,4 @@
-"""What most projects do: a container for each episode, and ``docker exec`` for each command."""
+"""A container for each episode, and ``docker exec`` for each command, as most projects do it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABEL = "mle-gym.benchmark"
 
 
 def probe() -> None:
-    """Raise :class:`~mle_gym.errors.SandboxUnavailable` where there is no daemon or no image."""
+    """Raise :class:`~mle_gym.errors.SandboxUnavailable` if there is no daemon or no image."""
     from mle_gym.sandbox.docker.backend import DockerBackend
 
     DockerBackend().check()
@@ -100,7 +100,7 @@ class DockerExecSession:
 def _start(client: docker.DockerClient, image: str, **options: Any) -> Container:
     return client.containers.run(
         image,
-        entrypoint=["sleep", "3600"],  # what a killed benchmark leaves goes by itself
+        entrypoint=["sleep", "3600"],  # so that a killed benchmark's containers end by themselves
         auto_remove=True,
         command=[],
         detach=True,

@@ -1,4 +1,4 @@
-"""Decides, in one place, what this machine and the installed mle_gym can do."""
+"""Finds out what this machine and the installed mle_gym can do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _METHODS = ("snapshot", "fork")
 
 @functools.cache
 def lacks(feature: str) -> str:
-    """Why mle_gym can't do ``warm``, ``snapshot`` or ``fork``; an empty text if it can."""
+    """Why mle_gym can't do ``warm``, ``snapshot`` or ``fork``; empty if it can."""
     if feature == "warm":
         known = feature in {each.name for each in dataclasses.fields(Settings)}
         return "" if known else "this version of mle_gym has no warm Python (`warm=`)"

@@ -1,10 +1,10 @@
-"""Measures grading beside ``pandas.read_csv`` of the same submission.
+"""Compares grading with ``pandas.read_csv`` of the same submission.
 
     python -m benchmarks.grading_speed --rows 1000000
 
 Text normalization is the largest of MLE-bench's competitions: a million rows of text with text ids.
-The answers are read once before, as an environment does. CPU time of this process, least of some
-turns; the goal is at most 3 times ``pandas.read_csv``.
+The answers are read once before, as in an environment. The figures are the least CPU time of this
+process over several turns. The goal is at most 3 times ``pandas.read_csv``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ best = 1.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure; 0 if strict grading reaches the goal."""
+    """Measure. Returns 0 if strict grading reaches the goal."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=3)
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure(rows: dict[str, Callable[[], object]], turns: int) -> dict[str, float]:
-    """Least CPU seconds of each over some turns, one after the other so that noise hits all."""
+    """The least CPU seconds of each over several turns, in turns so that noise affects all."""
     found: dict[str, list[float]] = {name: [] for name in rows}
     for turn in range(turns + 1):  # the first reads the answers and warms up
         for name, run in rows.items():

@@ -1,4 +1,4 @@
-"""Tasks whose datasets are as large as one likes, in a cache of their own that is deleted."""
+"""Tasks with datasets of any size, in a temporary cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mle_gym.paths import bundled
 __all__ = ["large_task"]
 
 MODEL = "wine"
-"""The task that it is but for its name and the large file."""
+"""The task that is copied, and changed only in its name and by the large file."""
 
 PREPARE = """\
 import os
@@ -31,7 +31,7 @@ def prepare(raw, public, private, rng):
 
 @contextlib.contextmanager
 def large_task(megabytes: int) -> Iterator[str]:
-    """A task that has a file of that size beside its tables; its id.
+    """Make a task with a file of that size beside its tables, and yield its id.
 
     Raises:
         Skip: The disk has no room for it and for the copies that some contenders make.

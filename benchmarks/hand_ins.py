@@ -1,9 +1,9 @@
-"""What each reward pays for knowing nothing, and for knowing everything.
+"""Measures what each reward pays for knowing nothing, and for knowing everything.
 
-Plays every task whose data are bundled, on three variants, and hands in the sample submission, the
-best constant that the training data suggest, nothing, and the answers themselves, which the host
-writes into the sandbox. One graded episode shows what every reward pays: a reward is a function of
-the grade. Guesses are graded without an episode, many of each kind.
+It plays every task whose data are bundled, on three variants, and submits the sample submission,
+the best constant that the training data suggest, nothing, and the answers themselves, which the
+host writes into the sandbox. One graded episode shows what every reward pays, since a reward is a
+function of the grade. Guesses are graded without an episode, many of each kind.
 
 python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
 """
@@ -33,7 +33,7 @@ __all__ = ["GUESSES", "HAND_INS", "VARIANTS", "graded", "mean_paid", "offline", 
 VARIANTS = (0, 1, 2)
 HAND_INS = ("nothing", "sample", "constant", "answers")
 GUESSES = ("random guess", "shuffled answers")
-"""Hand-ins of which one says little: :func:`mean_paid` takes the mean over many draws."""
+"""Random hand-ins, for which :func:`mean_paid` computes the mean over many draws."""
 DRAWS = 100
 PROGRAM = """\
 import io
@@ -45,7 +45,7 @@ rows.merge(known, on="{id}", how="left").ffill().bfill().fillna(1 / {columns}).t
     "{output}", index=False
 )
 """
-"""Hands in predictions that it holds, and for the examples, which have none, equal ones."""
+"""Submits predictions that it contains, and constant ones for the examples, which have none."""
 
 
 def offline() -> list[str]:
@@ -71,7 +71,7 @@ def play(task: str, variant: int, hand_in: str, reward: str = "milestones") -> t
 
 
 def graded(task: str, variant: int, hand_in: str) -> Grade:
-    """Grade a hand-in without an episode; for tasks that ask for programs, its predictions."""
+    """Grade a hand-in without an episode. If the task asks for programs, grade its predictions."""
     dataset = prepare(load_task(task), DatasetOptions(variant))
     measure_ceiling(dataset)
     content = None if hand_in == "nothing" else _content(dataset, hand_in).encode()
@@ -99,7 +99,7 @@ def mean_paid(task: str, variant: int, guess: str, draws: int = DRAWS) -> dict[s
     for _ in range(draws):
         content = _guess(dataset, guess, rng).encode()
         grade = quick.grade(content)
-        if grade.beats_floor:  # only then an interval decides over anything
+        if grade.beats_floor:  # only then does the interval matter
             grade = slow.grade(content)
         for name, reward in paid(grade).items():
             total[name] = total.get(name, 0.0) + reward / draws
@@ -107,7 +107,7 @@ def mean_paid(task: str, variant: int, guess: str, draws: int = DRAWS) -> dict[s
 
 
 def _guess(dataset: Dataset, guess: str, rng: np.random.Generator) -> str:
-    """A submission that knows nothing, or nothing but how often each answer occurs."""
+    """A submission that knows nothing, or only how often each answer occurs."""
     import pandas as pd
 
     spec = dataset.task.submission
@@ -136,7 +136,7 @@ def _has(task: str, reward: str) -> bool:
 
 
 def _files(dataset: Dataset, hand_in: str) -> Iterator[dict[str, Any]]:
-    """The actions that put it at the submission's path."""
+    """The actions that write a hand-in to the submission's path."""
     if hand_in == "nothing":
         return
     content, spec = _content(dataset, hand_in), dataset.task.submission
@@ -161,7 +161,7 @@ def _content(dataset: Dataset, hand_in: str) -> str:
 
 
 def _constant(dataset: Dataset) -> dict[str, Any]:
-    """What the training rows suggest if features are ignored: means, shares, the commonest."""
+    """What the training rows suggest without features: means, shares, the commonest class."""
     import pandas as pd
 
     spec, (target,) = dataset.task.submission, dataset.task.data.target or ("",)

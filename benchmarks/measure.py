@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 __all__ = ["Cell", "Operation", "Skip", "Tick", "explain", "in_turns", "timed"]
 
 Operation = Callable[[], float]
-"""Does the thing once and returns one value in the row's unit."""
+"""Performs the operation once and returns one value in the row's unit."""
 Tick = Callable[[str], None]
-"""Hears what is about to be done."""
+"""Is called with what is about to be done."""
 
 
 class Skip(Exception):
@@ -26,7 +26,7 @@ class Cell:
     values: list[float] = field(default_factory=list)
     skipped: str = ""
     failed: bool = False
-    """``skipped`` tells of a fault, not of something that is missing."""
+    """Whether ``skipped`` describes a fault, and not something that is missing."""
 
     @property
     def out(self) -> bool:
@@ -72,17 +72,17 @@ def in_turns(
     warm_up: bool = True,
     tick: Tick = lambda what: None,
 ) -> None:
-    """Give each operation a turn, then each the next one; another one begins each time.
+    """Give each operation a turn, then each the next turn. Another operation begins each time.
 
-    Values go into ``cells`` as they come, so that an interrupted run keeps them. An operation that
-    raises gets no more turns, and its cell says why.
+    Values are added to ``cells`` immediately, so that an interrupted run keeps them. An operation
+    that raises gets no more turns, and its cell says why.
 
     Args:
-        operations: The operations, by the names that ``cells`` has.
+        operations: The operations, by the names in ``cells``.
         cells: Filled with the values.
-        repeats: Turns that count.
-        seconds: No turn begins later than this, except the first.
-        warm_up: Begin with a turn that doesn't count.
+        repeats: How many turns count.
+        seconds: No turn except the first begins later than this.
+        warm_up: Whether to begin with a turn that doesn't count.
         tick: Called before each call.
     """
     names = list(operations)

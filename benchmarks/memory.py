@@ -1,4 +1,4 @@
-"""How much memory processes hold, and which processes belong to whom. Linux only.
+"""Measures the memory of processes, and finds their descendants. Linux only.
 
 A page that n processes share counts 1/n in each one's PSS (proportional set size), so sums are
 honest; USS (unique set size) counts only what would be freed if the process ended.
@@ -30,10 +30,10 @@ class Memory:
 
 
 def memory(pids: Iterable[int]) -> Memory:
-    """The sum over some processes; processes that end meanwhile count as 0.
+    """The sum over some processes. Processes that end meanwhile count as 0.
 
     Raises:
-        Skip: The kernel reports nothing about them.
+        Skip: The kernel does not let this user read it.
     """
     totals = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
     for pid in pids:
@@ -51,7 +51,7 @@ def memory(pids: Iterable[int]) -> Memory:
 
 
 def free_share() -> float:
-    """How much of the machine's memory is left: 0 to 1, and 1 where the system doesn't say."""
+    """The share of the machine's memory that is available; 1 if the system doesn't report it."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except FileNotFoundError:
@@ -61,7 +61,7 @@ def free_share() -> float:
 
 
 def named(name: str, pids: Iterable[int]) -> set[int]:
-    """Those of some processes that have this name (15 characters at most)."""
+    """The processes among ``pids`` that have a name (of at most 15 characters)."""
     found = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -71,7 +71,7 @@ def named(name: str, pids: Iterable[int]) -> set[int]:
 
 
 def parents() -> dict[int, int]:
-    """Every process of this machine, with its parent."""
+    """Every process on this machine, with its parent."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -84,9 +84,9 @@ def parents() -> dict[int, int]:
 
 
 def descendants(roots: Iterable[int] | None = None) -> set[int]:
-    """Some processes and everything they started; this process's by default."""
+    """Some processes (by default this one) and everything that they started."""
     if not Path("/proc/self/smaps_rollup").exists():
-        raise Skip("needs Linux's /proc")
+        raise Skip("requires Linux's /proc")
     children = defaultdict(list)
     for pid, parent in parents().items():
         children[parent].append(pid)

@@ -46,16 +46,16 @@ __all__ = [
 ]
 
 RESERVE = 0.2
-"""Share of the machine's memory that is never taken."""
+"""The share of the machine's memory that is never used."""
 SOUND_SCORE = 0.7
-"""An episode that scores less did something else than was meant."""
+"""An episode with a lower score did not do the work that is measured."""
 
 
 # ------------------------------------------------------------------------------- before a session
 
 
 def import_package(context: Context, contender: Contender) -> Operation:
-    """A new process that does nothing but import."""
+    """A new process that only imports."""
     contender.need("program")
     context.only_once(contender)
     return timed(partial(run, list(contender.program)))
@@ -128,7 +128,7 @@ def grade_submission(context: Context, contender: Contender) -> Operation:
 
 
 def snapshot_or_fork(how: str, context: Context, contender: Contender) -> Operation:
-    """Time ``snapshot`` or ``fork``; each one is kept until the next exists."""
+    """Time ``snapshot`` or ``fork``. Each one is kept until the next one exists."""
     contender.need(how)
     files, size = context.scale.files
     session = context.session(contender)
@@ -156,7 +156,7 @@ def snapshot_or_fork(how: str, context: Context, contender: Contender) -> Operat
 def memory_of_sessions(
     kind: str, count: int, each: bool, context: Context, contender: Contender
 ) -> Operation:
-    """Memory that so many sessions add, each after one step; in total, or for ``each``."""
+    """The memory that ``count`` sessions add, each after one step, in total or for ``each``."""
 
     def operation() -> float:
         with ExitStack() as stack:
@@ -171,7 +171,7 @@ def memory_of_sessions(
 
 
 def memory_of_program(context: Context, contender: Contender) -> Operation:
-    """The USS that one program adds which has the usual libraries imported."""
+    """The USS that is added by one program with the usual libraries."""
     contender.need("python")
     session = context.session(contender)
     session.write("hold.py", HOLDING)
@@ -200,12 +200,12 @@ def _held(sessions: list[Session]) -> Memory:
 
 
 def _processes(sessions: list[Session]) -> set[int]:
-    """This process, what it started and what serves such sessions."""
+    """This process, its descendants, and the processes that serve such sessions."""
     return descendants().union(*(session.processes() for session in sessions[:1]))
 
 
 def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Session]:
-    """Open them in parallel, while there is memory; they are closed in parallel with the stack."""
+    """Open sessions in parallel, while there is memory. The stack closes them in parallel."""
     sessions: list[Session] = []
 
     def close() -> None:
@@ -214,7 +214,7 @@ def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Sessi
 
     def open_one(_: int) -> None:
         if free_share() < RESERVE:
-            raise Skip(f"{len(sessions)} of {count} take as much memory as this machine can spare")
+            raise Skip(f"{len(sessions)} of {count} use all the memory that this machine can spare")
         sessions.append(contender.open(TASK))
 
     stack.callback(close)
@@ -227,7 +227,7 @@ def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Sessi
 
 
 def throughput(count: int, context: Context, contender: Contender) -> Operation:
-    """Episodes a second, with as many threads as sessions; opening them is not counted."""
+    """Episodes per second, with as many threads as sessions. Opening them is not counted."""
     contender.need("python")
     rounds = max(2, 8 // count) if context.scale.environments > QUICK.environments else 1
 
@@ -264,6 +264,6 @@ def _counted(
     contender: Contender,
 ) -> Operation:
     if contender.through_daemon:
-        raise Skip("the daemon's part of the work can't be separated from what it does for others")
+        raise Skip("the daemon also works for others, and its share can't be separated")
     session = context.session(contender)
     return lambda: count(session.trivial, context.scale.traced_steps, session.processes())

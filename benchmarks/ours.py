@@ -1,4 +1,4 @@
-"""mle_gym's environments, used the ordinary way: ``gymnasium.make``, ``reset``, ``step``."""
+"""mle_gym's environments, used in the ordinary way: ``gymnasium.make``, ``reset``, ``step``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mle_gym.sandbox.docker.daemon import OWNER_LABEL, identity
 __all__ = ["Arguments", "EnvironmentSession", "make", "probe"]
 
 ENDLESS = 10**6
-"""Steps, and seconds: the budget must not end a measurement."""
+"""The number of steps and of seconds, so that the budget doesn't end a measurement."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Arguments:
     warm: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """As keyword arguments; without ``warm`` where Python is always cold."""
+        """The keyword arguments, without ``warm`` if Python is always cold."""
         warm = {} if lacks("warm") else {"warm": self.warm}
         return {"sandbox": self.backend, **warm}
 
 
 def make(task: str, arguments: Arguments) -> gymnasium.Env[Any, Any]:
-    """An environment of that task; nothing is started."""
+    """Make an environment of a task. Nothing is started."""
     return gymnasium.make(
         f"mle/{task}-v0", max_steps=ENDLESS, time_limit=ENDLESS, **arguments.to_dict()
     )
@@ -54,7 +54,7 @@ def probe(arguments: Arguments) -> None:
 
 
 class EnvironmentSession:
-    """One environment with an episode that runs."""
+    """One environment with a running episode."""
 
     def __init__(self, task: str, arguments: Arguments) -> None:
         self._backend = arguments.backend

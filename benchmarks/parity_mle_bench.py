@@ -2,9 +2,9 @@
 
     python -m benchmarks.parity_mle_bench PATH/TO/mle-bench --python PYTHON
 
-For each competition of the Lite split, answers of the right shape are made up, and both grade 25
-submissions of every kind. ``PYTHON`` must have what MLE-bench requires (pandas 2, scikit-learn,
-py7zr, pyyaml, tqdm): its published numbers come from pandas 2.
+For each competition of the Lite split, it makes up answers of the right shape, and lets both grade
+25 submissions of every kind. ``PYTHON`` must have what MLE-bench requires (pandas 2, scikit-learn,
+py7zr, pyyaml, tqdm), since its published numbers come from pandas 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Problem:
-    """Made-up answers, and how a plain prediction for them looks."""
+    """Made-up answers, and the way to make plausible predictions for them."""
 
     answers: pd.DataFrame
     key: str
@@ -42,7 +42,7 @@ class Problem:
     noisy: Callable[[pd.DataFrame, Rng], pd.DataFrame]
     """Turns perfect targets into plausible predictions."""
     default: Any
-    """What the sample submission holds in every row."""
+    """The value in every row of the sample submission."""
 
     @property
     def perfect(self) -> pd.DataFrame:
@@ -51,7 +51,7 @@ class Problem:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare them all; 0 if every pair of grades agrees to five decimals."""
+    """Compare all of them. Returns 0 if every pair of grades agrees to five decimals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("checkout", type=Path, help="a clone of openai/mle-bench")
     parser.add_argument("--python", default=sys.executable, help="a Python that can run it")
@@ -163,7 +163,7 @@ def _csv(table: pd.DataFrame) -> bytes:
 
 
 def make_problem(competition: str, rule: Rule, rng: Rng, checkout: Path) -> Problem:
-    """Answers with the columns of the competition's own, and random labels."""
+    """Answers with the competition's own columns, and random labels."""
     key = rule.key
     targets = list(rule.targets) or _classes(competition, checkout)
     ids = pd.Series(_ids(competition, rng), name=key)

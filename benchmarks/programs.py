@@ -29,7 +29,7 @@ __all__ = [
 IMPORTS = "import pandas\nimport sklearn.ensemble\n"
 
 HOLDER = "mle-gym-holder"
-"""The name of a process that holds what it took until it gets SIGUSR1."""
+"""The name of a process that keeps its memory until it gets SIGUSR1."""
 
 HOLD = f"""\
 import signal
@@ -38,7 +38,7 @@ with open("/proc/self/comm", "w") as name:
     name.write({HOLDER!r})
 signal.sigtimedwait([signal.SIGUSR1], 100)
 """
-"""The end of a program that stays until somebody has looked at it."""
+"""The end of a program that waits until its memory has been measured."""
 
 HOLDING = IMPORTS + HOLD
 """Such a program, with the usual libraries."""

@@ -4,13 +4,13 @@ The entrants are machines, not Kaggle teams: about a hundred scikit-learn pipeli
 to well-built ensembles, the same for every classification task and the same for every regression
 task (:mod:`reference_pipelines`). Each is fitted on the task's canonical training data with
 settings that were fixed beforehand, and its submission is graded like an agent's, on the private
-part of the canonical test rows. No entrant was chosen, tuned or left out by its score; those that
-can't be fitted to a task (quadratic discriminant analysis where a class has two rows, say) don't
-take part in it. Ranks follow from the file, and medals by Kaggle's rule on tasks where
-they lie further apart than the luck of the test rows. Tasks on which most entrants score the same
-have no field.
+part of the canonical test rows. No entrant was chosen, tuned or left out by its score. Entrants
+that can't be fitted to a task (such as quadratic discriminant analysis if a class has two rows)
+don't take part in it. Ranks follow from the file, and so do medals, by Kaggle's rule, on tasks on
+which they are further apart than the noise of the test rows. Tasks on which most entrants score the
+same have no field.
 
-Rerun it to check the files; with the same versions of numpy and scikit-learn it writes the same::
+Rerun it to check the files. With the same versions of numpy and scikit-learn it writes the same::
 
     python benchmarks/reference_field.py                        # all tasks, a few minutes
     python benchmarks/reference_field.py --task titanic --task wine
@@ -56,14 +56,14 @@ TASKS = (
 )
 FILE = "leaderboard.csv"
 HUGE = 1e9
-"""What a prediction that overflows becomes, so that it is graded and loses."""
+"""Replaces a prediction that overflows, so that it is graded and scores badly."""
 TOLERANCE = 1e-6
 """How far a score may be from the file's before ``--check`` calls it different."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one entrant did; ``score`` is None where it could not take part."""
+    """One entrant's result. ``score`` is None if it could not take part."""
 
     team: str
     score: float | None
@@ -82,7 +82,7 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def features(dataset: Dataset, table: pd.DataFrame) -> pd.DataFrame:
-    """What an entrant may learn from: all but the id and the target, and images as pixels."""
+    """What an entrant may learn from: everything except id and target, and images as pixels."""
     data = dataset.task.data
     table = table.drop(columns=[data.id, *(data.target or ())], errors="ignore")
     if "image" in table:
@@ -92,7 +92,7 @@ def features(dataset: Dataset, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def probabilities(model: Pipeline, table: pd.DataFrame) -> np.ndarray:
-    """One column per class; margins become probabilities by the logistic function or softmax."""
+    """One column per class. Margins become probabilities by the logistic function or softmax."""
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(table))
     margins = model.decision_function(table)
@@ -160,7 +160,7 @@ def show(task: str, done: int, teams: int, result: Result) -> None:
 
 
 def differs(board: pd.DataFrame, path: Path) -> str:
-    """In what way a leaderboard is not the one in ``path``; empty if it is."""
+    """How a leaderboard differs from the one in ``path``; empty if it doesn't."""
     if not path.is_file():
         return "there is no such file"
     old = pd.read_csv(path).set_index("team")["score"]
@@ -179,7 +179,7 @@ def main() -> int:
     )
     parser.add_argument("--task", action="append", choices=TASKS, help="only this one; repeatable")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    parser.add_argument("--workers", type=int, default=2, help="processes at once (default: 2)")
+    parser.add_argument("--workers", type=int, default=2, help="parallel processes (default: 2)")
     arguments = parser.parse_args()
     different = 0
     for task in arguments.task or TASKS:

@@ -55,7 +55,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 __all__ = ["Entrant", "entrants"]
 
 MOST_CATEGORIES = 30
-"""A text column with more different values than this is prose to the entrants, not a category."""
+"""A text column with more distinct values than this counts as prose, not as a category."""
 
 Settings = dict[str, list[Any]]
 Grid = list[tuple[BaseEstimator, Settings, tuple[str, ...]]]
@@ -104,7 +104,7 @@ class Prose(BaseEstimator):
 
 
 def _raw(columns: Columns) -> Any:
-    """Numbers and categories as they come, categories numbered: enough for trees."""
+    """Unscaled numbers and numbered categories, which are enough for trees."""
     encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return make_column_transformer(
         (SimpleImputer(strategy="median"), columns.numbers),
@@ -121,7 +121,7 @@ def _scaled(columns: Columns) -> Any:
 
 
 def _normal(columns: Columns) -> Any:
-    """Numbers made normally distributed by their ranks, categories as indicators."""
+    """Numbers transformed to a normal distribution by rank, categories as indicators."""
     ranks = QuantileTransformer(n_quantiles=50, output_distribution="normal")
     return make_column_transformer(
         (make_pipeline(SimpleImputer(strategy="median"), ranks), columns.numbers),
@@ -130,7 +130,7 @@ def _normal(columns: Columns) -> Any:
 
 
 def _numbers(columns: Columns) -> Any:
-    """Standardised numbers, and nothing else."""
+    """Only standardised numbers."""
     return make_column_transformer(
         (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), columns.numbers)
     )
@@ -146,7 +146,7 @@ def _words(columns: Columns) -> Any:
 
 
 def _components(columns: Columns) -> Any:
-    """The principal components that hold nine tenths of the variance."""
+    """The principal components with nine tenths of the variance."""
     return make_pipeline(_scaled(columns), PCA(0.9, svd_solver="full"))
 
 

@@ -1,4 +1,4 @@
-"""The results as a table, a JSON file and a picture."""
+"""Shows the results as a table, a JSON file and a picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["print_report", "write_json", "write_plot"]
 
 WIDTH = 150
-"""Of the table where it is not printed to a terminal."""
+"""The width of the table if it is not printed to a terminal."""
 SMALLEST = 1e-3
-"""What a logarithmic axis shows of zero and less (memory that shrank, say)."""
+"""What a logarithmic axis shows for zero and less, such as for memory that shrank."""
 COLOURS = {"better": "green", "worse": "default", "baseline": "cyan"}
 
 
@@ -84,13 +84,13 @@ def _print_reasons(console: Console, results: Results) -> None:
 
 
 def write_json(path: Path, results: Results) -> None:
-    """Write everything, single values included."""
+    """Write everything, including single values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
 def write_plot(path: Path, results: Results) -> str:
-    """Draw a panel for each row; returns why there is no picture, or an empty text."""
+    """Draw a panel for each row. Returns why there is no picture; empty if there is one."""
     rows = [row for row in results.rows if any(cell.values for cell in row.cells.values())]
     if not rows:
         return "nothing was measured"

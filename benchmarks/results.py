@@ -118,7 +118,7 @@ def measure_row(
     seconds: float,
     tick: Tick,
 ) -> None:
-    """Fill a row's cells; everything that was opened for it is closed however it ends."""
+    """Fill a row's cells, and close everything that was opened for it, even after an error."""
     first_of_ours = next((column.name for column in columns if column.ours), "")
     operations: dict[str, Operation] = {}
     with ExitStack() as stack:

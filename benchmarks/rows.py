@@ -1,4 +1,4 @@
-"""The rows: what is measured, in which unit, and which column it is compared with."""
+"""The rows: what is measured, in which unit, and the column to compare with."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Row:
     """One line of the table."""
 
     name: str
-    """What ``--only`` takes."""
+    """The name for ``--only``."""
     what: str
     unit: str
     baseline: tuple[str, ...]
-    """Columns to compare with; the first that was measured is taken."""
+    """The columns to compare with. The first one that was measured is used."""
     prepare: Callable[[Context, Contender], Operation]
     repeats: int
     higher_is_better: bool = False

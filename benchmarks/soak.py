@@ -1,8 +1,8 @@
 """Plays thousands of short episodes in one process and looks for what grows.
 
-Episodes are of every kind: submitted, abandoned, out of budget, forked, with programs left running
-and with a sandbox that is killed. Now and then, while no episode runs, it counts what this process
-and all that it started hold. What leaks grows with the number of episodes; everything else stays.
+There are episodes of every kind: submitted, abandoned, out of budget, forked, with programs left
+running and with a sandbox that is killed. At times, while no episode runs, it counts the resources
+of this process and of all that it started. Leaks grow with the number of episodes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
 SAMPLES = 20
 """How often everything is counted."""
 ALLOWED_MB = 8.0
-"""Memory that may be gained between the first and the last quarter: allocators are no clockwork."""
+"""How much memory may grow from the first to the last quarter, since allocators vary."""
 SETTLE_SECONDS, SETTLE_TURNS = 0.1, 50
 EXAMPLES = """
 examples:
@@ -57,9 +57,9 @@ class Sample:
 
     episodes: int
     memory_mb: float
-    """PSS of this process and all it started."""
+    """PSS of this process and all that it started."""
     descriptors: int
-    """Open in this process and in all it started."""
+    """File descriptors of this process and all that it started."""
     processes: int
     threads: int
     mounts: int
@@ -100,7 +100,7 @@ def spent(env: Any) -> None:
 
 
 def forked(env: Any) -> None:
-    """A copy lives beside the original."""
+    """A copy runs beside the original."""
     env.reset()
     env.step("echo one > notes")
     twin = env.unwrapped.fork()
@@ -112,19 +112,19 @@ def forked(env: Any) -> None:
 
 
 RUNNER = "init"
-"""How a sandbox's first process shows itself."""
+"""The command line that a sandbox's first process shows."""
 
 
 def killed(env: Any) -> None:
     """The sandbox is killed from outside.
 
-    Without isolation that looks like the agent's doing, and a container's processes belong to the
-    daemon: there, the sandbox is just closed.
+    Only bubblewrap reports that as a failure. Without isolation it looks like the agent's doing,
+    and a container's processes are not descendants of this one, so its sandbox is only closed.
     """
     env.reset()
     runners = [pid for pid in descendants() if _command(pid) == RUNNER]
     for runner in runners:
-        with contextlib.suppress(ProcessLookupError):  # the last episode's, on its way out
+        with contextlib.suppress(ProcessLookupError):  # the last episode's may just be ending
             os.kill(runner, signal.SIGKILL)
     failed = not env.step("true")[4]["reward_valid"]
     assert failed == (env.unwrapped.settings.sandbox == "bubblewrap")
@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: str) -> Iterator[None]:
-    """Put temporary files where nobody else's are counted."""
+    """Put temporary files into a folder in which no others are counted."""
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     try:
@@ -176,9 +176,9 @@ def _temporary_files_in(folder: str) -> Iterator[None]:
 
 
 def play(backends: list[str], episodes: int) -> list[Sample]:
-    """Episodes of each kind on each backend in turn."""
+    """Play episodes of each kind on each backend in turn."""
     samples = []
-    first = len(KINDS) * len(backends)  # until each kind was played, there is more every time
+    first = len(KINDS) * len(backends)  # before each kind was played once, counts still grow
     every = max(1, (episodes - first) // SAMPLES)
     with contextlib.ExitStack() as stack:
         envs = [_make(stack, backend) for backend in backends]
@@ -250,7 +250,7 @@ def _entries(folder: str) -> int:
 
 
 def grown(samples: list[Sample]) -> list[str]:
-    """What is more in the last quarter of the samples than in the first (after warming up)."""
+    """What grew from the first quarter of the samples (after warming up) to the last."""
     kept = samples[max(1, len(samples) // 10) :]
     quarter = max(1, len(kept) // 4)
     found = []

@@ -3,8 +3,8 @@
     python -m benchmarks.splits_mle_bench PATH/TO/mle-bench [--raw DIR]
 
 For each competition of the Lite split, both projects prepare the same raw data, and every file is
-compared: names, rows and their order, bytes of media. The data are made up as in the tests, or
-those of ``DIR/<competition>``, which is copied first, since MLE-bench writes to its raw folder.
+compared: names, rows and their order, bytes of media. The data are made up as in the tests, or come
+from ``DIR/<competition>``, which is copied first, since MLE-bench writes to its raw folder.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ module = importlib.import_module(f"mlebench.competitions.{sys.argv[1]}.prepare")
 module.prepare(raw, public, private)
 """.replace("TFRECORD", repr(TFRECORD))
 OURS = {"description.md", "sample_submission.csv"}
-"""Public files that we add where MLE-bench has none of that name."""
+"""Public files that we add if MLE-bench has none of that name."""
 
 
 MOST = 5
-"""Differences of a competition that are shown."""
+"""How many differences of a competition are shown."""
 
 
 class TheirsFailed(RuntimeError):
@@ -73,7 +73,7 @@ class TheirsFailed(RuntimeError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare them all; 0 if only what ``docs/kaggle.md`` names differs."""
+    """Compare all of them. Returns 0 if only what ``docs/kaggle.md`` names differs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("checkout", type=Path, help="a clone of openai/mle-bench")
     parser.add_argument("--python", default=sys.executable, help="a Python that can run it")

@@ -1,4 +1,4 @@
-"""Counts system calls and instructions, which noise hardly changes."""
+"""Counts system calls and instructions, which hardly depend on noise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTACH_SECONDS = 20.0
 
 
 def system_calls(call: Callable[[], object], times: int, others: set[int]) -> float:
-    """System calls of a call: in this process, in those that it starts, and in ``others``."""
+    """System calls of a call, in this process, in those that it starts, and in ``others``."""
     if lacks_tracer():
         raise Skip(lacks_tracer())
     with tempfile.NamedTemporaryFile("r") as report:
