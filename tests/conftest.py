@@ -1,4 +1,4 @@
-"""What every test shares: the quick tier, one dataset cache a run, and nothing of the user's."""
+"""What all tests share: the quick tier, one dataset cache for a run, no files of the user's."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ settings.register_profile("long", max_examples=3000)
 
 QUICK = "not slow and not docker"
 
-# Tasks are registered when mle_gym is imported: those that the user imported must not be.
+# Importing mle_gym registers tasks. Those that the user has imported must not be among them.
 os.environ["MLE_GYM_TASKS"] = os.devnull
 
-# A script's background job ignores Ctrl-C, and so would all that tests start and then interrupt.
+# A script's background job ignores Ctrl-C, and so would every process that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Whoever names tests wants those; the workers of a run get the controller's expression."""
+    """Named tests always run. The workers of a run get the controller's expression."""
     chosen = config.option.markexpr or config.option.keyword or config.getoption("lf", False)
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     if config.option.quick and not chosen and not named:
@@ -50,7 +50,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks what runs with the docker backend, and asks each slow test why it is."""
+    """Mark tests with the docker backend, and require a reason from each slow test."""
     call = getattr(item, "callspec", None)
     backends = [each for each in call.params.values() if isinstance(each, str)] if call else []
     if "docker" in backends or "docker_host" in getattr(item, "fixturenames", ()):

@@ -19,7 +19,7 @@ KEY = "5e" * 32
 
 
 def keyed(folder: Path, key: str = KEY) -> Path:
-    """Give a task folder what `validate-task --fix` would; a task that is broken stays so."""
+    """Add to a task folder what `validate-task --fix` would add. A broken task stays broken."""
     (folder / KEY_FILE).write_text(f"{key}\n")
     (folder / SPLIT_FILE).unlink(missing_ok=True)
     with contextlib.suppress(MleGymError):

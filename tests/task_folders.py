@@ -1,4 +1,4 @@
-"""A small task in a folder of its own, to break and to bend."""
+"""A small task in its own folder, for tests to change."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def without_datasets(folder: Path, cache_folder: Path) -> Path:
 
 @pytest.fixture
 def clean_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever is registered in a test is forgotten after it."""
+    """Tasks that a test registers are forgotten after it."""
     before = dict(gymnasium.registry)
     monkeypatch.setattr(catalog, "_registered", {})
     yield

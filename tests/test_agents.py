@@ -152,7 +152,9 @@ def test_other_packages_offer_agents_by_entry_point(
     monkeypatch.syspath_prepend(str(two.parent))
     assert load_agent("rash").act({}, {}) == "submit"
     assert "rash" in agent_names()
-    assert type(load_agent("solution")).__name__ == "SolutionAgent"  # no package replaces ours
+    assert (
+        type(load_agent("solution")).__name__ == "SolutionAgent"
+    )  # another package can't replace ours
 
 
 def test_random_agents_with_the_same_seed_act_alike() -> None:

@@ -1,4 +1,4 @@
-"""How the package is laid out, as far as import-linter's contract can't say it."""
+"""The layout of the package, beyond what import-linter's contract can express."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The person at the prompt, in a real terminal."""
+"""The human agent's prompt, in a real terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ print("cleanly over")
 
 
 class Terminal:
-    """A program in a terminal of its own."""
+    """A program in its own terminal."""
 
     def __init__(self, *arguments: str, cache: Path) -> None:
         self.screen = ""
@@ -72,7 +72,7 @@ class Terminal:
         return before
 
     def press(self, key: str, *, until: str) -> None:
-        """Press a key, again if need be: one pressed just as the prompt appears may get lost."""
+        """Press a key, again if necessary: one pressed just as the prompt appears may get lost."""
         for _ in range(10):
             self.type(key)
             with contextlib.suppress(AssertionError):
@@ -188,7 +188,7 @@ def test_earlier_commands_come_back_in_the_next_episode(terminal: Terminal, path
         Terminal(sys.executable, "-c", PROGRAM, str(again), cache=path.parent)
     ) as second:
         second.wait_for("$ ")
-        second.type("\x1b[A\x1b[A\n")  # the arrow up, twice: past the :quit
+        second.type("\x1b[A\x1b[A\n")  # the arrow up, twice, to the command before :quit
         second.wait_for(">>")
         assert actions(again) == ["echo remembered"]
 

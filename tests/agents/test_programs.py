@@ -26,7 +26,7 @@ def play(task: str | Path, agent: Agent) -> Trajectory:
 
 @pytest.fixture
 def own_task(tmp_path: Path) -> Path:
-    """The folder of a user's task: a zoo of their own, whose solution fails."""
+    """The folder of a user's task: a copy of zoo whose solution fails."""
     folder = tmp_path / "tasks" / "menagerie"
     shutil.copytree(task_folders()["zoo"], folder)
     toml = folder / "task.toml"

@@ -51,7 +51,9 @@ def test_training_leaves_a_log_a_summary_and_a_picture_the_same_ones_every_time(
     log, summary = train(tmp_path)
     assert [row["episodes"] for row in log] == ["3", "6"]
     assert all(0 <= float(row["return"]) <= 1 for row in log)
-    assert float(log[0]["entropy"]) == pytest.approx(np.log(9), abs=1e-3)  # it begins uniform
+    assert float(log[0]["entropy"]) == pytest.approx(
+        np.log(9), abs=1e-3
+    )  # at the start it is uniform
     (result,) = summary["results"]
     assert (result["task"], result["seed"], summary["args"]["episodes"]) == ("zoo", 1, 6)
     for when in ("before", "after"):
@@ -65,7 +67,7 @@ def test_training_leaves_a_log_a_summary_and_a_picture_the_same_ones_every_time(
 
 
 def test_the_policy_learns_what_pays_and_when() -> None:
-    """Two situations; in each another command is paid, and only sometimes."""
+    """Two situations. In each of them a different command is rewarded, and only sometimes."""
     spec = importlib.util.spec_from_file_location("reinforce", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

@@ -92,7 +92,7 @@ BY_ID: dict[str, Callable[[Any], list[str]]] = {
 
 
 def hashed(rows: Any) -> list[str]:
-    """Ids that mean nothing until one sorts them by their CRC-32."""
+    """Ids that reveal nothing until they are sorted by their CRC-32."""
     names = sorted(map(str, range(5000, 5000 + ROWS)), key=lambda each: zlib.crc32(each.encode()))
     return [names[row] for row in rows]
 
@@ -115,7 +115,7 @@ def test_an_order_that_says_where_a_row_was_is_found(source: Source) -> None:
 
 @pytest.mark.slow("it deals rows many times")
 def test_rows_dealt_by_chance_are_never_blamed(source: Source) -> None:
-    """Forty deals: a test that fails once in twenty would hardly pass."""
+    """Forty random orders, of which a test that fails once in twenty would hardly pass all."""
     rng = np.random.default_rng()
     for _ in range(40):
         order = rng.permutation(ROWS)
@@ -126,7 +126,7 @@ def test_rows_dealt_by_chance_are_never_blamed(source: Source) -> None:
 
 
 def historic(table: Any, task: Any, variant: int) -> Split:
-    """As this project once split: a seed made of the task's name and the variant."""
+    """The way this project once split: by a seed from the task's name and the variant."""
     seed = [zlib.crc32(task.id.encode()), zlib.crc32(b"split"), 2 * variant]
     rng = np.random.default_rng(seed)
     test = choose_test_rows(table, task.data, task.data.test_size, rng)
@@ -202,7 +202,7 @@ def usage(rows: int) -> list[str]:
 
 
 def test_the_generators_of_a_task_are_the_only_ones() -> None:
-    """Code that makes datasets draws from the key alone; MLE-bench's have their own."""
+    """Code that makes datasets draws only from the key, except for MLE-bench's splits."""
     root = PACKAGE
     seeds = ("default_rng(", "random_state=0", "RandomState(", "random.seed(", "random.Random(")
     allowed = {

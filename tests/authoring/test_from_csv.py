@@ -59,7 +59,9 @@ def test_a_constant_that_scores_the_best_is_no_task(
     tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = source(tmp_path / "csv", table, "price", ["price"])
-    monkeypatch.setattr(from_csv, "_measure", lambda *_: (0.0, 0.0))  # else a matter of luck
+    monkeypatch.setattr(
+        from_csv, "_measure", lambda *_: (0.0, 0.0)
+    )  # otherwise it would depend on luck
     with pytest.raises(TaskError, match="predictions can beat, found rmse 0 for a constant guess"):
         task_from_csv(tmp_path / "trees", files, "rmse")
     assert not (tmp_path / "trees").exists()

@@ -1,4 +1,4 @@
-"""Medals that the sample earns, that are equal, or that luck decides are found."""
+"""Medals that the sample earns, that are equal, or that depend on luck are reported."""
 
 from __future__ import annotations
 

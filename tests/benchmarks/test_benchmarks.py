@@ -1,4 +1,4 @@
-"""The benchmark measures what it says; how long anything takes is not tested."""
+"""The benchmark measures what it claims to measure. No durations are tested."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def benchmark(folder: Path, *arguments: str) -> dict[str, Any]:
-    """Run it in this process; what it wrote."""
+    """Run the benchmark in this process, and return what it wrote."""
     assert main(["--quick", "--repeats", "2", "--out", str(folder), *arguments]) == 0
     found: dict[str, Any] = json.loads((folder / "benchmarks.json").read_text(encoding="utf-8"))
     return found
@@ -69,7 +69,9 @@ def test_a_program_holds_at_least_what_it_takes(
     monkeypatch.setattr(operations, "HOLDING", f"block = bytearray(b'x' * (64 << 20))\n{HOLD}")
     found = benchmark(tmp_path, "--repeats", "1", "--only", "program", "--columns", "bare")
     cells = found["rows"][0]["cells"]
-    assert cells["bare python"]["median"] >= 64  # what else this process started may grow too
+    assert (
+        cells["bare python"]["median"] >= 64
+    )  # other processes that this one started may grow too
     assert cells["bare bash"]["skipped"]
 
 
@@ -152,7 +154,7 @@ def test_ctrl_c_ends_a_run_that_still_writes_its_results(tmp_path: Path) -> None
     ) as run:
         try:
             started: set[psutil.Process] = set()
-            while len(started) < 6:  # bash waits in one, a turn to warm up is another
+            while len(started) < 6:  # bash waits in one, and the other is the warm-up turn
                 assert run.poll() is None
                 started.update(psutil.Process(run.pid).children())
             run.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The benchmarks of grading do what they say, on small data."""
+"""The benchmarks of grading work, on small data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soak counts what there is, and notices what grows."""
+"""The soak counts resources correctly, and notices what grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line in this process, and a task small enough to play in a blink."""
+"""The command line in this process, and a task that is quick to play."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ with open("data/test.csv") as source, open("submission.csv", "w") as target:
 
 @dataclass(frozen=True)
 class Result:
-    """What one command did."""
+    """The outcome of one command."""
 
     code: int
     out: str
@@ -73,7 +73,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    """Run ``mle-gym`` with some words in an empty folder."""
+    """Run ``mle-gym`` with some arguments in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("MLE_GYM_DEBUG", raising=False)
@@ -88,7 +88,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
 
 @pytest.fixture
 def coins(tmp_path: Path) -> Path:
-    """A task folder; weights above 5 are ones."""
+    """A task folder in which weights above 5 have the label 1."""
     folder = tmp_path / "coins"
     folder.mkdir()
     rows = [f"{weight},{int(weight > 5)}" for weight in (n * 0.137 % 10 for n in range(1, 81))]

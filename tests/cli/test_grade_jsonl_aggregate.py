@@ -19,7 +19,7 @@ MEDALS = "[medals]\ngold = 0.9\nsilver = 0.8\nbronze = 0.7\nmedian = 0.5\n\n[lim
 
 @pytest.fixture
 def batch(coins: Path) -> Path:
-    """The folder of a registered task with a perfect submission and the sample beside it."""
+    """The folder of a registered task, with a perfect submission and the sample."""
     file = coins / "task.toml"
     file.write_text(file.read_text().replace("[limits]", MEDALS))
     register_tasks(coins)
@@ -156,7 +156,9 @@ def test_a_run_that_left_no_submission_counts_as_one_without(command: Command, b
     result = command("grade-jsonl", "runs.jsonl", "--json")
     assert result.code == 0
     assert (result.json["total_runs"], result.json["total_runs_with_submissions"]) == (2, 1)
-    assert result.json["competition_reports"][0]["submission_path"] == "None"  # MLE-bench's word
+    assert (
+        result.json["competition_reports"][0]["submission_path"] == "None"
+    )  # MLE-bench's name for it
 
 
 def test_ctrl_c_keeps_what_was_graded(
@@ -184,7 +186,7 @@ def test_what_was_graded_before_a_crash_can_be_averaged(
 ) -> None:
     Path("split.txt").write_text("coins\n")
     Path("two.jsonl").write_text("\n".join([line(batch / "perfect.csv")] * 2))
-    monkeypatch.setattr(ReportFile, "finish", None)  # as if killed just before
+    monkeypatch.setattr(ReportFile, "finish", None)  # as if the program had been killed just before
     assert command("grade-jsonl", "two.jsonl", "--output-dir", "reports").code == 70
     (left,) = Path("reports").iterdir()
     again = command("aggregate", left, "--split", "split.txt", "--json")

@@ -78,7 +78,7 @@ def test_an_endless_file_is_not_read_to_its_end(command: Command, coins: Path) -
 
 @pytest.mark.parametrize("name", ["grade", "validate"])
 def test_what_is_not_a_regular_file_is_not_opened(command: Command, coins: Path, name: str) -> None:
-    os.mkfifo("pipe")  # nobody writes to it, so that to open it would never end
+    os.mkfifo("pipe")  # nobody writes to it, so opening it would block for ever
     Path("link").symlink_to("pipe")
     for path in (".", "pipe", "link", "/dev/zero"):
         result = command(name, coins, path)

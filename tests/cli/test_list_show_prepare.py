@@ -150,7 +150,7 @@ def test_one_task_that_fails_does_not_stop_the_others(
 
 @pytest.fixture
 def competition(coins: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The coins as a Kaggle competition without data, in a cache of its own."""
+    """The coins as a Kaggle competition without data, in an empty cache."""
     text = (coins / "task.toml").read_text().replace('"files"', '"kaggle"').replace(".csv", "")
     text = text.replace('target = "side"\n', 'files = ["coins.csv"]\ndownload_gb = 0.5\n')
     text = text.replace("test_size = 20\nstratify = true\n", "")

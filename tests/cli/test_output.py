@@ -1,4 +1,4 @@
-"""What reaches the terminal, whoever made the text and whoever reads it."""
+"""What reaches the terminal, from any source and for any reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NASTY = "x\x1b]0;TITLE\x1b\\\x1b[2J\x1b]52;c;Y2xpcA==\x1b\\\u009b31m\u202e[red]y
 
 
 def mle_gym(*words: str | Path, **variables: str) -> subprocess.Popen[bytes]:
-    """The program in a process of its own."""
+    """The program in a separate process."""
     command = [sys.executable, "-m", "mle_gym", *map(str, words)]
     env = {**os.environ, **variables}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)

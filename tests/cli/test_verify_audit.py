@@ -80,7 +80,7 @@ def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str |
 
 @pytest.fixture
 def hand_made(command: Command, coins: Path) -> Path:
-    """The record of an agent that labels by hand and asks the network."""
+    """The record of an agent that labels by hand and uses the network."""
     answers = "\n".join(f"echo {number},{number % 2} >> submission.csv" for number in range(61, 81))
     Path("cheat.txt").write_text(f"curl http://example.org/x\n{answers}\nsubmit\n")
     agent = (

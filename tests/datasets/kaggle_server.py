@@ -1,4 +1,4 @@
-"""As much of Kaggle as its client speaks with: the API, and the storage that it redirects to."""
+"""The part of Kaggle that its client uses: the API, and the storage that it redirects to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES = "You must accept this competition's rules before you'll be able to downl
 
 @dataclass
 class Competition:
-    """What the server has of one competition, and how it misbehaves."""
+    """The server's data of one competition, and how it misbehaves."""
 
     content: bytes = b""
     accepted: bool = True
@@ -27,12 +27,12 @@ class Competition:
     cuts: list[int] = field(default_factory=list)
     """After how many bytes each of the next answers of the storage ends, without a word."""
     md5: str | None = None
-    """What the storage says is the MD5 of the content; by default the truth."""
+    """The MD5 that the storage reports; by default the right one."""
     redirect: bool = True
     """Whether the API sends the client to the storage, or the data itself."""
     scores: list[str] = field(default_factory=list)
     failure: int = 0
-    """Answer everything with this status."""
+    """The status of every answer."""
 
 
 @dataclass
@@ -43,10 +43,10 @@ class Kaggle:
     port: int = 0
     token: str = "secret"
     requests: list[tuple[str, str]] = field(default_factory=list)
-    """Path and range of what was asked for."""
+    """Path and range of each request."""
 
     def ranges(self) -> list[str]:
-        """The ranges asked of the storage."""
+        """The ranges that were requested from the storage."""
         return [span for path, span in self.requests if path.startswith("/storage")]
 
 
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running() -> Iterator[Kaggle]:
-    """A server on a port of its own."""
+    """A server on a free port."""
     kaggle = Kaggle()
     handler = type("OwnHandler", (Handler,), {"kaggle": kaggle})
     server = ThreadingHTTPServer(("localhost", 0), handler)

@@ -1,4 +1,4 @@
-"""Archives of every kind, whole and broken."""
+"""Archives of every kind, intact and broken."""
 
 from __future__ import annotations
 

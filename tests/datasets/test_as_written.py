@@ -1,4 +1,4 @@
-"""What stands in a table of the user's is what agents get and what is graded, to the letter."""
+"""Agents get, and grades use, the cells of a user's table exactly as they are written."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write(file: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def source(folder: Path, answers: Sequence[Sequence[str]], columns: Sequence[str]) -> Path:
-    """The three files of a competition, with ids that are no integers."""
+    """The three files of a competition, with ids that are not integers."""
     folder.mkdir()
     names = ["y", "z"][: len(answers[0])]
     rows = [[f"{at:04}", f"{at}.50", *given] for at, given in enumerate(answers)]
@@ -76,7 +76,7 @@ def source(folder: Path, answers: Sequence[Sequence[str]], columns: Sequence[str
 
 
 def cells(metric: Metric, label: str) -> list[str]:
-    """Answers that the metric can have to do with."""
+    """Answers that suit the metric."""
     kinds = {"number": NUMBERS, "points": NUMBERS, "mask": MASKS}
     return (
         LABELS[label] if metric.kind in ("label", "probability") else kinds.get(metric.kind, TEXTS)
@@ -106,7 +106,7 @@ def test_every_metric_and_kind_of_label_makes_a_task(
     width = metric.columns[0]
     answers = [draw.choices(cells(metric, label), k=width) for _ in range(60)]
     columns = ["y", "z"][:width]
-    if name == "roc_auc_macro":  # a column a class
+    if name == "roc_auc_macro":  # one column for each class
         answers, columns = [row[:1] for row in answers], LABELS[label]
     folder = tmp_path / "trees"
     task_from_csv(folder, source(tmp_path / "csv", answers, columns), name, params=PARAMS.get(name))

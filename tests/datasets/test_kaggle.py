@@ -50,7 +50,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kaggle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
-    """The server, with one competition, and a user who is known there."""
+    """The server, with one competition and a known user."""
     from kagglesdk import kaggle_env
 
     with running() as server:

@@ -78,7 +78,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def archive_of(folder: Path, file: Path) -> Path:
-    """A whole competition as one zip, archives within included."""
+    """A whole competition as one zip, including the archives inside it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(file, "w") as archive:
         for path in sorted(folder.rglob("*")):

@@ -29,7 +29,7 @@ COMPLETE = ("3", "61", "62", "561", "40675", "40945", "42585")
 
 
 class OpenML(BaseHTTPRequestHandler):
-    """Answers as openml.org does, from the bytes that scikit-learn tests itself with."""
+    """Answers like openml.org, from the bytes of scikit-learn's own tests."""
 
     def do_GET(self) -> None:
         body = self._body()
@@ -63,7 +63,7 @@ class OpenML(BaseHTTPRequestHandler):
         return WHEEL / "sklearn/datasets/tests/data/openml" / f"id_{data_id}"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def openml(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Iterator[Threadi
 
 
 def _redirect(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
-    """Whatever address of openml.org this version of scikit-learn has, it is ``base`` now."""
+    """Replace scikit-learn's address of openml.org, which depends on its version, by ``base``."""
     official = re.compile(r"https://(www\.|api\.)?openml\.org/")
     changed = 0
     for name, value in vars(_openml).copy().items():

@@ -1,4 +1,4 @@
-"""The documents, and a virtual environment that scripts take for their own."""
+"""The documents, and a virtual environment that scripts use as their own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ENTRY = "from mle_gym.cli import main; main()"
 
 
 def write_program(path: Path, script: str) -> None:
-    """An executable shell script; never written through a link to a program of this machine."""
+    """Write an executable shell script, never through a link to one of this machine's programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")

@@ -47,7 +47,7 @@ class Snippet:
     argument: str = ""
 
     def run(self, file: Path, namespace: dict[str, object], printed: str = "") -> str:
-        """Do what the block says; returns what it printed. Any failure raises."""
+        """Run the block, and return what it printed. Any failure raises."""
         if self.marker == "output":
             if printed != self.code:
                 raise ValueError(f"{file}:{self.line}: the block above printed\n{printed}")
@@ -93,7 +93,7 @@ def parse(text: str) -> list[Snippet]:
 
 
 def commands(console: str) -> str:
-    """The lines after ``$``, and after ``>`` where one goes on."""
+    """The lines after ``$``, and their continuations after ``>``."""
     kept = [line[2:] for line in console.splitlines() if line.startswith(("$ ", "> "))]
     if not kept:
         raise ValueError("a console block without a line that starts with $")
@@ -101,7 +101,7 @@ def commands(console: str) -> str:
 
 
 def run_python(code: CodeType, namespace: dict[str, object]) -> str:
-    """What code prints."""
+    """The output of Python code."""
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
         try:
             exec(code, namespace)
@@ -111,7 +111,7 @@ def run_python(code: CodeType, namespace: dict[str, object]) -> str:
 
 
 def run_shell(script: str) -> str:
-    """What a script prints, with the running interpreter's programs first on the PATH."""
+    """The output of a script, with the running interpreter's programs first on the PATH."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     }
@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def fresh_folder(stack: contextlib.ExitStack) -> Path:
-    """A folder that looks like a checkout but for the package, which must be the installed one."""
+    """A folder like a checkout without the package, so that the installed package is used."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     for entry in CHECKOUT.iterdir():
         if not entry.name.startswith(".") and entry.name not in ("mle_gym", "runs", "dist"):

@@ -29,7 +29,7 @@ LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
 
 
 def words(name: str) -> set[str]:
-    """What stands in backticks in a document's text and tables."""
+    """What is in backticks in a document's text and tables."""
     text = (CHECKOUT / "docs" / name).read_text(encoding="utf-8")
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     return set(re.findall(r"`([^`\n]+)`", prose))

@@ -1,4 +1,4 @@
-"""What the documents name is there: files, modules, headings, folders and layers."""
+"""What the documents name exists: files, modules, headings, folders and layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def anchors(file: Path) -> set[str]:
 
 
 def block(file: str, beginning: str) -> list[str]:
-    """The lines of the block of text that begins so."""
+    """The lines of the text block with this beginning."""
     for fenced in re.findall(r"^```text\n(.*?)^```", (CHECKOUT / file).read_text(), re.M | re.S):
         if fenced.startswith(beginning):
             return str(fenced).splitlines()
@@ -86,7 +86,7 @@ def resolves(name: str) -> bool:
 
 
 def entries(lines: list[str]) -> Iterator[Path]:
-    """The paths of a tree that is drawn with two blanks a level, a description behind each."""
+    """The paths of a tree that is drawn with two blanks per level and a description after each."""
     parents: list[str] = []
     for line in lines:
         indent = len(line) - len(line.lstrip())

@@ -1,4 +1,4 @@
-"""What ``scripts/`` do on machines that are not like this one."""
+"""The programs in ``scripts/`` on machines that are unlike this one."""
 
 from __future__ import annotations
 
@@ -183,7 +183,9 @@ def test_help_says_what_a_command_does_and_does_nothing(
     installed: dict[str, str], script: Path, tmp_path: Path
 ) -> None:
     write_program(tmp_path / "venv" / "bin" / "python", "exit 9")
-    (tmp_path / "venv" / ".mle-gym-dev").unlink()  # so that anything else would install
+    (
+        tmp_path / "venv" / ".mle-gym-dev"
+    ).unlink()  # so that every other requirement would cause an installation
     result = subprocess.run(
         [script, "--help"], env=installed, capture_output=True, text=True, cwd="/"
     )

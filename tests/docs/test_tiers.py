@@ -1,4 +1,4 @@
-"""Which tests ``scripts/test`` runs: the quick ones, or whatever somebody selects."""
+"""Which tests ``scripts/test`` runs: the quick ones, or those that are selected."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.envs.melanoma_records import example, write_records
 
 Maker = Callable[[Path, np.random.Generator], None]
 MAKERS: dict[str, Maker] = {}
-"""Competition to what writes its raw files into a folder."""
+"""For each competition, the function that writes its raw files into a folder."""
 WORDS = [
     "the",
     "of",

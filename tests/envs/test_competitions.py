@@ -40,7 +40,7 @@ FLOOR = "the sample submission is valid and scores the floor"
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
-    """Nothing is here but what a test makes."""
+    """An empty machine: only what a test makes is there."""
     monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
@@ -78,7 +78,7 @@ def test_it_is_sound_and_can_be_played(dataset: Dataset) -> None:
     failed = [check for check in validate_task(task.folder, run_programs=False) if not check.passed]
     assert [check for check in failed if check.name != FLOOR] == []
     assert all("measured" in check.detail for check in failed)
-    with gymnasium.make(task.env_id, warm=False) as env:  # one program is no use for a zygote
+    with gymnasium.make(task.env_id, warm=False) as env:  # a zygote doesn't pay off for one program
         record = mle_gym.rollout(env, mle_gym.load_agent("baseline"), seed=0)
     assert record.grade["valid"], (record.grade["error_message"], record.steps[-1].observation)
     assert record.grade["rows"] == len(read_csv(dataset.private / "answers.csv"))
@@ -97,7 +97,7 @@ def test_a_variant_shows_nothing_of_the_canonical_test(name: str, tmp_path: Path
     asked = [at for at in shown if re.search("test|sample", at.lower())]
     secret = set().union(*(shown[at] for at in asked))
     secret -= set().union(*(shown[at] for at in shown.keys() - asked))
-    assert secret or name == "mlsp-2013-birds"  # where all files lie in the same folders
+    assert secret or name == "mlsp-2013-birds"  # if all files are in the same folders
     variants = [made(name, tmp_path / "raw", variant) for variant in (1, 2)]
     for variant in variants:
         for path, content in files_of(variant.public):
@@ -120,7 +120,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def marks(path: str, content: bytes) -> set[bytes]:
-    """By what one would know a row or a picture again: names and long cells, or the whole."""
+    """What identifies a row or a picture: names and long cells, or the whole."""
     if b"\0" in content:
         cells = [content, Path(path).stem.encode()]
     else:
@@ -155,7 +155,7 @@ def test_variants_need_raw_data_and_a_split_that_can_be_made_again(tmp_path: Pat
 
 
 def perfect_by_parity(dataset: Dataset) -> float | None:
-    """What MLE-bench's answers score as a submission to MLE-bench."""
+    """The score of MLE-bench's own answers as a submission to MLE-bench."""
     theirs = dataset.private / MLE_BENCH
     file = theirs if theirs.is_file() else dataset.private / "answers.csv"
     columns = list(dataset.task.submission.columns)

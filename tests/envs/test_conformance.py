@@ -1,4 +1,4 @@
-"""Gymnasium's customs, for every task that is registered."""
+"""Gymnasium's conventions, for every registered task."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HAND_IN = """\
 cp data/sample_submission.csv submission.csv
 echo "import shutil; shutil.copy('data/sample_submission.csv', 'submission.csv')" > pipeline.py
 submit"""
-"""For tasks that want predictions as well as for the one that wants a program."""
+"""An action for tasks that require predictions as well as for the one that requires a program."""
 
 QUICK = ("mle/titanic-v0", "mle/digits-v0", "mle/iris-pipeline-v0")
 """Tables, pictures and a program that is graded."""
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.parametrize("env_id", few_quick(IDS, QUICK, "it plays e
 
 
 def timeless(step: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What ``reset`` or ``step`` returned, without the clocks."""
+    """The values that ``reset`` or ``step`` returned, without the clocks."""
     observation, *rest, info = step
     observation = {name: value for name, value in observation.items() if name != "seconds_left"}
     return observation, *rest, {name: info[name] for name in info if name != "execution"}

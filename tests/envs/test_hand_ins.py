@@ -1,4 +1,4 @@
-"""Nothing, the sample and a constant earn nothing; the answers earn all there is."""
+"""Nothing, the sample and a constant earn nothing, and the answers earn the maximum."""
 
 from __future__ import annotations
 

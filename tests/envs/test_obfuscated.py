@@ -40,7 +40,7 @@ COMMON |= {"value", "probability"}
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
-    """Nothing is here but what a test makes."""
+    """An empty machine: only what a test makes is there."""
     monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     monkeypatch.delenv("MLE_GYM_RAW", raising=False)
@@ -132,7 +132,7 @@ def test_files_are_called_after_the_new_ids(name: str, tmp_path: Path) -> None:
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
     old_answers, new_answers = (read(each.private / "answers.csv") for each in (plain, hidden))
     there = {Path(at).stem: content for at, content in files_of(plain.public)}
-    if name.startswith("dogs"):  # ids of train and test begin anew
+    if name.startswith("dogs"):  # ids of train and test start again
         there = {path.stem: path.read_bytes() for path in (plain.public / "test").iterdir()}
     media = [path for path in hidden.public.rglob("*") if path.is_file() and path.suffix != ".csv"]
     now = {path.stem: path for path in media if path.suffix != ".md"}
@@ -142,12 +142,12 @@ def test_files_are_called_after_the_new_ids(name: str, tmp_path: Path) -> None:
     for before, after in zip(old_ids, new_ids, strict=True):
         file = now[after]
         assert file.stat().st_nlink == 1
-        if name.startswith("siim"):  # which is there as DICOM and as JPEG
+        if name.startswith("siim"):  # there are a DICOM and a JPEG file of it
             assert file.parent.name == "test"
         else:
             assert file.read_bytes() == there[before]
     written = sorted(now.values(), key=lambda path: (path.stat().st_mtime_ns, path))
-    assert written == sorted(written)  # in an order that tells nothing
+    assert written == sorted(written)  # in an order that reveals nothing
     table = read(hidden.public / "train.csv")
     assert set(table["id"].str.replace(SUFFIX, "", regex=True)) | set(new_ids) == set(now)
     assert not set(now) & (set(there) - set(map(str, range(10_000))))

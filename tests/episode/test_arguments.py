@@ -1,4 +1,4 @@
-"""What environments may be given is declared once, and everything else agrees with it."""
+"""An environment's arguments are declared once, and everything else agrees with the declaration."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_a_wait_that_is_called_off_takes_no_slot_and_leaves_the_queue() -> None:
 
 
 def test_what_only_sleeps_holds_nobody_up() -> None:
-    some = Slots(1, time.monotonic)  # as much idleness as time: a processor has nothing to do
+    some = Slots(1, time.monotonic)  # as much idleness as time: one processor is idle
     assert some.take()
     assert some.wait(NEVER)
 

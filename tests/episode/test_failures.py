@@ -1,4 +1,4 @@
-"""Failures: what each kind means, and that nothing that fails becomes a reward."""
+"""Failures: what each kind means, and that none of them becomes a reward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Episodes and what comes from outside: other threads, Ctrl-C, the clock, Gymnasium's wrappers."""
+"""Episodes under interruptions: other threads, Ctrl-C, the clock, Gymnasium's wrappers."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_ctrl_c_while_something_is_graded(
         with pytest.raises(KeyboardInterrupt):
             env.step(f"{SAMPLE}; {call}; touch after")
     observation, _, terminated, _, info = env.step("ls")
-    if call == "submit":  # it was handed in, and is graded now
+    if call == "submit":  # it was submitted before, and is graded now
         assert terminated
         assert info["grade"]["valid"]
     else:

@@ -157,7 +157,7 @@ def test_where_most_models_score_the_same_there_is_nothing_to_rank(task: str) ->
 
 
 ALTERNATE = "awk -F, 'NR > 1 {$2 = NR % 2} 1' OFS=, data/sample_submission.csv > submission.csv"
-"""A valid submission that knows nothing, though it differs from row to row."""
+"""A valid submission that knows nothing, although it differs from row to row."""
 
 
 @pytest.fixture

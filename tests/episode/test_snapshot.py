@@ -167,7 +167,7 @@ def test_another_task_variant_or_value_is_refused(make: MakeEnv) -> None:
         make().reset(options={"snapshots": snapshot})
     other = make(variant="random")
     assert other.reset(options={"snapshot": snapshot})[1]["variant"] == 3
-    env.step("true")  # a refusal ends no episode, here least of all
+    env.step("true")  # a refused snapshot doesn't end the episode
 
 
 def test_a_refused_snapshot_leaves_the_running_episode_alone(make: MakeEnv) -> None:
@@ -197,7 +197,9 @@ def test_a_sandbox_that_is_brought_down_meanwhile_is_graded(
     env.reset()
     env.step(SAMPLE)
     with monkeypatch.context() as patch:
-        patch.setattr(exchange, "_MAX_PAYLOAD", 9)  # so that the agent's listing is too large
+        patch.setattr(
+            exchange, "_MAX_PAYLOAD", 9
+        )  # so that the list of the agent's files is too large
         with pytest.raises(SandboxEnded, match="too large"):
             env.fork()
     with pytest.raises(SandboxEnded, match="too large"):
@@ -280,7 +282,7 @@ def test_copies_of_an_environment_still_start_without_an_episode(make: MakeEnv) 
 
 @pytest.mark.slow("it plays whole episodes")
 def test_a_tree_search_of_depth_three(make: MakeEnv) -> None:
-    """Each leaf has the files of its own way, and the best one wins."""
+    """Each leaf has the files of its own branch, and the best one wins."""
     env = make(reward="score")
     env.reset(seed=0)
     choices = {"a": "echo a >> way", "b": "echo b >> way; rm -f junk; mkdir -p d$RANDOM"}

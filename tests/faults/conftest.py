@@ -1,4 +1,4 @@
-"""Hosts that can be killed, and what must not be left of them."""
+"""Hosts that tests can kill, and what must not remain of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.sandbox.docker_daemon import docker_host  # noqa: F401
 
 PROGRAM = Path(__file__).with_name("host_program.py")
 LONGEST = 60.0
-"""Seconds after which a host hangs."""
+"""Seconds after which a host counts as hanging."""
 MakeHost = Callable[..., "Host"]
 
 
 class Host:
-    """A process with an environment; everything it starts is remembered, to be looked for later."""
+    """A process with an environment. It remembers all that it starts, to be looked for later."""
 
     def __init__(self, folder: Path, *, patience: float = 60.0, **arguments: Any) -> None:
         self.folder = folder
@@ -53,13 +53,13 @@ class Host:
                 self._answers.put(line)
 
     def tell(self, order: str, argument: Any = None) -> None:
-        """Give an order and don't wait for its end."""
+        """Send a command without waiting for its end."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([order, argument]) + "\n")
         self._process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """What came of the last order; fails where the host hangs."""
+        """The answer to the last command. Fails if the host hangs."""
         try:
             found: dict[str, Any] = json.loads(self._answers.get(timeout=LONGEST))
         except Empty:
@@ -68,7 +68,7 @@ class Host:
         return found
 
     def ask(self, order: str, argument: Any = None) -> dict[str, Any]:
-        """Give an order and wait for its end."""
+        """Send a command and wait for its end."""
         self.tell(order, argument)
         return self.answer()
 
@@ -86,7 +86,7 @@ class Host:
         return found
 
     def find(self, role: str) -> list[psutil.Process]:
-        """Those of its processes that play a role: launcher, bwrap, runner or zygote."""
+        """Its processes in one role: launcher, bwrap, runner or zygote."""
         return [process for process in self.look() if _role(process) == role]
 
     def signal(self, number: int) -> None:
@@ -129,10 +129,10 @@ def _role(process: psutil.Process) -> str:
 
 
 def remains(host: Host, backend: str) -> list[str]:
-    """What is left of a host that has ended: processes, groups, mounts, folders, containers."""
+    """What remains of a host that has ended: processes, groups, mounts, folders, containers."""
     left = [f"process {p.pid}: {p}" for p in host.seen if p.is_running() and not _dead(p)]
     launchers = {str(process.pid) for process in host.seen}
-    for folder, groups, _ in os.walk("/sys/fs/cgroup"):  # which changes meanwhile
+    for folder, groups, _ in os.walk("/sys/fs/cgroup"):  # the folder changes meanwhile
         left += [f"control group {folder}/{name}" for name in groups if _owner(name) in launchers]
     left += [f"folder {path}" for path in host.folder.iterdir()]
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
@@ -155,7 +155,7 @@ def _dead(process: psutil.Process) -> bool:
 
 
 def assert_nothing_remains(host: Host, backend: str = "") -> None:
-    """Fail with a list of what is still there after a while."""
+    """Fail with a list of what remains after a while."""
     assert eventually(lambda: not remains(host, backend)), remains(host, backend)
 
 

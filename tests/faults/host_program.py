@@ -1,6 +1,6 @@
-"""A host process that does as it is told, so that tests can kill, stop and interrupt it.
+"""A host process that executes commands, so that tests can kill, stop and interrupt it.
 
-Reads one order a line from standard input and answers each with one line, both JSON.
+It reads one command per line from standard input and answers with one line, both in JSON.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Host:
 
 
 class Interrupts:
-    """Lets one Ctrl-C into each order and none into what lies between orders."""
+    """Admits one Ctrl-C during each command and none between commands."""
 
     def __init__(self) -> None:
         self.allowed = False

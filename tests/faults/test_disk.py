@@ -21,7 +21,7 @@ SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
 
 
 def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script whose cache is a disk of its own, mounted where only it can see it."""
+    """Run a script whose cache is a separate disk, mounted so that only the script sees it."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     program = "from mle_gym.datasets.dataset import *\nfrom mle_gym.datasets.prepare import *\n"

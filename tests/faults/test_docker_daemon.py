@@ -1,4 +1,4 @@
-"""A daemon that hangs or goes away in the middle of an episode."""
+"""A daemon that hangs or ends in the middle of an episode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 4.0
 
 @pytest.fixture
 def own_daemon() -> Iterator[int]:
-    """The process of a daemon that no other test uses; it is the one that Docker's clients find."""
+    """The process of a daemon that no other test uses, and that Docker's clients find."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_DOCKER_IMAGE", "mle-gym-test:latest")
         try:

@@ -32,7 +32,7 @@ def test_a_storm_of_interrupts(make_host: MakeHost, isolating_backend: str) -> N
             time.sleep(moments.expovariate(1 / 0.02))
             host.signal(signal.SIGINT)
             interrupted += settle(host)
-    assert interrupted > 3  # or this test tests nothing
+    assert interrupted > 3  # otherwise this test would show nothing
     assert "zoo" in host.ask("reset")["output"].lower()
     answer = host.step("cp data/sample_submission.csv submission.csv; submit")
     assert answer["grade"]["valid"]
@@ -41,7 +41,7 @@ def test_a_storm_of_interrupts(make_host: MakeHost, isolating_backend: str) -> N
 
 
 def settle(host: Host) -> bool:
-    """Whether the last order was interrupted; what it answered otherwise must make sense."""
+    """Whether the last command was interrupted. If it was not, its answer must be right."""
     answer = host.answer()
     raised = answer.get("raised", "")
     assert raised in ("", "KeyboardInterrupt", "ResetNeeded", "SandboxCrashed"), answer

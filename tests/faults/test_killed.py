@@ -1,4 +1,4 @@
-"""Whatever is killed, the episode ends with a reason, the next one works, and nothing is left."""
+"""After any kill, the episode ends with a reason, the next one works, and nothing remains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOMENTS = {
     "submission": ("step", "head -c 40M /dev/zero > submission.csv; submit"),
     "snapshot": ("snapshot", None),
 }
-"""What the host is told to do, and is doing when something is killed."""
+"""The commands during which something is killed."""
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ MOMENTS = {
 def test_a_killed_part_of_the_sandbox_is_a_failure(
     make_host: MakeHost, victim: str, moment: str
 ) -> None:
-    # A zygote takes seconds to start: what becomes of one is seen where something runs.
+    # A zygote needs seconds to start, so the cases with a running command test it.
     host = make_host(sandbox="bubblewrap", warm=moment == "command")
     host.ask("reset")
     (process,) = host.find(victim)
@@ -54,10 +54,10 @@ def test_a_killed_part_of_the_sandbox_is_a_failure(
         host.ask(*MOMENTS[moment])
         (runner,) = host.find("runner")
         process.kill()
-        assert eventually(lambda: not runner.is_running())  # its parents take it along
+        assert eventually(lambda: not runner.is_running())  # it ends with its parents
         answer = host.step("true")
     if moment == "submission" and answer.get("grade"):
-        assert answer["over"]  # it was handed in before
+        assert answer["over"]  # it was submitted before
     elif moment == "snapshot":
         assert answer == {} or "Sandbox" in answer["raised"]
     else:
@@ -128,7 +128,7 @@ def test_a_launcher_that_dies_while_it_starts_sandboxes_leaves_none(make_host: M
 
 
 def goes_on(host: Host) -> None:
-    """The next episode works as if nothing had happened; then the host leaves."""
+    """The next episode works as if nothing had happened, and then the host ends."""
     assert "zoo" in host.ask("reset")["output"].lower()
     assert host.step("cp data/sample_submission.csv submission.csv; submit")["grade"]["valid"]
     host.leave()

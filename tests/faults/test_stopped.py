@@ -1,4 +1,4 @@
-"""What stops answering is given up on in time: every wait of the host's has a deadline."""
+"""The host gives up in time on parts that stop answering: each of its waits has a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import MakeHost, assert_nothing_remains, remains
 
 PATIENCE = 3.0
-"""Seconds that these hosts give a part to answer."""
+"""Seconds that these hosts allow for an answer."""
 
 
 @pytest.mark.parametrize("victim", ["runner", "bwrap", "launcher"])

@@ -15,7 +15,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TARGETS = sorted(path.stem for path in (FOLDER / "corpus").iterdir())
 MOST_BYTES = 20_000
-"""Of one input: what takes larger ones is tested apart."""
+"""The size of one input. Larger ones have separate tests."""
 HANG_SECONDS = 20
 MEMORY_MB = 2048
 

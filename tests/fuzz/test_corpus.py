@@ -1,4 +1,4 @@
-"""Every input that a fuzzer ever stumbled over, and what it starts from."""
+"""Every input on which a fuzzer found a fault, and the inputs that it starts from."""
 
 from __future__ import annotations
 

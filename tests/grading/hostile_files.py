@@ -1,4 +1,4 @@
-"""Grades files that are made to be expensive, one after another, and says what each cost.
+"""Grades files that are made to be expensive, one after another, and reports what each costs.
 
 A program of its own, so that limits on memory and CPU time can be set on it:
 
@@ -21,14 +21,14 @@ from tests.grading.toys import IDS, Toy, one
 
 SIZE = int(sys.argv[1]) << 20 if __name__ == "__main__" else 2**20
 MEMORY = 160 * 2**20 + 6 * SIZE
-"""What grading one file may add to the address space: the values of one row, and some copies."""
+"""How much grading a file may add to the address space: the values of one row, some copies."""
 CPU_SECONDS = 30
 NUMBER = one("rmse", {"id": "int", "y": "float"}, (1, 2, 3, 4))
 WHOLE = one("mae", {"id": "int", "y": "int"}, (1, 2, 3, 4))
 MANY = Toy("rmse", {"id": "int", "y": "float"}, [(r, r / 7) for r in range(SIZE // 256)])
 LONG = range(SIZE // 100_000)
 TEXT = Toy("levenshtein", {"id": "int", "y": "str"}, [(r, "a") for r in LONG])
-"""Of so many rows that a file of this size is read."""
+"""It has so many rows that a file of this size is read."""
 RANKED = Toy("map_at_k", {"id": "int", "y": "str"}, [(r, "a b") for r in LONG], {"k": 1000})
 MASKED = Toy("dice", {"id": "int", "y": "str"}, [(r, "1 1") for r in LONG])
 LABELS = Toy("matthews", {"id": "int", "y": "int"}, [(r, r % 7) for r in range(SIZE // 256)])
@@ -83,15 +83,15 @@ FILES: dict[str, tuple[Toy, Callable[[], bytes]]] = {
 
 
 def main() -> None:
-    """One line of JSON a file: its name, the grade's code, CPU seconds and MiB beyond the file."""
-    for toy, _ in FILES.values():  # imports what grading takes, and reads the answers
+    """Print a line of JSON for each file: name, code, CPU seconds, and MiB beyond the file."""
+    for toy, _ in FILES.values():  # imports what grading requires, and reads the answers
         toy.grader.grade(START + b"".join(b"%d,1\n" % row[0] for row in toy.rows))
     for name, (toy, make) in FILES.items():
         content = make()
         resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + MEMORY, resource.RLIM_INFINITY))
         spent = time.process_time()
         resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + CPU_SECONDS, resource.RLIM_INFINITY))
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         before = status("VmRSS")
         grade = toy.grader.grade(content)
         cost = {"cpu": time.process_time() - spent, "mib": (status("VmHWM") - before) >> 20}

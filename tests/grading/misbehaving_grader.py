@@ -1,4 +1,4 @@
-"""A ``grade.py`` that does what the submission's largest number says: each deed is a trap."""
+"""A ``grade.py`` that misbehaves in the way that the submission's largest number selects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLS: list[str] = []
 
 
 class Odd(BaseException):
-    """No ``Exception``."""
+    """A BaseException that is not an ``Exception``."""
 
 
 def grade(submission: pd.DataFrame, answers: pd.DataFrame) -> Any:
@@ -167,7 +167,7 @@ def read_outside() -> float:
 
 
 def folder() -> Path:
-    """The grader's own."""
+    """The grader's own exception."""
     return Path(__file__).parents[1]
 
 
@@ -195,7 +195,7 @@ def edit() -> float:
 
 
 def answer_twice() -> float:
-    """Have an answer ready for whoever comes next."""
+    """Prepare an answer for the next submission."""
     for name in ("answer", "ask"):
         pipe = os.open(folder() / name, os.O_RDWR)
         os.write(pipe, b'{"score": "1.0", "answers": 1, "control": true, "job": "next"}\n')

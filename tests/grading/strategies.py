@@ -1,4 +1,4 @@
-"""Submissions as hypothesis makes them up: right ones in every dress, and damaged ones."""
+"""Submissions that hypothesis makes up: right ones in every notation, and damaged ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG = settings.default is not None and settings.default.max_examples > 100
 
 
 def examples(count: int) -> settings:
-    """The same few examples in every short run; other and more ones with the profile "long"."""
+    """The same few examples in every short run. The profile "long" makes more and other ones."""
     profile = settings.default
     assert profile is not None
     return settings(
@@ -135,7 +135,7 @@ def cell_text(cell: str, quote: str, chance: Random) -> str:
 
 @st.composite
 def damaged(draw: Draw, table: list[Row]) -> list[Row]:
-    """The table with something wrong in it, or with nothing wrong after all."""
+    """The table with a fault in it, or without one."""
     table = [list(row) for row in table]
     at, other = (draw(st.integers(0, len(table) - 1)) for _ in range(2))
     cell = draw(st.integers(0, len(table[at]) - 1))

@@ -1,4 +1,4 @@
-"""Floor and ceiling: of that very dataset, measured once, and compared with some slack."""
+"""Floor and ceiling: of the dataset at hand, measured once, and compared with a tolerance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MakeDataset = Callable[[TaskSpec, str], Dataset]
 ANSWERS = "id,y,Usage\n1,1,Public\n2,0,Public\n3,1,Private\n4,1,Private\n5,0,Private\n6,1,Private\n"
 SOLVED = b"id,y\n1,1\n2,0\n3,1\n4,1\n5,0\n6,1\n"
 HALF = b"id,y\n1,1\n2,0\n3,1\n4,0\n5,0\n6,0\n"
-"""Right in 2 of the 4 private rows; the sample, all 0, in 1."""
+"""A submission that is right in 2 of the 4 private rows. The sample, all 0, is right in 1."""
 
 
 @pytest.fixture
@@ -59,7 +59,10 @@ def test_the_floor_is_measured_once_until_what_measures_it_changes(toy: Dataset)
     assert PredictionsGrader(toy).grade(HALF).beats_floor is False
     (toy.task.folder / "solution.py").write_text("")
     grade = PredictionsGrader(toy).grade(HALF)
-    assert (grade.floor, grade.ceiling) == (0.25, None)  # the ceiling takes running the solution
+    assert (grade.floor, grade.ceiling) == (
+        0.25,
+        None,
+    )  # the ceiling requires a run of the solution
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"strict": 3}', '{"strict": {"floor": "x"}}'])

@@ -1,4 +1,4 @@
-"""Tasks that bring their own ``grade.py``."""
+"""Tasks with their own ``grade.py``."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def grade(submission, answers):
 """)
     commands = SubmitCommands(toy._dataset, feedback="score", score_calls=2)
     for content, exit_code, used in (
-        (b"id,y\n1,x\n", 1, 0),  # refused by its shape, which `validate` tells for nothing
+        (b"id,y\n1,x\n", 1, 0),  # refused for its shape, which `validate` reports for free
         (b"id,y\n1,4\n2,4\n3,7\n", 1, 1),
         (PERFECT, 0, 2),
         (PERFECT, 1, 2),

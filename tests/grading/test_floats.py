@@ -30,7 +30,7 @@ NOTATIONS = ["{!r}", "{:.17g}", "{:.20f}", "{:.17e}", "{:.25E}", "{:+.17g}", "{:
 
 
 def doubles(count: int) -> Iterator[float]:
-    """Every other one a random pattern of bits, so with any exponent; the rest as scores are."""
+    """Half of them are random patterns of bits, with any exponent. The others are like scores."""
     draw = random.Random(0)
     while count:
         value = struct.unpack("d", draw.randbytes(8))[0] if count % 2 else draw.random()

@@ -1,4 +1,4 @@
-"""A worse prediction never scores better, wherever one row's prediction can be called worse."""
+"""A worse prediction never scores better, in metrics in which one prediction can be worse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDING = 1e-9
 
 
 def score(name: str, truth: list[Any], predicted: list[Any], params: dict[str, Any]) -> float:
-    """Higher is better, whatever the metric."""
+    """The score, negated if lower is better."""
     metric = get_metric(name)
     value = metric(frame(truth), frame(predicted), **params)
     return value if metric.higher_is_better else -value
@@ -38,7 +38,7 @@ def test_a_worse_prediction_never_scores_better(name: str, data: st.DataObject) 
 
 
 COUNTEREXAMPLES: list[tuple[str, list[Any], list[Any], list[Any]]] = [
-    # Chance agreement is taken off, and a wrong label changes what chance would agree on.
+    # Chance agreement is subtracted, and a wrong label changes it.
     ("linear_kappa", [1, 2], [2, 1], [3, 1]),
     ("quadratic_kappa", [1, 2], [2, 1], [3, 1]),
     ("kappa", [0, 0, 2, 0], [2, 2, 0, 0], [2, 2, 0, 1]),  # more than two classes

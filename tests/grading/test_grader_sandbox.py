@@ -1,4 +1,4 @@
-"""A ``grade.py`` runs in a sandbox: what a submission makes it do ends there, in a grade."""
+"""A ``grade.py`` runs in a sandbox, so that anything a submission makes it do ends in a grade."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ REFUSED = {
     "library": ("refused", "failed on this submission (ValueError)"),
     "own_words": ("refused", "y must be small"),
 }
-"""What each deed is answered with; a library's words may quote an answer and are kept back."""
+"""The answer to each misbehaviour. A library's messages may quote answers, so they are withheld."""
 LIMITS = "[grader]\nseconds = 2\nmemory_mb = 300"
 
 Play = Callable[[str], Grade]
@@ -71,7 +71,7 @@ def toy(
 
 @pytest.fixture
 def play(toy: Callable[..., PredictionsGrader]) -> Play:
-    """Have the misbehaving grader grade a submission that makes it do something."""
+    """Let the misbehaving grader grade a submission that selects a misbehaviour."""
     grader = toy(PROGRAM.read_text())
     return lambda deed: grader.grade(f"id,y\n1,0\n2,{NUMBERS[deed]}\n".encode())
 
@@ -204,7 +204,7 @@ def test_a_slow_submission_keeps_no_other_waiting(
         assert not slow.done()
         assert first._box is not None
         monkeypatch.setattr(code_sandbox, "PATIENCE", 1)
-        first._box.interrupt()  # it is asked again
+        first._box.interrupt()  # it is called again
         assert slow.result().error_code == "too_slow"
     assert play("fine").score == 0.25
 

@@ -30,7 +30,7 @@ MakeDataset = Callable[[TaskSpec, str], Dataset]
 ANSWERS = "id,y,Usage\n1,1,Public\n2,0,Public\n3,1,Private\n4,1,Private\n5,0,Private\n6,0,Private\n"
 PERFECT = b"id,y\n1,1\n2,0\n3,1\n4,1\n5,0\n6,0\n"
 MIXED = b"id,y\n1,1\n2,1\n3,1\n4,1\n5,0\n6,1\n"
-"""Right in 1 of 2 public and 3 of 4 private rows."""
+"""A submission that is right in 1 of 2 public and 3 of 4 private rows."""
 
 MEDALS = "[medals]\ngold = 0.9\nsilver = 0.75\nbronze = 0.75\nmedian = 0.75"
 

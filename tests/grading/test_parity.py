@@ -1,4 +1,4 @@
-"""MLE-bench's quirks, one by one; its own graders were asked for every expected value.
+"""MLE-bench's quirks, one by one. Every expected value comes from its own graders.
 
 ``python -m benchmarks.parity_mle_bench`` compares with a checkout, for all competitions.
 """

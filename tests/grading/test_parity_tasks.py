@@ -1,4 +1,4 @@
-"""Parity and strict grading speak of the same columns, in every built-in competition."""
+"""Parity and strict grading use the same columns, in every built-in competition."""
 
 from __future__ import annotations
 

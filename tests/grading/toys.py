@@ -31,7 +31,7 @@ class Toy:
     params: Mapping[str, Any] = field(default_factory=dict)
     sum_to_one: tuple[str, ...] = ()
     given: TaskSpec | None = None
-    """A task that has a folder, after all."""
+    """A task with a folder."""
 
     @cached_property
     def task(self) -> TaskSpec:
@@ -161,7 +161,7 @@ TOYS = (
     one("rmse", {"id": "int", "y": {"type": "float", "values": [0.5, 1, 1e22]}}, (1, 1, 0.5, 1)),
     one("mae", {"id": "int", "y": {"type": "int", "min": -3, "max": 2**53}}, (1, 2, 3, 0)),
 )
-"""Every metric, and every kind of column. Fuzzers' inputs name them by number: append only."""
+"""Every metric and every kind of column. Append only: fuzzers' inputs have their numbers."""
 
 
 def small(task: TaskSpec) -> Toy:
@@ -188,4 +188,4 @@ def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
 
 
 BUILTIN = tuple(small(load_folder(path.parent)) for path in sorted(ENVS.glob("*/task.toml")))
-"""One for every task that comes with the package."""
+"""One toy for every built-in task."""

@@ -1,4 +1,4 @@
-"""For each kind of metric: what a worse prediction is, made of a better one.
+"""For each kind of metric, how to make a worse prediction from a better one.
 
 A metric that isn't named here has no such notion for a single row, and some have it for two classes
 or without ties only: ``COUNTEREXAMPLES`` in ``test_fuzz_scores.py`` show why.
@@ -163,7 +163,7 @@ def runs(pixels: set[int]) -> str:
 
 
 def lengthened(draw: Draw) -> Case:
-    """A text gets a character that the true one hasn't got."""
+    """A text gets a character that the true one does not have."""
     size = draw(SIZES)
     words = st.text("abc", max_size=5)
     truth, predicted = column(draw, words, size), column(draw, words, size)

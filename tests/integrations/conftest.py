@@ -157,7 +157,7 @@ def write(path: Path, text: str) -> None:
 
 
 def pretend(program: Path, answers: list[dict[str, str]]) -> None:
-    """A program that answers as the foreign one would."""
+    """A program that answers as the benchmark's own would."""
     text = json.dumps(answers).replace("'", "'\\''")
     write(program, f"#!/bin/sh\nprintf '%s' '{text}' > \"$4\"\n")
     program.chmod(0o755)

@@ -41,7 +41,7 @@ def test_a_competition_is_a_task_with_its_own_grader(
     task = load_task("mle/mlebench-fruit-v0")
     assert (task.title, task.description) == ("Fruit: ripe or not", "Is it ripe?")
     dataset = prepare(task, source=raw)
-    assert contents(raw) == before  # its code moved and deleted them
+    assert contents(raw) == before  # the preparation moved and deleted them
     assert (dataset.public / "readme.txt").read_text() == "read me"
     assert not (dataset.public / "readme.txt").is_symlink()
     assert (dataset.public / "sample_submission.csv").read_text().startswith("id,y\n1,0\n")

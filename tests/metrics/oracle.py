@@ -138,7 +138,7 @@ def split(cell: str) -> tuple[bool, str, int] | None:
 
 
 def scorable(metric: str, params: Mapping[str, Any], predicted: Sequence[Sequence[Any]]) -> bool:
-    """Whether a metric takes the predicted columns, as far as that can be told without answers."""
+    """Whether a metric accepts the predicted columns, as far as that shows without answers."""
     cells = [cell for column in predicted for cell in column]
     if metric in ("kappa", "matthews"):
         return len(set(cells)) <= 1000

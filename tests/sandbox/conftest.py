@@ -19,9 +19,9 @@ from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
 COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
-"""What every sandbox of these tests offers inside, unless told otherwise."""
+"""What every sandbox in these tests offers inside by default."""
 PATIENCE = 60.0
-"""Seconds that a busy machine may take for what an idle one does at once."""
+"""Seconds that a busy machine may need for what an idle one does immediately."""
 
 
 @pytest.fixture(params=["bubblewrap", "docker", "subprocess"])

@@ -1,4 +1,4 @@
-"""A real Docker daemon with the project's image: the one that runs here, else one of our own."""
+"""A real Docker daemon with the project's image: the one that runs here, or a new one."""
 
 from __future__ import annotations
 
@@ -108,5 +108,5 @@ def start_daemon() -> str:
         if guard.poll() is not None or time.monotonic() > deadline:
             raise SandboxUnavailable("the Docker daemon that the tests started did not come up")
         time.sleep(0.1)
-    guard.returncode = 0  # it outlives this process on purpose: nothing to warn about
+    guard.returncode = 0  # it outlives this process on purpose, so there is no reason to warn
     return host

@@ -177,7 +177,7 @@ def test_a_timeout_ends_the_whole_tree_and_shows_the_traceback(sandbox: Sandbox)
 
 
 def hung_until(timeout: float, sandbox: Sandbox) -> bytes:
-    """What a program that hangs in a hidden child too shows when it is ended."""
+    """The output of a program that also hangs in a hidden child, when it is ended."""
     marker = f"314159{uuid.uuid4().int % 10**9}"
     script = f"""
 import os, time

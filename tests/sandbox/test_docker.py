@@ -165,7 +165,7 @@ def test_commands_have_no_privileges(create: Create) -> None:
 
 
 def test_each_container_has_a_user_of_its_own_with_a_name(create: Create) -> None:
-    """The kernel counts much by user; some programs ask what theirs is called."""
+    """The kernel counts many things by user, and some programs look up their user's name."""
     asked = [run(create(), "id -u; id -un; id -gn; touch new; stat -c %U new") for _ in range(2)]
     (first, *names), (other, *_) = (each.split() for each in asked)
     assert first != other

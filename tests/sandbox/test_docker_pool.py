@@ -1,4 +1,4 @@
-"""Containers started ahead: whom they serve, how many there are, and how they end."""
+"""Containers that are started ahead: who gets them, how many there are, and how they end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.sandbox.test_docker import containers_of
 
 
 class Box:
-    """Stands for a container where only the pool's own decisions matter."""
+    """Replaces a container in tests of the pool's own decisions."""
 
     def __init__(self) -> None:
         self.open = self.untouched = True
@@ -42,7 +42,7 @@ class Box:
 
 @pytest.fixture
 def boxes() -> list[Box]:
-    """Every box that was started."""
+    """Every container that was started."""
     return []
 
 
@@ -62,7 +62,7 @@ def take(pool: Pool[Box], boxes: list[Box], key: str = "k", ahead: int = 1) -> t
 
 
 def use_again(pool: Pool[Box], boxes: list[Box], key: str = "k", ahead: int = 1) -> Box:
-    """Two episodes, one after the other: the second one's box."""
+    """Two episodes, one after the other. Returns the second one's container."""
     take(pool, boxes, key, ahead)[0].close()
     return take(pool, boxes, key, ahead)[0]
 

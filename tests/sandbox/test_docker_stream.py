@@ -1,4 +1,4 @@
-"""What a daemon sends for a container, taken apart: pieces arrive cut anywhere."""
+"""A daemon's stream is parsed, even if its pieces are cut anywhere."""
 
 from __future__ import annotations
 

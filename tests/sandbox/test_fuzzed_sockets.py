@@ -1,4 +1,4 @@
-"""What a sandbox may write to: the socket on which a zygote listens."""
+"""Hostile writes to the socket on which a zygote listens."""
 
 from __future__ import annotations
 

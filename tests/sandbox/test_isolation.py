@@ -1,4 +1,4 @@
-"""What only isolating backends promise. The red-team suite goes further."""
+"""What only isolating backends promise. The attacks in tests/security go further."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandbox shows Python at a place that tells nothing about the host's folders."""
+"""A sandbox shows Python at a path that reveals nothing about the host's folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another container runtime (gVisor, Kata, sysbox) is the daemon's to have and ours to name."""
+"""Another container runtime (gVisor, Kata, sysbox) is named by us and provided by the daemon."""
 
 from __future__ import annotations
 

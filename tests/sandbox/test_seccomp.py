@@ -1,4 +1,4 @@
-"""The filter of system calls decides by the rules, on machines other than this one too."""
+"""The filter of system calls follows the rules, also on machines other than this one."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def memory(folder: Path, available: int) -> None:
 
 @pytest.fixture
 def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host without any load, whatever runs beside this test."""
+    """A host without load, even if something else runs beside this test."""
     pressure(tmp_path, 0, 0)
     memory(tmp_path, available=90)
     monkeypatch.setattr(verdict, "_PRESSURE", tmp_path)
@@ -112,7 +112,7 @@ def test_pressure_figures_tell_a_busy_host(
 
 
 class _Late:
-    """A stream that has nothing until it was asked three times."""
+    """A stream that has nothing until the third read."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -144,7 +144,7 @@ def test_a_busy_host_is_waited_for_and_a_quiet_one_is_not(
 
 
 class _Listens:
-    """A stream that answers at once and keeps until when it was told to try."""
+    """A stream that answers immediately and remembers its deadlines."""
 
     def __init__(self) -> None:
         self.until = 0.0
@@ -167,7 +167,7 @@ def test_the_host_is_looked_at_only_for_frames_that_may_take_long(
     sandbox._exchange._stream = stream = _Listens()
     sandbox.execute("true" * 100_000, timeout=10)
     assert stream.until > time.monotonic() + 200  # seconds that a busy host may need
-    monkeypatch.setattr(verdict, "_PRESSURE", None)  # whoever looks fails
+    monkeypatch.setattr(verdict, "_PRESSURE", None)  # reading it would fail
     sandbox.execute("true", timeout=10)
     with pytest.raises(TypeError):
         sandbox.execute("true" * 100_000, timeout=10)

@@ -1,4 +1,4 @@
-"""Warm Python: nothing that a program can see differs, and it is as confined as everything else."""
+"""Warm Python: programs see no difference, and they are confined like all others."""
 
 from __future__ import annotations
 

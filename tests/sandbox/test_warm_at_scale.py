@@ -1,4 +1,4 @@
-"""Warm Python with many sandboxes, and what is said where it was not warm."""
+"""Warm Python with many sandboxes, and the reasons that are reported if it was not warm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of sandboxes: what they carry, what can't reach them, what hostile ones can't do."""
+"""Snapshots of sandboxes: what they contain, what can't reach them, what hostile ones can't do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIST = (
 
 @pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
 def onward(request: pytest.FixtureRequest) -> str:
-    """The backend on which a snapshot is continued: each, whichever it was taken on."""
+    """The backend on which a snapshot is continued: each, for snapshots from each."""
     return working_backend(request)
 
 

@@ -21,7 +21,7 @@ LONG = {"max_steps": 100_000, "time_limit": 36_000.0}
 
 
 class Arena:
-    """An environment of the real kind, in which one command after the other may do its worst."""
+    """A real environment, in which attacks run one after another."""
 
     def __init__(self, sandbox: str, variables: Mapping[str, str], **options: Any) -> None:
         self.sandbox, self._exports = sandbox, exports(dict(variables))
@@ -32,7 +32,7 @@ class Arena:
         self._exports += f"cd {self.run('pwd').strip()}\n"
 
     def run(self, command: str, timeout: float = 20.0) -> str:
-        """What a command prints; the episode must live on."""
+        """The output of a command, after which the episode must go on."""
         text = self._exports + command
         observation, _, _, truncated, info = self.env.step(
             {"tool": "shell", "command": text, "timeout": timeout}
@@ -54,7 +54,7 @@ Weaken = Callable[[pytest.MonkeyPatch], None]
 
 
 def _without(*unwanted: str) -> Weaken:
-    """Leave one of bubblewrap's arguments, with what belongs to it, away."""
+    """Leave out one of bubblewrap's arguments and its values."""
 
     def weaken(patch: pytest.MonkeyPatch) -> None:
         complete = backend.bwrap_arguments
@@ -78,12 +78,12 @@ WEAKNESSES: dict[str, tuple[Weaken, ...]] = {
     "with user namespaces": (_unfiltered, _without("--disable-userns")),
     "with network": (_without("--unshare-net"),),
 }
-"""What is missing of bubblewrap's defences, by name."""
+"""The defences of bubblewrap that can be left out, by name."""
 
 
 @contextlib.contextmanager
 def weakened(name: str) -> Iterator[None]:
-    """Sandboxes that are made meanwhile lack a defence."""
+    """Sandboxes that are made in this block lack a defence."""
     with pytest.MonkeyPatch.context() as patch:
         for weaken in WEAKNESSES[name]:
             weaken(patch)
@@ -123,7 +123,7 @@ class Exposed:
         return arena
 
     def _suffers_bare(self, attack: Attack) -> bool:
-        """As a plain child process: what even ``subprocess`` prevents."""
+        """Whether it works in a child process, for attacks that even ``subprocess`` prevents."""
         command = ["bash", "-c", attack.command.replace("python3", sys.executable)]
         done = subprocess.run(
             command, env=dict(os.environ) | self._bait.variables, capture_output=True, check=False

@@ -1,4 +1,4 @@
-"""Runs a command as an ordinary user who can reach this Python, wherever root keeps it.
+"""Runs a command as an ordinary user who can reach this Python, even in a folder of root's.
 
 Standard library only; run by root as ``python -I -S as_user.py UID FOLDERS COMMAND…``, with the
 folders that the user must be able to read separated by colons. Where only root may enter a folder

@@ -1,4 +1,4 @@
-"""An attack: a program that says so when it worked, and where it can be seen to work."""
+"""An attack: a program that reports success, and the place where it must succeed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Attack:
     works: str = "subprocess"
     """Where it does: without isolation, or in a sandbox that lacks one defence."""
     root: bool = False
-    """Whether it takes root even there."""
+    """Whether it requires root even there."""
     optional: bool = False
     """Whether some kernels lack what it uses: shown by its failing as a plain process, too."""
     timeout: float = 20.0

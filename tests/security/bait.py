@@ -1,4 +1,4 @@
-"""What an attacker wants, where whoever is not confined gets it: files, processes, servers."""
+"""What an attacker wants, where unconfined programs find it: files, processes, servers."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Bait:
         return {"VICTIM": str(victim.pid)}
 
     def _set_secret(self) -> None:
-        """The word is the secret of variants too: a variable of whoever starts the sandboxes."""
+        """The word is also the secret of variants, which is a variable of the host process."""
         patch = pytest.MonkeyPatch()
         patch.setenv(SECRET, self.word)
         self._stack.callback(patch.undo)

@@ -1,4 +1,4 @@
-"""Arenas are kept for many attacks: most leave nothing behind that the next would notice."""
+"""Arenas are shared by many attacks, since most leave nothing behind that the next would notice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bait(cache_folder: Path) -> Iterator[Bait]:
 
 @pytest.fixture(scope="module", params=["bubblewrap", "docker"])
 def arena(request: pytest.FixtureRequest, bait: Bait) -> Iterator[Arena]:
-    """An episode of each kind that promises isolation; another one goes on beside it."""
+    """An episode on each backend that promises isolation, with another one beside it."""
     name = working_backend(request)
     neighbour, arena = with_neighbour(name, bait), Arena(name, bait.variables)
     yield arena
@@ -40,7 +40,7 @@ def exposed(bait: Bait) -> Iterator[Exposed]:
 
 
 @pytest.fixture(autouse=True)
-def _takes_root(request: pytest.FixtureRequest) -> None:
+def _requires_root(request: pytest.FixtureRequest) -> None:
     attack = getattr(request.node, "callspec", None) and request.node.callspec.params.get("attack")
     if attack and attack.root and "exposed" in request.fixturenames and os.geteuid() != 0:
-        pytest.skip("takes root even without isolation")
+        pytest.skip("requires root even without isolation")

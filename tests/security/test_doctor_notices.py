@@ -1,4 +1,4 @@
-"""The doctor says so when a limit does not bite: each is switched off, and its probe must fail."""
+"""The doctor notices a limit without effect: each is switched off, and its probe must fail."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def holds(check: str, sandbox: Sandbox) -> bool:
 def test_a_limit_that_is_too_large(check: str) -> None:
     limits = replace(LIMITS_OF.get(check, PROBE_LIMITS), **LARGE[check])
     config = SandboxConfig(limits=limits, warm=False)
-    # On a machine with too much else to do a program may not get even the little it should.
+    # On a busy machine, a program may not even get its small share.
     tries = 8 if check == "cpu" else 1
     assert not all(holds(check, start("bubblewrap", config)) for _ in range(tries))
 
@@ -99,7 +99,7 @@ def test_masks_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Patient:
-    """A sandbox that lets commands take their time."""
+    """A sandbox that gives commands more time."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

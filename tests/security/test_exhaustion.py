@@ -1,4 +1,4 @@
-"""An agent that brings its own sandbox down has failed; it is not an excuse."""
+"""An agent that brings its own sandbox down has failed, and that is no excuse."""
 
 from __future__ import annotations
 

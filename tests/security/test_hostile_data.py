@@ -1,4 +1,4 @@
-"""Data, task folders and checkouts of strangers: names that are paths, links, bombs."""
+"""Other people's data, task folders and checkouts: names that are paths, links, bombs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speaking to anyone: this machine, its network, name servers, metadata services."""
+"""Using the network: this machine, its network, name servers, metadata services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning labels from what may be asked: messages, scores, other variants of the same data."""
+"""Learning labels from what an agent may see: messages, scores, other variants of the same data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TABLES = [name for name in REAL if not (SPECS[name].folder / "prepare.py").exist
 
 
 def hostile(dataset: Dataset) -> list[bytes]:
-    """Submissions whose complaints might tell something."""
+    """Submissions whose error messages might reveal something."""
     sample = (dataset.public / "sample_submission.csv").read_bytes()
     header, *rows = sample.splitlines()
     first = rows[0].split(b",")[0]
@@ -109,7 +109,7 @@ def test_verdicts_on_the_format_depend_on_no_label(task: str) -> None:
 
 
 def test_scores_do_depend_on_public_labels() -> None:
-    """Or the tests above would show nothing."""
+    """Otherwise the tests above would show nothing."""
     dataset = prepare(TASK)
     perfect = pd.read_csv(dataset.private / "answers.csv").drop(columns="Usage")
     content = perfect.to_csv(index=False).encode()

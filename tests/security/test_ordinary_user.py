@@ -1,4 +1,4 @@
-"""The same when an ordinary user runs the sandboxes: no root, no control groups."""
+"""The same attacks when an ordinary user runs the sandboxes: no root, no control groups."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PARTS = {
         "tests/sandbox/test_workspace.py::test_a_killed_host_leaves_no_mount_or_process",
     ),
 }
-"""Tests that pass for root, by what they are about; the first of each says which to take."""
+"""Tests that pass for root, by subject. The first entry of each selects them."""
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,4 +1,4 @@
-"""An environment turned against whoever comes next: the runner, the grader, the next episode."""
+"""An environment turned against its next users: the runner, the grader, the next episode."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def env(isolating_backend: str) -> Iterator[gym.Env[Any, Any]]:
 
 
 def test_the_poison_works_on_who_trusts_it(env: gym.Env[Any, Any]) -> None:
-    """These are the agent's own commands: it may fool itself."""
+    """These are the agent's own commands, and it may deceive itself."""
     for command in ("submit", "python x.py", "/usr/bin/env python3 x.py"):
         assert "POISONED" in env.step(command)[0]["output"], command
     found = env.step("unset -f submit; PATH=${PATH#*evil:} python -c 'import pandas'")

@@ -1,4 +1,4 @@
-"""Limits, precedence and settings of another process than one's own: the supervisor's above all."""
+"""Limits, priority and settings of other processes, above all of the supervisor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ATTACKS = [
             pwned()
         """),
     on_the_first("the limits that it has", "import resource; resource.prlimit(1, 7); pwned()"),
-    # With the flag that it has already: who may not raise a priority may not take that away either.
+    # With the flag that it has already: without the right to raise a priority, it can't be removed.
     on_the_first("its scheduling class", """
         os.sched_setscheduler(1, 3 | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         pwned()
@@ -34,7 +34,7 @@ ATTACKS = [
     on_the_first("its scheduling parameter", "os.sched_setparam(1, os.sched_param(0)); pwned()"),
     reaches("sched_setattr", "1, None, 0"),
     reaches("sched_setattr", "os.getppid(), None, 0"),
-    # An empty set: nobody is asked to work nowhere, but who is asked says so.
+    # An empty set, which changes nothing, but the error shows that the kernel looked at it.
     on_the_first("its processors", f"""
         pwned(call({CALLS.get("sched_setaffinity", -1)}, 1, 8, bytes(8)) == errno.EINVAL)
         """),

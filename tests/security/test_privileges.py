@@ -72,7 +72,7 @@ ATTACKS = [
             os._exit(0)
         pwned(child > 0)
         """, "with user namespaces"),
-    # These take capabilities as well: shown where root has them.
+    # These also require capabilities, so they are shown to work only as root.
     reaches("mount", "None, None, None, 0, None", "subprocess", root=True, optional=True),
     reaches("umount2", "b'/nowhere', 0", "subprocess", root=True, optional=True),
     reaches("pivot_root", "b'/nowhere', b'/nowhere'", "subprocess", root=True, optional=True),

@@ -1,4 +1,4 @@
-"""Packages carry the raw data, labels included, of tasks: a search finds them, and masks hide them.
+"""Packages contain the raw data of tasks, with labels. A search finds them, and masks hide them.
 
 scikit-learn's wheel has those of every task that is built on it, SciPy's tests have iris, and what
 a user adds may have anything in any format.
@@ -147,7 +147,7 @@ WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "frames.rda": lambda t: lzma.compress(b"RDX2\nX\n" + _serialized(_shuffled(t))),
     "database.rdb": lambda t: b"".join(_database(t)),
 }
-"""Ways in which a package may carry a table of numbers."""
+"""Ways in which a package may contain a table of numbers."""
 
 
 def _shuffled(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from tests.security.bait import Bait
 from tests.security.suites import both_ways
 
 ATTACKS = [
-    # Files by their names, and by other ways to them.
+    # Files by their names, and on other ways.
     shell("answers by path", 'grep -q Usage "$ANSWERS" && pwned'),
     shell("a file by path", 'cat "$SECRET" | seen'),
     shell("a file by dots", 'cat "../../../../../../../../../..$SECRET" | seen'),
@@ -40,7 +40,7 @@ ATTACKS = [
         root=True,
     ),
     shell("core dumps", "ulimit -c unlimited && pwned", "bare"),
-    # Other processes, by all that /proc shows of them.
+    # Other processes, by everything that /proc shows of them.
     python("/proc/*/root", "for p in glob.glob('/proc/[0-9]*/root'): seen(read(p + V['SECRET']))"),
     python("/proc/*/cwd", "for p in glob.glob('/proc/[0-9]*/cwd/secret.csv'): seen(read(p))"),
     python("/proc/*/environ", "for p in glob.glob('/proc/[0-9]*/environ'): seen(read(p))"),

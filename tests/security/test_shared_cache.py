@@ -1,4 +1,4 @@
-"""A cache that another user may write: what is planted there would be run, and believed."""
+"""A cache that another user may write: planted files in it would be run, and trusted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give fil
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of this test's own, below a folder as ``/tmp`` is one."""
+    """An empty cache for this test, below a folder like ``/tmp``."""
     monkeypatch.delenv(SHARED, raising=False)
     monkeypatch.setattr(cache, "_examined", {})
     monkeypatch.setattr(ownership, "_passed", {})
@@ -105,7 +105,7 @@ def test_a_group_is_trusted_when_asked_and_everybody_never(
 
 
 def plant_answers(dataset: Dataset) -> Path:
-    """Replace a dataset by one of another user's whose right answers are the sample's."""
+    """Replace a dataset by one of another user, whose right answers are those of the sample."""
     sample = (dataset.public / "sample_submission.csv").read_text().splitlines()
     answers = (dataset.private / "answers.csv").read_text().splitlines()
     usage = [line.rpartition(",")[2] for line in answers]

@@ -1,4 +1,4 @@
-"""Killing, stopping, starving or confusing what watches over a sandbox."""
+"""Killing, stopping, starving or confusing the processes that supervise a sandbox."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ DISTURBANCES = {
     "removed files": f"rm -rf {RUN}/*; export LOST=1; cd /tmp",
     "folders in place of files": f"trap - EXIT; rm -rf {RUN}/*; "
     f"mkdir -p {RUN}/state {RUN}/environment {RUN}/command; yes | head -c 90000",
-    # Who opens a FIFO waits for the other end.
+    # Opening a FIFO blocks until the other end is opened.
     "a FIFO for the shell's state": f"trap - EXIT; rm -f {RUN}/state; mkfifo {RUN}/state; "
     f"(setsid sleep 60 <>{RUN}/state >/dev/null 2>&1 &)",
     "a FIFO for the environment": f"rm -f {RUN}/environment; mkfifo {RUN}/environment; export A=2",
@@ -106,7 +106,7 @@ DISTURBANCES = {
 
 
 class Ring:
-    """A sandbox for one disturbance after the other, and a new one if it died of the last."""
+    """A sandbox for many disturbances, which is replaced if one of them ended it."""
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
@@ -136,7 +136,7 @@ def test_the_episode_goes_on(ring: Ring, disturbance: str) -> None:
 
 
 def works_still(sandbox: Sandbox) -> None:
-    """Everything that an episode needs until its grade, whatever goes on in the background."""
+    """Everything that an episode requires until its grade, with a disturbance in the background."""
     for _ in range(20):
         if sandbox.execute("kill -9 -1", timeout=3).exit_code == 0:
             break
@@ -173,7 +173,7 @@ def test_leftovers_that_take_every_process_make_room_for_a_command(ring: Ring) -
 
 
 def test_busy_processes_do_not_delay_a_submission(ring: Ring) -> None:
-    """They have no more of the processor than the limit says, and the runner comes first."""
+    """They get no more of the processor than the limit, and the runner comes first."""
     with start(ring.backend, SandboxConfig(limits=LIMITS)) as sandbox:
         sandbox.execute(
             "echo 1,2 > s.csv; mkdir many; cd many; seq 30000 | xargs touch", timeout=60
@@ -232,7 +232,7 @@ def test_the_runner_does_not_change_itself_for_the_agent(ring: Ring) -> None:
 
 
 def test_what_an_intruder_sends_is_never_taken_for_an_answer() -> None:
-    """If somebody did speak in the runner's place, the host would notice."""
+    """If another process spoke in the runner's place, the host would notice."""
     for frame in HOSTILE_FRAMES:
         sandbox = sandbox_that_says(frame)
         with pytest.raises(SandboxCrashed):

@@ -1,4 +1,4 @@
-"""Living on after the end of an episode, or of the host that ran it."""
+"""Surviving the end of an episode, or of the host that ran it."""
 
 from __future__ import annotations
 

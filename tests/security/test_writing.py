@@ -1,4 +1,4 @@
-"""Writing anything outside of the workspace, or leaving something for other episodes."""
+"""Writing outside of the workspace, or leaving something for other episodes."""
 
 from __future__ import annotations
 

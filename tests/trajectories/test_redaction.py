@@ -1,4 +1,4 @@
-"""A redacted record: true, replayable, and silent about the machine that made it."""
+"""A redacted record is true and replayable, and reveals nothing about the machine that made it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_redacted_record_is_true_and_silent(
     actions = (SHOW, "echo alice at lab-17; cp data/sample_submission.csv submission.csv; submit")
     with contextlib.closing(gymnasium.make("mle/zoo-v0", sandbox="bubblewrap")) as env:
         seen = rollout(env, Scripted(actions), seed=0, path=path, redact=True)
-    assert sys.prefix in seen.steps[0].observation["output"]  # the caller's own is as it was
+    assert sys.prefix in seen.steps[0].observation["output"]  # the caller's own is unchanged
     text = path.read_text()
     known = [sys.prefix, sys.base_prefix, str(Path.cwd()), "lab-17", "alice", platform.release()]
     assert not [name for name in known if name in text]

@@ -130,7 +130,7 @@ def test_an_agent_that_fails_leaves_the_finished_steps_on_disk(
 
 
 class Interrupting:
-    """Ends its episode by a Ctrl-C, or by what only looks like one."""
+    """Ends its episode by Ctrl-C, or by an exception that only looks like it."""
 
     def __init__(self, sent: bool) -> None:
         self._sent = sent
@@ -324,7 +324,7 @@ def test_the_header_of_a_task_s_episode_names_its_data_and_sandbox() -> None:
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A record whose header was changed by somebody who knows how to make a hash chain."""
+    """A record whose header was changed, with a correct hash chain."""
     chain, lines = Chain(), [json.loads(line) for line in path.read_bytes().splitlines()]
     change(lines[0])
     for line in lines:
@@ -402,7 +402,7 @@ def test_harmless_arguments_take_no_trust(empty_episode: Path) -> None:
 
 
 def test_every_argument_of_an_environment_says_which_values_are_harmless() -> None:
-    """One without an entry would be refused; this reminds whoever adds it to decide."""
+    """An argument without an entry would be refused. This test reminds its author to decide."""
     assert set(inspect.signature(MLEEnv).parameters) == set(ARGUMENTS)
     assert {each.name for each in dataclasses.fields(Settings)} <= set(ARGUMENTS)
 

@@ -1,4 +1,4 @@
-"""Trajectories: what is written comes back, and what is damaged says so."""
+"""Trajectories are read as they were written, and damage is reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_cut_last_line_loses_that_line_and_says_so(path: Path, cut: int) -> No
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]) + lines[2][:-cut])
     trajectory = Trajectory.read(path)
-    whole = cut == 1  # only the newline is missing: nothing of the step is lost
+    whole = cut == 1  # only the newline is missing, so nothing of the step is lost
     assert trajectory.steps == (STEPS if whole else STEPS[:1])
     assert not trajectory.complete
     assert trajectory.grade == (GRADE if whole else None)
@@ -88,7 +88,7 @@ def test_a_damaged_middle_is_refused_by_file_and_line(
     lines = path.read_bytes().split(b"\n")
     lines[number - 1] = content
     path.write_bytes(b"\n".join(lines))
-    blamed = number + 1 if b"footer" in content else number  # what follows a footer is wrong
+    blamed = number + 1 if b"footer" in content else number  # nothing may follow a footer
     with pytest.raises(TrajectoryError, match=rf"episode\.jsonl:{blamed}: ") as caught:
         Trajectory.read(path)
     assert isinstance(caught.value, MleGymError)

@@ -35,7 +35,7 @@ def wake(marker: str) -> None:
 
 
 def timed_out(envs: ThreadVectorEnv) -> str:
-    """What is said when two steps aren't there in time."""
+    """The message if two steps aren't done in time."""
     with pytest.raises(TimeoutError) as error:
         envs.recv(2, timeout=0.5)
     return str(error.value)

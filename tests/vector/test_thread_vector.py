@@ -91,7 +91,7 @@ def test_results_equal_those_of_sync_vector_env(make: MakeVec, mode: str) -> Non
                 results.append(envs.reset(options={"reset_mask": over}))
         for *_, infos in results:
             for each in (infos, infos.get("final_info", {})):
-                if "reward_valid" in each:  # they have False where there was nothing to tell
+                if "reward_valid" in each:  # theirs is False for environments without a result
                     each["reward_valid"] |= ~each["_reward_valid"]
         return [plain(result) for result in results]
 

@@ -27,7 +27,7 @@ MAX_BYTES = 1 << 10
 
 
 def check(data: bytes) -> None:
-    """The first byte chooses who hears the rest, and whether its lengths are put right first."""
+    """The first byte selects who gets the rest, and whether its lengths are corrected first."""
     if data:
         said = framed(data[1:]) if data[0] & 4 else data[1:]
         (host_hears, host_fetches, runner_hears, runner_is_called)[data[0] % 4](said)
@@ -97,7 +97,7 @@ def host_hears(said: bytes) -> None:
 
 
 def check_crash(message: str, stream: Recorded) -> None:
-    """Nothing more is heard, and the message can be shown."""
+    """Nothing more is read, and the message can be shown."""
     assert stream.closed
     assert len(message.encode()) < 1000
 
@@ -151,7 +151,7 @@ def through_pipe(said: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
 
 
 def runner_is_called(said: bytes) -> None:
-    """Whatever an agent's program writes to the tools' socket, it gets an answer or is let go."""
+    """Anything that an agent writes to the tools' socket gets an answer or is disconnected."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/control"
         calls = Calls(path, COMMANDS, 1 << 20)

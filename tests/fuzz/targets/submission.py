@@ -13,7 +13,7 @@ from tests.grading.toys import TOYS, Toy, as_csv
 from tests.metrics import oracle
 
 UNSCORABLE = {"score_not_finite", "out_of_range"}
-"""What may still be wrong with predictions that fit, once they are compared with the answers."""
+"""What may be wrong with valid predictions when they are compared with the answers."""
 LONGEST_MESSAGE = 700
 
 

@@ -1,4 +1,4 @@
-"""Scores as an oracle, and samples handed in."""
+"""Scores as an oracle, and submitted samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels written by hand, and what only looks like them."""
+"""Labels written by hand, and cases that only look like that."""
 
 from __future__ import annotations
 

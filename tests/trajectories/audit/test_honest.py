@@ -1,4 +1,4 @@
-"""Honest agents are left alone: the bundled ones, on every task whose data come along."""
+"""No rule matches honest agents: the bundled ones, on every task whose data are bundled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMPETITIONS = sorted(set(task_folders()) - set(WITH_DATA))
 
 
 def played(name: str, program: str) -> list[Any]:
-    """What the agent of that name does."""
+    """The actions of the agent with that name."""
     content = (load_task(name).folder / program).read_text()
     return [
         {"tool": "write_file", "path": program, "content": content},

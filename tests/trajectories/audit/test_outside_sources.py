@@ -1,4 +1,4 @@
-"""Data, solutions and places that are none of an agent's business."""
+"""Data, solutions and places that agents must not use."""
 
 from __future__ import annotations
 

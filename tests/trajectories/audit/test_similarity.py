@@ -1,4 +1,4 @@
-"""Programs beside references."""
+"""Programs compared with references."""
 
 from __future__ import annotations
 

@@ -84,10 +84,10 @@ def forge(recorded: Path, tmp_path: Path) -> Forge:
 
 
 def status(result: Verification, check: str) -> set[str]:
-    """What became of a check."""
+    """The outcome of a check."""
     return {finding.severity for finding in result.findings if finding.check == check}
 
 
 def failures(result: Verification) -> str:
-    """What is wrong, a line each."""
+    """The faults, one line each."""
     return "\n".join(f"{f.check}: {f.detail}" for f in result.findings if f.severity == "failed")

@@ -1,4 +1,4 @@
-"""Records that a stranger wrote: one line of error, and not the reader's memory."""
+"""Records that anybody may have written cause one line of error, and don't fill the memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = [attack.__name__ for attack in attacks.ATTACKS]
 
 @pytest.fixture(scope="module")
 def outcomes(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What became of each attack, in a process with limited memory."""
+    """The outcome of each attack, in a process with limited memory."""
     folder = tmp_path_factory.mktemp("attacks")
     command = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""Whatever is changed in a file is noticed, unless it changes nothing that the file says."""
+"""Every change of a file is noticed, unless it leaves the file's contents the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ thorough = settings(
 
 
 def said(content: bytes) -> Any:
-    """What a file says: its lines as JSON, each number and string in one form."""
+    """A file's contents: its lines as JSON, with one form for each number and string."""
     try:
         lines = [json.loads(line) for line in content.removesuffix(b"\n").split(b"\n")]
         return [json.dumps(line, sort_keys=True) for line in lines]

@@ -71,7 +71,7 @@ def set_in(place: int, *keys: str, to: Any) -> Callable[[Lines], None]:
 
 
 def raise_score(lines: Lines) -> None:
-    """A better grade, wherever it is told."""
+    """A better grade, in every place that has it."""
     better = lines[-1]["grade"] | {"score": 0.9, "normalized": 0.9}
     lines[-1]["grade"] = lines[-2]["info"]["grade"] = better
     lines[-2]["reward"] = lines[-1]["return"] = 0.9
