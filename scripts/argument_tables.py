@@ -1,4 +1,4 @@
-"""The tables of an environment's arguments and of its tools, from their declarations."""
+"""Makes the tables of an environment's arguments and of its tools from their declarations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TASK = "id of a task, or the path of a task folder"
 
 
 def arguments_table() -> str:
-    """Every argument with what it may be, for the documents."""
+    """Every argument with its possible values, for the documents."""
     rows = [
         "| argument | default | may be | meaning |",
         "|---|---|---|---|",
@@ -29,7 +29,7 @@ def arguments_table() -> str:
 
 
 def arguments_in_docstring() -> str:
-    """The same, short and aligned, for the docstring of the environment."""
+    """A short and aligned table of the arguments, for the environment's docstring."""
     head = ("argument", "default", "meaning")
     cells = [
         ("`task`", "", _TASK),
@@ -47,7 +47,7 @@ def arguments_in_docstring() -> str:
 
 
 def tools_table() -> str:
-    """Every tool with its fields, as models are shown them."""
+    """Every tool with its fields, as models see them."""
     rows = ["| tool | fields | what it does |", "|---|---|---|"]
     for schema in tool_schemas():
         tool = schema["function"]

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: finds Python, makes the virtual environment, installs what is
-# missing and says so. What is there already is left alone and takes no time. scripts/setup --help
-# describes the variables.
+# Sourced by the scripts beside it: finds Python, makes the virtual environment, and installs and
+# reports what is missing. What is there already is left alone. scripts/setup --help describes the
+# variables.
 
 set -euo pipefail
 ROOT=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +16,7 @@ fail() {
     exit 3
 }
 
-# help_if_asked ARGUMENTS: with --help, shows the comment at the head of the script that runs.
+# help_if_asked ARGUMENTS: with --help, shows the comment at the head of the running script.
 help_if_asked() {
     local line
     case ${1:-} in -h | --help) ;; *) return 0 ;; esac
@@ -50,7 +50,7 @@ apt_install() {
         as_root "${quiet[@]}" install -y --no-install-recommends "$@" >&2
 }
 
-# want_program PROGRAM PACKAGE: installs a system package unless the program is there.
+# want_program PROGRAM PACKAGE: installs a system package if the program is missing.
 want_program() {
     PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null && return
     say "Installing $2 (for $1) with apt-get"
@@ -113,7 +113,7 @@ install_project() {
     printf '%s\n' "$stamp" >"$VENV/.mle-gym-$extras"
 }
 
-# want_sandbox: makes the Docker image where bubblewrap can't run and Docker does.
+# want_sandbox: makes the Docker image if bubblewrap can't run and Docker can.
 want_sandbox() {
     local backend='from mle_gym.sandbox import get_backend; get_backend("auto")'
     local daemon='from mle_gym.sandbox.docker.backend import connect; connect()'

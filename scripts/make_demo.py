@@ -20,11 +20,11 @@ COMMAND = ["mle-gym", "run", "titanic", "--agent", "solution"]
 WIDTH = 84
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "demo.svg"
 WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""Rich's picture fetches them from the network; any monospaced font does."""
+"""Rich's picture would fetch fonts from the network, but any monospaced font will do."""
 
 
 def play() -> str:
-    """What the command prints, in colour."""
+    """The command's output, in colour."""
     program = Path(sys.executable).parent / COMMAND[0]
     environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     with tempfile.TemporaryDirectory() as folder:

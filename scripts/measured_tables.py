@@ -1,4 +1,4 @@
-"""The tables of what was measured, from the files that the benchmark and the soak wrote last.
+"""Makes the tables of measurements from the files that the benchmark and the soak wrote last.
 
 python -m benchmarks --out docs/benchmarks
 python -m benchmarks.soak --out docs/benchmarks
@@ -24,11 +24,11 @@ SHOWN = {
     "throughput-2": "docker exec",
     "import": "bare python",
 }
-"""Rows of the README's table, each with what it is compared with there."""
+"""The rows of the README's table, each with the column that it is compared with there."""
 
 
 def speed_table() -> str:
-    """The README's choice from the last run of the benchmark."""
+    """The README's selection from the last run of the benchmark."""
     rows = {row["name"]: row for row in _read()["rows"]}
     lines = ["| | mle-gym, bubblewrap | beside it | ratio |", "|---|--:|--:|--:|"]
     for name, other in SHOWN.items():
@@ -65,8 +65,8 @@ def hand_ins_table() -> str:
         cells = [_range([each[name] for each in paid if name in each]) for name in rewards]
         lines.append(f"| {hand_in} | {' | '.join(cells)} |")
     tasks, variants = ({row[name] for row in rows} for name in ("task", "variant"))
-    told = f"{len(tasks)} tasks, variants {', '.join(map(str, sorted(variants)))}"
-    return "\n".join([*lines, "", f"From the least to the most over {told}."])
+    played = f"{len(tasks)} tasks, variants {', '.join(map(str, sorted(variants)))}"
+    return "\n".join([*lines, "", f"From the least to the most over {played}."])
 
 
 def _range(values: list[float]) -> str:
@@ -106,12 +106,12 @@ def _read(name: str = "benchmarks.json") -> Any:
 
 
 def _digits(value: float | None) -> str:
-    """Two significant digits at least; nothing where nothing was measured."""
+    """At least two significant digits; empty if nothing was measured."""
     return "" if value is None else f"{value:,.{0 if abs(value) >= 10 else 1}f}"
 
 
 def _ratio(row: dict[str, Any], ours: float, beside: float) -> str:
-    """How they compare, in words that can't be read the wrong way round."""
+    """How two values compare, in words that show which one is better."""
     better = ours / beside if row["higher_is_better"] else beside / ours
     if better >= 1.5:
         return f"{_digits(better)}x {'as many' if row['higher_is_better'] else 'faster'}"

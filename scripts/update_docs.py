@@ -48,7 +48,7 @@ def competitions_table() -> str:
 
 
 def contamination_table() -> str:
-    """Other ways to learn the answers of Kaggle's competitions."""
+    """What is known about other ways to learn the answers of Kaggle's competitions."""
     tasks = [task for task in _built_in(competitions=True) if task.contamination]
     rows = [f"| `{task.id}` | {task.contamination} |" for task in tasks]
     return "\n".join(["| competition | what is known |", "|---|---|", *rows])
@@ -125,7 +125,7 @@ TABLES = {
     "hand_ins": ("docs/environment.md", hand_ins_table),
     "soak": ("docs/benchmarks.md", soak_table),
 }
-"""Name in the markers to file and content."""
+"""The name in the markers, with the file and the function that makes the content."""
 
 
 def updated(name: str) -> tuple[Path, str]:
@@ -145,7 +145,11 @@ def updated(name: str) -> tuple[Path, str]:
 def main() -> int:
     """Write or check every table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a table is old")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, and exit with 1 if a table is out of date",
+    )
     check = parser.parse_args().check
     old = 0
     for name in TABLES:

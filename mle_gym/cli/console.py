@@ -145,6 +145,7 @@ def explain(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         err().print("interrupted", style="bold")
         return ExitCode.INTERRUPTED
+    # Messages for users stand alone. A bug's message needs its type, and the place that raised it.
     code, notes = _code(error), getattr(error, "__notes__", ())
     message = str(error) if code != ExitCode.BUG else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and not isinstance(error, MleGymError) and code != ExitCode.BUG:

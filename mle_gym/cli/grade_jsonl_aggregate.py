@@ -62,6 +62,7 @@ def grade_jsonl(
     for file in files:
         if not file.is_file():
             raise UsageError(f"{file}: expected a file of submissions, found none")
+    # Grades go to the file one by one: grading may run for hours, and a crash must not lose them.
     kept = None if output_dir is None else ReportFile.claim(output_dir)
     batch = Batch(parity=parity) if kept is None else Batch(parity=parity, keep=kept.add)
     code = _grade(batch, files)

@@ -153,7 +153,7 @@ def replay(
 ) -> None:
     """Execute a recorded episode's actions again and report what came out differently."""
     recorded = Trajectory.read(file)
-    require_types(recorded, file)
+    require_types(recorded, file)  # the file may come from anybody
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
     with Progress(err()) as progress:

@@ -162,6 +162,7 @@ def parse_action(raw: object) -> Action:
     tool = _tool(raw)
     fields = _FIELDS[tool.tool]
     arguments = {name: value for name, value in raw.items() if name != "tool"}
+    # Unknown fields are refused, since a misspelt `timeout` would otherwise be ignored silently.
     for name in arguments:
         if name not in fields:
             raise ActionError(f"{tool.tool} has no field {short(name)}{nearest(name, fields)}")

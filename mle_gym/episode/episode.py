@@ -77,6 +77,7 @@ class Episode:
         self._turn = threading.RLock()
         """Held by every thread that acts on the episode, except in :meth:`close`, :meth:`discard`
         and :meth:`interrupt`, which must get through to a step that is running."""
+        # The budget begins after the sandbox, whose start must not be on the agent's clock.
         self._sandbox = make_sandbox(dataset, settings, snapshot)
         self._filename = dataset.task.submission.filename
         self.budget = make_budget(settings, snapshot)

@@ -89,6 +89,7 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
     file = task.folder / f"{program}.py"
     if not file.is_file():
         raise SubmissionError("no_program", f"{file}: expected a program, found none")
+    # The task's own limits and masks, not the environment's: a ceiling must not depend on who asks.
     limits = task.limits
     config = SandboxConfig(
         limits=Limits(memory_mb=limits.memory_mb, cpus=limits.cpus, disk_mb=limits.disk_mb),

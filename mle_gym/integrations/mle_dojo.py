@@ -55,6 +55,7 @@ def import_mle_dojo(path: Path, python: str = "") -> tuple[list[Imported], list[
 
 
 def _draft(root: Path, metric: Path, python: str) -> Draft:
+    # The files are only parsed here. They belong to the checkout, and their code runs elsewhere.
     folder = metric.parent.parent
     if not _functions(metric, "Metrics"):
         raise TaskError(f"{metric}: expected a class named …Metrics, found none")

@@ -63,6 +63,7 @@ def _runs(cell: str, pixels: int | None, row: int = 0) -> Array:
     """
     malformed = partial(_malformed, cell, row)
     words = cell.split()
+    # Checked as text first: int() accepts signs, underscores and any length.
     for word in words:
         if not (word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS):
             raise malformed(f"whole numbers of at most {MOST_DIGITS} digits", show(word))

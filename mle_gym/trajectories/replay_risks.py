@@ -102,6 +102,7 @@ def risks(spec: Mapping[str, Any]) -> list[str]:
     kwargs = kwargs if isinstance(kwargs, Mapping) else {"kwargs": kwargs}
     found = list(_other_registration(spec, known))
     if known.entry_point != "mle_gym.env:MLEEnv":
+        # Nothing is known about the arguments of other environments, so each change is a risk.
         return found + [
             f"its {name} is {value!r}"
             for name, value in kwargs.items()

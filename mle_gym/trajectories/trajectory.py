@@ -242,6 +242,7 @@ def read_lines(path: str | Path) -> tuple[list[Line], str]:
                 after_footer = bool(lines) and lines[-1].values["kind"] == "footer"
                 lines.append(_parsed(content, decoder, after_footer=after_footer))
             except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+                # Only the last line can lack its end, and only because the run was killed.
                 if content.endswith(b"\n"):
                     raise TrajectoryError(f"{path}:{number}: damaged line: {error}") from error
                 note = "the last line is cut: the run was killed in that step"

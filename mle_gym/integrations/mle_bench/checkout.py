@@ -62,6 +62,8 @@ def _draft(root: Path, file: Path, python: str) -> Draft:
     config = _read(file)
     name = str(_field(config, "id", file))
     grader, dataset = _table(config, "grader", file), _table(config, "dataset", file)
+    # The published thresholds show whether the checkout's leaderboard is complete, and replace it
+    # if it is not.
     known = competitions().get(name)
     board = read_board(file.with_name("leaderboard.csv"), known.thresholds if known else None)
     whole = board.state == "whole"

@@ -62,6 +62,7 @@ def summarize(
     if missing and not pad:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if missing[5:] else "")
         raise ValueError(f"no complete seed: no report of {shown}; pad to count them as failed")
+    # Without padding, only seeds count for which every competition has a report.
     there = max(counts) if pad else min(counts)
     if not there:
         raise ValueError("no complete seed: no report of any competition of the split")

@@ -90,6 +90,7 @@ def _scripts(trajectory: Trajectory) -> Iterator[Script]:
 
 
 def _of_shell(step: int, script: str, depth: int = 0) -> Iterator[Script]:
+    # A heredoc is usually a program or a file: as part of the script it would be read as commands.
     bare, texts = heredocs(script)
     yield Script(step, "shell", bare)
     for text in texts:

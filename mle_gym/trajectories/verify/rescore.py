@@ -104,6 +104,7 @@ def _stored(
     if header["format"] == 1:
         return None, Finding("submission", "undecided", "a file of format 1 does not contain it")
     packed = footer["submission"]
+    # The digests are compared before anything is unpacked, as a forger's file may be a bomb.
     if packed is None:
         if grade.get("sha256") == "":
             return None, Finding("submission", "passed", "there was none")
@@ -250,6 +251,7 @@ def _check_reward(trajectory: Trajectory, grade: Grade | None) -> Finding:
     if header["format"] == 1 or header["wrappers"]:
         by = "a wrapper may have changed it" if header["format"] > 1 else "not in format 1"
         return Finding("reward", "undecided", f"it can't be computed: {by}")
+    # Only built-in rewards are computed: another name is an import path that the file chose.
     name = header["settings"]["reward"]
     if name not in REWARDS:
         return Finding("reward", "undecided", f"{name!r} would run the file's own code")

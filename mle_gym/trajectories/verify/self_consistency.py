@@ -102,6 +102,7 @@ def _contradictions(trajectory: Trajectory) -> Iterator[str]:
 
 def check_steps(trajectory: Trajectory) -> Iterator[Finding]:
     """Whether each step follows from the one before, as far as that shows without playing it."""
+    # Steps and time can only run in one direction, so that a step left out or moved shows.
     problems = []
     left = _steps_left(trajectory.header.get("observation"))
     time = 0.0
