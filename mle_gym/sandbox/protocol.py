@@ -60,8 +60,9 @@ PRELOAD = (
 )
 """What warm Python imports ahead of time unless told otherwise."""
 
-MOST_HANDED_IN = 1 << 27
-"""The size of the largest file that a command may hand over, in bytes."""
+MOST_HANDED_IN = (1 << 28) - (1 << 20)
+"""The size of the largest submission that may leave a sandbox, in bytes: what one message holds,
+minus room for the names of files."""
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["RunnerSandbox"]
 
 _START_SECONDS = 60.0
-_MOST_FETCHED = (1 << 28) - (1 << 20)
-"""Bytes: what a frame holds, minus room for the names of files."""
 _FILE_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
 """How long after a command's timeout the runner may clean up before it counts as silent."""
@@ -186,7 +184,7 @@ class RunnerSandbox:
 
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out; see :meth:`Sandbox.fetch`."""
-        order = messages.Fetch(op="fetch", path=path, max_bytes=min(max_bytes, _MOST_FETCHED))
+        order = messages.Fetch(op="fetch", path=path, max_bytes=min(max_bytes, MOST_HANDED_IN))
         done, content = self._call(order)
         if done["exit_code"] != 0:
             raise SubmissionError("unreadable", _sentence(content))
@@ -196,7 +194,7 @@ class RunnerSandbox:
 
     def fetch_files(self, path: str, *, max_bytes: int) -> Files:
         """Take a file or a folder out; see :meth:`Sandbox.fetch_files`."""
-        most = min(max_bytes, _MOST_FETCHED)
+        most = min(max_bytes, MOST_HANDED_IN)
         order = messages.FetchFiles(op="fetch_files", path=path, max_bytes=most)
         done, content = self._call(order)
         if done["exit_code"] != 0:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
+from mle_gym.sandbox.protocol import MOST_HANDED_IN
 from mle_gym.tasks.field_problems import FieldProblem
 
 __all__ = ["Column", "Names", "PlainValue", "SubmissionSpec", "Table"]
@@ -116,7 +117,7 @@ class CodeSpec(Table):
     """The file of predictions that it leaves."""
     seconds: float = Field(default=300, gt=0)
     """Wall clock of a run."""
-    max_bytes: int = Field(default=10 * 2**20, gt=0)
+    max_bytes: int = Field(default=10 * 2**20, gt=0, le=MOST_HANDED_IN)
     """Of all files that are handed in."""
 
 
@@ -134,7 +135,8 @@ class SubmissionSpec(Table):
     """Every column, the id included, in the order of the file."""
     sum_to_one: Names = ()
     """Probability columns that sum to one in every row, usually one a class."""
-    max_bytes: int = Field(default=50 * 2**20, gt=0)
+    max_bytes: int = Field(default=50 * 2**20, gt=0, le=MOST_HANDED_IN)
+    """More than that can't leave a sandbox."""
     filename: str = Field(default="submission.csv", pattern=r"^[\w][\w.-]*$")
 
     @model_validator(mode="after")

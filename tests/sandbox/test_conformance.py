@@ -11,6 +11,7 @@ import pytest
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox import Execution, InsideCommand, Limits, Mount, Reply, Request, Sandbox
+from mle_gym.sandbox.protocol import MOST_HANDED_IN
 
 from .conftest import MakeSandbox, eventually, processes_with, sleepers
 
@@ -418,6 +419,21 @@ def test_what_is_too_large_to_be_handed_in_never_reaches_the_host(
         f"submit: {sandbox.workspace}/s.csv: has 1001 bytes, at most 1000 are allowed",
         f"validate: {sandbox.workspace}/f: s.csv: has 1001 bytes, at most 1000 are allowed",
     ]
+
+
+@pytest.mark.slow("it hands in a quarter of a gigabyte")
+def test_the_largest_file_is_the_same_whichever_way_it_leaves(make_sandbox: MakeSandbox) -> None:
+    sizes: list[int] = []
+
+    def on_request(request: Request) -> Reply:
+        sizes.append(len(request.content))
+        return Reply(0, "")
+
+    sandbox = make_sandbox(most_handed_in=MOST_HANDED_IN)
+    answered(sandbox, f"truncate -s {MOST_HANDED_IN} s.csv; submit s.csv", on_request)
+    sizes.append(len(sandbox.fetch("s.csv", max_bytes=MOST_HANDED_IN)))
+    assert sizes == [MOST_HANDED_IN] * 2
+    assert sandbox.execute("echo alive", timeout=60).output == b"alive\n"
 
 
 def test_submit_says_why_a_file_cannot_be_taken(sandbox: Sandbox) -> None:

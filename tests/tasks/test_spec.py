@@ -67,6 +67,7 @@ def test_a_spec_is_frozen_and_pickles(make_task: MakeTask) -> None:
         ({"version": "1"}, "version", "expected a valid integer, found '1'"),
         ({"version": True}, "version", "expected a valid integer, found True"),
         ({"id": "Not an id"}, "id", "found 'Not an id'"),
+        ({"submission": {"max_bytes": 2**28}}, "submission.max_bytes", "equal to 267386880"),
         ({"limits": {"steps": 0}}, "limits.steps", "expected greater than 0, found 0"),
         ({"data": 7}, "data", "found 7"),
         ({"data": {"test_size": 1.5}}, "data.test_size", "found 1.5"),

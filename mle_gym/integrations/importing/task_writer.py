@@ -21,6 +21,7 @@ from mle_gym.integrations.importing.imported_competition import ImportedCompetit
 from mle_gym.ownership import make_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
+from mle_gym.sandbox.protocol import MOST_HANDED_IN
 from mle_gym.tasks.catalog import register_tasks
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import GradeSpec
@@ -52,8 +53,6 @@ grade_file = {maker}({function!r}, {answers!r})
 STEPS, SECONDS = 500, 86_400.0
 """MLE-bench gives an agent 24 hours."""
 MEMORY_MB, DISK_MB = 8192, 32_768
-MAX_BYTES = 1 << 28
-"""The size of a submission. Some have millions of rows."""
 GRADE_SECONDS, GRADE_MEMORY_MB = 600, 4096
 """The limits of a grader. Some search by brute force."""
 
@@ -169,7 +168,7 @@ def _task(draft: Draft) -> dict[str, Any]:
         "kind": "other",
         "tags": ["imported", draft.competition.benchmark, *draft.tags],
         "data": {"loader": "kaggle", "ref": draft.competition.competition, "files": ["**"]},
-        "submission": {"kind": "file", "max_bytes": MAX_BYTES},
+        "submission": {"kind": "file", "max_bytes": MOST_HANDED_IN},
         "grade": {"metric": draft.metric, "public_fraction": 0.0, **_scale(draft)},
         "limits": {
             "steps": STEPS,
