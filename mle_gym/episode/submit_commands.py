@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import posixpath
+import time
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,13 @@ __all__ = ["INSIDE_COMMANDS", "SubmitCommands", "largest_submission"]
 _log = logging.getLogger(__name__)
 
 _OVER = Reply(1, "the episode is over\n", end_command=True)
+
+CHECK_SECONDS = 60.0
+"""Seconds of this process's processor time that an episode's ``validate`` and ``score`` may take in
+all, and proportionally more where a submission may have more than ``_USUAL_BYTES``. The sandbox's
+limits don't cover that time, and the worst files of 50 MiB take two seconds each."""
+_USUAL_BYTES = 50 * 2**20
+_NO_MORE_CHECKS = "this episode's checks have taken all the time they may; submit still works"
 
 
 class SubmitCommands:
@@ -68,6 +77,7 @@ class SubmitCommands:
         """``"grade"`` once there is something to grade."""
         self.validation: Validation | None = None
         """The result of the last ``validate`` or ``score``; None at the start of each step."""
+        self._check_seconds = 0.0
         self._score_calls = score_calls if feedback == "score" else 0
         self._dataset = dataset
         self._feedback = feedback
@@ -104,7 +114,7 @@ class SubmitCommands:
             return _refuse(request, f"{request.path}: has {size}")
         answer = {"validate": self._validate, "score": self._score, "submit": self._submit}
         try:
-            with self._within(seconds):
+            with self._within(seconds), self._charged():
                 return answer[request.tool](request)
         except (TaskError, DatasetError, SandboxError, OSError, MemoryError) as error:
             return self._unanswered(request, error)
@@ -179,9 +189,24 @@ class SubmitCommands:
         # On Linux a name may be any bytes. In grades and records it has to be text.
         return {name.encode("utf-8", "replace").decode(): request.content}
 
+    @contextlib.contextmanager
+    def _charged(self) -> Iterator[None]:
+        """Count what a call takes of this process's time; a program's sandbox has its own limit."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self._check_seconds += time.thread_time() - began
+
+    @property
+    def _checks_are_used_up(self) -> bool:
+        return self._check_seconds > CHECK_SECONDS * max(1.0, self.max_bytes / _USUAL_BYTES)
+
     def _validate(self, request: Request) -> Reply:
         if self._feedback == "none":
             return _refuse(request, "this environment gives no feedback before submit")
+        if self._checks_are_used_up:
+            return _refuse(request, _NO_MORE_CHECKS)
         self.validation = self._grader.validate(self._handed(request))
         self.validate_calls_used += 1
         if not self.validation.valid:
@@ -193,6 +218,8 @@ class SubmitCommands:
             return _refuse(request, "scores are not shown in this environment")
         if not self.score_calls_left:
             return _refuse(request, "no calls are left")
+        if self._checks_are_used_up:
+            return _refuse(request, _NO_MORE_CHECKS)
         try:
             score = self._grader.public_score(self._handed(request))
         except SubmissionError as error:
