@@ -17,12 +17,11 @@ USER = 54_321
 
 NOT_OTHERS = "not docker and not subprocess"
 TOUCHED_BY_RIGHTS = (
-    "folder or script or output or fork or execute or killed or terminated or interrupt or signals "
-    "or input or background or environment or nice or multiprocessing or subprocess or threads "
-    "or session or pipeline or nested or boosting"
+    "fork or execute or killed or terminated or interrupt or signals or background or nice "
+    "or multiprocessing or session or nested or removed or unreadable"
 )
-"""Programs that have to do with files, processes and signals, which an ordinary user's sandboxes
-get in another way; that the others do the same does not depend on who runs them."""
+"""Programs that have to do with other processes, signals and rights, which an ordinary user's
+sandboxes get in another way; that the others do the same does not depend on who runs them."""
 PARTS = {
     "attacks": (
         NOT_OTHERS,
