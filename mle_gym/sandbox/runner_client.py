@@ -6,7 +6,7 @@ import contextlib
 import posixpath
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -95,10 +95,7 @@ class RunnerSandbox:
             workspace=workspace,
             run=run_folder,
             python=command[0],
-            commands={
-                name: shlex.join([*command, *_call(name, each, f"{run_folder}/control")])
-                for name, each in config.commands.items()
-            },
+            commands=_commands_inside(config.commands, command, run_folder),
             bash="/bin/bash",
             environment=environment,
             memory_mb=limits.memory_mb,
@@ -268,9 +265,15 @@ class RunnerSandbox:
             raise self._exchange.end(f"it sent a broken folder: {error}") from None
 
 
-def _call(name: str, command: InsideCommand, socket: str) -> list[str]:
-    """The arguments with which the runner's program is the command ``name``."""
-    return ["call", name, socket, command.default_path, command.default_variable]
+def _commands_inside(
+    offered: Mapping[str, InsideCommand], runner: list[str], run_folder: str
+) -> dict[str, str]:
+    """Name to the line of a shell with which the runner's program is that command."""
+    socket = f"{run_folder}/control"
+    return {
+        name: shlex.join([*runner, "call", name, socket, each.default_path, each.default_variable])
+        for name, each in offered.items()
+    }
 
 
 def _sentence(content: bytes) -> str:

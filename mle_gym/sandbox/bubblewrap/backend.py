@@ -18,7 +18,12 @@ from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
     overlay,
 )
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
-from mle_gym.sandbox.bubblewrap.python_mounts import SHIMS, STANDALONE, python_mounts
+from mle_gym.sandbox.bubblewrap.python_mounts import (
+    SHIMS,
+    STANDALONE,
+    PythonMounts,
+    python_mounts,
+)
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.layout import Layout, layout_of
 from mle_gym.sandbox.installation.package_folders import package_folders
@@ -86,32 +91,18 @@ class BubblewrapBackend:
             SandboxUnavailable: bubblewrap is not installed.
             SandboxCrashed: It could not be started.
         """
-        limits = config.limits
-        groups: GroupLimits = {
-            "memory_bytes": _most_memory(limits) << 20,
-            "processes": limits.processes,
-            "cpus": limits.cpus,
-        }
         launcher = current_launcher()
-        packages = {}
-        with _asking:
-            python = describe_python(config.python)
-            layout = layout_of(python) if launcher.trees else Layout()
-            executable = layout(python.executable)
-            environment = command_environment(config, str(executable.parent))
-            if not config.all_packages:
-                packages = package_folders(python, shown_packages(python, config.packages))
-            shown = python_mounts(python, layout, packages, config, environment, launcher.trees)
-        command, warm = runner_command(str(executable), STANDALONE), shown.warm
+        executable, environment, shown = _offered_python(config, launcher.trees)
+        command, warm = runner_command(executable, STANDALONE), shown.warm
         if warm:
             environment["PATH"] = f"{SHIMS}:{environment['PATH']}"
         inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config)]
+        # Read-only only now: mount points can still be made until here.
         inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
-        arguments = [self._program(), *inside, "--", *command, "serve"]
         request: Start = {
             "op": "start",
-            "arguments": arguments,
-            "limits": groups,
+            "arguments": [self._program(), *inside, "--", *command, "serve"],
+            "limits": _group_limits(config.limits),
             "plan": warm.plan if warm else None,
             "overlay": overlay(config),
         }
@@ -127,7 +118,7 @@ class BubblewrapBackend:
             evidence=launched.evidence,
             cold="" if warm else "unavailable" if config.warm else "off",
             open_files=launcher.open_files,
-            affinity=() if "cpu" in launcher.controllers else _some_processors(limits.cpus),
+            affinity=() if "cpu" in launcher.controllers else _some_processors(config.limits.cpus),
         )
 
     def shown(self, config: SandboxConfig) -> Shown:
@@ -156,12 +147,32 @@ class BubblewrapBackend:
         return program
 
 
-def _most_memory(limits: Limits) -> int:
-    """MiB at which the kernel itself steps in. Full disks count as memory and must not reach it.
+def _offered_python(config: SandboxConfig, trees: bool) -> tuple[str, dict[str, str], PythonMounts]:
+    """The agent's interpreter as seen inside, the commands' variables, and what shows it all."""
+    packages = {}
+    with _asking:
+        python = describe_python(config.python)
+        layout = layout_of(python) if trees else Layout()
+        executable = layout(python.executable)
+        environment = command_environment(config, str(executable.parent))
+        if not config.all_packages:
+            packages = package_folders(python, shown_packages(python, config.packages))
+        shown = python_mounts(python, layout, packages, config, environment, trees)
+    return str(executable), environment, shown
 
-    The runner, which looks every tenth of a second, enforces ``limits.memory_mb`` on processes.
+
+def _group_limits(limits: Limits) -> GroupLimits:
+    """What control groups enforce.
+
+    The runner, which looks every tenth of a second, enforces ``limits.memory_mb`` on processes. The
+    kernel itself steps in above that, where full disks, which count as memory, can't reach it.
     """
-    return limits.memory_mb + limits.memory_mb // 2 + 2 * limits.disk_mb + RUN_FOLDER_MB
+    memory_mb = limits.memory_mb + limits.memory_mb // 2 + 2 * limits.disk_mb + RUN_FOLDER_MB
+    return {
+        "memory_bytes": memory_mb << 20,
+        "processes": limits.processes,
+        "cpus": limits.cpus,
+    }
 
 
 def _some_processors(cpus: float) -> tuple[int, ...]:

@@ -125,18 +125,8 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
     """In the child: join the groups, close descriptors, give up root and execute bubblewrap."""
     command = launch.command
     try:
-        for group in launch.groups:
-            # 0 is this thread: version 1 moves it without the 10 ms that a process by number takes.
-            tasks = f"{group}/tasks"
-            write(tasks if os.path.exists(tasks) else f"{group}/cgroup.procs", "0")
-        os.dup2(launch.stream, 0)
-        os.dup2(launch.stream, 1)
-        os.dup2(messages, 2)
-        for descriptor in launch.inherited:
-            os.set_inheritable(descriptor, True)
-        # bubblewrap hands on whatever it inherits, and the agent could use it: this
-        # process's own socket and the stream's other copy above all.
-        close_all_but(launch.inherited, os.sysconf("SC_OPEN_MAX"))
+        _join(launch.groups)
+        _keep_few_descriptors(launch, messages)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         for number, limits in SANDBOX_LIMITS.items():
@@ -145,6 +135,7 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         with contextlib.suppress(OSError):  # the runner keeps it from all that it starts
             os.setpriority(os.PRIO_PROCESS, 0, FIRST)
         os.setsid()
+        # Mounts come before the change of user, who may not make any.
         if launch.bounded:
             bound(launch.uid)
         elif launch.overlay:
@@ -161,3 +152,25 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         os.write(2, f"cannot start {command[0]}: {error}".encode())
     finally:
         os._exit(127)
+
+
+def _join(groups: list[str]) -> None:
+    """Move this process, which has a single thread, to control groups."""
+    for group in groups:
+        # 0 is this thread: version 1 moves it without the 10 ms that a process by number takes.
+        tasks = f"{group}/tasks"
+        write(tasks if os.path.exists(tasks) else f"{group}/cgroup.procs", "0")
+
+
+def _keep_few_descriptors(launch: Launch, messages: int) -> None:
+    """Set the standard streams, and close all that bubblewrap is not to inherit.
+
+    bubblewrap hands on whatever it inherits, and the agent could use it: this process's own socket
+    and the stream's other copy above all.
+    """
+    os.dup2(launch.stream, 0)
+    os.dup2(launch.stream, 1)
+    os.dup2(messages, 2)
+    for descriptor in launch.inherited:
+        os.set_inheritable(descriptor, True)
+    close_all_but(launch.inherited, os.sysconf("SC_OPEN_MAX"))

@@ -15,20 +15,10 @@ def serve(folder: str = "", line: str = "") -> None:
             after a ``kill -9`` of the host.
         line: Descriptor that leads to warm Python, if there is any.
     """
-    from ..shared.descriptors import close_all_but
     from .loop import Runner
     from .processes import harden, keep_precedence, kill_descendants, take_name
 
-    if line:
-        os.set_inheritable(int(line), False)
-    source, sink = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.close(null)
-    kept = {source, sink} | ({int(line)} if line else set())
-    highest = max(map(int, os.listdir("/proc/self/fd")))
-    close_all_but(kept, highest + 1)
+    source, sink = _move_stream(line)
     take_name(b"init")
     harden()
     keep_precedence()
@@ -47,6 +37,23 @@ def serve(folder: str = "", line: str = "") -> None:
             shutil.rmtree(folder, ignore_errors=True)
     # Taking the interpreter down in good order would take as long as most of its start did.
     os._exit(0)
+
+
+def _move_stream(line: str) -> tuple[int, int]:
+    """Move the stream to descriptors that no command inherits; close all others but the line."""
+    from ..shared.descriptors import close_all_but
+
+    if line:
+        os.set_inheritable(int(line), False)
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    kept = {source, sink} | ({int(line)} if line else set())
+    highest = max(map(int, os.listdir("/proc/self/fd")))
+    close_all_but(kept, highest + 1)
+    return source, sink
 
 
 def main(arguments: list[str]) -> int:
