@@ -16,8 +16,8 @@ import pytest
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
-from mle_gym.sandbox.installation.layout import layout_of
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.installation.python_layout import layout_of
 
 from .conftest import eventually, processes_with, start, start_restored
 

@@ -13,8 +13,8 @@ import pytest
 from mle_gym.paths import PACKAGE, cache_folder
 from mle_gym.sandbox import Sandbox, SandboxConfig
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
-from mle_gym.sandbox.installation.layout import Layout, layout_of
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, describe_python
+from mle_gym.sandbox.installation.python_layout import Layout, layout_of
 from tests.sandbox.conftest import eventually, start
 from tests.sandbox.installation import Installation
 

@@ -13,10 +13,10 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import PACKAGE, bundled
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox.installation.layout import layout_of
 from mle_gym.sandbox.installation.package_folders import package_folders
 from mle_gym.sandbox.installation.packages import default_packages, shown_packages
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.installation.python_layout import layout_of
 from tests.sandbox.conftest import eventually, start
 from tests.sandbox.installation import Installation
 

@@ -20,8 +20,8 @@ import mle_gym
 from mle_gym.datasets.keys import KEY_FILE, SECRET
 from mle_gym.datasets.stored_split import SPLIT_FILE
 from mle_gym.paths import PACKAGE, cache_folder
-from mle_gym.sandbox.installation.layout import layout_of
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.installation.python_layout import layout_of
 from mle_gym.tasks.catalog import load_task
 
 TASK = "zoo"

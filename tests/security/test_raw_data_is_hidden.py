@@ -32,8 +32,8 @@ from mle_gym.datasets.shown_rows import files_with_rows
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
-from mle_gym.sandbox.installation.layout import layout_of
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.installation.python_layout import layout_of
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start

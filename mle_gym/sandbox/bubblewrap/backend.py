@@ -25,12 +25,12 @@ from mle_gym.sandbox.bubblewrap.python_mounts import (
     python_mounts,
 )
 from mle_gym.sandbox.command_variables import command_environment
-from mle_gym.sandbox.installation.layout import Layout, layout_of
 from mle_gym.sandbox.installation.package_folders import package_folders
 from mle_gym.sandbox.installation.packages import shown_packages
 from mle_gym.sandbox.installation.python_installation import (
     describe_python,
 )
+from mle_gym.sandbox.installation.python_layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mle_gym.sandbox.installation.layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
+from mle_gym.sandbox.installation.python_layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
