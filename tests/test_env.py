@@ -450,7 +450,7 @@ def test_step_needs_a_reset_first(make: MakeEnv) -> None:
         make().step("ls")
 
 
-def test_close_is_idempotent_and_an_environment_can_start_anew(make: MakeEnv) -> None:
+def test_close_is_idempotent_and_an_environment_can_start_again(make: MakeEnv) -> None:
     env = make()
     env.close()
     env.reset(seed=0)

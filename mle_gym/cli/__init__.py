@@ -1,6 +1,6 @@
 """The command line: ``mle-gym``.
 
-:mod:`mle_gym.cli.app` holds the table of commands. A command's module is imported when the command
+:mod:`mle_gym.cli.app` has the table of commands. A command's module is imported when the command
 is called, so ``mle-gym --help`` doesn't wait for pandas.
 """
 

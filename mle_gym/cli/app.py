@@ -1,7 +1,7 @@
 """The program ``mle-gym``: a table of its commands, and what happens to their errors.
 
 A command's module is imported when the command is called, so ``mle-gym --help`` loads none of
-them. Each module holds its commands in a ``typer.Typer`` named ``commands``.
+them. Each module has its commands in a ``typer.Typer`` named ``commands``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The brief, which tells an agent about its task in the same form for every task."""
+"""The brief, which describes a task to an agent, in the same form for every task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["brief"]
 MOST_COLUMNS = 60
 """The most columns of a table that are listed; a note says how many more there are."""
 FOLDER = "data"
-"""The folder of the workspace that holds the public files."""
+"""The folder of the workspace with the public files."""
 
 _VALIDATES = (
     "says whether the file is a valid submission, and if not, why. Gives no score; as often as you "
@@ -198,7 +198,7 @@ def _program(spec: SubmissionSpec, manifest: dict[str, Any]) -> list[str]:
         f"You hand in a program: `{spec.filename}`, a file, or a folder with `{code.entry}` (and "
         f"all that it needs, {_bytes(code.max_bytes)} in all; hidden files are left out). It "
         f"is run with `python` in a fresh sandbox like yours, without network, in a folder that "
-        f"holds what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}.",
+        f"has what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}.",
         "",
         f"There `{FOLDER}/` is as it is here, except `test.csv` and `sample_submission.csv`: they "
         f"have {rows} that you never see. The few rows that you find in their place are training "

@@ -72,7 +72,7 @@ class CurrentEpisode:
         turn, old = self._take()
         if old is not None:
             old.discard()
-        # Not under the lock: to start takes long, and another thread may want to close meanwhile.
+        # Not under the lock: starting is slow, and another thread may want to close meanwhile.
         episode = start()
         with _SWITCHING:
             if turn == self._turns:

@@ -38,7 +38,7 @@ _GYMNASIUMS_OWN = frozenset({"OrderEnforcing", "PassiveEnvChecker"})
 def provenance(env: gym.Env[Any, Any], info: Mapping[str, Any]) -> dict[str, Any]:
     """What made the episode that ``env.reset`` just began and whose ``info`` it returned.
 
-    ``settings`` holds the arguments of an :class:`~mle_gym.env.MLEEnv` with every default filled
+    ``settings`` contains the arguments of an :class:`~mle_gym.env.MLEEnv` with every default filled
     in. For any other environment it is None, as are the digests and ``backend``.
     """
     return {

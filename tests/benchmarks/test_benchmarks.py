@@ -100,7 +100,7 @@ def test_turns_alternate_and_the_first_does_not_count() -> None:
     assert cells["b"].values == [4, 5]
 
 
-def test_a_failure_is_told_and_the_others_go_on() -> None:
+def test_a_failure_is_reported_and_the_others_go_on() -> None:
     def broken() -> float:
         raise RuntimeError("out of order")
 

@@ -16,7 +16,7 @@ def no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.bubblewrap
 @pytest.mark.slow("every check of the doctor starts sandboxes")
-def test_doctor_tells_what_was_tried(command: Command) -> None:
+def test_doctor_reports_what_was_tried(command: Command) -> None:
     result = command("doctor", "bubblewrap", "--json")
     assert result.code in (0, 1)
     found = {finding["check"]: finding["status"] for finding in result.json}

@@ -87,7 +87,7 @@ def test_what_is_not_a_regular_file_is_not_opened(command: Command, coins: Path,
     assert command("grade", coins, "-", "--answers", "pipe", stdin=b"").code == 2
 
 
-def test_an_interval_of_the_score_is_told_when_asked_for(
+def test_an_interval_of_the_score_is_reported_on_request(
     command: Command, coins: Path, perfect: Path
 ) -> None:
     sample = prepare(load_folder(coins)).public / "sample_submission.csv"

@@ -14,7 +14,7 @@ from tests.generated_task import GENERATED, TABLES
 from tests.task_folders import MakeTask
 
 
-def test_list_tells_every_task_as_json(command: Command) -> None:
+def test_list_reports_every_task_as_json(command: Command) -> None:
     result = command("list", "--json")
     assert result.code == 0
     assert {task["id"] for task in result.json} == set(task_folders())
@@ -53,7 +53,7 @@ def test_list_leaves_out_a_broken_task_and_says_why(
     assert "Traceback" not in result.err
 
 
-def test_show_tells_how_a_task_is_graded(command: Command) -> None:
+def test_show_says_how_a_task_is_graded(command: Command) -> None:
     result = command("show", "titanic")
     assert result.code == 0
     assert "accuracy, higher is better" in result.out
@@ -61,7 +61,7 @@ def test_show_tells_how_a_task_is_graded(command: Command) -> None:
     assert "scikit-learn, scipy" in " ".join(result.out.split())
 
 
-def test_show_tells_people_alone_that_answers_can_be_known(command: Command) -> None:
+def test_only_show_says_that_answers_can_be_known(command: Command) -> None:
     assert "can hold all answers" in " ".join(command("show", "iris-pipeline").out.split())
     assert "answers" not in load_task("iris-pipeline").description
 
@@ -72,7 +72,7 @@ def test_show_takes_a_gymnasium_id_and_a_folder(command: Command, coins: Path) -
     assert command("show", "coins", "--json").json["folder"] == str(coins)
 
 
-def test_show_tells_people_what_models_may_know(command: Command) -> None:
+def test_only_show_says_what_models_may_know(command: Command) -> None:
     result = command("show", "leaf-classification")
     assert "Contamination" in result.out
     assert "Kaggle's public training file" in " ".join(result.out.split())

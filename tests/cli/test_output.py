@@ -91,7 +91,7 @@ def test_a_folder_of_tasks_that_is_missing_is_said_once_in_one_line() -> None:
 
 
 @pytest.mark.slow("it starts the command line in new processes")
-def test_an_encoding_without_our_signs_is_no_error() -> None:
+def test_an_encoding_without_our_signs_is_not_an_error() -> None:
     for words in (["list"], ["show", "titanic", "--json"], ["show", "titänic"]):
         process = mle_gym(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
         out, errors = process.communicate(timeout=60)

@@ -159,7 +159,9 @@ def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Pa
 
 
 @pytest.mark.parametrize("content", [None, "", "junk\n"])
-def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str | None) -> None:
+def test_a_file_that_is_not_a_trajectory_is_a_usage_error(
+    command: Command, content: str | None
+) -> None:
     if content is not None:
         Path("x.jsonl").write_text(content)
     result = command("replay", "x.jsonl")

@@ -68,7 +68,9 @@ def test_a_key_file_signs_and_verifies(
 
 
 @pytest.mark.parametrize("content", [None, "", "junk\n"])
-def test_what_is_no_trajectory_is_a_usage_error(command: Command, content: str | None) -> None:
+def test_a_file_that_is_not_a_trajectory_is_a_usage_error(
+    command: Command, content: str | None
+) -> None:
     if content is not None:
         Path("x.jsonl").write_text(content)
     for command_name in ("verify", "replay", "audit"):
@@ -131,7 +133,7 @@ def test_audit_compares_with_references(command: Command, record: Path, coins: P
 
 
 @pytest.mark.parametrize("content", [None, "", "junk\n"])
-def test_audit_of_what_is_no_trajectory_is_a_usage_error(
+def test_audit_of_a_file_that_is_not_a_trajectory_is_a_usage_error(
     command: Command, content: str | None
 ) -> None:
     if content is not None:

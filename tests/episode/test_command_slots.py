@@ -56,7 +56,7 @@ def test_what_only_sleeps_holds_nobody_up() -> None:
     assert some.wait(NEVER)
 
 
-def test_zero_is_no_limit() -> None:
+def test_zero_means_no_limit() -> None:
     some = Slots(0, busy)
     assert all(some.take() for _ in range(100))
 

@@ -207,7 +207,7 @@ def test_wrappers_that_look_back_work(make: MakeEnv) -> None:
 
 
 @pytest.mark.parametrize("tool", ["validate", "score"])
-def test_a_broken_grader_is_no_fault_of_the_submission(
+def test_a_broken_grader_is_not_the_submission_s_fault(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch, tool: str
 ) -> None:
     env = make(feedback="score")

@@ -89,7 +89,9 @@ def test_a_read_only_cache_that_served_an_episode_serves_more(tmp_path: Path) ->
 
 @pytest.mark.parametrize("last", ["submit", "echo no submission"])
 @pytest.mark.slow("it plays whole episodes on a cache of its own")
-def test_a_dataset_that_is_deleted_during_an_episode_is_no_score(tmp_path: Path, last: str) -> None:
+def test_a_dataset_that_is_deleted_during_an_episode_gives_no_score(
+    tmp_path: Path, last: str
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
         env = gymnasium.make("mle/zoo-v0", max_steps=2)
@@ -133,7 +135,7 @@ def test_a_full_disk_inside_is_the_agents_to_handle() -> None:
     assert info["grade"]["valid"]
 
 
-def test_a_cache_that_is_no_folder_is_named(tmp_path: Path) -> None:
+def test_a_cache_that_is_not_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))

@@ -174,7 +174,7 @@ def test_no_checkout_is_an_error(imported: Path, tmp_path: Path) -> None:
         ("score\n" + "".join(f"{1 - at / 99}\n" for at in range(20)), "truncated", "first page"),
     ],
 )
-def test_boards_that_only_look_like_one_are_told_apart(
+def test_boards_that_only_look_like_one_are_recognised(
     tmp_path: Path, board: str | None, state: str, note: str
 ) -> None:
     file = tmp_path / "leaderboard.csv"

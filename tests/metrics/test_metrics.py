@@ -426,7 +426,7 @@ def test_a_metric_needs_as_many_answers_as_predictions() -> None:
         metric(table([1.0])[:0], table([1.0])[:0])
 
 
-def test_an_unknown_metric_is_told_with_the_nearest() -> None:
+def test_an_unknown_metric_is_reported_with_the_nearest() -> None:
     with pytest.raises(
         TaskError,
         match=r"unknown metric 'acuracy' \(did you mean 'accuracy' or 'balanced_accuracy'\?\)",

@@ -29,7 +29,7 @@ PATHS = ["../x", "a/../../x", "/etc/passwd", "..", "", ".", "a\\..\\..\\x", "x\0
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_a_name_in_data_is_no_path(tmp_path: Path, name: str) -> None:
+def test_a_name_in_data_is_not_a_path(tmp_path: Path, name: str) -> None:
     (tmp_path / "x").write_text("secret")
     raw, public = tmp_path / "raw", tmp_path / "public"
     raw.mkdir()

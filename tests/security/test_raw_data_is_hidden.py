@@ -96,7 +96,7 @@ def test_the_search_finds_every_place_that_is_known_by_itself(task: str) -> None
 
 
 @pytest.mark.bubblewrap
-def test_whatever_in_a_sandbox_has_raw_rows_is_found() -> None:
+def test_every_file_with_raw_rows_in_a_sandbox_is_found() -> None:
     """Without the masks a plain search for lines succeeds, and finds nothing that is not masked."""
     with get_backend("bubblewrap").create(SandboxConfig()) as sandbox:
         sandbox.write_file("needles.txt", b"".join(needles(task) for task in TASKS))

@@ -187,7 +187,7 @@ def test_an_inherited_socket_would_be_found(bait: Bait) -> None:
     assert MARKER in found.stdout
 
 
-def test_what_mountinfo_shows_of_the_host_is_no_secret(arena: Arena, bait: Bait) -> None:
+def test_what_mountinfo_shows_of_the_host_is_not_secret(arena: Arena, bait: Bait) -> None:
     shown = arena.run("cat /proc/self/mountinfo /proc/self/cgroup /proc/self/mounts")
     assert bait.word not in shown
     assert "answers" not in shown

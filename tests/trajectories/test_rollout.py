@@ -144,7 +144,7 @@ class Interrupting:
         raise KeyboardInterrupt("of its own")
 
 
-def test_an_agent_s_own_keyboard_interrupt_is_no_ctrl_c(env: gym.Env[Any, Any]) -> None:
+def test_an_agent_s_own_keyboard_interrupt_is_not_ctrl_c(env: gym.Env[Any, Any]) -> None:
     with pytest.raises(RuntimeError, match="the agent raised KeyboardInterrupt: of its own"):
         rollout(env, Interrupting(sent=False))
     with pytest.raises(KeyboardInterrupt):
@@ -407,7 +407,7 @@ def test_every_argument_of_an_environment_says_which_values_are_harmless() -> No
     assert {each.name for each in dataclasses.fields(Settings)} <= set(ARGUMENTS)
 
 
-def test_a_broken_chain_is_not_replayed_unless_told_to(empty_episode: Path) -> None:
+def test_a_broken_chain_is_replayed_only_on_request(empty_episode: Path) -> None:
     path = empty_episode.with_name("broken.jsonl")
     path.write_bytes(empty_episode.read_bytes().replace(b'"seed": 0', b'"seed": 1', 1))
     with pytest.raises(TrajectoryError, match=r"its hash chain is broken.*--broken"):

@@ -97,7 +97,7 @@ def test_a_damaged_middle_is_refused_by_file_and_line(
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"hello", b'{"a": 1}\n{}\n', b'{"kind": "step"}\n{"kind": "footer"}\n']
 )
-def test_what_is_no_trajectory_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_trajectory_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other.jsonl"
     file.write_bytes(content)
     with pytest.raises(TrajectoryError, match=r"other\.jsonl:1: "):

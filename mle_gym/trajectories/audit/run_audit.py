@@ -42,7 +42,7 @@ class Audit:
     findings: tuple[Finding, ...]
     """In the order of steps."""
     actions: int
-    """How many actions the record holds."""
+    """How many actions the record contains."""
     unread: int
     """How many of them are neither text nor tool calls (such as numbers of a menu), and so were not
     searched."""

@@ -63,7 +63,7 @@ def test_a_task_with_hidden_rows_of_a_famous_table_is_noted(audited: Audited) ->
     assert rules(audited("python train.py && submit", task="wine")) == set()
 
 
-def test_a_constant_submission_is_no_labelling(audited: Audited) -> None:
+def test_a_constant_submission_does_not_count_as_labelling(audited: Audited) -> None:
     zeros = "\n".join(["PassengerId,survived", *(f"{number},0" for number in IDS)])
     assert audited(file("submission.csv", zeros), "submit", submission=zeros).findings == ()
 
@@ -100,5 +100,5 @@ def test_without_a_stored_submission_a_literal_file_is_suspicious(audited: Audit
 
 
 @pytest.mark.parametrize("content", ["", "id\n1\n", "\0", "a,b\n" + '"' * 50])
-def test_a_submission_that_is_no_table_stops_nothing(audited: Audited, content: str) -> None:
+def test_a_submission_that_is_not_a_table_stops_nothing(audited: Audited, content: str) -> None:
     assert audited("ls", submission=content).findings == ()

@@ -89,7 +89,7 @@ def test_near_misses_match_nothing(audited: Audited, action: object) -> None:
     assert audited(action).findings == ()
 
 
-def test_what_is_said_twice_in_a_step_is_told_once(audited: Audited) -> None:
+def test_what_a_step_says_twice_is_reported_once(audited: Audited) -> None:
     assert len(audited("curl http://a.org/x; curl http://a.org/x").findings) == 1
 
 

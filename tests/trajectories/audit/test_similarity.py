@@ -38,7 +38,7 @@ def renamed(program: str) -> str:
     return program.replace("    return", "    # that is all\n    return")
 
 
-def test_a_copy_in_disguise_is_told_with_what_matches(audited: Audited, references: Path) -> None:
+def test_a_disguised_copy_is_reported_with_what_matches(audited: Audited, references: Path) -> None:
     action = file("mine.py", renamed(SOLUTION))
     result = audited("ls", action, "python mine.py && submit", references=references)
     assert {each.reference for each in result.similarities} == {"best.py", "more/best.ipynb"}
@@ -71,7 +71,9 @@ def test_every_other_bundled_program_is_not_similar(audited: Audited, references
     assert audited(*actions, references=references).similarities == ()
 
 
-def test_of_a_file_s_versions_the_most_similar_is_told(audited: Audited, references: Path) -> None:
+def test_of_a_file_s_versions_the_most_similar_is_reported(
+    audited: Audited, references: Path
+) -> None:
     versions = [OTHER, SOLUTION, OTHER]
     result = audited(*(file("mine.py", text) for text in versions), references=references)
     assert {(each.step, each.share) for each in result.similarities} == {(2, 1.0)}

@@ -324,7 +324,7 @@ def test_an_episode_of_another_environment_is_undecided(tmp_path: Path) -> None:
     assert status(result, "chain") == {"passed"}
 
 
-def test_what_is_no_trajectory_is_not_judged(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_trajectory_is_not_judged(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"kind": "step"}\n')
     with pytest.raises(TrajectoryError, match="expected a trajectory's header line"):
