@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
+from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.field_problems import FieldProblem
 from mle_gym.tasks.submission_schema import Column, Names, PlainValue, SubmissionSpec, Table
 
@@ -212,9 +213,9 @@ class LimitSpec(Table):
     steps: int = Field(default=50, gt=0)
     seconds: float = Field(default=1800, gt=0)
     """Wall clock of the whole episode."""
-    memory_mb: int = Field(default=2048, gt=0)
-    cpus: float = Field(default=1, gt=0)
-    disk_mb: int = Field(default=1024, gt=0)
+    memory_mb: int = Field(default=Limits.memory_mb, gt=0)
+    cpus: float = Field(default=Limits.cpus, gt=0)
+    disk_mb: int = Field(default=Limits.disk_mb, gt=0)
 
 
 class GraderSpec(Table):
