@@ -52,9 +52,7 @@ def working_backend(request: pytest.FixtureRequest) -> str:
 def make_sandbox(backend: str) -> Iterator[MakeSandbox]:
     """Make sandboxes that are closed with the test."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(
-            start(backend, SandboxConfig(**{"commands": COMMANDS, **options}))
-        )
+        yield lambda **options: stack.enter_context(start(backend, SandboxConfig(**options)))
 
 
 @pytest.fixture
@@ -64,10 +62,10 @@ def sandbox(make_sandbox: MakeSandbox) -> Sandbox:
 
 
 def start(name: str, config: SandboxConfig) -> Sandbox:
-    """Start a sandbox, without the warning that `subprocess` gives on purpose."""
+    """Start a sandbox with :data:`COMMANDS`, without the warning of `subprocess`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return get_backend(name).create(config)
+        return get_backend(name).create(replace(config, commands=config.commands or COMMANDS))
 
 
 def start_restored(name: str, config: SandboxConfig) -> Sandbox:
