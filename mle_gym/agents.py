@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from mle_gym import paths
 from mle_gym.errors import AgentError
 from mle_gym.sandbox.interrupts import Watch
-from mle_gym.tasks.catalog import task_folders
+from mle_gym.tasks.catalog import entry_points_of, task_folders
 from mle_gym.text import nearest
 
 if TYPE_CHECKING:
@@ -233,9 +233,7 @@ def _bundled() -> dict[str, Path]:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # slow, and `mle-gym --help` imports this module
-
-    return {point.name: point for point in entry_points(group=_GROUP)}
+    return {point.name: point for point in entry_points_of(_GROUP)}
 
 
 def _agents_in(path: Path) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out
 from mle_gym.sandbox.backends import backend_names
-from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
 from mle_gym.text import nearest
 
@@ -108,6 +107,9 @@ def build(
     """Build the image in which the docker backend runs commands."""
     if from_host and python:
         raise UsageError("--python can't be combined with --from-host")
+    # Docker's library, which other commands do without.
+    from mle_gym.sandbox.docker.image import build_from_dockerfile, build_from_host
+
     added = tuple(package or ())
     if from_host:
         name = build_from_host(_report, added)

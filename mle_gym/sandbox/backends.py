@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from importlib import import_module
+from importlib.metadata import entry_points
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.protocol import Backend, Sandbox, Shown
@@ -24,8 +25,6 @@ _AUTOMATIC = ("bubblewrap", "docker")
 
 def backend_names() -> list[str]:
     """Every name that ``sandbox=`` accepts, including those of other packages."""
-    from importlib.metadata import entry_points
-
     others = [entry.name for entry in entry_points(group="mle_gym.sandboxes")]
     return ["auto", *BACKENDS, *others]
 
@@ -79,8 +78,6 @@ def _load(name: str) -> Backend:
         module, _, attribute = target.partition(":")
         backend: Backend = getattr(import_module(module), attribute)()
         return backend
-    from importlib.metadata import entry_points
-
     for entry in entry_points(group="mle_gym.sandboxes"):
         if entry.name == name:
             other: Backend = entry.load()()

@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.exchange import Exchange
@@ -21,14 +21,13 @@ from mle_gym.sandbox.protocol import (
     Request,
     SandboxConfig,
 )
+from mle_gym.sandbox.snapshots.store import Lease, current_store
+from mle_gym.sandbox.snapshots.transfer import restore_workspace, take_workspace
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.shared.packed_files import unpack_files
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
-
-if TYPE_CHECKING:
-    from mle_gym.sandbox.snapshots.store import Lease
 
 __all__ = ["RunnerSandbox"]
 
@@ -200,9 +199,6 @@ class RunnerSandbox:
 
     def snapshot(self) -> str:
         """Keep files and shell; see :meth:`Sandbox.snapshot`."""
-        from mle_gym.sandbox.snapshots.store import current_store
-        from mle_gym.sandbox.snapshots.transfer import take_workspace
-
         store, base = current_store(), self._base
         if base is not None and base.store is not store:
             base = None
@@ -215,8 +211,6 @@ class RunnerSandbox:
 
     def restore(self, lease: Lease) -> None:
         """Continue from a snapshot; see :meth:`Sandbox.restore`."""
-        from mle_gym.sandbox.snapshots.transfer import restore_workspace
-
         self._base = self._origin = lease.store.lease(lease.name)
         restore_workspace(self._call, lease)
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.file_lock import file_lock
 from mle_gym.paths import cache_folder
@@ -24,7 +26,6 @@ from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Backend, SandboxConfig
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 __all__ = ["IndexedFile", "index_tables", "indexed_files"]
@@ -80,8 +81,6 @@ def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
 @functools.lru_cache(maxsize=2)
 def indexed_files(index: Path) -> tuple[IndexedFile, ...]:
     """Read the files of an index."""
-    import numpy as np
-
     found = []
     for line in index.read_bytes().splitlines():
         entry = json.loads(line)

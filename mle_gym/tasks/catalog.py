@@ -25,11 +25,11 @@ from mle_gym.regular_files import read_whole
 from mle_gym.text import clean_text, did_you_mean
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, EntryPoints
 
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["load_task", "register_all", "register_tasks", "task_folders"]
+__all__ = ["entry_points_of", "load_task", "register_all", "register_tasks", "task_folders"]
 
 GROUP = "mle_gym.tasks"
 """Entry points of this group name a folder of task folders: ``my_package`` or
@@ -161,15 +161,21 @@ def _imported_folders() -> list[Path]:
     return found
 
 
+def entry_points_of(group: str) -> EntryPoints:
+    """What installed packages declare under that name."""
+    # Slow, and seldom needed by `import mle_gym` and `mle-gym --help`.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group)
+
+
 @lru_cache(maxsize=1)
 def _installed_folders() -> tuple[Path, ...]:
     """What other packages offer; looked up once, since it reads every package's metadata."""
     if not any(map(_names_our_group, sys.path)):
         return ()
-    from importlib.metadata import entry_points  # slow, and seldom needed by `import mle_gym`
-
     places = []
-    for point in entry_points(group=GROUP):
+    for point in entry_points_of(GROUP):
         try:
             places.append(_entry_folder(point))
         except TaskError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.tables import canonical
@@ -12,24 +13,30 @@ if TYPE_CHECKING:
 
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["load_sklearn"]
+__all__ = ["load_sklearn", "sklearn_datasets"]
 
 
 SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 """The tables that come with scikit-learn, by the names of their loaders."""
 
 
+def sklearn_datasets() -> ModuleType:
+    """The module ``sklearn.datasets``, which is slow to import and not for every loader."""
+    from sklearn import datasets
+
+    module: ModuleType = datasets
+    return module
+
+
 def load_sklearn(task: TaskSpec) -> pd.DataFrame:
     """One of the tables that scikit-learn has a loader for; ``data.ref`` is its name."""
-    from sklearn import datasets  # scikit-learn, which takes a second that other loaders don't need
-
     ref = task.data.ref
     if ref not in SKLEARN:
         known = ", ".join(SKLEARN)
         raise DatasetError(f"{task.id}: data.ref: expected one of {known}, found {ref!r}")
     options: dict[str, Any] = {"scaled": False} if ref == "diabetes" else {}
     try:
-        bunch = getattr(datasets, f"load_{ref}")(as_frame=True, **options)
+        bunch = getattr(sklearn_datasets(), f"load_{ref}")(as_frame=True, **options)
     except OSError as error:
         raise DatasetError(
             f"{task.id}: scikit-learn's own copy of {ref!r} can't be read ({error}); "

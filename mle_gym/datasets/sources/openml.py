@@ -15,6 +15,7 @@ from urllib.error import HTTPError, URLError
 import pandas as pd
 
 from mle_gym.datasets.sources.arff import parse_arff
+from mle_gym.datasets.sources.bundled import sklearn_datasets
 from mle_gym.datasets.tables import canonical, digest
 from mle_gym.errors import DatasetError
 from mle_gym.ownership import own_cache
@@ -90,8 +91,6 @@ def _openml_columns(features: list[dict[str, str]]) -> list[str]:
 
 
 def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
-    from sklearn.datasets import fetch_openml  # scikit-learn, only where OpenML is asked
-
     ref = task.data.ref
     if not re.fullmatch("[1-9][0-9]{0,17}", ref):
         raise DatasetError(f"{task.id}: data.ref: expected an OpenML id (a number), found {ref!r}")
@@ -99,7 +98,7 @@ def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # retries; "inactive" data are what the digest pins
-            bunch = fetch_openml(
+            bunch = sklearn_datasets().fetch_openml(
                 data_id=int(ref), as_frame=True, parser="liac-arff",
                 data_home=str(own_cache("openml")),
             )  # fmt: skip

@@ -9,13 +9,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from docker import DockerClient
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.paths import bundled
-
-if TYPE_CHECKING:
-    from docker import DockerClient
+from mle_gym.sandbox.docker.daemon import connect
+from mle_gym.sandbox.docker.host_image import write_root
 
 __all__ = ["build_from_dockerfile", "build_from_host", "image_name"]
 
@@ -51,7 +53,7 @@ def build_from_dockerfile(report: Report, python: str = "", packages: tuple[str,
     Raises:
         SandboxUnavailable: No daemon answers, or a step failed; says which and why.
     """
-    client, name = _connect(), image_name()
+    client, name = connect(), image_name()
     folder = bundled("docker")
     arguments = {key: os.environ[key] for key in _PROXIES if key in os.environ}
     arguments["PYTHON_VERSION"] = python or f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -90,9 +92,7 @@ def build_from_host(report: Report, packages: tuple[str, ...] = ()) -> str:
     Raises:
         SandboxUnavailable: No daemon answers, or this machine lacks something; says what.
     """
-    from mle_gym.sandbox.docker.host_image import write_root
-
-    client, name = _connect(), image_name()
+    client, name = connect(), image_name()
     report(f"making {name} from {sys.executable}")
     with _explained(), tempfile.TemporaryFile() as archive, _Replacing(client, name):
         write_root(archive, report, packages)
@@ -117,8 +117,6 @@ class _Replacing:
         self._before = self._current()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        from docker.errors import APIError
-
         if kind is not None or not self._before or self._before == self._current():
             return
         try:
@@ -129,18 +127,10 @@ class _Replacing:
             return
 
     def _current(self) -> str:
-        from docker.errors import ImageNotFound
-
         try:
             return str(self._client.images.get(self._name).id)
         except ImageNotFound:
             return ""
-
-
-def _connect() -> DockerClient:
-    from mle_gym.sandbox.docker.daemon import connect
-
-    return connect()
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -173,8 +163,6 @@ def _lines(progress: Iterator[dict[str, Any]]) -> Iterator[str]:
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
     """Turn the SDK's and the file system's errors into ours."""
-    from docker.errors import DockerException
-
     try:
         yield
     except (DockerException, OSError) as error:

@@ -21,9 +21,14 @@ for part in ("", "/shared", f"/{program}"):
 __spec__ = type(sys.__spec__)("standalone.start", None)
 
 if program == "runner":
-    from .runner.serve import main as run_runner
+    if arguments[0] == "serve":
+        from .runner.serve import serve
 
-    sys.exit(run_runner(arguments))
+        serve(*arguments[1:])
+    from .runner.inside_commands import call
+
+    name, socket, default, variable, *given = arguments[1:]
+    sys.exit(call(name, socket, default, variable, given))
 elif program == "zygote":
     from .zygote.parent import main as run_zygote
 

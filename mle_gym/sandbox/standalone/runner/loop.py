@@ -151,14 +151,12 @@ class Runner:
 
     def _learn_snapshots(self, operation: str) -> None:
         """Most sandboxes never take or restore one, and start sooner without these modules."""
-        from .last_snapshot import LastSnapshot
-
-        self._last_snapshot = self._last_snapshot or LastSnapshot()
         parts = self._options["workspace"], self._shell, self._last_snapshot
         if operation in ("restore", "unpack", "unpacked"):
             from .restore_snapshot import SnapshotRestorer
 
             back = SnapshotRestorer(*parts)
+            self._last_snapshot = back.last
             self._operations["restore"] = back.restore
             self._operations["unpack"] = back.unpack
             self._operations["unpacked"] = back.unpacked
@@ -166,6 +164,7 @@ class Runner:
             from .take_snapshot import SnapshotTaker
 
             taker = SnapshotTaker(*parts)
+            self._last_snapshot = taker.last
             self._operations["scan"] = taker.scan
             self._operations["contents"] = taker.contents
             self._operations["resume"] = taker.resume

@@ -6,7 +6,8 @@ import os
 import resource
 import time
 
-from ..shared.lean import prctl, signal
+from ..shared.lean import signal
+from ..shared.process_control import prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

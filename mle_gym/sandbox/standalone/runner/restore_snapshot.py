@@ -10,14 +10,14 @@ import os
 import time
 
 from ..shared.lean import loads
-from .last_snapshot import COARSE_CLOCK, mark_of
+from .last_snapshot import COARSE_CLOCK, LastSnapshot, mark_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared import runner_messages as messages
     from ..shared.snapshot_listing import Detail, Extents, RestoredShell, Row
     from .file_actions import Answer
-    from .last_snapshot import LastSnapshot, Mark
+    from .last_snapshot import Mark
     from .shell import Shell
 
 
@@ -27,11 +27,11 @@ class SnapshotRestorer:
     Args:
         folder: The workspace.
         shell: Takes over the snapshot's state.
-        last: Will be the snapshot that is put back.
+        last: Will be the snapshot that is put back. Without one, the restorer makes one.
     """
 
-    def __init__(self, folder: str, shell: Shell, last: LastSnapshot) -> None:
-        self._folder, self._shell, self._last = folder, shell, last
+    def __init__(self, folder: str, shell: Shell, last: LastSnapshot | None) -> None:
+        self._folder, self._shell, self.last = folder, shell, last or LastSnapshot()
         self._incoming: list[Row] = []
         self._due: list[tuple[str, int, int]] = []
         """Parts of files whose bytes are yet to come, the next one last."""
@@ -46,8 +46,8 @@ class SnapshotRestorer:
         if witness:
             status = os.lstat(f"{self._folder}/{witness}")
             if status.st_dev != os.stat(self._folder).st_dev:
-                self._last.id, self._last.device = order["id"], status.st_dev
-                self._last.mounted = time.clock_gettime_ns(COARSE_CLOCK)
+                self.last.id, self.last.device = order["id"], status.st_dev
+                self.last.mounted = time.clock_gettime_ns(COARSE_CLOCK)
         for path, mode in reversed(shell["modes"]):
             os.chmod(f"{self._folder}/{path}", mode)
         return {"op": "done", "present": True}, b""
@@ -100,8 +100,8 @@ class SnapshotRestorer:
             os.utime(full, ns=(modified, modified), follow_symlinks=False)
         # Later changes get other time stamps for sure.
         time.sleep(2 * time.clock_getres(COARSE_CLOCK))
-        self._last.id = order["id"]
-        self._last.known = {path: self._mark(path) for path, *_ in self._incoming}
+        self.last.id = order["id"]
+        self.last.known = {path: self._mark(path) for path, *_ in self._incoming}
         self._incoming = []
         return {"op": "done"}, b""
 

@@ -1,10 +1,13 @@
-"""The entry point: serve a host, or be one of the commands that the host offers inside."""
+"""Serves a host: what process 1 of a sandbox does."""
 
 from __future__ import annotations
 
 import os
 
+from ..shared.descriptors import close_all_but
 from ..shared.lean import signal
+from .loop import Runner
+from .processes import harden, keep_precedence, kill_descendants, take_name
 
 
 def serve(folder: str = "", line: str = "") -> None:
@@ -15,9 +18,6 @@ def serve(folder: str = "", line: str = "") -> None:
             after a ``kill -9`` of the host.
         line: Descriptor that leads to warm Python, if there is any.
     """
-    from .loop import Runner
-    from .processes import harden, keep_precedence, kill_descendants, take_name
-
     source, sink = _move_stream(line)
     take_name(b"init")
     harden()
@@ -32,7 +32,7 @@ def serve(folder: str = "", line: str = "") -> None:
     finally:
         kill_descendants()
         if folder:
-            import shutil
+            import shutil  # which only a sandbox that removes itself takes
 
             shutil.rmtree(folder, ignore_errors=True)
     # Taking the interpreter down in good order would take as long as most of its start did.
@@ -41,8 +41,6 @@ def serve(folder: str = "", line: str = "") -> None:
 
 def _move_stream(line: str) -> tuple[int, int]:
     """Move the stream to descriptors that no command inherits; close all others but the line."""
-    from ..shared.descriptors import close_all_but
-
     if line:
         os.set_inheritable(int(line), False)
     source, sink = os.dup(0), os.dup(1)
@@ -54,15 +52,3 @@ def _move_stream(line: str) -> tuple[int, int]:
     highest = max(map(int, os.listdir("/proc/self/fd")))
     close_all_but(kept, highest + 1)
     return source, sink
-
-
-def main(arguments: list[str]) -> int:
-    """Run what the first argument names."""
-    name, *others = arguments
-    if name == "serve":
-        serve(*others)
-        return 0
-    from .inside_commands import call
-
-    tool, socket_path, default_path, variable, *given = others
-    return call(tool, socket_path, default_path, variable, given)

@@ -47,11 +47,13 @@ class SnapshotTaker:
     Args:
         folder: The workspace.
         shell: Its state goes along.
-        last: What the workspace is compared with, if the host still has it.
+        last: What the workspace is compared with, if the host still has it. Without one, the taker
+            makes one.
     """
 
-    def __init__(self, folder: str, shell: Shell, last: LastSnapshot) -> None:
-        self._files, self._shell, self._last = WorkspaceFiles(folder), shell, last
+    def __init__(self, folder: str, shell: Shell, last: LastSnapshot | None) -> None:
+        self._files, self._shell = WorkspaceFiles(folder), shell
+        self.last = last or LastSnapshot()
         self._seen: dict[str, Mark] = {}
         self._unsent: list[tuple[str, int, int]] = []
         self._stopped: list[int] = []
@@ -60,9 +62,9 @@ class SnapshotTaker:
         """Stop every process and list the workspace; ``resume`` must follow."""
         self._go_on("")
         self._stopped = stop_descendants()
-        is_known = order["base"] == self._last.id != ""
+        is_known = order["base"] == self.last.id != ""
         try:
-            listing = self._list(set(order["skip"]), self._last if is_known else LastSnapshot())
+            listing = self._list(set(order["skip"]), self.last if is_known else LastSnapshot())
             text = dumps(listing).encode()
             if len(text) > MAX_PAYLOAD:
                 reason = "the names of files and the shell's variables are too long together"
@@ -95,7 +97,7 @@ class SnapshotTaker:
         self._files.close()
         continue_all(self._stopped)
         if id:
-            self._last.id, self._last.known = id, self._seen
+            self.last.id, self.last.known = id, self._seen
         self._seen, self._unsent, self._stopped = {}, [], []
 
     def _list(self, skip: Container[str], base: LastSnapshot) -> ScannedWorkspace:

@@ -7,8 +7,6 @@ behind them do everything that the runner needs.
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
@@ -19,7 +17,7 @@ else:
     import _signal as signal
     import _socket as socket
 
-__all__ = ["accept", "dumps", "loads", "prctl", "signal", "socket"]
+__all__ = ["accept", "dumps", "loads", "signal", "socket"]
 
 
 class _Format:
@@ -32,20 +30,14 @@ class _Format:
 
 
 def _codec() -> tuple[Callable[[Any], str], Callable[[str | bytes], Any]]:
-    """``dumps`` and ``loads``: the public ones where Python keeps its JSON elsewhere."""
-    try:
-        from _json import encode_basestring_ascii, make_encoder, make_scanner
-    except ImportError:
-        import json
-
-        return json.dumps, json.loads
+    """``dumps`` and ``loads`` of what is in C."""
 
     def refuse(value: Any) -> Any:
         raise TypeError(f"{value!r} is not JSON")
 
-    scan = make_scanner(_Format)  # type: ignore[arg-type]
-    encode = make_encoder(
-        None, refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True
+    scan = _json.make_scanner(_Format)  # type: ignore[arg-type]
+    encode = _json.make_encoder(
+        None, refuse, _json.encode_basestring_ascii, None, ": ", ", ", False, False, True
     )
 
     def dumps(value: Any) -> str:
@@ -67,23 +59,18 @@ def _codec() -> tuple[Callable[[Any], str], Callable[[str | bytes], Any]]:
     return dumps, loads
 
 
-dumps, loads = _codec()
+try:
+    import _json
+except ImportError:  # another Python keeps its JSON elsewhere
+    import json
+
+    dumps: Callable[[Any], str] = json.dumps
+    loads: Callable[[str | bytes], Any] = json.loads
+else:
+    dumps, loads = _codec()
 
 
 def accept(listener: socket.socket) -> socket.socket:
     """The next connection."""
     descriptor, _ = listener._accept()  # type: ignore[attr-defined]
     return socket.socket(fileno=descriptor)
-
-
-def prctl(option: int, value: int) -> None:
-    """Call ``prctl`` of libc."""
-    try:
-        from _ctypes import call_cdeclfunction, dlopen, dlsym
-    except ImportError:
-        from ctypes import CDLL
-
-        CDLL(None).prctl(option, value, 0, 0, 0)
-    else:
-        library = dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
-        call_cdeclfunction(dlsym(library, "prctl"), (option, value, 0, 0, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import ast
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -18,6 +19,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
+
+with contextlib.suppress(ImportError):  # not every Python was built with it
+    import sqlite3
 
 MOST_BYTES = 8 << 20
 """Of one file, unpacked; the rest is not read."""
@@ -132,23 +136,13 @@ def _binary(suffix: str, data: bytes) -> Iterator[Content]:
 
 def _columns(suffix: str, data: bytes) -> Any:
     """With pyarrow, if it is there: whoever reads such a file needs it too."""
-    import pyarrow  # type: ignore[import-not-found]
+    from columnar import columns  # type: ignore[import-not-found]
 
-    if suffix == ".parquet":
-        import pyarrow.parquet  # type: ignore[import-not-found]
-
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
-    else:
-        import pyarrow.feather  # type: ignore[import-not-found]
-
-        table = pyarrow.feather.read_table(pyarrow.BufferReader(data))
-    return table.to_pydict()
+    return columns(suffix, data)
 
 
 def _tables(data: bytes) -> Iterator[Content]:
     """A database as its tables, by column. Not every Python reads one that is no file."""
-    import sqlite3
-
     with tempfile.NamedTemporaryFile(suffix=".db") as file:
         file.write(data)
         file.flush()
