@@ -24,6 +24,7 @@ __all__ = [
     "TaskName",
     "Variant",
     "assignments",
+    "data_size",
     "find_task",
     "name_and_word",
     "read_file",
@@ -36,7 +37,7 @@ TaskName = Annotated[
 Variant = Annotated[int, typer.Option(help="Which instance of the task; 0 is the canonical one.")]
 
 
-def _size(word: str) -> Size:
+def data_size(word: str) -> Size:
     """One of the sizes; releases of typer before 0.19 can't be given the names themselves."""
     for size in SIZES:
         if word == size:
@@ -46,7 +47,9 @@ def _size(word: str) -> Size:
 
 DataSize = Annotated[
     Size,
-    typer.Option(parser=_size, metavar="|".join(SIZES), help="How much data a generated task has."),
+    typer.Option(
+        parser=data_size, metavar="|".join(SIZES), help="How much data a generated task has."
+    ),
 ]
 Difficulty = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="How hard a generated task is, from 0 to 1.")

@@ -12,8 +12,10 @@ from rich.text import Text
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.new_task import new_task as scaffold
 from mle_gym.authoring.validate_task import validate_task as validate
-from mle_gym.cli.command_line import assignments
+from mle_gym.cli.command_line import assignments, data_size
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
+from mle_gym.cli.family_verdict import judge_family
+from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.tasks.catalog import load_task, task_folders
 
 __all__ = ["commands"]
@@ -30,9 +32,11 @@ VALIDATE_EXAMPLES = """\b
   mle-gym validate-task ./my-task
   mle-gym validate-task ./my-task --fix           write the key and the split that it lacks
   mle-gym validate-task titanic --no-programs     quicker: baseline and solution are not run
+  mle-gym validate-task ./my-family --variants 64 is a family of generated tasks worth training on?
 
 [dim]Exit code 1: a check failed, or the folder can't be read as a task.[/dim]"""
 
+SIZE_HELP = "With --variants: how much data they have; by default micro."
 
 commands = typer.Typer()
 
@@ -94,10 +98,48 @@ def validate_task(
         bool,
         typer.Option("--fix", help="Draw the key and the canonical split if they are missing."),
     ] = False,
+    variants: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Judge a family by what the programs in its programs.toml reach on N variants; "
+            "64 give a verdict. What was played is kept, so that a rerun plays only what is new.",
+        ),
+    ] = None,
+    size: Annotated[
+        Size | None, typer.Option(parser=data_size, metavar="|".join(SIZES), help=SIZE_HELP)
+    ] = None,
+    difficulty: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="With --variants; by default 0.5.")
+    ] = None,
+    training: Annotated[
+        bool, typer.Option("--train", help="With --variants: play training variants.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --variants: episodes at a time; by default one a processor."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove that a task is sound: no leaks, working programs, scores where they should be."""
     folder = _folder(task)
+    if variants is not None:
+        if not programs or fix:
+            raise UsageError("--variants goes with neither --fix nor --no-programs")
+        judge_family(
+            load_task(folder),
+            variants,
+            size=size or "micro",
+            difficulty=0.5 if difficulty is None else difficulty,
+            training=training,
+            workers=workers,
+            as_json=as_json,
+        )
+    if training or (size, difficulty, workers) != (None, None, None):
+        raise UsageError("--size, --difficulty, --train and --workers require --variants")
     with err().status("checking"):
         checks = validate(folder, fix=fix, run_programs=programs)
     passed = all(check.passed for check in checks)

@@ -36,12 +36,20 @@ LIBRARIES = ("numpy", "pandas", "scikit-learn")
 
 
 NOT_DATA = frozenset(
-    {"task.toml", "description.md", "solution.py", "baseline.py", "grade.py", "README.md"}
+    {
+        "task.toml",
+        "description.md",
+        "solution.py",
+        "baseline.py",
+        "programs.toml",
+        "grade.py",
+        "README.md",
+    }
 )
 """Files of a task that don't shape its dataset; what matters of the first two is hashed apart."""
 
 
-NOT_TASK = frozenset({"solution.py", "baseline.py", "README.md"})
+NOT_TASK = frozenset({"solution.py", "baseline.py", "programs.toml", "README.md"})
 """Files that shape neither a task's episodes nor their grades."""
 
 

@@ -86,16 +86,16 @@ def _describe(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model that describes the table at ``location``."""
     current: type[BaseModel] | None = model
-    inside_mapping = False
+    inside = False
     for part in location:
-        if inside_mapping:  # the key of a dict[str, Model]: the model stays
-            inside_mapping = False
+        if inside:  # the key of a dict[str, Model], the place in a list[Model]: the model stays
+            inside = False
             continue
         info = current.model_fields.get(str(part)) if current else None
         if info is None:
             return None
         current = _model_in(info.annotation)
-        inside_mapping = getattr(info.annotation, "__origin__", None) is dict
+        inside = getattr(info.annotation, "__origin__", None) in (dict, list)
     return current
 
 

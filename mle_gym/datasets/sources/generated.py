@@ -16,7 +16,7 @@ import pandas as pd
 
 from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.keys import generator
-from mle_gym.datasets.structures import deal_structure
+from mle_gym.datasets.structures import check_axes, deal_structure
 from mle_gym.datasets.tables import canonical
 from mle_gym.errors import DatasetError, MleGymError, TaskError
 from mle_gym.tasks.hooks import load_module, named
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mle_gym.datasets.dataset import DatasetOptions
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["run_generator", "structure_of"]
+__all__ = ["axes_of", "run_generator", "structure_of"]
 
 PARAMETERS = ("variant", "size", "difficulty", "structure")
 """What a generator may ask for, beside its random generator."""
@@ -70,6 +70,17 @@ def structure_of(
     """The structure that a variant of the task is dealt; empty if its generator declares none."""
     module = module or load_module(task.folder / "generate.py")
     return deal_structure(task, getattr(module, "STRUCTURES", None), variant)
+
+
+def axes_of(task: TaskSpec) -> dict[str, tuple[Any, ...]]:
+    """The axes along which a family's variants differ in kind; empty if it declares none.
+
+    Raises:
+        TaskError: The generator doesn't run, or its ``STRUCTURES`` is broken.
+    """
+    if task.hook("generate") is None:
+        return {}
+    return check_axes(task, getattr(load_module(task.folder / "generate.py"), "STRUCTURES", None))
 
 
 def _asked(
