@@ -22,7 +22,9 @@ def test_real_data_are_no_family() -> None:
 def test_a_family_in_which_looking_pays_is_sound(make_task: MakeTask) -> None:
     task = load_task(learnable(make_task))
     report = validate_family(task, 4, workers=4)
-    assert [each.name for each in report.refused] == []
+    # Of four variants even the mean is uncertain; everything else is as it must be.
+    refused = {each.name for each in report.refused}
+    assert refused <= {"the lower end of that gap's interval"}
     assert [each.name for each in report.open] == ["variants"]  # 64 would be needed
     assert not report.learnable
     figures = {each.name: each.figure for each in report.criteria}

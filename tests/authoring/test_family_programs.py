@@ -29,7 +29,7 @@ def test_a_family_may_have_no_programs(make_task: MakeTask) -> None:
     ("content", "message"),
     [
         ("[[program]]\nname = 'one'", "program.0.command: missing; expected a shell command"),
-        (f"{ONE}asumes = {{}}", "program.0.asumes: unknown field; did you mean 'assumes'?"),
+        (f"{ONE}asumes = {{}}", "program.0.asumes: unknown field; did you mean 'assumes'"),
         ("[[programs]]", "programs: unknown field; did you mean 'program'?"),
         (ONE * 2, "program.1.name: expected a name of its own, found 'one'"),
         (ONE + ONE.replace("program", "patch"), "patch.0.name: expected a name of its own"),
