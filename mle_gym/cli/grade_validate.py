@@ -71,7 +71,9 @@ def grade(
     if answers is not None and not answers.is_file():
         raise UsageError(f"--answers: there is no file at {answers}")
     content: bytes | Path | None
-    if form:
+    if spec.submission.kind == "files":
+        content = submission
+    elif form:
         content = submission if submission_exists(submission) else None
     else:
         content = read_file(submission, spec.submission.max_bytes)
@@ -106,10 +108,13 @@ def validate(
 ) -> None:
     """Check the format of a submission without scoring it."""
     # Pandas, which the help of this command doesn't wait for.
+    from mle_gym.grading.graders.several_files import pack_folder
     from mle_gym.grading.open_grader import open_grader
 
     spec = find_task(task)
-    content = read_file(submission, spec.submission.max_bytes)
+    most = spec.submission.max_bytes
+    several = spec.submission.kind == "files" and submission.is_dir()
+    content = pack_folder(submission, most) if several else read_file(submission, most)
     options = DatasetOptions(variant, size=size, difficulty=difficulty)
     verdict = open_grader(prepare(spec, options)).validate(content)
     if as_json:

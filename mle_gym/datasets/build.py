@@ -22,7 +22,7 @@ from mle_gym.datasets.hidden_inputs import hide_inputs
 from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.instance_files import lay_out, write_example_sample
 from mle_gym.datasets.keys import generator
-from mle_gym.datasets.manifest import describe
+from mle_gym.datasets.manifest import describe, own_inputs
 from mle_gym.datasets.obfuscation.codes import obfuscate
 from mle_gym.datasets.obfuscation.plain_tables import anonymize
 from mle_gym.datasets.sources.generated import run_generator
@@ -74,9 +74,10 @@ def build(
         _from_table(task, options, raw_table(task, options.variant), folder)
     shutil.rmtree(raw)
     task = task.with_fields(changes)
+    inputs = own_inputs(folder)
     changes |= _finish(task, options, folder)
     identity = {"task": task.id, "variant": options.variant, "effective": changes}
-    return identity | source | describe(public, private)
+    return identity | source | describe(public, private) | {"inputs": inputs}
 
 
 def _finish(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _finish(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, 
     (public / "description.md").write_text(f"{task.description}\n", encoding="utf-8")
     has_inputs = hidden.exists()  # of its own, for the programs that are handed in
     _complete(task, options, hidden if has_inputs else public, private)
-    if has_inputs:
+    if has_inputs and task.submission.columns:
         write_example_sample(task, public)
     changes: dict[str, Any] = {}
     if options.obfuscate:
@@ -94,7 +95,7 @@ def _finish(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, 
         changes = obfuscate(task, options.variant, folder, told)
     if has_inputs:
         shutil.copyfile(public / "description.md", hidden / "description.md")
-    elif task.submission.code is not None:
+    elif task.submission.code is not None and task.submission.columns:
         hide_inputs(task, folder)
     return changes
 
@@ -257,7 +258,7 @@ def _run_hook(
 
 def _complete(task: TaskSpec, options: DatasetOptions, public: Path, private: Path) -> None:
     """Check the answers, mark which of them give feedback, and write the sample submission."""
-    if task.submission.kind == "file":
+    if not task.submission.columns:
         _check_files(task, public, private)
         return
     file = private / "answers.csv"
@@ -286,5 +287,5 @@ def _check_files(task: TaskSpec, public: Path, private: Path) -> None:
     where = task.folder / ("prepare.py" if task.data.real else "generate.py")
     if not any(private.iterdir()):
         raise DatasetError(f"{where}: expected it to write answers to private, found nothing there")
-    if not (public / "sample_submission.csv").is_file():
+    if task.submission.kind == "file" and not (public / "sample_submission.csv").is_file():
         raise DatasetError(f"{where}: expected it to write public/sample_submission.csv")

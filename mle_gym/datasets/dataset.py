@@ -17,6 +17,7 @@ __all__ = [
     "CANONICAL",
     "HIDDEN",
     "MLE_BENCH",
+    "RUNS",
     "SIZES",
     "TRUTH",
     "Dataset",
@@ -30,6 +31,8 @@ SIZES: tuple[Size, ...] = get_args(Size)
 
 HIDDEN = "hidden"
 """The folder of a dataset that only handed-in programs see, beside ``public`` and ``private``."""
+RUNS = "runs"
+"""Beside them, a folder for each set of inputs that a handed-in program is run on, ``1`` first."""
 TRUTH = "truth.json"
 """In the private folder of a freely laid out dataset: its structure, and the generator's notes."""
 MLE_BENCH = "mle_bench.csv"
@@ -78,7 +81,17 @@ class Dataset:
 
         The public folder itself, unless programs are handed in: then only they see this one.
         """
-        return self.public if self.task.submission.code is None else self.public.parent / HIDDEN
+        hidden = self.public.parent / HIDDEN
+        whole = not self.task.submission.columns and not hidden.is_dir()
+        return self.public if self.task.submission.code is None or whole else hidden
+
+    @property
+    def input_sets(self) -> tuple[Path, ...]:
+        """What a handed-in program is run on, one after the other."""
+        folder = self.public.parent / RUNS
+        if not folder.is_dir():
+            return (self.inputs,)
+        return tuple(sorted(folder.iterdir(), key=lambda path: int(path.name)))
 
     @property
     def manifest(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ what stays private, and what a handed-in program is run on, and it knows which s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -41,9 +41,12 @@ class Instance:
     inputs: Files = field(default_factory=dict)
     """What a handed-in program finds below ``data/`` beside the public files, or in their place.
     :attr:`public` then has examples under the same names, so that the program can be tried."""
-    sample: File | None = None
-    """The sample submission for what is graded. None makes it: the answers' ids, with the sample
-    value of each column."""
+    runs: Sequence[Files] = ()
+    """In place of :attr:`inputs`, several sets of them: a program is run once, or more often, on
+    each, in a fresh sandbox every time. Only where its submission declares no columns."""
+    sample: File | Files | None = None
+    """The sample submission for what is graded: a file, or those of a folder. None makes it: the
+    answers' ids, with the sample value of each column."""
     train: str = "train.csv"
     """The public table that ``train_rows`` shortens; nothing is shortened where there is none."""
     floor: float | None = None

@@ -6,13 +6,14 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.anchors import Anchors, record_known
 from mle_gym.datasets.answers import USAGE, sample_submission
 from mle_gym.datasets.changed_fields import changed_fields
-from mle_gym.datasets.dataset import HIDDEN, TRUTH
+from mle_gym.datasets.dataset import HIDDEN, RUNS, TRUTH
 from mle_gym.datasets.instance import check_paths
 from mle_gym.datasets.sources.generated import structure_of
 from mle_gym.datasets.tables import canonical, read_csv, write_csv
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lay_out", "write_example_sample"]
 
-SAMPLE = "sample_submission.csv"
+SAMPLE, SAMPLE_FOLDER = "sample_submission.csv", "sample_submission"
 
 
 def lay_out(
@@ -56,7 +57,11 @@ def lay_out(
     if instance.inputs:
         graded = folder / HIDDEN
         _write_hidden(public, graded, instance.inputs)
-    if instance.sample is not None:
+    for number, files in enumerate(instance.runs, start=1):
+        _write_hidden(public, folder / RUNS / str(number), files)
+    if isinstance(instance.sample, Mapping):
+        _write_all(graded / SAMPLE_FOLDER, instance.sample)
+    elif instance.sample is not None:
         _write(graded / SAMPLE, instance.sample)
     record_known(folder, Anchors(instance.floor, instance.ceiling, instance.reference))
     medals = {"medals": instance.thresholds} if instance.thresholds else {}
@@ -92,8 +97,7 @@ def _check(task: TaskSpec, options: DatasetOptions, instance: Instance, where: P
             f"{where}: expected a table, since the task has a test_size or a prepare.py; found an "
             "Instance"
         )
-    if instance.inputs and task.submission.code is None:
-        raise DatasetError(f"{where}: Instance.inputs: only where programs are handed in")
+    _check_programs(task, instance, where)
     if instance.sample is not None and SAMPLE in instance.public and not instance.inputs:
         raise DatasetError(f"{where}: Instance.sample: {SAMPLE!r} is among the public files, too")
     if options.obfuscate:
@@ -107,6 +111,29 @@ def _check(task: TaskSpec, options: DatasetOptions, instance: Instance, where: P
         value = getattr(instance, name)
         if value is not None and not math.isfinite(value):
             raise DatasetError(f"{where}: Instance.{name}: expected a finite score, found {value}")
+
+
+def _check_programs(task: TaskSpec, instance: Instance, where: Path) -> None:
+    """Check what is about submissions of several files, or about programs and their runs."""
+    code, columns = task.submission.code, task.submission.columns
+    for number, files in enumerate(instance.runs):
+        check_paths(f"{where}: Instance.runs[{number}]", files, (SAMPLE, "description.md"))
+    if (instance.inputs or instance.runs) and code is None:
+        raise DatasetError(f"{where}: Instance.inputs: only where programs are handed in")
+    if instance.runs and (instance.inputs or columns):
+        wanted = "no inputs beside them, and a submission without columns"
+        raise DatasetError(f"{where}: Instance.runs: expected {wanted}")
+    several, folder = task.submission.kind == "files", isinstance(instance.sample, Mapping)
+    if several != folder and (several or instance.sample is not None):
+        raise DatasetError(
+            f"{where}: Instance.sample: expected files by name where a submission is a folder, and "
+            "one file elsewhere"
+        )
+    if code is not None and not columns and instance.floor is None:
+        wanted_floor = "what a program that does nothing scores, since no sample can be run"
+        raise DatasetError(f"{where}: Instance.floor: expected {wanted_floor}")
+    if code is not None and code.reference and code.reference not in instance.private:
+        raise DatasetError(f"{where}: Instance.private: expected {code.reference!r}, the reference")
 
 
 def _in_order(task: TaskSpec, answers: Any) -> Any:
@@ -123,6 +150,7 @@ def _write_hidden(public: Path, hidden: Path, inputs: Files) -> None:
         paths = {name: (Path(folder) / name).relative_to(public).as_posix() for name in names}
         return [name for name in names if paths[name] in {*inputs, SAMPLE}]
 
+    hidden.parent.mkdir(exist_ok=True)
     shutil.copytree(public, hidden, copy_function=os.link, ignore=left_out)
     _write_all(hidden, inputs)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import filecmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.datasets.dataset import HIDDEN, RUNS
 from mle_gym.datasets.tables import codes, count_rows, kind, read_cells, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["describe"]
+__all__ = ["describe", "own_inputs"]
 
 LARGE = 32 * 2**20
 """Bytes from which on a table is not read whole, which may take 20 times the memory."""
@@ -36,19 +38,42 @@ def describe(public: Path, private: Path) -> dict[str, Any]:
         for path in sorted(public.iterdir())
         if path.is_file() and path.name not in tables
     ]
-    with (public / "sample_submission.csv").open(encoding="utf-8") as file:
-        sample = [next(file, "") for _ in range(SAMPLE_LINES)]
     asked = private / "answers.csv"
     if not asked.is_file():  # only the task's own grader knows the answers
         asked = public / "sample_submission.csv"
-    answers = count_rows(asked)
+    answers = count_rows(asked) if asked.is_file() else 0
     return {
         "tables": tables,
         "folders": folders,
         "others": others,
-        "sample": "".join(sample),
+        "sample": _first_lines(public / "sample_submission.csv"),
         "answers": answers,
     }
+
+
+def own_inputs(folder: Path) -> list[str]:
+    """The files that a handed-in program finds in place of public ones, where a generator made any.
+
+    Args:
+        folder: The dataset's.
+    """
+    public, hidden = folder / "public", folder / HIDDEN
+    hidden = hidden if hidden.is_dir() else folder / RUNS / "1"
+    files = sorted(path for path in hidden.rglob("*") if path.is_file())
+    names = [path.relative_to(hidden).as_posix() for path in files]
+    return [name for name in names if not _same(hidden / name, public / name)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
+def _first_lines(sample: Path) -> str:
+    """How the sample submission begins; empty where it is no such file."""
+    if not sample.is_file():
+        return ""
+    with sample.open(encoding="utf-8") as file:
+        return "".join(next(file, "") for _ in range(SAMPLE_LINES))
 
 
 def _csv_files(public: Path) -> list[Path]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.sandbox.limits import Limits
     from mle_gym.tasks.spec import TaskSpec
-    from mle_gym.tasks.submission_schema import Column, SubmissionSpec
+    from mle_gym.tasks.submission_schema import CodeSpec, Column, SubmissionSpec
 
 __all__ = ["brief"]
 
@@ -91,8 +91,10 @@ def _data(task: TaskSpec, manifest: dict[str, Any]) -> str:
     for other in manifest["others"]:
         if other["name"] != "description.md":  # its text opens the brief
             lines += ["", f"`{FOLDER}/{other['name']}`: {_bytes(other['bytes'])}."]
-    sample = "a submission in the right format, worth nothing"
-    return "\n".join([*lines, "", f"`{FOLDER}/sample_submission.csv`: {sample}."])
+    if manifest["sample"]:
+        sample = "a submission in the right format, worth nothing"
+        lines += ["", f"`{FOLDER}/sample_submission.csv`: {sample}."]
+    return "\n".join(lines)
 
 
 def _size(table: dict[str, Any]) -> str:
@@ -169,6 +171,9 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
     if spec.kind == "file":
         like = f"Write a file `{spec.filename}` like `{FOLDER}/sample_submission.csv`, of {rows}."
         return "\n".join(["## Submission", "", like, *sample])
+    if spec.is_packed:
+        wanted = _folder(spec) if spec.code is None else _program(spec, manifest)
+        return "\n".join(["## Submission", "", *wanted]).rstrip("\n")
     if spec.code is None:
         file, of, write = spec.filename, f" of {rows}", "Write"
     else:
@@ -188,6 +193,22 @@ def _submission(spec: SubmissionSpec, manifest: dict[str, Any]) -> str:
     return "\n".join([*lines, *sample])
 
 
+def _folder(spec: SubmissionSpec) -> list[str]:
+    """What a folder that is handed in must hold."""
+    lines = [f"Write a folder `{spec.filename}/` with these files and no others:", ""]
+    for name, file in spec.files.items():
+        kind = " as CSV (UTF-8, with a header)" if file.columns else ""
+        may = "may be left out, " if file.optional else ""
+        lines.append(f"- `{name}`{kind}: {may}at most {_bytes(file.max_bytes)}")
+        as_table = spec.model_copy(update={"id": file.id})
+        lines += [
+            f"  - `{column}`: {_rule(as_table, column, rule)}"
+            for column, rule in file.columns.items()
+        ]
+    example = "is such a folder, in the right format and worth nothing."
+    return [*lines, "", f"`{FOLDER}/sample_submission/` {example}"]
+
+
 def _program(spec: SubmissionSpec, manifest: dict[str, Any]) -> list[str]:
     """How a submitted program is run; nothing where predictions are submitted."""
     code = spec.code
@@ -198,13 +219,60 @@ def _program(spec: SubmissionSpec, manifest: dict[str, Any]) -> list[str]:
         f"You hand in a program: `{spec.filename}`, a file, or a folder with `{code.entry}` (and "
         f"all that it needs, {_bytes(code.max_bytes)} in all; hidden files are left out). It "
         f"is run with `python` in a fresh sandbox like yours, without network, in a folder that "
-        f"has what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}.",
+        f"has what you handed in and `{FOLDER}/`, for at most {_duration(code.seconds)}"
+        f"{_least_memory(code)}.",
         "",
+        *(_stream(code) if code.stream else _other_inputs(spec, manifest, rows)),
+        "",
+        *_measured(code, spec),
+    ]
+
+
+def _least_memory(code: CodeSpec) -> str:
+    return "" if code.memory_mb is None else f", with {_bytes(code.memory_mb * 2**20)} of memory"
+
+
+def _other_inputs(spec: SubmissionSpec, manifest: dict[str, Any], rows: str) -> list[str]:
+    """Where the program's data differ from what the agent sees."""
+    own = manifest.get("inputs", [])
+    if own:
+        names = ", ".join(f"`{name}`" for name in own)
+        return [
+            f"There `{FOLDER}/` is as it is here, except for {names}: what is in their place there "
+            "you never see, and here are examples of the same form, so that you can try your "
+            "program."
+        ]
+    if not spec.columns:
+        return []
+    return [
         f"There `{FOLDER}/` is as it is here, except `test.csv` and `sample_submission.csv`: they "
         f"have {rows} that you never see. The few rows that you find in their place are training "
-        "rows without what is to be predicted, so that you can try your program.",
-        "",
+        "rows without what is to be predicted, so that you can try your program."
     ]
+
+
+def _stream(code: CodeSpec) -> list[str]:
+    """How a program is fed, and has to answer."""
+    return [
+        "It gets its inputs on standard input, in chunks, each of which ends with an empty line, "
+        "and answers each on standard output: lines without a header, then an empty line, flushed. "
+        "The next chunk comes when the answer to the last one is there; after the last chunk "
+        f"standard input ends. `{FOLDER}/stream/` has example chunks, in the order of their names; "
+        "the program is tried on these, and graded on others."
+    ]
+
+
+def _measured(code: CodeSpec, spec: SubmissionSpec) -> list[str]:
+    """What is said of runs that are graded themselves."""
+    if spec.columns:
+        return []
+    written = [] if code.stream else [f"Each run must write `{code.output}`."]
+    if code.runs > 1 or code.reference:
+        written.append(
+            "The program is run several times, each time in a fresh sandbox in which nothing is "
+            "left of the time before, and what it takes is measured from outside."
+        )
+    return [" ".join(written), ""] if written else []
 
 
 def _rule(spec: SubmissionSpec, name: str, column: Column) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
@@ -14,8 +15,11 @@ from mle_gym.episode.budget import Budget
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.submit_commands import INSIDE_COMMANDS, SubmitCommands, largest_submission
-from mle_gym.grading.graders.program_run import ProgramRunner
-from mle_gym.sandbox.protocol import Mount, Sandbox, SandboxConfig
+from mle_gym.grading.graders.program_run import EXCHANGE, ProgramRunner
+from mle_gym.sandbox.protocol import InsideCommand, Mount, Sandbox, SandboxConfig
+
+if TYPE_CHECKING:
+    from mle_gym.tasks.submission_schema import CodeSpec
 
 __all__ = ["make_brief", "make_budget", "make_sandbox", "make_submit_commands", "program_sandboxes"]
 
@@ -53,7 +57,8 @@ def make_submit_commands(
     runner = None
     if dataset.task.submission.code is not None:
         config = _config(dataset, settings)
-        runner = ProgramRunner(dataset, program_sandboxes(settings.sandbox, config))
+        code = dataset.task.submission.code
+        runner = ProgramRunner(dataset, program_sandboxes(settings.sandbox, config, code))
     commands = SubmitCommands(
         dataset,
         feedback=settings.feedback,
@@ -93,7 +98,9 @@ def make_brief(dataset: Dataset, settings: Settings) -> str:
     )
 
 
-def program_sandboxes(backend: str, config: SandboxConfig) -> Callable[[Path], Sandbox]:
+def program_sandboxes(
+    backend: str, config: SandboxConfig, code: CodeSpec
+) -> Callable[[Path], Sandbox]:
     """Make a function that starts a sandbox for a submitted program.
 
     The function's argument is the folder that the program sees as ``data/``.
@@ -101,8 +108,16 @@ def program_sandboxes(backend: str, config: SandboxConfig) -> Callable[[Path], S
     Args:
         backend: Name of the sandbox backend.
         config: The agent's own sandbox; a program's is the same, without network and files.
+        code: How the task has programs run.
     """
-    config = dataclasses.replace(config, network=False, layers=(), layers_bytes=0)
+    limits = config.limits
+    if code.memory_mb is not None:
+        least = min(code.memory_mb, limits.memory_mb)
+        limits = dataclasses.replace(limits, memory_mb=least)
+    commands = {EXCHANGE: InsideCommand("answer")} if code.stream else {}
+    config = dataclasses.replace(
+        config, network=False, layers=(), layers_bytes=0, limits=limits, commands=commands
+    )
 
     def start(data: Path) -> Sandbox:
         mounts = (Mount(data, "data"),)

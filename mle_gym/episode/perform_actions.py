@@ -126,6 +126,6 @@ class ActionPerformer:
         return Execution(reply.exit_code, reply.output.encode())
 
     def _fetch(self, path: str) -> bytes | Files:
-        asks_for_program = self._submit_commands.runner is not None
-        fetch = self._sandbox.fetch_files if asks_for_program else self._sandbox.fetch
+        several = self._submit_commands.takes_folders
+        fetch = self._sandbox.fetch_files if several else self._sandbox.fetch
         return fetch(path, max_bytes=self._submit_commands.max_bytes)

@@ -14,6 +14,7 @@ from mle_gym.errors import SubmissionError, TaskError
 from mle_gym.grading.floor_and_ceiling import made_by, needs_solution, settle
 from mle_gym.grading.graders.program_run import ProgramRunner
 from mle_gym.grading.open_grader import open_grader
+from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.backends import create
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import Mount, SandboxConfig
@@ -113,7 +114,10 @@ def grade_program(dataset: Dataset, program: str, sandbox: str, *, score_ci: boo
 def _predictions(dataset: Dataset, backend: str, config: SandboxConfig, ran_in: Sandbox) -> bytes:
     """The predictions that a reference program wrote, or those of a program that it wrote."""
     spec = dataset.task.submission
+    if spec.kind == "files":
+        return pack_files(ran_in.fetch_files(spec.filename, max_bytes=spec.max_bytes))
     if spec.code is None:
         return ran_in.fetch(spec.filename, max_bytes=spec.max_bytes)
     files = ran_in.fetch_files(spec.filename, max_bytes=spec.code.max_bytes)
-    return ProgramRunner(dataset, program_sandboxes(backend, config)).on_hidden_inputs(files)
+    sandboxes = program_sandboxes(backend, config, spec.code)
+    return ProgramRunner(dataset, sandboxes).on_hidden_inputs(files)

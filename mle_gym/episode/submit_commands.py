@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.grade import Validation
+from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.protocol import InsideCommand, Reply, Request
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class SubmitCommands:
         return max(0, self._score_calls - self.score_calls_used)
 
     @property
+    def takes_folders(self) -> bool:
+        """Whether a folder may be handed in: a program's files, or a submission of several."""
+        return self.runner is not None or self._dataset.task.submission.kind == "files"
+
+    @property
     def max_bytes(self) -> int:
         """The largest submission that is accepted, in bytes."""
         return largest_submission(self._dataset.task.submission)
@@ -106,7 +112,7 @@ class SubmitCommands:
         """
         if self.handed_in is not None:
             return _OVER
-        if request.folder is not None and self.runner is None:
+        if request.folder is not None and not self.takes_folders:
             return _refuse(request, f"{request.path}: is a folder")
         held = len(request.content) + sum(map(len, (request.folder or {}).values()))
         if held > self.max_bytes:
@@ -130,6 +136,8 @@ class SubmitCommands:
         self.stage = "grade"
         self.begin()
         self._dataset.check()
+        if self.runner is None and handed is not None and not isinstance(handed, bytes):
+            handed = pack_files(handed)
         self.grade = self._grader.grade(handed)
         if handed is None or isinstance(handed, bytes):
             self.predictions = handed
@@ -164,6 +172,8 @@ class SubmitCommands:
             seconds: How long a program may run. A slower one is not promising.
         """
         self.begin()
+        if self.runner is None and not isinstance(content, bytes):
+            content = pack_files(content)
         with self._within(seconds):
             return self._grader.promising(content)
 
@@ -182,7 +192,7 @@ class SubmitCommands:
 
     def _handed(self, request: Request) -> bytes | Files:
         if self.runner is None:
-            return request.content
+            return request.content if request.folder is None else pack_files(request.folder)
         if request.folder is not None:
             return request.folder
         name = posixpath.basename(request.path)

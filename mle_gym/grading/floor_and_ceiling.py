@@ -35,6 +35,8 @@ def find_anchors(
     score: Callable[[bytes], float],
     gold: float | None,
     luck: Callable[[], float | None] | None = None,
+    *,
+    sample: Callable[[], bytes],
 ) -> Anchors:
     """The dataset's anchors under one kind of grading; the floor is measured if it has to be.
 
@@ -45,6 +47,7 @@ def find_anchors(
         gold: The task's gold threshold; a ceiling where the medals are a competition's.
         luck: What guesses reach (:func:`mle_gym.grading.guesses.best_guess`): the floor where that
             is better than the sample. None where only whole files can be scored.
+        sample: Reads the sample submission.
     """
     if not dataset.digest:
         return Anchors()
@@ -52,13 +55,15 @@ def find_anchors(
     found = read_anchors(folder, grader, maker)
     if found.floor is not None:
         return found
+    known = read_known(folder) if grader == "strict" else Anchors()
     try:
-        floor = score((dataset.inputs / SAMPLE).read_bytes())
+        floor = score(sample())
     except (OSError, SubmissionError):  # `mle-gym validate-task` says what is wrong with it
-        return Anchors()
+        if known.floor is None:
+            return Anchors()
+        floor = known.floor  # programs have no sample that could be graded
     if not math.isfinite(floor):  # which MLE-bench's graders accept
         return Anchors()
-    known = read_known(folder) if grader == "strict" else Anchors()
     declared = known.floor if known.floor is not None or luck is None else luck()
     if declared is not None and better(declared, floor, dataset.task.grade.higher_is_better):
         floor = declared

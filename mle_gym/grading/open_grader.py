@@ -15,6 +15,7 @@ from mle_gym.grading.graders.grader import Grader
 from mle_gym.grading.graders.parity import ParityGrader, parity_rule
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.graders.program import ProgramGrader
+from mle_gym.grading.graders.several_files import SeveralFilesGrader, pack_folder
 from mle_gym.grading.graders.single_file import SingleFileGrader
 from mle_gym.regular_files import NotAFile, read_regular
 from mle_gym.tasks.catalog import load_task
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from mle_gym.grading.graders.program_run import ProgramRunner
     from mle_gym.tasks.spec import TaskSpec
+    from mle_gym.tasks.submission_schema import SubmissionSpec
 
 __all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader"]
 
@@ -44,7 +46,8 @@ def grade(
 
     Args:
         task: A name (``"titanic"``), a task folder, or a loaded task.
-        submission: The bytes of a CSV file, the path of one, or a table. None is no submission.
+        submission: The bytes of a file, its path, or a table; the path of a folder where the task
+            wants several files. None is no submission.
         answers: A file or a table in the shape of a perfect submission, with or without a column
             ``Usage``, to grade against; by default the answers of the prepared dataset.
         variant: The variant whose answers to use, or that the given ones belong to.
@@ -65,7 +68,7 @@ def grade(
     options = DatasetOptions(variant, size=size, difficulty=difficulty)
     grader = load_grader(spec, answers, options=options, parity=parity, score_ci=score_ci)
     try:
-        content = None if submission is None else _content(submission, spec.submission.max_bytes)
+        content = None if submission is None else _content(submission, spec.submission)
     except SubmissionError as error:
         return grader.refuse(error)
     return grader.grade(content)
@@ -94,6 +97,8 @@ def open_grader(
         return ProgramGrader(dataset, runner, score_ci=score_ci, sandbox=sandbox)
     if dataset.task.submission.kind == "file":
         return SingleFileGrader(dataset, sandbox=sandbox)
+    if dataset.task.submission.is_packed:
+        return SeveralFilesGrader(dataset, sandbox=sandbox)
     return PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
 
 
@@ -119,7 +124,7 @@ def load_grader(
         if not parity:
             return open_grader(dataset, score_ci=score_ci)
         return SingleFileGrader(dataset, parity=True) if imported else ParityGrader(dataset)
-    if spec.submission.kind == "file":
+    if not spec.submission.columns:
         raise DatasetError(f"{spec.id}: answers: only the prepared ones, by its own grade.py")
     nowhere = Dataset(spec, options, public=spec.folder, private=spec.folder, digest="")
     if not parity:
@@ -155,15 +160,19 @@ def _answers_in(file: Path, spec: TaskSpec) -> Answers:
         return parse_answers(_table_bytes(theirs[0]), spec.submission, str(file))
 
 
-def _content(submission: bytes | str | Path | pd.DataFrame, max_bytes: int) -> bytes:
+def _content(
+    submission: bytes | str | Path | pd.DataFrame, spec: SubmissionSpec
+) -> bytes:  # fmt: skip
     """The submission's bytes; at most one more than allowed, which shows that it is too large."""
     if isinstance(submission, (bytes, bytearray, memoryview)):
         return bytes(submission)
     if not isinstance(submission, (str, Path)):
         return _table_bytes(submission)
     path = Path(submission)
+    if spec.kind == "files" and path.is_dir():
+        return pack_folder(path, spec.max_bytes)
     try:
-        return read_regular(path, max_bytes)
+        return read_regular(path, spec.max_bytes)
     except NotAFile:
         raise SubmissionError("not_a_file", f"{show(path)} is not a regular file") from None
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from mle_gym.sandbox.protocol import (
     SandboxConfig,
     Shown,
 )
-from mle_gym.sandbox.standalone.shared.packed_files import pack_files
+from mle_gym.sandbox.standalone.shared.packed_files import pack_files, unpack_files
 
 __all__ = [
     "BACKENDS",
@@ -36,4 +36,5 @@ __all__ = [
     "get_backend",
     "pack_files",
     "shown",
+    "unpack_files",
 ]

@@ -30,12 +30,16 @@ def check_task(task: TaskSpec) -> None:
 
 def _check_files(task: TaskSpec) -> None:
     data = task.data
-    if task.submission.kind == "file" and task.hook("grade") is None:
-        raise FieldProblem("submission.kind", "'csv', or a grade.py with grade_file", "file")
+    kind, whole = task.submission.kind, not task.submission.columns
+    function = "grade_files" if task.submission.is_packed else "grade_file"
+    if whole and task.hook("grade") is None:
+        wanted = f"'csv', or a grade.py with {function}"
+        raise FieldProblem("submission.kind", wanted, task.submission.kind)
     if task.grader != type(task.grader)() and task.hook("grade") is None:
         raise FieldProblem("grader", "none without a grade.py", task.grader.model_dump())
-    if task.submission.kind == "file" and data.test_size is not None:
-        raise FieldProblem("data.test_size", "none for a submission of kind 'file'", data.test_size)
+    if whole and data.test_size is not None:
+        wanted = f"none for a submission of kind {kind!r} without columns"
+        raise FieldProblem("data.test_size", wanted, data.test_size)
     generated = data.loader == "generate"  # and perhaps laid out freely, without a split of rows
     if data.test_size is None and task.hook("prepare") is None and not generated:
         raise FieldProblem("data.test_size", "test rows to split off, or a prepare.py", None)

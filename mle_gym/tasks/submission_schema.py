@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 from mle_gym.sandbox.protocol import MOST_HANDED_IN
 from mle_gym.tasks.field_problems import FieldProblem
 
-__all__ = ["Column", "Names", "PlainValue", "SubmissionSpec", "Table"]
+__all__ = ["Column", "FileSpec", "Names", "PlainValue", "SubmissionSpec", "Table"]
 
 ColumnType = Literal["int", "float", "str", "probability"]
 Value = int | float | str
@@ -119,14 +120,45 @@ class CodeSpec(Table):
     """Wall clock of a run."""
     max_bytes: int = Field(default=10 * 2**20, gt=0, le=MOST_HANDED_IN)
     """Of all files that are handed in."""
+    memory_mb: int | None = Field(default=None, gt=0)
+    """What the program may use, where that is less than the agent's own sandbox."""
+    stream: bool = False
+    """Feed it the hidden ``stream/`` chunk by chunk over standard input: each is followed by an
+    empty line, and so is the answer to each, which it prints; ``output`` collects the answers."""
+    runs: int = Field(default=1, ge=1, le=15)
+    """How often it is run on each set of inputs, always in a fresh sandbox; only where a
+    ``grade_files`` grades what the runs left and took."""
+    reference: str = ""
+    """A program among the private files that is run in alternation with it, so that a
+    ``grade_files`` can compare what both took."""
+
+
+class FileSpec(Table):
+    """One file of a submission of several: a table where it declares columns."""
+
+    max_bytes: int = Field(default=10 * 2**20, gt=0)
+    optional: bool = False
+    id: str = "id"
+    """The column that names the row; only with ``columns``."""
+    columns: dict[str, Column] = Field(default={})
+    """Every column, the id included; its ids are those of the sample submission's file."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.columns and (self.id not in self.columns or len(self.columns) < 2):
+            raise FieldProblem("columns", f"the id column {self.id!r} and others", [*self.columns])
+        return self
 
 
 class SubmissionSpec(Table):
     """What a submission must look like."""
 
-    kind: Literal["csv", "code", "file"] = "csv"
+    kind: Literal["csv", "code", "file", "files"] = "csv"
     """What is handed in: predictions, or the program that makes them for data it has not seen.
-    ``"file"`` is for what only the task's own ``grade.py`` can read; it declares no columns."""
+    ``"file"`` is for what only the task's own ``grade.py`` can read; it declares no columns.
+    ``"files"`` is a folder of several, and code without columns is graded by what its runs left."""
+    files: dict[str, FileSpec] = Field(default={})
+    """The files of the folder, by their names in it; only with the kind ``files``."""
     code: CodeSpec | None = None
     """How the program is run; only with the kind ``code``."""
     id: str
@@ -151,12 +183,27 @@ class SubmissionSpec(Table):
         return self
 
     @model_validator(mode="after")
+    def _files_where_they_belong(self) -> Self:
+        if (self.kind == "files") != bool(self.files):
+            wanted = "files by name" if self.kind == "files" else "none, unless the kind is 'files'"
+            raise FieldProblem("files", wanted, [*self.files])
+        for name in self.files:
+            if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", name):
+                raise FieldProblem("files", "names below the folder, such as 'card.md'", name)
+        if self.files and self.filename == "submission.csv":
+            raise FieldProblem("filename", "the folder, such as 'submission'", self.filename)
+        if self.code is not None and self.columns and (self.code.runs > 1 or self.code.reference):
+            raise FieldProblem("columns", "none, since runs are measured", [*self.columns])
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.kind == "file":
+        if self.kind in ("file", "files"):
             if self.columns or self.sum_to_one:
-                raise FieldProblem(
-                    "columns", "none for a submission of kind 'file'", [*self.columns]
-                )
+                wanted = f"none for a submission of kind {self.kind!r}"
+                raise FieldProblem("columns", wanted, [*self.columns])
+            return self
+        if self.kind == "code" and not self.columns:
             return self
         if len(self.columns) < 2:
             raise FieldProblem("columns", "a table from column to type", dict(self.columns))
@@ -170,6 +217,11 @@ class SubmissionSpec(Table):
             if name not in self.columns or self.columns[name].type != "probability":
                 raise FieldProblem("sum_to_one", "columns of type 'probability'", name)
         return self
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether what is graded is several files: those of a folder, or what runs left."""
+        return self.kind == "files" or (self.kind == "code" and not self.columns)
 
     @property
     def predicted(self) -> tuple[str, ...]:

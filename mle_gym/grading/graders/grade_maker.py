@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.floor_and_ceiling import Anchors, find_anchors
+from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors, find_anchors
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.leaderboard import (
     above_median,
@@ -53,6 +53,7 @@ class GradeMaker:
         score: Scores the content of a submission, as for a grade.
         grader: How scores are found: ``"strict"`` or ``"parity"``.
         luck: What guesses reach; None where only whole files can be scored.
+        sample: Reads the sample submission, where it is no CSV file.
 
     Raises:
         TaskError: The task's leaderboard can't be read.
@@ -65,16 +66,20 @@ class GradeMaker:
         score: Callable[[bytes], float],
         grader: str = "strict",
         luck: Callable[[], float | None] | None = None,
+        sample: Callable[[], bytes] | None = None,
     ) -> None:
         self.dataset, self.higher_is_better = dataset, higher_is_better
         self.score, self.grader, self.luck = score, grader, luck
+        self.sample = sample or (dataset.inputs / SAMPLE).read_bytes
         self.board, self.thresholds = standards(dataset.task)
 
     @cached_property
     def anchors(self) -> Anchors:
         """The dataset's floor and ceiling, as far as they are known without running a program."""
         gold = self.thresholds.gold
-        return find_anchors(self.dataset, self.grader, self.score, gold, self.luck)
+        return find_anchors(
+            self.dataset, self.grader, self.score, gold, self.luck, sample=self.sample
+        )
 
     def grade(self, content: bytes | None, measure: Callable[[bytes], Measured]) -> Grade:
         """The grade of what was handed in; None stands for nothing.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.hidden_answers import parse_answers
 from mle_gym.grading.grade import Grade, Validation
+from mle_gym.grading.graders.grader import Grader
 from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.grading.graders.several_files import SeveralFilesGrader
 from mle_gym.sandbox import Files, pack_files
 
 if TYPE_CHECKING:
@@ -48,7 +50,11 @@ class ProgramGrader:
     ) -> None:
         self._dataset = dataset
         self._runner = runner
-        self._predictions = PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
+        self._predictions: Grader[bytes] = (
+            SeveralFilesGrader(dataset, sandbox=sandbox)
+            if dataset.task.submission.is_packed
+            else PredictionsGrader(dataset, score_ci=score_ci, sandbox=sandbox)
+        )
         self._last: tuple[str, bytes | Validation, float] | None = None
         """The last program's digest, its result, and the longest time that wouldn't change that."""
 
@@ -112,8 +118,10 @@ class ProgramGrader:
         return self._last[1]
 
     @cached_property
-    def _examples(self) -> PredictionsGrader:
+    def _examples(self) -> Grader[bytes]:
         """A grader of predictions for the examples."""
+        if self._dataset.task.submission.is_packed:
+            return self._predictions
         sample = self._dataset.public / "sample_submission.csv"
         spec = self._dataset.task.submission
         return PredictionsGrader(

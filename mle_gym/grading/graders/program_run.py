@@ -12,13 +12,16 @@ import contextlib
 import math
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.dataset import Dataset
-from mle_gym.errors import SandboxCrashed, SandboxEnded, SubmissionError
-from mle_gym.sandbox.protocol import Files, Sandbox
+from mle_gym.errors import DatasetError, SandboxCrashed, SandboxEnded, SubmissionError
+from mle_gym.grading.graders.program_runs import ProgramRun, measured_runs
+from mle_gym.grading.graders.stream_dialogue import Dialogue
+from mle_gym.sandbox import Files, pack_files
+from mle_gym.sandbox.protocol import Execution, Request, Sandbox
 from mle_gym.text import clean
 
 if TYPE_CHECKING:
@@ -36,6 +39,11 @@ FAILURES = (
 )
 """Codes of the errors that a program ends with before there is anything to grade."""
 
+EXCHANGE = "exchange"
+"""The command that a sandbox for streams has to offer: it hands an answer over for a chunk."""
+STREAM = "stream"
+"""The folder of inputs whose files are the chunks."""
+FEEDER = Path(__file__).with_name("stream_feeder.py")
 _LAST_SECONDS = 1.0
 _TAIL = 1_000
 """Characters of a failed program's output that its error quotes."""
@@ -62,6 +70,7 @@ class ProgramRunner:
         self._cancelled = self._closed = False
         """Whether what runs, or is about to, is to end; and whether nothing runs any more."""
         self._dataset = dataset
+        self._spec = dataset.task.submission
         self._open_sandbox = open_sandbox
 
     @property
@@ -79,13 +88,15 @@ class ProgramRunner:
             self._deadline = math.inf
 
     def on_examples(self, files: Files) -> bytes:
-        """The predictions for the examples that the agent has.
+        """The predictions for the examples that the agent has; packed runs where those are graded.
 
         Raises:
             SubmissionError: There are none. The message may quote the program's output.
             SandboxError: The sandbox failed.
         """
-        return self._run(files, self._dataset.public)
+        if not self._spec.is_packed:
+            return self._run(files, self._dataset.public).output
+        return self._packed(files, (self._dataset.public,))
 
     def on_hidden_inputs(self, files: Files) -> bytes:
         """The predictions to grade. No agent may see the message of the error in its episode.
@@ -94,7 +105,12 @@ class ProgramRunner:
             As :meth:`on_examples`.
         """
         self.predictions = None
-        self.predictions = self._run(files, self._dataset.inputs)
+        if self._spec.is_packed:
+            repeats, reference = self.code.runs, self._reference()
+            sets = self._dataset.input_sets
+            self.predictions = self._packed(files, sets, repeats=repeats, reference=reference)
+        else:
+            self.predictions = self._run(files, self._dataset.inputs).output
         return self.predictions
 
     def begin(self) -> None:
@@ -124,14 +140,42 @@ class ProgramRunner:
         if self._deadline - time.monotonic() > _LAST_SECONDS:
             self.cancel()
 
-    def _run(self, files: Files, data: Path) -> bytes:
+    def _packed(
+        self,
+        files: Files,
+        sets: Sequence[Path],
+        *,
+        repeats: int = 1,
+        reference: Files | None = None,
+    ) -> bytes:
+        """What runs on all sets of inputs left and took, packed for the task's ``grade_files``."""
+        output = self.code.output
+        found = measured_runs(self._run, files, sets, output, repeats=repeats, reference=reference)
+        content = pack_files(found)
+        if len(content) > self._spec.max_bytes:
+            size = f"{len(content):,} bytes, at most {self._spec.max_bytes:,} are allowed"
+            raise SubmissionError("too_large", f"the outputs of all runs have {size}")
+        return content
+
+    def _reference(self) -> Files | None:
+        """The program that is run in turn with the one that was handed in."""
+        if not self.code.reference:
+            return None
+        file = self._dataset.private / self.code.reference
+        try:
+            return {self.code.entry: file.read_bytes()}
+        except OSError as error:
+            raise DatasetError(f"{file}: can't be read: {error.strerror}") from None
+
+    def _run(self, files: Files, data: Path) -> ProgramRun:
         entry = self._entry(files)
         self._check_wanted()
-        with self._open_sandbox(data) as sandbox:
+        shown = self._dataset.public if self.code.stream else data  # chunks come one by one
+        with self._open_sandbox(shown) as sandbox:
             self._sandbox = sandbox
             try:
                 self._check_wanted()  # whoever cancels from now on sees the sandbox
-                return self._predictions(sandbox, files, entry)
+                return self._done(sandbox, files, entry, data)
             except SandboxEnded as error:
                 message = f"{entry} brought down the sandbox that it was run in: {error}"
                 raise SubmissionError("program_exhausted", message) from None
@@ -142,10 +186,13 @@ class ProgramRunner:
         if self._cancelled or self._closed:
             raise SandboxCrashed("the program was ended before it began", kind="interrupted")
 
-    def _predictions(self, sandbox: Sandbox, files: Files, entry: str) -> bytes:
+    def _done(self, sandbox: Sandbox, files: Files, entry: str, data: Path) -> ProgramRun:
         _write(sandbox, files)
-        seconds = self.seconds
-        run = sandbox.execute(f"python {shlex.quote(entry)}", timeout=seconds)
+        seconds, answers = self.seconds, b""
+        if self.code.stream:
+            run, answers = self._fed(sandbox, entry, data, seconds)
+        else:
+            run = sandbox.execute(f"python {shlex.quote(entry)}", timeout=seconds)
         if run.killed_by == "timeout":
             why = f"ran longer than {seconds:g} s"
             if seconds < self.code.seconds:
@@ -157,14 +204,30 @@ class ProgramRunner:
                 "program_failed",
                 f"{entry} ended with exit code {run.exit_code}{_tail(run.output)}",
             )
+        if self.code.stream:
+            return ProgramRun(answers, run)
         try:
-            return sandbox.fetch(
-                self.code.output, max_bytes=self._dataset.task.submission.max_bytes
-            )
+            output = sandbox.fetch(self.code.output, max_bytes=self._spec.max_bytes)
+            return ProgramRun(output, run)
         except SubmissionError as error:
             found = str(error).strip()
             message = f"{entry} left no predictions: {found}{_tail(run.output)}"
             raise SubmissionError("no_output", message) from None
+
+    def _fed(
+        self, sandbox: Sandbox, entry: str, data: Path, seconds: float
+    ) -> tuple[Execution, bytes]:
+        """Feed it the chunks one by one, and collect its answers."""
+        dialogue = Dialogue(data / STREAM, self._spec)
+        sandbox.write_file(FEEDER.name, FEEDER.read_bytes())
+        command = f"python {FEEDER.name} {shlex.quote(entry)} {EXCHANGE}"
+        event = sandbox.begin(command, timeout=seconds)
+        while isinstance(event, Request):
+            event = sandbox.answer(dialogue.reply(event.content))
+        if event.exit_code == 0 and dialogue.unanswered:
+            left = f"left {dialogue.unanswered} chunks unanswered"
+            raise SubmissionError("no_output", f"{entry} {left}{_tail(event.output)}")
+        return event, dialogue.output
 
     def _entry(self, files: Files) -> str:
         """The file to run."""
