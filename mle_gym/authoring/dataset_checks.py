@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from mle_gym.authoring.adversary import VARIANTS, computable
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.build import build, clean
-from mle_gym.datasets.dataset import DatasetOptions
+from mle_gym.datasets.dataset import TRUTH, DatasetOptions
 from mle_gym.datasets.keys import KEY_FILE
 from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.sources.raw_table import load_raw
@@ -220,8 +221,20 @@ def _labels(dataset: Dataset, train: pd.DataFrame | None) -> tuple[str, ...]:
     return () if train is None else tuple(name for name in targets if name in train.columns)
 
 
+def _content(dataset: Dataset) -> str:
+    """A digest of all files, of a dataset whose answers only its own grader can read."""
+    digest = hashlib.sha256()
+    for folder in (dataset.public, *dataset.input_sets, dataset.private):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            if path.name != TRUTH:
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 def _test_rows(dataset: Dataset) -> str:
     """What is asked and what is answered, but not which of it is public."""
+    if not (dataset.private / "answers.csv").is_file():
+        return _content(dataset)
     answers = read_csv(dataset.private / "answers.csv").drop(columns=USAGE)
     test = dataset.inputs / "test.csv"
     asked = [read_csv(test)] if test.is_file() else []

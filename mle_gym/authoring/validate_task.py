@@ -6,7 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.authoring.dataset_checks import CHECKS, Check
+from mle_gym.authoring.dataset_checks import (
+    CHECKS,
+    Check,
+    two_prepares_are_equal,
+    variants_differ,
+)
 from mle_gym.authoring.medal_checks import medals_are_earned, medals_are_not_luck
 from mle_gym.authoring.missing_files import write_missing
 from mle_gym.datasets.answers import USAGE
@@ -58,6 +63,8 @@ def validate_task(
         return [loaded, Check("the data can be prepared", False, str(error))]
     rows = {name: table["rows"] for name, table in dataset.manifest["tables"].items()}
     prepared = Check("the data can be prepared", True, f"rows: {rows}")
+    if task.submission.is_packed:
+        return [loaded, prepared, *_several_files(dataset, sandbox if run_programs else None)]
     try:
         floor = _grade(dataset, (dataset.inputs / "sample_submission.csv").read_bytes())
         if task.submission.kind == "file":  # nothing more can be known of its answers
@@ -70,6 +77,28 @@ def validate_task(
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
     checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in CHECKS)]
     return [*checks, *(_programs(dataset, floor, sandbox) if run_programs else [])]
+
+
+def _several_files(dataset: Dataset, sandbox: str | None) -> list[Check]:
+    """The checks of what only ``grade_files`` grades; without a sandbox no program is run."""
+    checks = [_run_check(check, dataset) for check in (two_prepares_are_equal, variants_differ)]
+    try:
+        anchors = open_grader(dataset).anchors
+    except MleGymError as error:
+        return [*checks, Check("submissions can be graded", False, str(error))]
+    name = "what knows nothing has a score"
+    found = f"the floor is {anchors.floor}, the ceiling {anchors.ceiling}"
+    checks.append(Check(name, anchors.floor is not None, found))
+    if sandbox is None or anchors.floor is None:
+        return checks
+    grades: dict[str, Grade] = {}
+    for program in PROGRAMS:
+        try:
+            grades[program] = grade_program(dataset, program, sandbox)
+        except MleGymError as error:
+            checks.append(Check(f"{program}.py has a score", False, str(error)))
+    scores = {program: grade.score or 0.0 for program, grade in grades.items()}
+    return [*checks, _ladder(dataset.task, anchors.floor, scores)]
 
 
 def _run_check(check: Callable[[Dataset], Check], dataset: Dataset) -> Check:
@@ -137,16 +166,16 @@ def _programs(dataset: Dataset, floor: Grade, sandbox: str) -> list[Check]:
             checks.append(Check(name, False, detail))
             continue
         checks.append(Check(name, *_compare(scores[program], declared, tolerance)))
-    return [*checks, _ladder(task, floor, scores), medals_are_not_luck(task, floor, grades)]
+    return [*checks, _ladder(task, floor.score, scores), medals_are_not_luck(task, floor, grades)]
 
 
-def _ladder(task: TaskSpec, floor: Grade, scores: dict[str, float]) -> Check:
+def _ladder(task: TaskSpec, floor: float | None, scores: dict[str, float]) -> Check:
     """Floor, baseline and solution get better one after the other."""
     name = "floor < baseline < solution"
-    if len(scores) < len(PROGRAMS) or floor.score is None:
+    if len(scores) < len(PROGRAMS) or floor is None:
         return Check(name, False, "not all of them have a score")
     sign = 1 if task.grade.higher_is_better else -1
-    steps = (floor.score, scores["baseline"], scores["solution"])
+    steps = (floor, scores["baseline"], scores["solution"])
     passed = sign * steps[0] <= sign * steps[1] < sign * steps[2]
     direction = "higher" if sign > 0 else "lower"
     detail = f"{', '.join(f'{step:.4f}' for step in steps)} ({direction} is better)"

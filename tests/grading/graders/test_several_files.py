@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import mle_gym
+from mle_gym.authoring.validate_task import validate_task
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError, TaskError
 from mle_gym.grading.graders.several_files import SeveralFilesGrader
@@ -178,3 +179,16 @@ def test_a_folder_of_this_machine_is_graded(folder: Path) -> None:
     assert mle_gym.grade(folder, place).score == 0.25
     with pytest.raises(DatasetError, match="only the prepared ones"):
         mle_gym.grade(folder, place, place)
+
+
+def test_such_a_task_is_validated(folder: Path) -> None:
+    copy = "import shutil\nshutil.copytree('data/sample_submission', 'submission')\n"
+    claim = "open('submission/claim.json', 'w').write('{\"score\": 0.5}')\n"
+    (folder / "baseline.py").write_text(copy)
+    (folder / "solution.py").write_text(copy + claim)
+    checks = {check.name: check for check in validate_task(folder)}
+    assert [check.detail for check in checks.values() if not check.passed] == []
+    assert "0.2500, 0.2500, 0.5000" in checks["floor < baseline < solution"].detail
+    (folder / "solution.py").write_text("raise SystemExit(3)")
+    checks = {check.name: check for check in validate_task(folder)}
+    assert "exit code 3" in checks["solution.py has a score"].detail
