@@ -82,8 +82,15 @@ class Dialogue:
     def _check_ids(self, lines: list[str]) -> None:
         at = list(self._spec.columns).index(self._spec.id)
         for line in lines:
-            cells = next(csv.reader([line]), [])
-            found = cells[at].strip() if len(cells) > at else ""
-            if found not in self._asked:
+            if _cell(line, at) not in self._asked:
                 where = f"the answer to chunk {self._given}"
                 raise SubmissionError("wrong_chunk", f"{where} has a row that it did not ask for")
+
+
+def _cell(line: str, at: int) -> str:
+    """One cell of a line of CSV; empty where there is none, or no such line."""
+    try:
+        cells = next(csv.reader([line]), [])
+    except csv.Error:  # a cell longer than the reader's limit, for instance
+        return ""
+    return cells[at].strip() if len(cells) > at else ""
