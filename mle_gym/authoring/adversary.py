@@ -40,7 +40,7 @@ def computable(dataset: Dataset) -> tuple[str, str]:
     if task.data.loader == "kaggle":
         return attack(_parts(dataset, task), None, least=WEAK)
     numbers = VARIANTS if has_variants(task) else ()
-    hidden = (False,) if task.hook("grade") else (False, True)
+    hidden = (False, True) if _can_be_obfuscated(dataset, task) else (False,)
     table, tried = raw_table(task, 0) if task.data.real else None, ""
     for variant in dict.fromkeys((dataset.options.variant, 0, *numbers)):
         for obfuscate in hidden:
@@ -50,6 +50,16 @@ def computable(dataset: Dataset) -> tuple[str, str]:
             if told:
                 return f"variant {variant}{', obfuscated' * obfuscate}: {told}", tried
     return "", f"{tried} in each of {len(hidden) * (len(numbers) + 1)} datasets"
+
+
+def _can_be_obfuscated(dataset: Dataset, task: TaskSpec) -> bool:
+    """Whether ``obfuscate`` isn't refused: not with a grader or a layout that says names."""
+    if task.hook("grade"):
+        return False
+    if task.data.real or task.data.test_size is not None:
+        return True
+    files = (path for path in dataset.inputs.rglob("*") if path.is_file())
+    return all(path.suffix == ".csv" or path.name == "description.md" for path in files)
 
 
 def _attack(dataset: Dataset, task: TaskSpec, table: pd.DataFrame | None) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from mle_gym.datasets.splits import Split, choose_test_rows
 from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task
 from tests.keyed import keyed
+from tests.generated_task import GENERATED, TABLES
 from tests.task_folders import MakeTask, fruit
 
 Rows = tuple[Any, Any]
@@ -184,6 +185,16 @@ def test_a_task_is_safe_with_any_key(make_task: MakeTask, own_cache: Path) -> No
         told, tried = computable(prepare(load_task(keyed(folder, key))))
         assert told == ""
         assert tried.endswith("in each of 6 datasets")
+
+
+def test_a_layout_that_can_t_be_obfuscated_is_attacked_as_it_is(
+    make_task: MakeTask, own_cache: Path
+) -> None:
+    code = TABLES.replace('"train.csv": train,', '"train.csv": train, "lab.py": "print(1)",')
+    dataset = prepare(load_task(make_task(GENERATED, files={"generate.py": code})))
+    told, tried = computable(dataset)
+    assert not told
+    assert "in each of 3 datasets" in tried
 
 
 def test_which_rows_are_public_must_not_show(
