@@ -21,8 +21,8 @@ from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import Split, choose_test_rows
 from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task
-from tests.keyed import keyed
 from tests.generated_task import GENERATED, TABLES
+from tests.keyed import keyed
 from tests.task_folders import MakeTask, fruit
 
 Rows = tuple[Any, Any]
