@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from benchmarks.contenders import Contender, Session
-from benchmarks.growth import large_task
 from benchmarks.measure import Skip
+from benchmarks.tasks_of_any_size import large_task
 
 __all__ = ["QUICK", "TASK", "Context", "Scale"]
 

@@ -16,11 +16,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.episode.actions import RawAction
 from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
 from mle_gym.episode.current_episode import CurrentEpisode, start_episode
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record
+from mle_gym.episode.parse_action import RawAction
 from mle_gym.episode.rendering import Frame, Screen, describe
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot, checked
@@ -47,8 +47,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ## Action Space
 
     ``ActionSpace()``: a string is a bash script; a dict is a tool call in plain JSON, such as
-    ``{"tool": "write_file", "path": "train.py", "content": "…"}``. :mod:`mle_gym.episode.actions`
-    lists the tools, and :func:`mle_gym.episode.actions.tool_schemas` gives them in function-calling
+    ``{"tool": "write_file", "path": "train.py", "content": "…"}``.
+    :mod:`mle_gym.episode.parse_action` lists the tools, and
+    :func:`mle_gym.episode.parse_action.tool_schemas` gives them in function-calling
     form. Inside the sandbox ``validate``, ``score`` and ``submit`` are also commands, so ``python
     train.py && submit`` works. A malformed action costs a step, and its observation (exit code 2)
     says what was wrong.

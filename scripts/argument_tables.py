@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from mle_gym.episode.actions import tool_schemas
 from mle_gym.episode.arguments import ARGUMENTS
+from mle_gym.episode.parse_action import tool_schemas
 
 __all__ = ["arguments_in_docstring", "arguments_table", "tools_table"]
 

@@ -60,7 +60,7 @@ want_program() {
     }
 }
 
-# The newest in which programs start warm, as NEWEST in mle_gym/sandbox/warm/plan.py says.
+# The newest in which programs start warm, as NEWEST in mle_gym/sandbox/warm/zygote_plan.py says.
 NEWEST_WARM=3.14
 
 # usable_python PROGRAM [warm]: whether it can have an environment, and starts programs warm.

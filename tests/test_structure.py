@@ -23,7 +23,7 @@ INSIDE_FUNCTIONS = {
     "cli/__init__.py": {"mle_gym.cli.app"},
     "cli/grade_validate.py": {"mle_gym.grading.open_grader"},
     "datasets/prepare.py": {"mle_gym.datasets.build"},
-    "datasets/shown_rows.py": {"mle_gym.datasets.sources.raw_table"},
+    "datasets/rows_in_packages.py": {"mle_gym.datasets.sources.raw_table"},
     "datasets/sources/bundled.py": {"sklearn"},
     "datasets/sources/kaggle/archives.py": {"py7zr"},
     "datasets/sources/kaggle/download.py": {"mle_gym.datasets.sources.kaggle.fetch"},

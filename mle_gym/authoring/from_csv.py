@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.authoring.draw_key_and_split import write_missing
 from mle_gym.authoring.inferred_columns import (
     class_names,
     column_for,
@@ -22,7 +23,6 @@ from mle_gym.authoring.inferred_columns import (
     params_for,
     relabelling,
 )
-from mle_gym.authoring.missing_files import write_missing
 from mle_gym.authoring.new_task import check_place
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.keys import KEY_FILE

@@ -12,8 +12,8 @@ from mle_gym.authoring.dataset_checks import (
     two_prepares_are_equal,
     variants_differ,
 )
+from mle_gym.authoring.draw_key_and_split import write_missing
 from mle_gym.authoring.medal_checks import medals_are_earned, medals_are_not_luck
-from mle_gym.authoring.missing_files import write_missing
 from mle_gym.datasets.answers import USAGE
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.tables import read_csv

@@ -29,7 +29,7 @@ from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.progress import Progress
 from mle_gym.errors import MleGymError
 from mle_gym.tasks.spec import TaskSpec
-from mle_gym.trajectories.record_fields import require_types
+from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Trajectory

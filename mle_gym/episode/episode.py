@@ -11,7 +11,6 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from mle_gym.datasets.dataset import Dataset
-from mle_gym.episode.actions import RawAction
 from mle_gym.episode.episode_start import (
     make_brief,
     make_budget,
@@ -20,6 +19,7 @@ from mle_gym.episode.episode_start import (
 )
 from mle_gym.episode.failures import KINDS, Failure
 from mle_gym.episode.outcome import Info, Outcome, Record
+from mle_gym.episode.parse_action import RawAction
 from mle_gym.episode.perform_actions import ActionPerformer
 from mle_gym.episode.rewards import Payments, Potential, Progress
 from mle_gym.episode.script_turns import CalledOff, ScriptTurns

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-from mle_gym.episode.actions import (
+from mle_gym.episode.parse_action import (
     EditFile,
     ListFiles,
     RawAction,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mle_gym.datasets.anchors import Anchors, measuring, read_anchors, record_anchors
 from mle_gym.datasets.prepare import prepare
-from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.datasets.rows_in_packages import files_with_rows
 from mle_gym.episode.episode_start import program_sandboxes
 from mle_gym.episode.submit_commands import INSIDE_COMMANDS
 from mle_gym.errors import SubmissionError, TaskError

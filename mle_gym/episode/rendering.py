@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.episode.actions import Shell, parse_action
+from mle_gym.episode.parse_action import Shell, parse_action
 from mle_gym.errors import ActionError
 from mle_gym.text import clean_text
 

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import Space, spaces
 from gymnasium.wrappers.utils import create_zero_array
 
-from mle_gym.episode.actions import RawAction, parse_action
+from mle_gym.episode.parse_action import RawAction, parse_action
 from mle_gym.errors import ActionError
 
 __all__ = ["ActionSpace", "UnicodeText", "observation_space"]
@@ -95,7 +95,7 @@ class UnicodeText(Space[str]):
 
 
 class ActionSpace(Space[RawAction]):
-    """Every action that :func:`~mle_gym.episode.actions.parse_action` understands.
+    """Every action that :func:`~mle_gym.episode.parse_action.parse_action` understands.
 
     Args:
         seed: Seed of :meth:`sample`.

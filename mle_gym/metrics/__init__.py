@@ -13,7 +13,7 @@ from mle_gym.metrics.labels import LABEL_METRICS
 from mle_gym.metrics.masks import MASK_METRICS
 from mle_gym.metrics.metric import Metric, MetricKind, Param
 from mle_gym.metrics.numbers import NUMBER_METRICS
-from mle_gym.metrics.points import POINT_METRICS
+from mle_gym.metrics.point_sets import POINT_METRICS
 from mle_gym.metrics.probabilities import PROBABILITY_METRICS
 from mle_gym.metrics.ranked_lists import RANKING_METRICS
 from mle_gym.metrics.words import TEXT_METRICS

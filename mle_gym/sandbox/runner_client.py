@@ -70,7 +70,7 @@ class RunnerSandbox:
                 whether the stream has ended, so that the sandbox has ended too or soon will.
             affinity: Processors to stay on; none for all.
             open_files: Soft and hard limit of each program's open files; None for the runner's.
-            zygote: How to start one inside; see :func:`mle_gym.sandbox.warm.plan.zygote_plan`.
+            zygote: How to start one inside, from :mod:`mle_gym.sandbox.warm.zygote_plan`.
             cold: Why Python is never warm here, if it isn't.
 
         Raises:

@@ -16,7 +16,7 @@ import gymnasium as gym
 
 from mle_gym.datasets.keys import SECRET, secret_fingerprint
 from mle_gym.datasets.prepare import task_digest
-from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.datasets.rows_in_packages import files_with_rows
 from mle_gym.env import MLEEnv
 from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.backends import get_backend, shown

@@ -14,7 +14,7 @@ import gymnasium as gym
 from mle_gym.agents import LeaveEpisode
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import TrajectoryError
-from mle_gym.trajectories.record_fields import require_types
+from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.replay_risks import beyond_caps, remake, risks
 from mle_gym.trajectories.rollout import rollout

@@ -218,7 +218,7 @@ def test_the_generators_of_a_task_are_the_only_ones() -> None:
     seeds = ("default_rng(", "random_state=0", "RandomState(", "random.seed(", "random.Random(")
     allowed = {
         "authoring/attack.py": "the adversary's",
-        "authoring/missing_files.py": "from the operating system",
+        "authoring/draw_key_and_split.py": "from the operating system",
         "authoring/dataset_checks.py": "a tree that looks for leaks",
         "datasets/toolkit/spoken_text.py": "MLE-bench's split",
         "authoring/new_task.py": "of a model in a template",

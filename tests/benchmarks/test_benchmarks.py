@@ -17,12 +17,12 @@ from benchmarks import features, operations
 from benchmarks.__main__ import main
 from benchmarks.contenders import Contender, all_contenders
 from benchmarks.context import QUICK, Context, Scale
-from benchmarks.growth import large_task
 from benchmarks.measure import Cell, Skip, in_turns
 from benchmarks.memory import descendants, memory
 from benchmarks.programs import HOLD
 from benchmarks.results import Results, RowResult, measure_row
 from benchmarks.rows import Row, all_rows
+from benchmarks.tasks_of_any_size import large_task
 from mle_gym.datasets.prepare import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:sandbox='subprocess'")

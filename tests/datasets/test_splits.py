@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mle_gym.authoring.missing_files import write_missing
+from mle_gym.authoring.draw_key_and_split import write_missing
 from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.keys import SECRET, generator, secret_fingerprint
 from mle_gym.datasets.prepare import prepare

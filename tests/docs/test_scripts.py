@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mle_gym.sandbox.warm.plan import NEWEST
+from mle_gym.sandbox.warm.zygote_plan import NEWEST
 from tests.docs.conftest import CHECKOUT, write_program
 
 COMMANDS = [

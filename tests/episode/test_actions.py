@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mle_gym.episode.actions import (
+from mle_gym.episode.parse_action import (
     MAX_TEXT_BYTES,
     TOOLS,
     EditFile,

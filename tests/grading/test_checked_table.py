@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.csv import plain_numbers
+from mle_gym.grading.csv import read_plain_numbers
 from mle_gym.grading.csv.checked_table import parse_submission
 from mle_gym.tasks.spec import SubmissionSpec
 
@@ -301,7 +301,7 @@ def test_the_fast_way_agrees_with_the_careful_way(cells: list[tuple[str, str]], 
     results = []
     for threshold in (0, 10**9):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(plain_numbers, "WORTHWHILE", threshold)
+            patch.setattr(read_plain_numbers, "WORTHWHILE", threshold)
             try:
                 table = parse_submission((content + end).encode(), shape, IDS)
                 results.append(str(table.to_dict("list")))

@@ -21,7 +21,7 @@ from mle_gym.datasets.tables import read_csv, write_csv
 from mle_gym.datasets.toolkit.competition_files import read_table, write_table
 from mle_gym.grading.csv.checked_table import parse_submission
 from mle_gym.grading.csv.hidden_answers import load_answers
-from mle_gym.grading.csv.plain_numbers import WORTHWHILE
+from mle_gym.grading.csv.read_plain_numbers import WORTHWHILE
 from mle_gym.grading.parity import read_like_mle_bench
 from mle_gym.tasks.spec import SubmissionSpec
 

@@ -12,7 +12,7 @@ from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap import python_mounts
 from mle_gym.sandbox.doctor import diagnose as doctor
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
-from mle_gym.sandbox.warm import compiled_programs, plan
+from mle_gym.sandbox.warm import compiled_programs, zygote_plan
 from tests.sandbox.docker_daemon import require
 
 ALL = {
@@ -87,7 +87,7 @@ def nothing_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def test_no_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (plan, compiled_programs):
+    for module in (zygote_plan, compiled_programs):
         monkeypatch.setattr(module, "COMPILERS", ("no-such-compiler",))
     diagnosis = doctor._warmth("bubblewrap")
     assert (diagnosis.check, diagnosis.status) == ("warm Python", "unavailable")
@@ -98,7 +98,7 @@ def test_no_compiler_is_why_python_is_cold(
 def test_a_broken_compiler_is_why_python_is_cold(
     nothing_compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (plan, compiled_programs):
+    for module in (zygote_plan, compiled_programs):
         monkeypatch.setattr(module, "COMPILERS", ("false",))
     assert "could not compile" in doctor._warmth("bubblewrap").detail
 
@@ -111,8 +111,8 @@ def test_a_cache_that_can_t_be_written_is_why_python_is_cold(nothing_compiled: P
 
 
 def test_an_unknown_version_is_why_python_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "NEWEST", (3, 9))
-    monkeypatch.setattr(plan, "OLDEST", (3, 8))
+    monkeypatch.setattr(zygote_plan, "NEWEST", (3, 9))
+    monkeypatch.setattr(zygote_plan, "OLDEST", (3, 8))
     detail = doctor._warmth("bubblewrap").detail
     assert "is not one of those that were tried, 3.8 to 3.9" in detail
 
@@ -127,7 +127,7 @@ def test_a_zygote_that_may_not_enter_is_why_python_is_cold(
         require("bubblewrap", str(error))
     monkeypatch.setattr(doctor, "_WARM_SECONDS", 1.0)
     sleeps = ["/bin/sh", "-c", "exec sleep 60"]
-    monkeypatch.setattr(plan, "zygote_command", lambda *_: sleeps)
+    monkeypatch.setattr(zygote_plan, "zygote_command", lambda *_: sleeps)
     python_mounts._python_mounts.cache_clear()
     diagnosis = doctor._warmth("bubblewrap")
     python_mounts._python_mounts.cache_clear()

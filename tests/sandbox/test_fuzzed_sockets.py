@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
-from mle_gym.sandbox.standalone.zygote.shim_request import HEADER, MAGIC
+from mle_gym.sandbox.standalone.zygote.accept_request import HEADER, MAGIC
 
 from .conftest import start
 from .docker_daemon import require

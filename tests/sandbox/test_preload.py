@@ -16,7 +16,7 @@ from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.protocol import PRELOAD
 from mle_gym.sandbox.standalone.zygote.parent import _preload
-from mle_gym.sandbox.warm.plan import Shown, warm_python
+from mle_gym.sandbox.warm.zygote_plan import Shown, warm_python
 
 from .conftest import eventually, start
 from .docker_daemon import require

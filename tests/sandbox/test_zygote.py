@@ -21,7 +21,7 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from standalone.zygote import first_use
+from standalone.zygote import warm_up
 
 def look():
     import joblib, numpy, pandas, sklearn
@@ -46,7 +46,7 @@ def look():
 
 look()
 before = look()
-first_use.exercise()
+warm_up.exercise()
 print(json.dumps([before, look()], default=repr))
 """
 
@@ -57,10 +57,10 @@ from importlib import import_module
 for name in json.loads(sys.argv[1]):
     import_module(name)
 sys.path.append(sys.argv[2])
-from standalone.zygote import first_use
+from standalone.zygote import warm_up
 
 warnings.simplefilter("error")
-for needed, use in first_use.USES:
+for needed, use in warm_up.USES:
     assert all(name in sys.modules for name in needed), needed
     use(*map(import_module, needed))
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.sandbox import SandboxConfig
-from mle_gym.sandbox.standalone.runner.warm_line import WarmPython
+from mle_gym.sandbox.standalone.runner.shim_socket import WarmPython
 from tests.sandbox.conftest import start
 
 TAKE_ALL = r"""

@@ -28,7 +28,7 @@ import pandas as pd
 import pytest
 
 import mle_gym
-from mle_gym.datasets.shown_rows import files_with_rows
+from mle_gym.datasets.rows_in_packages import files_with_rows
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend

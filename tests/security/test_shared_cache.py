@@ -19,7 +19,7 @@ from mle_gym.datasets.sources.kaggle import raw_files
 from mle_gym.errors import CacheError
 from mle_gym.grading.open_grader import open_grader
 from mle_gym.ownership import SHARED, check_private, make_private, own_cache
-from mle_gym.sandbox.warm import compiled_programs, plan
+from mle_gym.sandbox.warm import compiled_programs, zygote_plan
 from mle_gym.tasks.catalog import load_task
 from tests.sandbox.conftest import require
 
@@ -139,7 +139,7 @@ def test_a_planted_program_is_not_run(folder: Path) -> None:
     try:
         with pytest.raises(CacheError, match="plant programs"):
             compiled_programs.programs()
-        assert "plant programs" in plan.obstacle((3, 12))
+        assert "plant programs" in zygote_plan.obstacle((3, 12))
     finally:
         compiled_programs._compiled.cache_clear()
 
@@ -159,7 +159,7 @@ def test_an_ordinary_user_takes_roots_cache_and_nobody_elses(folder: Path) -> No
     program = "from mle_gym.ownership import check_private; import sys, pathlib\n"
     program += "check_private(pathlib.Path(sys.argv[1]))"
     command = [sys.executable, "-I", "-S", str(AS_USER), "4242"]
-    source = Path(plan.__file__).parents[2]
+    source = Path(zygote_plan.__file__).parents[2]
     command += [f"{sys.prefix}:{sys.base_prefix}:{source}:{folder}", sys.executable]
     command += ["-c", program, str(folder)]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0

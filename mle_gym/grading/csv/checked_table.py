@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.csv.plain_numbers import read_numbers
-from mle_gym.grading.csv.text_columns import check_bytes, read_table
+from mle_gym.grading.csv.read_plain_numbers import read_numbers
+from mle_gym.grading.csv.read_text_columns import check_bytes, read_table
 from mle_gym.grading.csv.typed_columns import Values, check_values, convert, violation
 from mle_gym.text import IN_BRACKETS, did_you_mean, listing, show
 
@@ -86,7 +86,7 @@ def read_values(
     """Read and check the columns of a CSV file, in the order of ``columns``.
 
     Args:
-        content: Bytes that passed :func:`~mle_gym.grading.csv.text_columns.check_bytes`.
+        content: Bytes that passed :func:`~mle_gym.grading.csv.read_text_columns.check_bytes`.
         spec: Says which column is the id and which sum to one.
         columns: What the file must hold: the columns of ``spec``, and perhaps more.
         rows: The most rows there may be; None for any number.

@@ -13,7 +13,7 @@ import numpy as np
 
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.checked_table import id_index, read_values
-from mle_gym.grading.csv.text_columns import check_bytes, read_header
+from mle_gym.grading.csv.read_text_columns import check_bytes, read_header
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.regular_files import read_regular
 from mle_gym.tasks.submission_schema import Column

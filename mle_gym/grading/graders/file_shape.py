@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.checked_table import SPARE_COLUMNS
-from mle_gym.grading.csv.text_columns import (
+from mle_gym.grading.csv.read_text_columns import (
     check_bytes,
     read_header,
     read_rows,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mle_gym.datasets.dataset import MLE_BENCH
 from mle_gym.errors import DatasetError, SubmissionError, TaskError
-from mle_gym.grading.csv.text_columns import too_large
+from mle_gym.grading.csv.read_text_columns import too_large
 from mle_gym.grading.floor_and_ceiling import SAMPLE
 from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured

@@ -12,7 +12,7 @@ from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv.checked_table import parse_values
 from mle_gym.grading.csv.hidden_answers import Answers, load_answers, load_ids
 from mle_gym.grading.csv.most_bytes import most_bytes
-from mle_gym.grading.csv.text_columns import too_large
+from mle_gym.grading.csv.read_text_columns import too_large
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
 from mle_gym.grading.grade import Grade, Validation

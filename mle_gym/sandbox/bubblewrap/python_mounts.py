@@ -17,8 +17,8 @@ from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
 from mle_gym.sandbox.warm.compiled_programs import programs
-from mle_gym.sandbox.warm.plan import Shown as WarmShown
-from mle_gym.sandbox.warm.plan import WarmPython, warm_python
+from mle_gym.sandbox.warm.zygote_plan import Shown as WarmShown
+from mle_gym.sandbox.warm.zygote_plan import WarmPython, warm_python
 
 __all__ = ["SHIMS", "STANDALONE", "PythonMounts", "python_mounts"]
 

@@ -37,7 +37,7 @@ from mle_gym.sandbox.warm.in_containers import (
     trial_mounts,
     zygote_of,
 )
-from mle_gym.sandbox.warm.plan import NEWEST, OLDEST
+from mle_gym.sandbox.warm.zygote_plan import NEWEST, OLDEST
 
 __all__ = ["DockerBackend"]
 

@@ -31,8 +31,8 @@ from mle_gym.sandbox.docker.daemon import (
 )
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.seccomp import docker_profile
-from mle_gym.sandbox.standalone.launcher.bounds import MOST_TERMINALS
 from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
+from mle_gym.sandbox.standalone.launcher.kernel_count_limits import MOST_TERMINALS
 from mle_gym.sandbox.standalone.start_commands import runner_command
 from mle_gym.sandbox.verdict import Evidence
 from mle_gym.sandbox.warm.in_containers import STANDALONE, ImagePython, own_mounts

@@ -18,7 +18,7 @@ from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
 from mle_gym.sandbox.warm.compiled_programs import programs
-from mle_gym.sandbox.warm.plan import zygote_plan
+from mle_gym.sandbox.warm.zygote_plan import zygote_plan
 
 __all__ = ["SHIMS", "STANDALONE", "ImagePython", "own_mounts", "trial_mounts", "zygote_of"]
 

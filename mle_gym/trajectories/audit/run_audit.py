@@ -23,8 +23,8 @@ from mle_gym.trajectories.audit.outside_sources import sources
 from mle_gym.trajectories.audit.rules import finding
 from mle_gym.trajectories.audit.similarity import Similarity, read_references, similarities
 from mle_gym.trajectories.audit.written_code import Script, is_readable, scripts
+from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.findings import SEVERITIES, Finding, Severity
-from mle_gym.trajectories.record_fields import require_types
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["THRESHOLD", "Audit", "audit_trajectory"]

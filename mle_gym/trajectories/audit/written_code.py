@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mle_gym.episode.actions import (
+from mle_gym.episode.parse_action import (
     EditFile,
     Score,
     Shell,

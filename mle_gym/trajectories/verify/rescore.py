@@ -20,9 +20,9 @@ from mle_gym.grading.graders.program_run import FAILURES
 from mle_gym.grading.open_grader import open_grader
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.spec import TaskSpec
+from mle_gym.trajectories.check_record_fields import is_number, of_a_task
 from mle_gym.trajectories.findings import Finding
 from mle_gym.trajectories.provenance import versions
-from mle_gym.trajectories.record_fields import is_number, of_a_task
 from mle_gym.trajectories.stored_submission import unpack_submission
 
 if TYPE_CHECKING:

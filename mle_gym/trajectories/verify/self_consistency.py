@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mle_gym.trajectories.findings import Finding
-from mle_gym.trajectories.hash_chain import HMAC, SHA256, Chain
-from mle_gym.trajectories.record_fields import (
+from mle_gym.trajectories.check_record_fields import (
     footer_problems,
     header_problems,
     is_number,
@@ -15,6 +13,8 @@ from mle_gym.trajectories.record_fields import (
     short,
     step_problems,
 )
+from mle_gym.trajectories.findings import Finding
+from mle_gym.trajectories.hash_chain import HMAC, SHA256, Chain
 from mle_gym.trajectories.space_json import to_json
 from mle_gym.trajectories.trajectory import Line, Step, Trajectory
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from mle_gym.episode.actions import TOOLS, parse_action
+from mle_gym.episode.parse_action import TOOLS, parse_action
 from mle_gym.errors import ActionError
 
 LONGEST_MESSAGE = 700

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mle_gym.errors import SubmissionError
-from mle_gym.grading.csv import plain_numbers
+from mle_gym.grading.csv import read_plain_numbers
 from mle_gym.grading.csv.checked_table import id_index, parse_values
 from tests.grading.toys import TOYS, Toy, as_csv
 from tests.metrics import oracle
@@ -27,7 +27,7 @@ def check_submission(toy: Toy, content: bytes) -> None:
     """Any bytes are valid or not as the oracle says, and rows and columns have no order."""
     task = toy.task
     wanted = oracle.read(content, task.submission, toy.ids)
-    careful, fast = parse(content, toy, plain_numbers.WORTHWHILE), parse(content, toy, 0)
+    careful, fast = parse(content, toy, read_plain_numbers.WORTHWHILE), parse(content, toy, 0)
     assert careful == fast
     assert (wanted is not None) == isinstance(careful, dict), careful
     grade = toy.grader.grade(content)
@@ -50,13 +50,13 @@ def check_submission(toy: Toy, content: bytes) -> None:
 
 def parse(content: bytes, toy: Toy, worthwhile: int) -> dict[str, list[Any]] | str:
     """The columns, or what is wrong; ``worthwhile`` 0 makes the fast way try small files too."""
-    before, plain_numbers.WORTHWHILE = plain_numbers.WORTHWHILE, worthwhile
+    before, read_plain_numbers.WORTHWHILE = read_plain_numbers.WORTHWHILE, worthwhile
     try:
         return as_lists(parse_values(content, toy.task.submission, id_index(toy.ids)))
     except SubmissionError as error:
         return f"{error.code}: {error.message}"
     finally:
-        plain_numbers.WORTHWHILE = before
+        read_plain_numbers.WORTHWHILE = before
 
 
 def as_lists(columns: Any) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ import time
 from ..shared.descriptors import close_all_but
 from ..shared.kernel_files import children, is_halted, is_stopped, lines, write
 from ..shared.system_calls import die_with
-from .bounds import bound, enter_namespaces
+from .kernel_count_limits import bound, enter_namespaces
 from .process_limits import SANDBOX_LIMITS
 from .snapshot_overlay import mount_overlay
 

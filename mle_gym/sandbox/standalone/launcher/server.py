@@ -11,13 +11,13 @@ import signal
 import socket
 import sys
 
-from .bounds import ARGUMENTS, can_bound
 from .control_groups import ControlGroups
+from .kernel_count_limits import ARGUMENTS, can_bound
+from .merged_folders import Trees, own_root
 from .neutral_paths import NeutralPaths
 from .process_limits import SANDBOX_LIMITS, raise_open_files
 from .receive import receive
 from .sandbox_process import Launch, SandboxProcess
-from .trees import Trees, own_root
 from .warm_zygotes import Warm, Zygotes
 
 TYPE_CHECKING = False

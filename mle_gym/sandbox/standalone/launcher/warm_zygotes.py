@@ -12,10 +12,10 @@ import socket
 from collections import deque
 
 from ..shared.kernel_files import children
+from .merged_folders import Trees, show_tree
 from .process_limits import OPEN_FILES, SANDBOX_LIMITS
 from .receive import receive
 from .sandbox_process import SandboxProcess
-from .trees import Trees, show_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..shared.lean import accept, dumps, loads, signal, socket
+from ..shared.light_imports import accept, dumps, loads, signal, socket
 from .file_actions import take
 
 TYPE_CHECKING = False

@@ -7,13 +7,13 @@ import resource
 import select
 
 from ..shared.frames import receive_frame, send_frame
-from ..shared.lean import signal
+from ..shared.light_imports import signal
 from .file_actions import FileActions
 from .inside_commands import Calls
 from .processes import has_own_users
 from .run_commands import CHUNK, Commands
 from .shell import Shell
-from .warm_line import WarmPython
+from .shim_socket import WarmPython
 from .watchdog import Watchdog
 
 TYPE_CHECKING = False

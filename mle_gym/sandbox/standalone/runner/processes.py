@@ -6,7 +6,7 @@ import os
 import resource
 import time
 
-from ..shared.lean import signal
+from ..shared.light_imports import signal
 from ..shared.process_control import prctl
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from ..shared.lean import loads
+from ..shared.light_imports import loads
 from .last_snapshot import COARSE_CLOCK, LastSnapshot, mark_of
 
 TYPE_CHECKING = False

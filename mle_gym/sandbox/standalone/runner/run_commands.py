@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from ..shared.lean import signal
+from ..shared.light_imports import signal
 from .command_output import Output
 from .processes import descendants, has_children, kill_descendants, process_table
 from .running_command import Command
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..shared.runner_messages import Configure, Done
     from .inside_commands import Calls
     from .shell import Shell
-    from .warm_line import WarmPython
+    from .shim_socket import WarmPython
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..shared.descriptors import close_all_but
-from ..shared.lean import signal
+from ..shared.light_imports import signal
 from .loop import Runner
 from .processes import harden, keep_precedence, kill_descendants, take_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..shared.lean import signal
+from ..shared.light_imports import signal
 from .command_output import write_whole
 from .file_actions import take_file
 from .shell_state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state, has_rest, to_carry

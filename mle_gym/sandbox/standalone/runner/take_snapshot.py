@@ -11,7 +11,7 @@ import stat
 import time
 
 from ..shared.frames import MAX_PAYLOAD
-from ..shared.lean import dumps
+from ..shared.light_imports import dumps
 from .last_snapshot import COARSE_CLOCK, LastSnapshot, mark_of
 from .processes import (
     continue_all,

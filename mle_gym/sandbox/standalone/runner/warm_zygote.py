@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from ..shared.lean import accept, dumps, signal, socket
+from ..shared.light_imports import accept, dumps, signal, socket
 from .processes import APART
 from .shell import DEFAULT_SIGNALS
-from .warm_line import WarmPython, read_report, read_usage
+from .shim_socket import WarmPython, read_report, read_usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .lean import dumps, loads
+from .light_imports import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

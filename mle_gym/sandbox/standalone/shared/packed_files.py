@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
-from .lean import dumps, loads
+from .light_imports import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``prctl`` of libc, without what ``ctypes`` brings along: ``lean.py`` says why."""
+"""``prctl`` of libc, without what ``ctypes`` brings along: ``light_imports.py`` says why."""
 
 from __future__ import annotations
 

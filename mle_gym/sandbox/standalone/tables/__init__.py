@@ -2,7 +2,7 @@
 
 Standard library only, Python 3.9 or newer, and nothing of mle_gym: the folder runs under the
 interpreter that is offered to agents, inside one of its sandboxes, and so sees what they would see.
-``prints.py`` describes numbers and words so that the same rows are known again in another order,
-format or precision, with columns left out or added; it also describes a task's own rows, on the
-host. ``readers.py`` gets at what files hold, ``find_tables.py`` walks.
+``row_fingerprints.py`` describes numbers and words so that the same rows are known again in another
+order, format or precision, with columns left out or added; it also describes a task's own rows, on
+the host. ``readers.py`` gets at what files hold, ``find_tables.py`` walks.
 """

@@ -10,7 +10,7 @@ connection to a *spare* (``spare.py``), a fork made ahead of time. The spare ent
 gives up every privilege (``enter_sandbox.py``); then its memory moves on to a child in the
 sandbox's process namespace (``handover.c``), and it executes the *keeper* (``keeper.c``), which
 waits for the child, forwards signals and reports its end. The child reads the request, decides
-whether it can be served (``shim_request.py``), becomes what a new interpreter would be
+whether it can be served (``accept_request.py``), becomes what a new interpreter would be
 (``become_program.py``, ``new_interpreter.py``) and runs the program (``program_call.py``,
 ``program.c``, ``end_program.py``). A container can't be entered: there, a zygote is part of the
 sandbox and started by the runner. Until a program starts, any trouble only means that the shim

@@ -22,9 +22,9 @@ from ..shared.system_calls import (
     libc,
     prctl,
 )
+from .accept_request import Command, Request
 from .new_interpreter import set_up_interpreter
 from .program_call import Program, ProgramCalls
-from .shim_request import Command, Request
 
 OUT_OF_MEMORY_SCORE = b"500"
 """The score of a command's shell, with which the runner survives when memory runs out."""

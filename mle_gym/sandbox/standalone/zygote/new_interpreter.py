@@ -10,7 +10,7 @@ from importlib.machinery import BuiltinImporter
 from types import ModuleType
 from typing import Any
 
-from .shim_request import Command, Request
+from .accept_request import Command, Request
 
 
 def set_up_interpreter(request: Request, command: Command) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from typing import Any
 from ..shared.system_calls import PR_SET_DUMPABLE, PR_SET_NAME, libc, prctl
 from .become_program import Template
 from .enter_sandbox import Place
-from .first_use import exercise
 from .spare import Lifecycle, Spare
+from .warm_up import exercise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

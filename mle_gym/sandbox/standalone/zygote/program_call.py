@@ -12,8 +12,8 @@ from types import CodeType
 from typing import Any
 
 from ..shared.system_calls import libc
+from .accept_request import Command
 from .end_program import CleanUp, exit_code
-from .shim_request import Command
 
 
 class Program(ctypes.Structure):

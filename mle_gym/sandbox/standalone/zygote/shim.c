@@ -3,7 +3,7 @@
  * Sends its arguments, environment, limits, directory and standard descriptors to the socket on
  * which a zygote listens; then passes signals on and ends as the program ends. Whenever anything
  * is unusual, up to the moment in which the program would start, it executes the interpreter.
- * Linux only; the layout of `struct request` is known to request.py as well.
+ * Linux only; the layout of `struct request` is known to accept_request.py as well.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -11,7 +11,7 @@ import sys
 
 from ..shared.descriptors import close_all_but
 from ..shared.system_calls import PR_SET_PDEATHSIG, prctl
-from . import shim_request
+from . import accept_request
 from .become_program import Template
 from .enter_sandbox import Place, enter, own_namespaces
 
@@ -74,7 +74,7 @@ class Lifecycle:
         self._start(connection, usage)
 
     def _rehearse(self) -> None:
-        own = shim_request.Request(
+        own = accept_request.Request(
             arguments=(b"python", b"-"),
             variables=tuple(name + b"=" + value for name, value in self._environment.items()),
             descriptors=(0, 1, 2),
@@ -88,8 +88,8 @@ class Lifecycle:
         )
         self._template.rehearse(own, self._understand(own))
 
-    def _understand(self, request: shim_request.Request) -> shim_request.Command:
-        return shim_request.understand(request, self._environment, _limits(), self._preloaded)
+    def _understand(self, request: accept_request.Request) -> accept_request.Command:
+        return accept_request.understand(request, self._environment, _limits(), self._preloaded)
 
     def _start(self, descriptor: int, usage: int) -> None:
         """In the sandbox, leave the keeper behind, read the request and become the program."""
@@ -98,7 +98,7 @@ class Lifecycle:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         close_all_but((descriptor, line.fileno()), DESCRIPTORS_END)
         connection = socket.socket(fileno=descriptor)
-        request = shim_request.receive(connection)
+        request = accept_request.receive(connection)
         os.fchdir(request.descriptors[3])
         command = self._understand(request)
         connection.sendall(b"S")
@@ -121,7 +121,7 @@ class Spare:
             if self.pid == 0:
                 try:
                     lifecycle.live(theirs)
-                except (shim_request.Refusal, OSError):
+                except (accept_request.Refusal, OSError):
                     pass  # the shim notices and executes the interpreter
                 finally:
                     os._exit(0)

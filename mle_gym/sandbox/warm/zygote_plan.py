@@ -39,8 +39,8 @@ class Shown:
     packages: Mapping[Path, Path]
     """Package folder to the folder that holds what sandboxes show of it."""
     tree: list[Entry] | None = None
-    """The entries of the folder that the zygote sees at :data:`OPT`; see ``launcher/trees.py``.
-    None if it sees the host's folders."""
+    """The entries of the folder that the zygote sees at :data:`OPT`, which
+    ``launcher/merged_folders.py`` describes. None if it sees the host's folders."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ..shared.system_calls import (
     mount,
     unshare,
 )
-from .bounds import enter_namespaces
+from .kernel_count_limits import enter_namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mle_gym.datasets.tables import exact_floats
-from mle_gym.grading.csv.text_columns import read_header
+from mle_gym.grading.csv.read_text_columns import read_header
 from mle_gym.grading.csv.typed_columns import LONGEST_VALUE, Values
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def read_numbers(
 ) -> dict[str, Values] | None:
     """The columns by name as float64, ids and whole numbers as int64, or None.
 
-    Arguments and errors are those of :func:`mle_gym.grading.csv.text_columns.read_table`.
+    Arguments and errors are those of :func:`mle_gym.grading.csv.read_text_columns.read_table`.
     """
     if len(content) < WORTHWHILE or any(column.type == "str" for column in columns.values()):
         return None

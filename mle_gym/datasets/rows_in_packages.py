@@ -19,13 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mle_gym.sandbox.backends import get_backend, shown
-from mle_gym.sandbox.shown_tables import (
-    IndexedFile,
-    index_tables,
-    indexed_files,
-    write_whole,
-)
-from mle_gym.sandbox.standalone.tables.prints import (
+from mle_gym.sandbox.standalone.tables.row_fingerprints import (
     KINDS,
     ROWS,
     RUNS,
@@ -37,6 +31,12 @@ from mle_gym.sandbox.standalone.tables.prints import (
     is_telling,
     number,
 )  # fmt: skip
+from mle_gym.sandbox.table_index import (
+    IndexedFile,
+    index_tables,
+    indexed_files,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

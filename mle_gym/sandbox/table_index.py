@@ -38,7 +38,7 @@ _MOST_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class IndexedFile:
-    """One file that may hold a table, by its prints (``standalone/tables/prints.py``)."""
+    """One file that may hold a table, by its prints (``standalone/tables/row_fingerprints.py``)."""
 
     path: str
     also: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..shared.lean import socket
+from ..shared.light_imports import socket
 
 USAGE_SIZE = 24
 """Two floating-point numbers and an integer, of 8 bytes each: what ``keeper.c`` writes."""
