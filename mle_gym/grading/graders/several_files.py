@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.checked_table import parse_values
 from mle_gym.grading.csv.hidden_answers import load_ids
-from mle_gym.grading.csv.text_columns import too_large
+from mle_gym.grading.csv.read_text_columns import too_large
 from mle_gym.grading.floor_and_ceiling import Anchors
 from mle_gym.grading.grade import Validation
 from mle_gym.grading.grader_code.call_outcome import not_finite

@@ -14,8 +14,8 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
-from row_fingerprints import KINDS, LONGEST_ROW, TOKEN, Keys, Prints, Word, number  # type: ignore
 from readers import ARCHIVES, BINARY, OF_R, PACKED, read  # type: ignore
+from row_fingerprints import KINDS, LONGEST_ROW, TOKEN, Keys, Prints, Word, number  # type: ignore
 
 ELSEWHERE = ("/proc", "/sys", "/dev", "/workspace", "/run", "/opt/mle-gym", "/etc")
 """What the kernel, the host or the agent puts there."""
