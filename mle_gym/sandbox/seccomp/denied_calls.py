@@ -1,7 +1,7 @@
 """What no machine-learning workload needs of the kernel, and why it is taken away.
 
-Everything else that :mod:`.call_numbers` knows is allowed; what it does not know, because it is newer
-or belongs to another binary interface, does not exist.
+Everything else that :mod:`.call_numbers` knows is allowed; what it does not know, because it is
+newer or belongs to another binary interface, does not exist.
 """
 
 from __future__ import annotations
