@@ -48,7 +48,7 @@ def generate(
         z = by_level(rng, z, level)
     if structure["wander"] == "fouling":
         z = fouled(rng, z)
-    table = sensors(rng, z[:, 0], LEVELS[level], oil(rng, rows, spans))
+    table = sensors(rng, z[:, 0], LEVELS[level], oil(rng, rows, spans, 0.36 - 0.28 * difficulty))
     labels = pd.DataFrame({"reading": table["reading"], "fault": faulty.astype(int)})
     test = slice(ROWS[size], rows)
     train, first = table[: ROWS[size]], ROWS[size] // 4
@@ -183,11 +183,13 @@ def slowed(z: np.ndarray, keep: np.ndarray) -> np.ndarray:
     return out
 
 
-def oil(rng: np.random.Generator, rows: int, spans: list[tuple[int, int]]) -> np.ndarray:
-    """The oil's temperature, which rises in the last fifth of a fault."""
+def oil(
+    rng: np.random.Generator, rows: int, spans: list[tuple[int, int]], share: float
+) -> np.ndarray:
+    """The oil's temperature, which rises in the last part of a fault."""
     temperature = 48 + 2 * np.sin(2 * np.pi * np.arange(rows) / 144) + rng.normal(0, 0.8, rows)
     for first, end in spans:
-        start = end - (end - first) // 5
+        start = end - max(2, int(share * (end - first)))
         temperature[start:end] += np.linspace(3, 12, end - start)
     return temperature
 
