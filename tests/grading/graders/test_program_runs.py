@@ -264,6 +264,31 @@ def test_what_programs_need_is_checked(
         prepare(load_task(folder))
 
 
+def test_nothing_of_the_agent_runs_beside_its_program(
+    make_task: MakeTask, clean_registry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process in the background could slow down the reference, and so speed up the program."""
+    task_of(make_task)
+    seen: list[bool] = []
+    graded = ProgramRunner.on_hidden_inputs
+
+    def look(self: ProgramRunner, files: Any) -> bytes:
+        names = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+        seen.append(any(b"86399.25" in name for name in names))
+        return graded(self, files)
+
+    monkeypatch.setattr(ProgramRunner, "on_hidden_inputs", look)
+    with mle_gym.make("fruit", sandbox="bubblewrap") as env:
+        env.reset(seed=0)
+        env.step({"tool": "write_file", "path": "solve.py", "content": HONEST})
+        env.step("setsid sleep 86399.25 & disown")
+        running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+        assert any(b"86399.25" in name for name in running)
+        info = env.step("submit")[4]
+    assert info["grade"]["score"] == 1.0
+    assert seen == [False]
+
+
 def test_an_agent_hands_in_a_program_and_its_runs_are_recorded(
     make_task: MakeTask,
     clean_registry: None,

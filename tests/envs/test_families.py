@@ -1,0 +1,63 @@
+"""Every family plays at each size and at both ends of its difficulty, in all ranges of variants."""
+
+from __future__ import annotations
+
+import itertools
+
+import gymnasium
+import pytest
+
+import mle_gym  # noqa: F401
+from mle_gym.datasets.dataset import SIZES, DatasetOptions
+from mle_gym.datasets.prepare import prepare
+from mle_gym.errors import DatasetError
+from mle_gym.tasks.catalog import load_task
+from tests.envs.hand_in import hand_in
+from tests.tiers import few_quick
+
+FAMILIES = sorted(
+    env_id
+    for env_id in gymnasium.registry
+    if env_id.startswith("mle/") and not load_task(env_id).data.real
+)
+VARIANTS = {"micro": 3, "small": -3, "full": 0}
+"""From the training range, from the held-out range, and the canonical one."""
+QUICK = tuple((env_id, "micro", False) for env_id in FAMILIES)
+
+pytestmark = pytest.mark.bubblewrap
+
+
+@pytest.mark.parametrize(
+    ("env_id", "size", "obfuscate"),
+    few_quick(
+        list(itertools.product(FAMILIES, SIZES, (False, True))),
+        QUICK,
+        "it prepares and plays every family at each size",
+    ),
+)
+def test_a_family_plays_at_each_size(env_id: str, size: str, obfuscate: bool) -> None:
+    task, variant = load_task(env_id), VARIANTS[size]
+    options = DatasetOptions(variant, obfuscate=obfuscate, size=size)  # type: ignore[arg-type]
+    try:
+        dataset = prepare(task, options)
+    except DatasetError as error:
+        if obfuscate and "obfuscate: not for" in str(error):
+            pytest.skip(str(error))
+        raise
+    with gymnasium.make(env_id, variant=variant, size=size, obfuscate=obfuscate) as env:
+        brief = env.reset(seed=0)[0]["output"]
+        assert dataset.task.title in brief
+        _, reward, terminated, _, info = env.step(hand_in(dataset.task))
+    assert terminated
+    assert info["grade"]["valid"], info["grade"]["error_message"]
+    assert 0 <= float(reward) <= 1
+    assert info["grade"]["floor"] is not None
+
+
+@pytest.mark.parametrize("env_id", few_quick(FAMILIES, (), "it prepares every family"))
+def test_a_family_has_both_ends_of_its_difficulty(env_id: str) -> None:
+    task = load_task(env_id)
+    digests = {
+        prepare(task, DatasetOptions(1, size="micro", difficulty=end)).digest for end in (0.0, 1.0)
+    }
+    assert len(digests) == 2
