@@ -374,7 +374,7 @@ def test_a_program_that_brings_down_its_own_sandbox_is_not_valid_and_the_episode
         raise SandboxEnded("out of memory", killed_by="memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(program_run.ProgramRunner, "_predictions", die)
+        patch.setattr(program_run.ProgramRunner, "_done", die)
         for action in ("validate; echo on", {"tool": "validate"}):
             output, _, terminated, info = step(env, action)
             assert "brought down the sandbox that it was run in: out of memory" in output
