@@ -115,7 +115,7 @@ def _answer(file: Path) -> tuple[str, ...]:
 
 def _search(task: TaskSpec, index: Path) -> list[str]:
     prints = _prints_of(task)
-    holding = [each for each in indexed_files(index) if holds_rows(each, prints)]
+    holding = [each for each in indexed_files(index) if each.unread or holds_rows(each, prints)]
     return sorted({path for each in holding for path in (each.path, *each.also)})
 
 

@@ -47,6 +47,8 @@ class IndexedFile:
     """Kind of prints to hashes."""
     every: dict[str, int]
     """Kind to n: of all hashes, ``kinds`` holds those that n divides."""
+    unread: bool = False
+    """Whether the search couldn't read all of it."""
 
 
 def index_tables(backend: Backend, config: SandboxConfig, digest: str) -> Path:
@@ -88,7 +90,8 @@ def indexed_files(index: Path) -> tuple[IndexedFile, ...]:
             kind: np.frombuffer(base64.b64decode(text), np.int64)
             for kind, text in entry["kinds"].items()
         }
-        found.append(IndexedFile(entry["path"], tuple(entry["also"]), kinds, entry["every"]))
+        also, unread = tuple(entry["also"]), entry.get("unread", False)
+        found.append(IndexedFile(entry["path"], also, kinds, entry["every"], unread))
     return tuple(found)
 
 

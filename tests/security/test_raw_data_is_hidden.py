@@ -12,9 +12,12 @@ import gzip
 import io
 import json
 import lzma
+import pickle
 import random
 import sqlite3
 import struct
+import subprocess
+import sys
 import sysconfig
 import tempfile
 import zipfile
@@ -23,17 +26,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gymnasium as gym
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 
 import mle_gym
-from mle_gym.datasets.rows_in_packages import files_with_rows
+from mle_gym.datasets.rows_in_packages import _prints_of, files_with_rows, holds_rows
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.installation.python_layout import layout_of
+from mle_gym.sandbox.shown_tables import PROGRAM, indexed_files
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start
@@ -143,6 +149,19 @@ WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "array.npy": lambda t: _saved(np.save, t.to_numpy()),
     "arrays.npz": lambda t: _saved(np.savez_compressed, np.asfortranarray(t.to_numpy("f4"))),
     "tables.sqlite": lambda t: _sqlite(t),
+    "frame.pkl": lambda t: pickle.dumps(t),
+    "old.pickle": lambda t: pickle.dumps(t.to_numpy().tolist(), protocol=0),
+    "rows.pkl": lambda t: pickle.dumps(_shuffled(t).to_numpy().tolist()),
+    "array.pkl": lambda t: pickle.dumps(_shuffled(t).to_numpy("f8"), protocol=4),
+    "columns.pkl.gz": lambda t: gzip.compress(pickle.dumps({n: t[n].to_numpy() for n in t})),
+    "floats.joblib": lambda t: _joblib(t.to_numpy("f4"), 0),
+    "packed.joblib": lambda t: _joblib(t, 3),
+    "objects.npy": lambda t: _saved(np.save, t.to_numpy(object)),
+    "matrix.mat": lambda t: _mat(t.to_numpy("f8"), False),
+    "packed.mat": lambda t: _mat(t.to_numpy("f8"), True),
+    "array.h5": lambda t: b"\x89HDF\r\n\x1a\n" + zlib.compress(t.to_numpy("f8").tobytes()),
+    "frame.parquet": lambda t: b"PAR1" + zlib.compress(t.to_csv().encode()) + b"PAR1",
+    "large.csv": lambda t: b"9,8,7\n" * 1_500_000 + t.to_csv(index=False).encode(),
     "frame.rds": lambda t: gzip.compress(b"X\n" + _serialized(t)),
     "frames.rda": lambda t: lzma.compress(b"RDX2\nX\n" + _serialized(_shuffled(t))),
     "database.rdb": lambda t: b"".join(_database(t)),
@@ -173,6 +192,18 @@ def _sqlite(table: pd.DataFrame) -> bytes:
             pd.DataFrame({"a": range(9)}).to_sql("other", database)
             _shuffled(table).to_sql("of rows", database, index=False)
         return Path(file.name).read_bytes()
+
+
+def _joblib(value: object, compress: int) -> bytes:
+    stream = io.BytesIO()
+    joblib.dump(value, stream, compress=compress)
+    return stream.getvalue()
+
+
+def _mat(values: np.ndarray, compressed: bool) -> bytes:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"other": "text", "X": values}, do_compression=compressed)
+    return stream.getvalue()
 
 
 def _serialized(table: pd.DataFrame) -> bytes:
@@ -209,8 +240,24 @@ def _decoys() -> Iterator[tuple[str, bytes]]:
     yield "like_iris.csv", "\n".join(lines).encode()
     yield "bits.csv", "\n".join(f"{n % 2},{n % 3},1,0,0,1,1,0,{n % 2}" for n in range(900)).encode()
     yield "counts.txt", "\n".join(" ".join(map(str, range(n, n + 9))) for n in range(900)).encode()
+    yield "columns_apart.pkl", pickle.dumps(alone.to_numpy("f8"))
+    yield "like_wine.joblib", _joblib(alone.sample(frac=1).to_numpy("f4"), 3)
+    yield "weights.pkl", pickle.dumps({"w": np.random.default_rng(1).normal(size=(90, 40))})
     yield "code.py", b"def f(x):\n    return [x, 1, 2, 3]\n"
 
+
+LOOKED_INTO = (
+    *("frame.pkl", "old.pickle", "rows.pkl", "array.pkl", "columns.pkl.gz", "floats.joblib"),
+    *("packed.joblib", "objects.npy", "matrix.mat", "packed.mat"),
+)
+LOOK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from find_tables import lines_of
+for path in sys.argv[2:]:
+    for line in lines_of(path):
+        print(json.dumps(line))
+"""
 
 CARRIED = ("wine", "iris-pipeline", "breast-cancer", "titanic", "diabetes", "zoo")
 
@@ -243,6 +290,30 @@ def seen(carrier: Installation) -> str:
     return str(layout_of(describe_python(carrier.python))(carrier.site) / "carrier")
 
 
+def unread(carrier: Installation) -> set[str]:
+    """What the search can't look into, so that no task shows it: without NumPy, pickles too."""
+    kinds = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".mat", ".h5", ".parquet", "large.csv")
+    folder = carrier.site / "carrier"
+    names = {str(file.relative_to(folder)) for file in folder.rglob("*.*")}
+    return {name for name in names if name.endswith((*kinds, "objects.npy"))}
+
+
+def test_with_numpy_pickles_and_arrays_are_looked_into(tmp_path: Path) -> None:
+    """By a program that loads none of them."""
+    files = {f"wine-{name}": WAYS[name](load_raw(load_task("wine"))) for name in LOOKED_INTO}
+    files |= {name: data for name, data in _decoys() if name.endswith((".pkl", ".joblib"))}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    program = [sys.executable, "-c", LOOK, str(PROGRAM), *(str(tmp_path / name) for name in files)]
+    (tmp_path / "index").write_bytes(
+        subprocess.run(program, capture_output=True, check=True).stdout
+    )
+    index, prints = indexed_files(tmp_path / "index"), _prints_of(load_task("wine"))
+    assert not [file.path for file in index if file.unread]
+    holding = {Path(file.path).name for file in index if holds_rows(file, prints)}
+    assert holding == {f"wine-{name}" for name in LOOKED_INTO}
+
+
 @pytest.mark.bubblewrap
 @pytest.mark.parametrize("task", CARRIED)
 def test_rows_in_what_a_user_adds_are_found_in_every_format(
@@ -252,7 +323,8 @@ def test_rows_in_what_a_user_adds_are_found_in_every_format(
     found = files_with_rows(load_task(task), "bubblewrap", config)
     files = (carrier.site / "carrier" / task).glob("*.*")
     carried = {f"{seen(carrier)}/{task}/{file.name}" for file in files}
-    assert {file for file in found if file.startswith(seen(carrier))} == carried
+    others = {f"{seen(carrier)}/{file}" for file in unread(carrier)}
+    assert {file for file in found if file.startswith(seen(carrier))} == carried | others
 
 
 @pytest.mark.bubblewrap
@@ -266,7 +338,8 @@ def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> No
     commands = "; ".join(count.format(f"{folder}/{name}") for name in ("wine", "decoys", "titanic"))
     observation, *_ = env.step(commands)
     env.close()
-    assert observation["output"].split() == ["0", str(len(dict(_decoys()))), "2"]
+    decoys = len(dict(_decoys())) - sum(name.startswith("decoys") for name in unread(carrier))
+    assert observation["output"].split() == ["0", str(decoys), "2"]
     assert record["packages"] == {"carrier": "1.0"}
     assert {f"carrier/wine/{name}" for name in WAYS} <= set(record["masked"])
 

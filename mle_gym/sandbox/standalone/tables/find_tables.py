@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
+from raw_numbers import LEAST, SUFFIXES  # type: ignore
 from readers import ARCHIVES, BINARY, OF_R, PACKED, read  # type: ignore
 from row_fingerprints import KINDS, LONGEST_ROW, TOKEN, Keys, Prints, Word, number  # type: ignore
 
@@ -30,16 +31,23 @@ DULL = frozenset(
     )
 )
 """Of packages: what holds no tables that a program would read."""
-TABLES = (".csv", ".tsv", ".tab", ".arff", ".data", ".npz", ".xlsx", *BINARY, *OF_R)
+TABLES = (".csv", ".tsv", ".tab", ".arff", ".data", ".npz", ".xlsx", *BINARY, *OF_R, *SUFFIXES)
 """Of everything else: what usually is one."""
 PACKAGES = frozenset({"site-packages", "dist-packages"})
 """Folders of packages, whichever interpreter's: some programs bring their own."""
 PLAIN = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".json", ".jsonl", ".ndjson")
+DATA = (*PLAIN, *TABLES)
+"""Of packages: what is hidden if it is too large to be looked at."""
 DIGITS = bytes(range(48, 58))
 LEAST_DIGITS = 0.2
 """Share of a text's bytes without which it is no table, unless its name says that it is one."""
 LARGEST = 8 << 20
-"""Bytes of a file that is looked at: the tables of tasks are far smaller."""
+"""Bytes of a file that is looked at: the tables of tasks are far smaller. A larger one may hold one
+among much else, so it is as one that can't be read."""
+FEWEST = 12
+"""Prints of an array: of fewer nobody could tell whose they are."""
+WIDTHS = range(2, 33)
+"""Of the rows of an array that is tried."""
 MOST_PRINTS = 4096
 """Of a file with more, a half, a quarter, … is written down, chosen by the hashes themselves."""
 
@@ -48,20 +56,54 @@ def main(output: str) -> None:
     """Write the index."""
     with open(output, "w") as file:
         for path in sorted(shown()):
-            prints, keys = Prints(), Keys()
-            try:
-                with open(path, "rb") as opened:
-                    data = opened.read()
-                if is_dull(path, data):
-                    continue
-                for kind, content in read(os.path.basename(path).lower(), data):
-                    take_text(prints, keys, content) if kind == "text" else take(
-                        prints, keys, content
-                    )
-            except Exception:  # damaged, or not what its name says
-                pass
-            if any(prints.kinds.values()):
-                file.write(json.dumps(described(path, prints)) + "\n")
+            for line in lines_of(path):
+                file.write(json.dumps(line) + "\n")
+
+
+def lines_of(path: str) -> Iterator[dict[str, Any]]:
+    """What there is in a file: one line, and one more for each way in which an array is read."""
+    prints, keys, unread = Prints(), Keys(), os.path.getsize(path) > LARGEST
+    try:
+        data = b""
+        if not unread:
+            with open(path, "rb") as opened:
+                data = opened.read()
+            if is_dull(path, data):
+                return
+        for kind, content in read(os.path.basename(path).lower(), data) if data else ():
+            if kind == "array":
+                for tried in tries(*content):
+                    yield described(path, tried)
+            elif kind == "unread":
+                unread = True
+            elif kind == "text":
+                take_text(prints, keys, content)
+            else:
+                take(prints, keys, content)
+    except Exception:  # damaged, or not what its name says
+        pass
+    if unread or any(prints.kinds.values()):
+        yield {**described(path, prints), "unread": unread}
+
+
+def tries(numbers: list[float], wide: bool) -> Iterator[Prints]:
+    """An array as a column, and as rows of each width, which isn't known."""
+    found = [number(value) for value in numbers]
+    alone = Prints()
+    alone.add_run(found)
+    if len(alone.kinds["runs"]) >= FEWEST:
+        yield alone
+    for width in WIDTHS if wide and len(found) >= LEAST else ():
+        rows, surplus = Prints(), len(found) % width
+        for skipped in sorted({0, surplus}):  # others may precede it by chance
+            for start in range(skipped, len(found) - width + 1, width):
+                rows.add_row(found[start : start + width])
+        for start in range(len(found) // width) if not surplus else ():  # column after column
+            rows.add_row(found[start :: len(found) // width])
+        for column in range(width):
+            rows.add_run(found[surplus + column :: width])
+        if max(map(len, rows.kinds.values())) >= FEWEST:
+            yield rows
 
 
 def shown() -> Iterator[str]:
@@ -74,14 +116,16 @@ def shown() -> Iterator[str]:
             last = suffixes[0] if suffixes[-1] in PACKED else suffixes[-1]
             path = os.path.join(folder, name)
             wanted = last not in DULL if inside else last in TABLES
-            if wanted and not os.path.islink(path) and 0 < os.path.getsize(path) <= LARGEST:
-                yield path
+            if wanted and not os.path.islink(path):
+                most = sys.maxsize if inside and last in DATA else LARGEST
+                if 0 < os.path.getsize(path) <= most:
+                    yield path
 
 
 def is_dull(path: str, data: bytes) -> bool:
     """Whether a text can't be a table, by its digits."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix in (*PACKED, *ARCHIVES, *BINARY, *OF_R, *PLAIN):
+    if suffix in (*PACKED, *ARCHIVES, *BINARY, *OF_R, *PLAIN, *SUFFIXES):
         return False
     digits = len(data) - len(data.translate(None, DIGITS))
     return digits < LEAST_DIGITS * len(data)

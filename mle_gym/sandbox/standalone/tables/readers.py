@@ -20,6 +20,20 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from raw_numbers import (  # type: ignore
+    HDF5,
+    MOST_COLUMNS,
+    MOST_TOGETHER,
+    PICKLES,
+    SUFFIXES,
+    UNREAD,
+    TooMany,
+    arrays,
+    literals,
+    parts_of_mat,
+    unpacked,
+)
+
 with contextlib.suppress(ImportError):  # not every Python was built with it
     import sqlite3
 
@@ -30,7 +44,8 @@ MOST_NUMBERS = 500_000
 _MOST_MEMBERS = 2000
 
 Content = tuple[str, Any]
-"""``"text"`` and a string, or ``"values"`` and what JSON can hold."""
+"""``"text"`` and a string, ``"values"`` and what JSON can hold, ``"array"`` with numbers and
+whether they may be rows of some width, or ``"unread"`` and nothing: there is more."""
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES),
@@ -64,10 +79,12 @@ def read(name: str, data: bytes) -> Iterator[Content]:
     suffix = "." + name.rpartition(".")[2]
     if suffix in PACKED:
         inner = name[: -len(suffix)]
-        yield from read(inner if "." in inner else f"{inner}.txt", PACKED[suffix](data))
+        yield from _whole(inner if "." in inner else f"{inner}.txt", PACKED[suffix](data))
     elif suffix in ARCHIVES:
         for member, content in _members(suffix, data):
-            yield from read(member, content)
+            yield from _whole(member, content)
+    elif suffix in SUFFIXES:
+        yield from _opaque(suffix, data)
     elif suffix in BINARY:
         yield from _binary(suffix, data)
     elif suffix in OF_R:
@@ -77,6 +94,36 @@ def read(name: str, data: bytes) -> Iterator[Content]:
         yield from _literals(ast.parse(data))
     else:
         yield from _text(suffix, data.decode("utf-8", "replace"))
+
+
+def _whole(name: str, data: bytes) -> Iterator[Content]:
+    """What was packed, and whether that is all of it."""
+    if len(data) >= MOST_BYTES:
+        yield "unread", None
+    yield from read(name, data)
+
+
+def _opaque(suffix: str, data: bytes) -> Iterator[Content]:
+    """A file of which no more is known than that numbers lie in it."""
+    content = unpacked(data, MOST_BYTES)
+    if suffix in UNREAD or content is None or content.startswith(HDF5):
+        yield "unread", None
+        return
+    if len(content) >= MOST_BYTES:
+        yield "unread", None
+    has_rows = suffix in PICKLES
+    try:
+        for part in parts_of_mat(content, MOST_BYTES) if suffix == ".mat" else (content,):
+            for numbers, wide in arrays(part, MOST_TOGETHER if has_rows else MOST_COLUMNS):
+                yield "array", (numbers, wide and has_rows)
+    except TooMany:
+        yield "unread", None
+    if suffix in (*PICKLES, ".npy"):
+        for row in literals(content):
+            yield "array", ([value for value in row if not isinstance(value, str)], True)
+            yield "values", row
+    if suffix in PICKLES and not content.startswith(b"\x80"):
+        yield "text", content.decode("latin-1")
 
 
 def _members(suffix: str, data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -126,7 +173,10 @@ def _literals(tree: ast.AST) -> Iterator[Content]:
 
 def _binary(suffix: str, data: bytes) -> Iterator[Content]:
     if suffix in COLUMNAR:
-        yield "values", _columns(suffix, data)
+        try:
+            yield "values", _columns(suffix, data)
+        except Exception:  # without pyarrow, or with another version of it, an agent's may do
+            yield "unread", None
         return
     if suffix in DATABASES:
         yield from _tables(data)
@@ -170,7 +220,10 @@ def _array(data: bytes) -> Iterator[Content]:
     header = ast.literal_eval(data[at : at + size].decode("latin-1"))
     kinds = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "i2": "h", "i1": "b"}
     kinds |= {"u8": "Q", "u4": "I", "u2": "H", "u1": "B", "b1": "B"}
-    code = kinds[header["descr"][1:]]
+    code = kinds.get(str(header["descr"])[1:])
+    if code is None:  # objects, which are pickled, or rows of several kinds
+        yield from _opaque(".npy", data[at + size :])
+        return
     width = array.array(code).itemsize
     body = data[at + size :]
     numbers = array.array(code, body[: len(body) // width * width])
