@@ -39,7 +39,7 @@ from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.installation.python_layout import layout_of
-from mle_gym.sandbox.shown_tables import PROGRAM, indexed_files
+from mle_gym.sandbox.table_index import PROGRAM, indexed_files
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start
