@@ -3,6 +3,7 @@
 python -m benchmarks --out docs/benchmarks
 python -m benchmarks.soak --out docs/benchmarks
 python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
+python -m benchmarks.families --out docs/benchmarks
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["benchmarks_table", "hand_ins_table", "soak_table", "speed_table"]
+__all__ = ["benchmarks_table", "families_table", "hand_ins_table", "soak_table", "speed_table"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 OURS = "bubblewrap warm"
@@ -72,6 +73,53 @@ def hand_ins_table() -> str:
 def _range(values: list[float]) -> str:
     least, most = f"{min(values):.2f}", f"{max(values):.2f}"
     return least if least == most else f"{least} to {most}"
+
+
+def families_table() -> str:
+    """What was measured of each family, and why it is learnable or not."""
+    lines = [
+        "| family | variants | programs | baseline → solution | best fixed → best | validation "
+        "closes | two close | learnable |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for report in _read("families.json"):
+        name = f"[`{report['task']}`](../envs/{report['task']}/description.md)"
+        if "error" in report:
+            lines.append(f"| {name} | | | | | | | not measured |")
+            continue
+        ends = f"{report['baseline']:.2f} → {report['solution']:.2f}"
+        entries = report["programs"] or f"{report['patches']} patches"
+        cells = (report["variants"], entries, ends, *_gap(report), _reasons(report))
+        lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
+    if len(lines) == 2:
+        return "No family has been measured yet."
+    if (FOLDER / "families.png").is_file():
+        lines += ["", "![what closes the gap in each family](benchmarks/families.png)"]
+    return "\n".join(lines)
+
+
+def _gap(report: dict[str, Any]) -> tuple[str, str, str]:
+    """From the best fixed program to the best one of each variant, and what closes that gap."""
+    figures = {each["key"]: each["figure"] for each in report["criteria"]}
+    if figures.get("gap") is None:
+        return "", "", ""
+    fixed = max(each["anchored"] for each in report["outcomes"].values())
+    ends = f"{fixed:.2f} → {fixed + figures['gap']:.2f}"
+    return ends, f"{figures['choice']:.0%}", f"{figures['two']:.0%}"
+
+
+def _reasons(report: dict[str, Any]) -> str:
+    """Whether a family is learnable, and which criteria it doesn't meet."""
+    if report["learnable"]:
+        return "yes"
+    missed = [each for each in report["criteria"] if each["passed"] is not True]
+    return "; ".join(f"{each['name']}: {_missed(each)}" for each in missed)
+
+
+def _missed(criterion: dict[str, Any]) -> str:
+    if criterion["figure"] is None:
+        return str(criterion["detail"])
+    return f"{criterion['figure']:.3g}, {criterion['limit']}"
 
 
 def soak_table() -> str:

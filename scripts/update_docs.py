@@ -11,7 +11,13 @@ import sys
 from pathlib import Path
 
 from argument_tables import arguments_in_docstring, arguments_table, tools_table
-from measured_tables import benchmarks_table, hand_ins_table, soak_table, speed_table
+from measured_tables import (
+    benchmarks_table,
+    families_table,
+    hand_ins_table,
+    soak_table,
+    speed_table,
+)
 
 from mle_gym.episode.failures import KINDS
 from mle_gym.metrics import METRICS
@@ -123,6 +129,7 @@ TABLES = {
     "speed": ("README.md", speed_table),
     "benchmarks": ("docs/benchmarks.md", benchmarks_table),
     "hand_ins": ("docs/environment.md", hand_ins_table),
+    "families": ("docs/families.md", families_table),
     "soak": ("docs/benchmarks.md", soak_table),
 }
 """The name in the markers, with the file and the function that makes the content."""

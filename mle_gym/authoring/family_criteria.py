@@ -48,6 +48,8 @@ PATCHED, PASSES = 0.5, 0.9
 class Criterion:
     """One thing that a family must show."""
 
+    key: str
+    """Short, and the same in every report: ``"gap"``, ``"axis-shape"``."""
     name: str
     figure: float | None
     """What was measured; None if nothing could be."""
@@ -103,8 +105,8 @@ class Measured:
         return Axis(name, [each[name] for each in self.structures], right)
 
     def by_program(self) -> dict[str, Any]:
-        """The mean anchored score of each program and patch, and how often it is the best."""
-        names = list(self.played)
+        """The mean anchored score of each program, and on how many variants it is the best."""
+        names = [program.name for program in self.programs.program]
         scores = {name: [each.anchored for each in self.played[name]] for name in names}
         best = [max(column) for column in zip(*scores.values(), strict=True)]
         return {
@@ -125,14 +127,14 @@ def judge(found: Measured) -> list[Criterion]:
     return [*criteria, *_something_to_find_out(found)]
 
 
-def _least(name: str, figure: float | None, limit: float, detail: str = "") -> Criterion:
+def _least(key: str, name: str, figure: float | None, limit: float, detail: str = "") -> Criterion:
     passed = None if figure is None else figure >= limit
-    return Criterion(name, figure, f"at least {limit:g}", passed, detail)
+    return Criterion(key, name, figure, f"at least {limit:g}", passed, detail)
 
 
-def _most(name: str, figure: float | None, limit: float, detail: str = "") -> Criterion:
+def _most(key: str, name: str, figure: float | None, limit: float, detail: str = "") -> Criterion:
     passed = None if figure is None else figure <= limit
-    return Criterion(name, figure, f"at most {limit:g}", passed, detail)
+    return Criterion(key, name, figure, f"at most {limit:g}", passed, detail)
 
 
 def _references(found: Measured) -> Iterator[Criterion]:
@@ -146,12 +148,16 @@ def _references(found: Measured) -> Iterator[Criterion]:
         detail += f"; {len(problems)} runs failed, the first with: {problems[0]}"
     middle = "<=" if free else "<"
     yield _least(
-        f"floor {middle} baseline < solution, share of variants", fmean(steps), LADDER, detail
+        "ladder",
+        f"floor {middle} baseline < solution, share of variants",
+        fmean(steps),
+        LADDER,
+        detail,
     )
     scores = [each.anchored for each in solution]
     spread = stdev(scores) if len(scores) > 1 else None
     detail = f"mean {fmean(scores):.3f}, baseline {fmean(b.anchored for b in baseline):.3f}"
-    yield _most("the solution's s.d. over variants", spread, STEADY, detail)
+    yield _most("spread", "the solution's s.d. over variants", spread, STEADY, detail)
 
 
 def _in_order(baseline: Played, solution: Played, free: bool) -> bool:
@@ -165,17 +171,19 @@ def _in_order(baseline: Played, solution: Played, free: bool) -> bool:
 
 def _blind(found: Measured) -> Criterion:
     name = "what never opens the data scores"
-    return _most(name, fmean(found.blind), BLIND, f"up to {max(found.blind):.3f} on a variant")
+    return _most(
+        "blind", name, fmean(found.blind), BLIND, f"up to {max(found.blind):.3f} on a variant"
+    )
 
 
 def _falls(found: Measured) -> Criterion:
     name = "the baseline falls as difficulty rises, rank correlation"
     if found.no_levels:
-        return Criterion(name, None, f"at least {FALLS:g}", False, found.no_levels)
+        return Criterion("falls", name, None, f"at least {FALLS:g}", False, found.no_levels)
     means = {level: fmean(p.anchored for p in played) for level, played in found.levels.items()}
     fall = spearman(list(means), [-mean for mean in means.values()])
     detail = ", ".join(f"{level:g}: {mean:.3f}" for level, mean in means.items())
-    return _least(name, round(fall, 9), FALLS, detail)
+    return _least("falls", name, round(fall, 9), FALLS, detail)
 
 
 def _noise(found: Measured) -> Criterion:
@@ -189,10 +197,10 @@ def _noise(found: Measured) -> Criterion:
             halves.append(abs(ends[1] - ends[0]) / 2)
     if not halves:
         why = "scores of this task have no interval"  # a grade.py, a deterministic check
-        return Criterion(name, None, f"at most {NOISE:g}", True, why)
+        return Criterion("noise", name, None, f"at most {NOISE:g}", True, why)
     way = fmean(e.anchored for e in solution) - fmean(e.anchored for e in baseline)
     figure = fmean(halves) / way if way > 0 else float(len(halves))
-    return _most(name, figure, NOISE, f"{fmean(halves):.3f} of {way:.3f}")
+    return _most("noise", name, figure, NOISE, f"{fmean(halves):.3f} of {way:.3f}")
 
 
 def _costs(found: Measured) -> Iterator[Criterion]:
@@ -203,12 +211,11 @@ def _costs(found: Measured) -> Iterator[Criterion]:
         whole = found.prepare_micro + median(cpu)
         detail = f"prepare {found.prepare_micro:.2f}, fit and submit {median(cpu):.2f}"
         detail += f", the slowest {max(cpu):.2f}"
-        yield _most("prepare, fit and submit at micro, seconds of CPU", whole, EPISODE_SECONDS,
-                    detail)  # fmt: skip
-    yield _most(
-        "prepare at small, seconds of CPU", found.prepare_small, PREPARE_SECONDS,
-        f"at micro {found.prepare_micro:.2f}",
-    )  # fmt: skip
+        name = "prepare, fit and submit at micro, seconds of CPU"
+        yield _most("episode-cpu", name, whole, EPISODE_SECONDS, detail)
+    detail = f"at micro {found.prepare_micro:.2f}"
+    name, figure = "prepare at small, seconds of CPU", found.prepare_small
+    yield _most("prepare-cpu", name, figure, PREPARE_SECONDS, detail)
 
 
 def _runs(found: Measured) -> Criterion:
@@ -223,7 +230,7 @@ def _runs(found: Measured) -> Criterion:
             elif program in expecting and (each.validation is None or np.isnan(each.validation)):
                 bad.append(f"{program}: its last line is not 'validation: NUMBER'")
     total = sum(map(len, found.played.values()))
-    return _most(name, len(bad) / total, 0.0, bad[0] if bad else f"{total} runs")
+    return _most("runs", name, len(bad) / total, 0.0, bad[0] if bad else f"{total} runs")
 
 
 def _patches(found: Measured) -> Criterion:
@@ -233,18 +240,20 @@ def _patches(found: Measured) -> Criterion:
         for patch in found.programs.patch
     }
     best = max(shares, key=lambda patch: shares[patch])
-    return _most(name, shares[best], PATCHED, f"{best}, the best of {len(shares)}")
+    return _most("patches", name, shares[best], PATCHED, f"{best}, the best of {len(shares)}")
 
 
 def _something_to_find_out(found: Measured) -> Iterator[Criterion]:
     count = len(found.programs.program)
     enough = None if found.variants < FEWEST_VARIANTS else True
-    yield Criterion("variants", found.variants, f"at least {FEWEST_VARIANTS}", enough)
+    yield Criterion("variants", "variants", found.variants, f"at least {FEWEST_VARIANTS}", enough)
     if count == 0:
         why = "no programs.toml, so nothing is known of what there is to find out"
-        yield Criterion("honest programs of one fit", 0, f"at least {FEWEST_PROGRAMS}", None, why)
+        yield Criterion(
+            "programs", "honest programs of one fit", 0, f"at least {FEWEST_PROGRAMS}", None, why
+        )
         return
-    yield _least("honest programs of one fit", count, FEWEST_PROGRAMS)
+    yield _least("programs", "honest programs of one fit", count, FEWEST_PROGRAMS)
     yield _runs(found)
     yield from _gaps(found)
     for name in found.axes:
@@ -258,26 +267,30 @@ def _gaps(found: Measured) -> Iterator[Criterion]:
     mean, low, high = gap(outcomes.truth)
     block = math.prod(map(len, found.axes.values()))
     best = f"{value:.3f} ({name}) to {value + mean:.3f}"
-    yield _least("each variant's best program above the best fixed one", mean, GAP, best)
-    yield _least("the lower end of that gap's interval", low, GAP_LOW, f"{low:.3f} to {high:.3f}")
-    yield _least("the gap's share that choosing by validation closes",
-                 share_closed_by_choice(outcomes), CHOICE)  # fmt: skip
-    yield _least("correlation of validation and score within a variant",
-                 validation_correlation(outcomes), CORRELATION)  # fmt: skip
-    yield _most("the gap's share that the best list of two closes",
-                share_closed_by_two(outcomes, block), TWO)  # fmt: skip
+    yield _least("gap", "each variant's best program above the best fixed one", mean, GAP, best)
+    yield _least(
+        "gap-low", "the lower end of that gap's interval", low, GAP_LOW, f"{low:.3f} to {high:.3f}"
+    )
+    name = "the gap's share that choosing by validation closes"
+    yield _least("choice", name, share_closed_by_choice(outcomes), CHOICE)
+    name = "correlation of validation and score within a variant"
+    yield _least("correlation", name, validation_correlation(outcomes), CORRELATION)
+    name = "the gap's share that the best list of two closes"
+    yield _most("two", name, share_closed_by_two(outcomes, block), TWO)
 
 
 def _axis(found: Measured, name: str) -> Criterion:
     """What being wrong about an axis costs where it costs least."""
     costs = axis_costs(found.outcomes().truth, found.axis(name))
-    title = f"being wrong about {name} costs, whatever is true"
+    key, title = f"axis-{name}", f"being wrong about {name} costs, whatever is true"
     shown = [f"{value} {_figure(cost)}" for value, cost in costs.items()]
     known = [cost for cost in costs.values() if cost is not None]
     if len(known) < len(costs):
         why = "no program assumes it, or no program assumes otherwise"
-        return Criterion(title, None, f"at least {AXIS:g}", False, f"{', '.join(shown)}: {why}")
-    return _least(title, min(known), AXIS, ", ".join(shown))
+        return Criterion(
+            key, title, None, f"at least {AXIS:g}", False, f"{', '.join(shown)}: {why}"
+        )
+    return _least(key, title, min(known), AXIS, ", ".join(shown))
 
 
 def _figure(cost: float | None) -> str:
