@@ -32,6 +32,7 @@ from mle_gym.errors import DatasetError, TaskError
 from mle_gym.sandbox.installation.packages import default_packages
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.spec import TaskSpec
+from mle_gym.tasks.suites import SUITES, find_suite
 
 __all__ = ["commands"]
 
@@ -41,15 +42,23 @@ commands = typer.Typer()
 LIST_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym list
+  mle-gym list --suite everyday       micro, classic, engineer, everyday, …
   mle-gym list --json | jq -r '.[] | select(.ready) | .env_id'
 
 [dim]No data are read or downloaded for this.[/dim]"""
 
 
 @commands.command("list", epilog=LIST_EXAMPLES)
-def list_tasks(as_json: AsJson = False) -> None:
+def list_tasks(
+    suite: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Only the tasks of a suite: {', '.join(SUITES)}."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List every task: what works on this machine now, and what each other one needs."""
-    found = [(task, availability(task)) for task in _all_tasks()]
+    includes = find_suite(suite).includes if suite else lambda task: True
+    found = [(task, availability(task)) for task in _all_tasks() if includes(task)]
     if as_json:
         states = [{"ready": state.ready, "reason": state.reason} for _, state in found]
         emit([_summary(task) | state for (task, _), state in zip(found, states, strict=True)])

@@ -236,3 +236,14 @@ def test_all_leaves_out_what_has_no_data(
     assert result.code == 0
     assert [made["task"] for made in result.json] == ["zoo"]
     assert "their data are not here" in result.err
+
+
+def test_list_shows_one_suite(command: Command) -> None:
+    result = command("list", "--suite", "engineer", "--json")
+    assert result.code == 0
+    ids = {task["id"] for task in result.json}
+    assert "iris-pipeline" in ids
+    assert "titanic" not in ids
+    wrong = command("list", "--suite", "enginer")
+    assert wrong.code == 2
+    assert "engineer" in wrong.err
