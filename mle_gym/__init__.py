@@ -10,6 +10,8 @@ loads nothing heavy: the names below are imported when they are first used.
 
 - :func:`make`, :func:`make_vec`: make an environment, or a vector environment.
 - :class:`MLEEnv`: the environment. Its docstring is the reference.
+- :func:`sample_task`, :class:`Curriculum`: draw tasks, or choose those that most can be learned
+  from. ``gymnasium.make("mle/any-v0")`` plays another one in every episode.
 - :func:`load_agent`, :func:`rollout`: load an agent, and let it play an episode.
 - :class:`Trajectory`: a recorded episode. :func:`replay` plays it again, :func:`verify_trajectory`
   checks whether its result is true, and :func:`audit_trajectory` whether the agent played by the
@@ -32,6 +34,8 @@ from mle_gym.tasks.catalog import register_all
 if TYPE_CHECKING:
     from mle_gym import errors
     from mle_gym.agents import load_agent
+    from mle_gym.curricula.curriculum import Curriculum
+    from mle_gym.curricula.sampling import sample_task
     from mle_gym.datasets.prepare import prepare
     from mle_gym.env import MLEEnv
     from mle_gym.grading.grade import Grade
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Curriculum",
     "Grade",
     "MLEEnv",
     "Trajectory",
@@ -62,10 +67,12 @@ __all__ = [
     "register_tasks",
     "replay",
     "rollout",
+    "sample_task",
     "verify_trajectory",
 ]
 
 _SOURCES = {
+    "Curriculum": "mle_gym.curricula.curriculum",
     "Grade": "mle_gym.grading.open_grader",
     "MLEEnv": "mle_gym.env",
     "Trajectory": "mle_gym.trajectories.trajectory",
@@ -79,6 +86,7 @@ _SOURCES = {
     "register_tasks": "mle_gym.tasks.catalog",
     "replay": "mle_gym.trajectories.replay",
     "rollout": "mle_gym.trajectories.rollout",
+    "sample_task": "mle_gym.curricula.sampling",
     "verify_trajectory": "mle_gym.trajectories.verify.run_verification",
 }
 

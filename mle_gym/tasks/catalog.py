@@ -35,6 +35,9 @@ GROUP = "mle_gym.tasks"
 """Entry points of this group name a folder of task folders: ``my_package`` or
 ``my_package:envs`` for its subfolder. The package itself is not imported."""
 
+ANY = "mle/any-v0"
+"""The environment that plays another task in every episode."""
+
 FIRST_TABLE = re.compile(r"^\[", re.MULTILINE)
 FIRST_LINES = re.compile(rb'id = "([a-z0-9]+(?:-[a-z0-9]+)*)"\r?\nversion = (0|[1-9]\d{0,8})\r?\n')
 
@@ -108,6 +111,9 @@ def register_all() -> None:
         version = _identify(folder)[1]
         task = task_id if folder.parent == own else str(folder)
         _register(f"mle/{task_id}-v{version}", task)
+    if ANY not in gymnasium.registry:
+        entry_point = "mle_gym.curricula.any_task:AnyTask"
+        gymnasium.register(ANY, entry_point=entry_point, nondeterministic=True)
 
 
 def _is_program() -> bool:
