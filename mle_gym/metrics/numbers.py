@@ -83,6 +83,18 @@ def smape(truth: Array, predicted: Array) -> float:
     return float(np.mean(100 * np.divide(error, scale, out=np.zeros(len(truth)), where=scale > 0)))
 
 
+def wape(truth: Array, predicted: Array) -> float:
+    """Weighted absolute percentage error, as a fraction: the sum of |p - t| over the sum of |t|.
+
+    Unlike ``mape`` it is defined where some of the truth is 0. Truth that is 0 throughout is an
+    error in the task.
+    """
+    total = float(np.abs(truth).sum())
+    if total == 0:
+        raise TaskError("metric wape: undefined if all answers are 0")
+    return float(np.abs(predicted - truth).sum()) / total
+
+
 def r2(truth: Array, predicted: Array) -> float:
     """Coefficient of determination: 1 - residual / total sum of squares.
 
@@ -172,6 +184,7 @@ NUMBER_METRICS = (
     ),
     _loss("mape", "Mean absolute percentage error", mape),
     _loss("smape", "Symmetric mean absolute percentage error", smape, worst=200.0),
+    _loss("wape", "Weighted absolute percentage error", wape),
     _loss("pinball", "Pinball loss", pinball, params={"alpha": ALPHA}),
     _agreement("r2", "Coefficient of determination (R²)", -math.inf, r2),
     _agreement("pearson", "Pearson correlation", -1.0, pearson),

@@ -71,6 +71,7 @@ BY_HAND: list[tuple[str, Any, Any, dict[str, Any], float]] = [
     ("rmsle", [math.e - 1, 0.0], [0.0, 0.0], {}, math.sqrt(0.5)),
     ("mcrmsle", [[0.0], [0.0]], [[math.e - 1], [0.0]], {}, 0.5),
     ("mape", [2.0, 4.0], [1.0, 5.0], {}, 0.375),
+    ("wape", [2.0, 0.0, -1.0], [1.0, 0.5, 1.0], {}, 3.5 / 3),
     ("smape", [2.0, 0.0, 1.0], [1.0, 0.0, -1.0], {}, (200 / 3 + 0 + 200) / 3),
     ("r2", [1.0, 2.0, 3.0], [1.0, 2.0, 4.0], {}, 0.5),
     ("pinball", [1.0, 1.0], [0.0, 2.0], {"alpha": 0.9}, 0.5),
@@ -251,7 +252,9 @@ def test_declarations_are_complete(name: str) -> None:
     assert (metric.best > metric.worst) == metric.higher_is_better
 
 
-@pytest.mark.parametrize("name", ["rmse", "mse", "mae", "rmsle", "mape", "smape", "pinball"])
+@pytest.mark.parametrize(
+    "name", ["rmse", "mse", "mae", "rmsle", "mape", "smape", "wape", "pinball"]
+)
 def test_a_larger_error_is_a_larger_loss(name: str) -> None:
     truth = np.array([1.0, 2.0, 5.0])
     losses = [score(name, truth, truth + shift) for shift in (0.0, 0.5, 1.0, 2.0)]
@@ -407,6 +410,7 @@ def test_predictions_that_cannot_be_scored_are_refused(
         ("quadratic_kappa", [7], [1], {"labels": [1, 2]}, "the parameter 'labels' lacks"),
         ("roc_auc", [0, 2], [0.5, 0.5], {}, "must be 0 or 1"),
         ("log_loss", [[1, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]], {}, "exactly one class"),
+        ("wape", [0.0, 0.0], [1.0, 0.0], {}, "undefined if all answers are 0"),
         ("mape", [0.0], [1.0], {}, "undefined if an answer is 0; use 'smape'"),
         ("rmsle", [-2.0], [1.0], {}, "answers must not be below 0"),
     ],
