@@ -115,3 +115,21 @@ def test_a_growing_file_is_cut_off_or_graded_whole(env: gym.Env[Any, Any]) -> No
     assert observation["exit_code"] in (0, 1)
     assert reward == 0 or info["grade"]["valid"]
     assert terminated == ("grade" in info)
+
+
+LEFT_RUNNING = """\
+import os, subprocess
+left = subprocess.Popen(["sleep", "1000"])
+os.symlink(f"/proc/{left.pid}/cmdline", "submission.csv")
+"""
+
+
+def test_what_a_program_leaves_running_takes_no_part_in_its_output(isolating_backend: str) -> None:
+    """Otherwise it could exit at once and work on when its time and memory are not measured."""
+    env = mle_gym.make("iris-pipeline", sandbox=isolating_backend)
+    env.reset(seed=0)
+    env.step({"tool": "write_file", "path": "pipeline.py", "content": LEFT_RUNNING})
+    *_, info = env.step("validate")
+    env.close()
+    # The process is gone, or so dead that it has no command line.
+    assert info["validation"]["code"] in ("no_output", "empty_file")

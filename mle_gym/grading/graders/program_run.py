@@ -206,6 +206,7 @@ class ProgramRunner:
             )
         if self.code.stream:
             return ProgramRun(answers, run)
+        sandbox.expire(0)  # nothing may go on with the output after what is measured has ended
         try:
             output = sandbox.fetch(self.code.output, max_bytes=self._spec.max_bytes)
             return ProgramRun(output, run)

@@ -6,7 +6,8 @@ program can't reach. A reference program runs in turn with it in equal sandboxes
 machine slows down both.
 
 A program could hide CPU time in processes that nobody waits for. It can't hide from the clock:
-``time_ratio`` is the larger of the two ratios, of CPU seconds and of wall clock.
+``time_ratio`` is the larger of the two ratios, of CPU seconds and of wall clock. What it leaves
+running is ended before its output is fetched.
 """
 
 from __future__ import annotations
