@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,41 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
         assert eventually(lambda marker=marker: bool(processes_with(marker)))
     episode.close()
     assert eventually(lambda: not any(map(processes_with, markers)))
+
+
+STOPS_ITS_GROUP = "python -c 'import os; os.kill(0, 19)' {marker} >/dev/null 2>&1 &"
+
+
+def test_a_stopped_keeper_of_a_warm_program_does_not_outlive_its_episode(episode: Arena) -> None:
+    """It is in the program's process group, but not in the sandbox's process namespace."""
+    marker = new_marker()
+    episode.run(STOPS_ITS_GROUP.replace("{marker}", marker))
+    assert eventually(lambda: bool(stopped_parents(marker)))
+    keepers = stopped_parents(marker)
+    try:
+        episode.env.reset(seed=0)  # the launcher stays
+        assert eventually(lambda: not any(map(state_and_parent, keepers)))
+    finally:
+        for pid in keepers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def stopped_parents(marker: str) -> list[int]:
+    """Stopped processes that have a child whose command line holds the marker."""
+    found = [state_and_parent(pid) for pid in processes_with(marker)]
+    parents = [int(fields[1]) for fields in found if fields]
+    return [pid for pid in parents if state_and_parent(pid)[:1] == ["T"]]
+
+
+def state_and_parent(pid: int) -> list[str]:
+    """A process's state and its parent's pid; empty if it is gone or dead."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    fields = stat.rpartition(")")[2].split()[:2]
+    return [] if fields[0] in "ZX" else fields
 
 
 @ways

@@ -74,13 +74,7 @@ class SandboxProcess:
         If bubblewrap dies early, its inner process waits forever to be released. So the inner
         process is killed first, by its pid, which can't be reused while its parent is stopped.
         """
-        os.kill(self.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + STOP_SECONDS
-        while not is_stopped(self.pid) and time.monotonic() < deadline:
-            time.sleep(0.0002)
-        for pid in (*map(int, children(self.pid)), self.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_with_children(self.pid)
 
     def has_ended(self, status: int) -> None:
         """Note that it ended by itself, with this status of ``waitpid``."""
@@ -113,6 +107,17 @@ class SandboxProcess:
             "own_memory": own_memory,
             "host_memory": not own_memory and host_kills() > self._kills,
         }
+
+
+def kill_with_children(pid: int) -> None:
+    """Kill a child of this process and its children, whose pids can't be reused while it stops."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_SECONDS
+    while not is_stopped(pid) and time.monotonic() < deadline:
+        time.sleep(0.0002)
+    for each in (*map(int, children(pid)), pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def host_kills() -> int:

@@ -15,7 +15,7 @@ from ..shared.kernel_files import children
 from .merged_folders import Trees, show_tree
 from .process_limits import OPEN_FILES, SANDBOX_LIMITS
 from .receive import receive
-from .sandbox_process import SandboxProcess
+from .sandbox_process import SandboxProcess, kill_with_children
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,10 +220,10 @@ class Zygotes:
         warm.close()
 
     def end(self) -> None:
-        """Kill them all; they still have to be reaped."""
+        """Kill them all, with the keepers, which agents can stop; they still have to be reaped."""
         for zygote in self._all():
             if zygote.alive:
-                os.kill(zygote.pid, signal.SIGKILL)
+                kill_with_children(zygote.pid)
 
     def _all(self) -> list[Zygote]:
         return [zygote for made in self._made.values() for zygote in made]

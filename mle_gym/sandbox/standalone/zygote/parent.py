@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import select
+import signal
 import socket
 import sys
 import time
@@ -62,7 +63,14 @@ class ServedSandbox:
         return True
 
     def close(self) -> None:
-        """Forget it."""
+        """Forget it, and end its keepers.
+
+        A program may have stopped its own by a signal to their process group. A stopped keeper
+        doesn't notice its program's end, and would hold the sandbox's mounts, so all its files.
+        """
+        for pid in self.keepers:  # none has been reaped, so no number was given to another process
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         self.listener.close()
         os.close(self.namespaces)
         os.close(self.usage)
@@ -98,6 +106,8 @@ class Zygote:
         """Add or forget a sandbox; False when the launcher is gone."""
         message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE, 3)
         if not message:
+            for sandbox in self._sandboxes.values():
+                sandbox.close()
             return False
         order: Order = json.loads(message)
         if "forget" in order:
