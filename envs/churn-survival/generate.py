@@ -26,7 +26,7 @@ PLACE = {f"stay_{DAYS * month}": month for month in HORIZONS}
 def generate(
     rng: np.random.Generator, size: str, difficulty: float, structure: dict[str, str]
 ) -> Instance:
-    known = CUSTOMERS[size]
+    known = round(CUSTOMERS[size] * (1.6 - 1.2 * difficulty))
     rows = known + TEST
     law = draw_law(rng)
     x = rng.normal(size=(rows, TRAITS))

@@ -15,7 +15,7 @@ STRUCTURES = {
     "overhaul": ("harmless", "changed"),
 }
 BATCHES = {"micro": 190, "small": 400, "full": 6000}
-"""Batches with a known yield; half of them are older than the overhaul."""
+"""Batches with a known yield at difficulty 0.5; half of them are older than the overhaul."""
 TEST = 2000
 READINGS = 6
 OVERHAUL = np.datetime64("2024-05-06T06:00")
@@ -36,8 +36,9 @@ def generate(
 ) -> Instance:
     metric, alpha, grade = METRICS[rng.integers(len(METRICS))]
     law = (draw_law(rng), draw_law(rng))
-    rows = BATCHES[size] + TEST
-    old = np.arange(rows) < BATCHES[size] // 2
+    known = round(BATCHES[size] * (1.6 - 1.2 * difficulty))
+    rows = known + TEST
+    old = np.arange(rows) < known // 2
     x = rng.normal(size=(rows, READINGS))
     shut = rng.random(rows) < 0.35
     if structure["zero"] == "real":
@@ -53,7 +54,7 @@ def generate(
     table = readings(rng, x, shut, old, difficulty)
     table["assay_pct"] = np.round(70 + 4 * (signal + noise + 0.8 * rng.normal(size=rows)), 1)
     table["yield_kg"] = np.round(truth, 2)
-    return pack(rng, table, best, BATCHES[size], (metric, alpha, grade))
+    return pack(rng, table, best, known, (metric, alpha, grade))
 
 
 def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
