@@ -78,10 +78,19 @@ def logistic(x, level, y):
     start = np.log(y.mean() / (1 - y.mean()))
     w = np.r_[np.zeros(x.shape[1]), np.full(level.shape[1], start)]
     centre = w.copy()
+
+    def cost(w):
+        z = (a @ w).clip(-30, 30)
+        return (np.log1p(np.exp(z)) - y * z).sum() + (penalty * (w - centre) ** 2).sum() / 2
+
+    now = cost(w)
     for _ in range(8):
         p = 1 / (1 + np.exp(-(a @ w).clip(-30, 30)))
-        gradient = a.T @ (p - y) + penalty * (w - centre)
-        w = w - np.linalg.solve((a * (p * (1 - p))[:, None]).T @ a + np.diag(penalty), gradient)
+        curve = (a * (p * (1 - p))[:, None]).T @ a + np.diag(penalty)
+        step = np.linalg.solve(curve, a.T @ (p - y) + penalty * (w - centre))
+        while (after := cost(w - step)) > now and np.abs(step).max() > 1e-4:
+            step = step / 2
+        w, now = w - step, after
     return w
 
 
