@@ -108,8 +108,7 @@ def validate(
 ) -> None:
     """Check the format of a submission without scoring it."""
     # Pandas, which the help of this command doesn't wait for.
-    from mle_gym.grading.graders.several_files import pack_folder
-    from mle_gym.grading.open_grader import open_grader
+    from mle_gym.grading.open_grader import open_grader, pack_folder
 
     spec = find_task(task)
     most = spec.submission.max_bytes

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import SubmissionSpec
 
-__all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader"]
+__all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader", "pack_folder"]
 
 
 def grade(

@@ -161,7 +161,7 @@ def test_another_task_variant_or_value_is_refused(make: MakeEnv) -> None:
         make().reset(options={"snapshot": snapshot})
     with pytest.raises(SnapshotError, match="train_rows"):
         make(variant=3, train_rows=100).reset(options={"snapshot": snapshot})
-    with pytest.raises(ValueError, match="what snapshot\\(\\) gave"):
+    with pytest.raises(ValueError, match=r"must come from snapshot\(\)"):
         make().reset(options={"snapshot": "s"})
     with pytest.raises(ValueError, match="did you mean 'snapshot'"):
         make().reset(options={"snapshots": snapshot})
