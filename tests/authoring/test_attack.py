@@ -222,6 +222,8 @@ def test_the_generators_of_a_task_are_the_only_ones() -> None:
         "authoring/dataset_checks.py": "a tree that looks for leaks",
         "datasets/toolkit/spoken_text.py": "MLE-bench's split",
         "authoring/new_task.py": "of a model in a template",
+        "authoring/family_measures.py": "guesses that the gate makes",
+        "authoring/something_to_learn.py": "the bootstrap over variants",
         "datasets/splits.py": "around the key's own bits",
     }
     found = {

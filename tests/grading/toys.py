@@ -187,5 +187,9 @@ def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
     return 20.0 + row
 
 
-BUILTIN = tuple(small(load_folder(path.parent)) for path in sorted(ENVS.glob("*/task.toml")))
-"""One toy for every built-in task."""
+BUILTIN = tuple(
+    small(load_folder(path.parent))
+    for path in sorted(ENVS.glob("*/task.toml"))
+    if not path.with_name("grade.py").exists()
+)
+"""One toy for every built-in task that a metric grades; a ``grade.py`` is code in a sandbox."""

@@ -211,6 +211,7 @@ WORSE: dict[str, Callable[[Draw], Case]] = {
     "rmsle": further(NOT_NEGATIVE),
     "mcrmsle": further_columns(NOT_NEGATIVE),
     "mape": further(POSITIVE),
+    "wape": further(POSITIVE),
     "smape": further(ANY),
     "pinball": further(ANY, alpha=0.8),
     "r2": further(ANY),

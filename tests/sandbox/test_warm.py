@@ -454,7 +454,9 @@ def test_hostile_messages_harm_nobody(warm: Sandbox) -> None:
         assert execution.exit_code == 0, execution.output
     assert zygotes() == before
     assert eventually(lambda: all(len(children_of(pid)) == 1 for pid in before))  # spares
-    assert [sorted(Path(f"/proc/{pid}/fd").iterdir()) for pid in before] == descriptors
+    assert eventually(
+        lambda: [sorted(Path(f"/proc/{pid}/fd").iterdir()) for pid in before] == descriptors
+    )
     assert eventually(lambda: is_warm(warm))
 
 

@@ -24,6 +24,7 @@ from mle_gym.tasks.catalog import load_task, register_tasks
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.generated_task import GENERATED
+from tests.sandbox.conftest import eventually, processes_with
 from tests.task_folders import MakeTask
 from tests.trajectories.verify.conftest import Scripted, failures
 
@@ -273,8 +274,7 @@ def test_nothing_of_the_agent_runs_beside_its_program(
     graded = ProgramRunner.on_hidden_inputs
 
     def look(self: ProgramRunner, files: Any) -> bytes:
-        names = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-        seen.append(any(b"86399.25" in name for name in names))
+        seen.append(bool(processes_with("86399.25")))
         return graded(self, files)
 
     monkeypatch.setattr(ProgramRunner, "on_hidden_inputs", look)
@@ -282,8 +282,7 @@ def test_nothing_of_the_agent_runs_beside_its_program(
         env.reset(seed=0)
         env.step({"tool": "write_file", "path": "solve.py", "content": HONEST})
         env.step("setsid sleep 86399.25 & disown")
-        running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-        assert any(b"86399.25" in name for name in running)
+        assert eventually(lambda: bool(processes_with("86399.25")))
         info = env.step("submit")[4]
     assert info["grade"]["score"] == 1.0
     assert seen == [False]
