@@ -77,8 +77,12 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
 STOPS_ITS_GROUP = "python -c 'import os; os.kill(0, 19)' {marker} >/dev/null 2>&1 &"
 
 
+@pytest.mark.parametrize("isolating_backend", ["bubblewrap"], indirect=True)
 def test_a_stopped_keeper_of_a_warm_program_does_not_outlive_its_episode(episode: Arena) -> None:
-    """It is in the program's process group, but not in the sandbox's process namespace."""
+    """It is in the program's process group, but not in the sandbox's process namespace.
+
+    A container's keepers are inside it, and end with it.
+    """
     marker = new_marker()
     episode.run(STOPS_ITS_GROUP.replace("{marker}", marker))
     assert eventually(lambda: bool(stopped_parents(marker)))
