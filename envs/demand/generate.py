@@ -84,7 +84,7 @@ def season(rng: np.random.Generator, dates: pd.DatetimeIndex, kind: str) -> np.n
     """The logarithm of what the day of the week, or of the month, does to sales."""
     if kind == "week":
         effect = rng.permutation(np.linspace(-0.55, 0.55, 7))
-        return effect[dates.dayofweek]
+        return effect[dates.day_of_week]
     effect = rng.permutation(np.linspace(-0.55, 0.55, 6))
     return effect[np.minimum((dates.day - 1) // 5, 5)]
 

@@ -11,15 +11,12 @@ import mle_gym  # noqa: F401
 from mle_gym.datasets.dataset import SIZES, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.catalog import load_task
+from mle_gym.tasks.catalog import load_task, task_folders
 from tests.envs.hand_in import hand_in
 from tests.tiers import few_quick
 
-FAMILIES = sorted(
-    env_id
-    for env_id in gymnasium.registry
-    if env_id.startswith("mle/") and not load_task(env_id).data.real
-)
+TASKS = [load_task(name) for name in task_folders()]
+FAMILIES = sorted(task.env_id for task in TASKS if not task.data.real)
 VARIANTS = {"micro": 3, "small": -3, "full": 0}
 """From the training range, from the held-out range, and the canonical one."""
 QUICK = tuple((env_id, "micro", False) for env_id in FAMILIES)
