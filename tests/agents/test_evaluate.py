@@ -87,6 +87,7 @@ def cells(output: str, agent: str) -> list[str]:
     return [cell.strip() for cell in row.strip("│").split("│")]
 
 
+@pytest.mark.slow("it plays an evaluation twice")
 def test_every_cell_is_played_once_and_later_runs_resume(tmp_path: Path, agents: str) -> None:
     first = evaluate(tmp_path, "--agents", f"{agents}:Quick", "--seeds", "0", "1")
     assert first.returncode == 0, first.stderr

@@ -16,8 +16,9 @@ from mle_gym.errors import DatasetError
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
-from tests.envs.test_competitions import COMPETITIONS, files_of, made
+from tests.envs.test_competitions import COMPETITIONS, QUICK, WHY, files_of, made
 from tests.task_folders import without_datasets
+from tests.tiers import few_quick
 
 SUFFIX = r"\.(jpg|aif)$"
 WITHOUT_TABLES = {"denoising-dirty-documents"}
@@ -53,7 +54,7 @@ def text_of(dataset: Dataset) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
-@pytest.mark.parametrize("name", COMPETITIONS)
+@pytest.mark.parametrize("name", few_quick(COMPETITIONS, QUICK, WHY))
 def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
     plain = made(name, tmp_path / "raw")
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")
@@ -79,7 +80,7 @@ def test_no_name_of_the_competition_is_left(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
-@pytest.mark.parametrize("name", COMPETITIONS)
+@pytest.mark.parametrize("name", few_quick(COMPETITIONS, QUICK, WHY))
 def test_what_mle_bench_prepared_stays_as_it_is(name: str, tmp_path: Path) -> None:
     plain = made(name, tmp_path / "raw")
     bench = tmp_path / "bench" / name

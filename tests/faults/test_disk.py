@@ -110,6 +110,7 @@ def test_a_dataset_that_is_deleted_during_an_episode_gives_no_score(
         env.close()
 
 
+@pytest.mark.slow("it plays an episode for each kind of damage")
 def test_answers_that_are_damaged_never_become_a_score(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))

@@ -18,6 +18,8 @@ from tests.sandbox.docker_daemon import require, start_daemon
 
 PATIENCE = 4.0
 
+pytestmark = pytest.mark.docker
+
 
 @pytest.fixture
 def own_daemon() -> Iterator[int]:

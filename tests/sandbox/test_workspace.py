@@ -309,6 +309,7 @@ def test_writes_through_memory_are_noticed(
     assert len(seen) == 3
 
 
+@pytest.mark.slow("it waits for sandboxes that are killed")
 def test_a_sandbox_that_dies_meanwhile_leaves_nothing(
     make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
