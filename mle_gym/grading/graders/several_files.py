@@ -17,19 +17,17 @@ from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.csv.checked_table import parse_values
 from mle_gym.grading.csv.hidden_answers import load_ids
 from mle_gym.grading.csv.read_text_columns import too_large
-from mle_gym.grading.floor_and_ceiling import Anchors
-from mle_gym.grading.grade import Validation
 from mle_gym.grading.grader_code.call_outcome import not_finite
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
 from mle_gym.grading.grader_code.code_sandbox_pool import shared_pool
-from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
+from mle_gym.grading.graders.grade_maker import GradeMaker
 from mle_gym.grading.graders.program_runs import MEASUREMENTS, without_outputs
+from mle_gym.grading.graders.whole_submission import WholeSubmissionGrader
 from mle_gym.sandbox import Files, pack_files, unpack_files
 from mle_gym.tasks.submission_schema import FileSpec, SubmissionSpec
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
-    from mle_gym.grading.grade import Grade
     from mle_gym.grading.score import Score
 
 __all__ = ["SeveralFilesGrader", "pack_folder"]
@@ -38,7 +36,7 @@ SAMPLE_FOLDER = "sample_submission"
 MOST_FILES = 1000
 
 
-class SeveralFilesGrader:
+class SeveralFilesGrader(WholeSubmissionGrader):
     """Grades packed files by the task's own function. All of it counts; there is no public part.
 
     Args:
@@ -58,33 +56,6 @@ class SeveralFilesGrader:
         higher = dataset.task.grade.higher_is_better
         self._grades = GradeMaker(dataset, higher, self._score, sample=self._packed_sample)
 
-    @property
-    def anchors(self) -> Anchors:
-        """The dataset's floor and ceiling, as far as they are known without running a program."""
-        return self._grades.anchors
-
-    def grade(self, content: bytes | None, /) -> Grade:
-        """Grade packed files; None stands for no submission at all.
-
-        Raises:
-            DatasetError: The private files are missing.
-            TaskError: The ``grade.py`` is broken.
-            SandboxError: The sandbox that it runs in can't be had.
-        """
-        return self._grades.grade(content, self._measure)
-
-    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
-        """The grade of a submission that can't be graded, for that reason."""
-        return self._grades.refuse(error, sha256)
-
-    def validate(self, content: bytes, /) -> Validation:
-        """Whether the declared files are there as declared, without ``grade.py`` or the answers."""
-        try:
-            self._unpacked(content)
-        except SubmissionError as error:
-            return Validation(False, error.code, error.message)
-        return Validation(True)
-
     def promising(self, content: bytes, /) -> bool:
         """Whether it is valid and not the sample; only the task's ``grade.py`` could say more."""
         if not self.validate(content).valid:
@@ -94,20 +65,8 @@ class SeveralFilesGrader:
         except (OSError, ValueError):
             return True
 
-    def public_score(self, content: bytes, /) -> float:
-        """There is none.
-
-        Raises:
-            SubmissionError: Always.
-        """
-        raise SubmissionError("no_public_part", "this dataset has no public part to score on")
-
-    def _measure(self, content: bytes) -> Measured:
-        found = self._found(content)
-        return Measured(found.value, parts=found.parts)
-
-    def _score(self, content: bytes) -> float:
-        return self._found(content).value
+    def _check(self, content: bytes) -> Files:
+        return self._unpacked(content)
 
     def _found(self, content: bytes) -> Score:
         files = self._unpacked(content)

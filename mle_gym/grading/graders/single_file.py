@@ -14,24 +14,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.errors import DatasetError, SubmissionError
-from mle_gym.grading.floor_and_ceiling import SAMPLE, Anchors
-from mle_gym.grading.grade import Validation
+from mle_gym.errors import DatasetError
+from mle_gym.grading.floor_and_ceiling import SAMPLE
 from mle_gym.grading.grader_code.call_outcome import not_finite
 from mle_gym.grading.grader_code.code_and_limits import GraderCode
 from mle_gym.grading.grader_code.code_sandbox_pool import shared_pool
 from mle_gym.grading.graders.file_shape import FileShape, load_shape
-from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
+from mle_gym.grading.graders.grade_maker import GradeMaker
+from mle_gym.grading.graders.whole_submission import WholeSubmissionGrader
 from mle_gym.grading.score import Score
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
-    from mle_gym.grading.grade import Grade
 
 __all__ = ["SingleFileGrader"]
 
 
-class SingleFileGrader:
+class SingleFileGrader(WholeSubmissionGrader):
     """Grades a file by the task's own function, which reads the whole of it.
 
     All rows count and there is no public part.
@@ -54,51 +53,12 @@ class SingleFileGrader:
         kind = "parity" if parity else "strict"
         self._grades = GradeMaker(dataset, higher, self._score, kind)
 
-    @property
-    def anchors(self) -> Anchors:
-        """The dataset's floor and ceiling, as far as they are known without running a program."""
-        return self._grades.anchors
-
-    def grade(self, content: bytes | None, /) -> Grade:
-        """Grade a submission; None stands for no submission at all.
-
-        Raises:
-            DatasetError: The answers are missing.
-            TaskError: The ``grade.py`` is broken.
-            SandboxError: The sandbox that it runs in can't be had.
-        """
-        return self._grades.grade(content, self._measure)
-
-    def refuse(self, error: SubmissionError, sha256: str = "") -> Grade:
-        """The grade of a submission that can't be graded, for that reason."""
-        return self._grades.refuse(error, sha256)
-
-    def validate(self, content: bytes, /) -> Validation:
-        """Whether it has the sample submission's shape, without ``grade.py`` or the answers."""
-        try:
-            self._shape.check(content, self._spec.max_bytes)
-        except SubmissionError as error:
-            return Validation(False, error.code, error.message)
-        return Validation(True)
-
     def promising(self, content: bytes, /) -> bool:
         """Whether it is valid and not the sample; only the task's ``grade.py`` could say more."""
         return content != self._sample() and self.validate(content).valid
 
-    def public_score(self, content: bytes, /) -> float:
-        """There is none.
-
-        Raises:
-            SubmissionError: Always.
-        """
-        raise SubmissionError("no_public_part", "this dataset has no public part to score on")
-
-    def _measure(self, content: bytes) -> Measured:
-        found = self._found(content)
-        return Measured(found.value, parts=found.parts)
-
-    def _score(self, content: bytes) -> float:
-        return self._found(content).value
+    def _check(self, content: bytes) -> None:
+        self._shape.check(content, self._spec.max_bytes)
 
     def _found(self, content: bytes) -> Score:
         self._shape.check_cost(content, self._spec.max_bytes)
