@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.rows_in_packages import files_with_rows
-from mle_gym.episode.brief import brief
+from mle_gym.episode.brief.whole_brief import brief
 from mle_gym.episode.budget import Budget
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot

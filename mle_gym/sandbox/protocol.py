@@ -182,7 +182,7 @@ class Reply:
 
 
 class Sandbox(Protocol):
-    """The isolated box in which one episode's commands run.
+    """The isolated place in which one episode's commands run.
 
     One thread at a time may use it, but any thread may :meth:`interrupt`, :meth:`close` or
     :meth:`discard` it, which at once ends what another thread is doing there.

@@ -11,7 +11,7 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.episode.brief import brief
+from mle_gym.episode.brief.whole_brief import brief
 from mle_gym.errors import DatasetError
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits

@@ -9,7 +9,7 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import clear_cache, prepare
-from mle_gym.episode.brief import brief
+from mle_gym.episode.brief.whole_brief import brief
 from mle_gym.errors import DatasetError
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task, task_folders

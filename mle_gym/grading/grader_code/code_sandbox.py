@@ -19,7 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mle_gym import sandbox
 from mle_gym.errors import SandboxCrashed, SandboxEnded, SandboxUnavailable, TaskError
 from mle_gym.grading.csv.typed_columns import Values
 from mle_gym.grading.grader_code.call_outcome import (
@@ -41,7 +40,7 @@ from mle_gym.grading.grader_code.code_and_limits import (
 from mle_gym.grading.grader_code.into_sandbox import START, Table, ask, put, table_bytes
 from mle_gym.grading.grader_code.living_sandboxes import keep, register
 from mle_gym.grading.score import Score
-from mle_gym.sandbox import Files
+from mle_gym.sandbox import Files, get_backend
 from mle_gym.sandbox.protocol import Backend, Execution, Sandbox
 
 __all__ = ["CodeSandbox"]
@@ -63,7 +62,7 @@ class CodeSandbox:
 
     def __init__(self, code: GraderCode) -> None:
         self.code = code
-        self._box: Sandbox | None = None
+        self._sandbox: Sandbox | None = None
         self._answers: dict[int, tuple[Table, Values]] = {}
         """The answers that the running process holds, by their number there."""
         self._given = 0
@@ -84,10 +83,10 @@ class CodeSandbox:
         """
 
         def grade(*, control: bool) -> CallOutcome:
-            def job(box: Sandbox) -> dict[str, Any]:
-                number = self._number(box, answers, rows, private)
+            def job(sandbox: Sandbox) -> dict[str, Any]:
+                number = self._number(sandbox, answers, rows, private)
                 if not control:
-                    put(box, "handed.json", table_bytes(submission, rows))
+                    put(sandbox, "handed.json", table_bytes(submission, rows))
                 return {"answers": number, "control": control}
 
             return self._call(job)
@@ -116,8 +115,8 @@ class CodeSandbox:
         """
 
         def grade(handed: bytes) -> CallOutcome:
-            def job(box: Sandbox) -> dict[str, Any]:
-                put(box, f"handed/{filename}", handed)
+            def job(sandbox: Sandbox) -> dict[str, Any]:
+                put(sandbox, f"handed/{filename}", handed)
                 return {"file": filename}
 
             return self._call(job)
@@ -136,9 +135,9 @@ class CodeSandbox:
         """
 
         def grade(handed: Files) -> CallOutcome:
-            def job(box: Sandbox) -> dict[str, Any]:
+            def job(sandbox: Sandbox) -> dict[str, Any]:
                 for name, content in handed.items():
-                    put(box, f"handed/{name}", content)
+                    put(sandbox, f"handed/{name}", content)
                 return {"folder": "handed"}
 
             return self._call(job)
@@ -166,13 +165,13 @@ class CodeSandbox:
         """End the process. Idempotent; the next submission starts another."""
         with self.lock:
             self._answers.clear()
-            box, self._box = self._box, None
-            if box is not None:
-                box.close()
+            sandbox, self._sandbox = self._sandbox, None
+            if sandbox is not None:
+                sandbox.close()
 
     def forget(self) -> None:
         """Give up the process in a forked child: it belongs to the parent."""
-        self.lock, self._box, self._answers = threading.RLock(), None, {}
+        self.lock, self._sandbox, self._answers = threading.RLock(), None, {}
 
     def _call(self, job: Callable[[Sandbox], dict[str, Any]]) -> CallOutcome:
         """Have one submission graded.
@@ -181,7 +180,7 @@ class CodeSandbox:
         have been lost in the meantime: both are replaced, and asked once more.
         """
         for last in (False, True):
-            fresh = self._box is None
+            fresh = self._sandbox is None
             try:
                 outcome = self._attempt(job)
             except SandboxEnded as error:
@@ -191,16 +190,16 @@ class CodeSandbox:
                     message = f"{self.code.name}: its sandbox failed: {error}"
                     raise SandboxCrashed(message, kind="grader_unavailable") from error
                 continue
-            if last or fresh or self._box is not None or outcome.slow:
+            if last or fresh or self._sandbox is not None or outcome.slow:
                 return outcome
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, job: Callable[[Sandbox], dict[str, Any]]) -> CallOutcome:
         try:
-            box = self._box or self._start()
+            sandbox = self._sandbox or self._start()
             name = secrets.token_hex(16)  # which a submission can't guess, to forge the next reply
-            command = ask({**job(box), "job": name})
-            run = box.execute(command, timeout=PATIENCE * self.code.limits.seconds)
+            command = ask({**job(sandbox), "job": name})
+            run = sandbox.execute(command, timeout=PATIENCE * self.code.limits.seconds)
         except BaseException:  # interrupted, perhaps in the middle of an exchange, or worse
             self.close()
             raise
@@ -218,16 +217,16 @@ class CodeSandbox:
         return died(tail(run), memory=run.killed_by == "memory")
 
     def _number(
-        self, box: Sandbox, answers: Table, rows: Values, private: Path | None
+        self, sandbox: Sandbox, answers: Table, rows: Values, private: Path | None
     ) -> int:  # fmt: skip
         """The number of these answers in the process, which is given them if it lacks them."""
         for number, (known, some) in self._answers.items():
             if known is answers and some is rows:
                 return number
         self._given += 1
-        put(box, f"answers-{self._given}.json", table_bytes(answers, rows))
+        put(sandbox, f"answers-{self._given}.json", table_bytes(answers, rows))
         for name, content in private_files(private):
-            put(box, f"private-{self._given}/{name}", content)
+            put(sandbox, f"private-{self._given}/{name}", content)
         self._answers[self._given] = answers, rows
         if len(self._answers) > TABLES:
             del self._answers[next(iter(self._answers))]
@@ -236,11 +235,11 @@ class CodeSandbox:
     def _start(self) -> Sandbox:
         code = self.code
         backend = _backend(code.backend)
-        box = backend.create(grader_config(code, backend.name))
+        sandbox = backend.create(grader_config(code, backend.name))
         try:
             for name, content in grader_files(code):
-                put(box, name, content)
-            run = box.execute(START, timeout=max(LOAD_SECONDS, code.limits.seconds))
+                put(sandbox, name, content)
+            run = sandbox.execute(START, timeout=max(LOAD_SECONDS, code.limits.seconds))
             reply = read_reply(run.output) if run.exit_code == 0 else None
             if reply is None:
                 found = "took too long" if run.killed_by == "timeout" else tail(run)
@@ -252,21 +251,21 @@ class CodeSandbox:
             if "ready" not in reply:
                 raise TaskError(f"{code.folder / 'grade.py'}: {reply.get('message', '')}")
         except SandboxEnded as error:
-            box.close()
+            sandbox.close()
             raise TaskError(f"{code.folder / 'grade.py'}: can't be loaded: {error}") from error
         except BaseException:
-            box.close()
+            sandbox.close()
             raise
-        self._box, self._answers = box, {}
+        self._sandbox, self._answers = sandbox, {}
         keep(self)
-        return box
+        return sandbox
 
 
 def _backend(asked: str) -> Backend:
     """An isolating backend; where none can run, the one that was asked for by name."""
     try:
-        return sandbox.get_backend("auto")
+        return get_backend("auto")
     except SandboxUnavailable:
         if asked == "auto":
             raise
-        return sandbox.get_backend(asked)
+        return get_backend(asked)

@@ -47,12 +47,12 @@ def ask(job: dict[str, Any]) -> str:
     return f"exec 3<>ask 4<>answer\nprintf '%s\\n' {line} >&3\n{_WAIT}"
 
 
-def put(box: Sandbox, name: str, content: bytes) -> None:
+def put(sandbox: Sandbox, name: str, content: bytes) -> None:
     """Write a file inside, a large one piece by piece."""
-    _done(box.write_file(name, content[:PIECE]))
+    _done(sandbox.write_file(name, content[:PIECE]))
     for start in range(PIECE, len(content), PIECE):
-        _done(box.write_file("piece", content[start : start + PIECE]))
-        _done(box.execute(f"cat piece >>'{name}' && rm piece", timeout=60))
+        _done(sandbox.write_file("piece", content[start : start + PIECE]))
+        _done(sandbox.execute(f"cat piece >>'{name}' && rm piece", timeout=60))
 
 
 def _done(run: Execution) -> None:
