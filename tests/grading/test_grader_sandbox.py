@@ -137,7 +137,7 @@ def test_a_process_that_died_of_another_submission_is_no_reason_to_refuse_this_o
     play: Play,
 ) -> None:
     assert play("fine").score == 0.25
-    box = living_sandboxes._alive[-1]._box
+    box = living_sandboxes._alive[-1]._sandbox
     assert box is not None
     box.execute('kill -9 "$(<server)"', timeout=20)
     assert play("fine").score == 0.25
@@ -202,9 +202,9 @@ def test_a_slow_submission_keeps_no_other_waiting(
         assert eventually(lambda: not _is_idle(first))
         assert [play(deed).score for deed in ("fine", "leave", "fine")] == [0.25, None, 0.25]
         assert not slow.done()
-        assert first._box is not None
+        assert first._sandbox is not None
         monkeypatch.setattr(code_sandbox, "PATIENCE", 1)
-        first._box.interrupt()  # it is called again
+        first._sandbox.interrupt()  # it is called again
         assert slow.result().error_code == "too_slow"
     assert play("fine").score == 0.25
 
