@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mle_gym.sandbox.protocol import SandboxConfig
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["files_with_rows", "holds_rows"]
+__all__ = ["files_with_rows", "holding_rows"]
 
 _MOST_ROWS = 20_000
 _LEAST_HITS = 12
@@ -103,9 +103,15 @@ def files_with_rows(task: TaskSpec, backend: str, config: SandboxConfig) -> tupl
         return _answer(file)
 
 
-def holds_rows(file: IndexedFile, prints: dict[str, npt.NDArray[np.int64]]) -> bool:
-    """Whether a file has so much in common with a task's rows that it holds them."""
-    return any(_in_common(file, kind, prints[kind]) for kind in (*KINDS, _ANSWERS))
+def holding_rows(
+    files: Sequence[IndexedFile], prints: dict[str, npt.NDArray[np.int64]]
+) -> list[IndexedFile]:
+    """The files that have so much in common with a task's rows that they hold them."""
+    holding = np.zeros(len(files), bool)
+    for kind in (*KINDS, _ANSWERS):
+        if files and len(prints[kind]):
+            holding |= _in_common(files, kind, prints[kind])
+    return [file for file, holds in zip(files, holding, strict=True) if holds]
 
 
 @functools.lru_cache(maxsize=256)
@@ -115,7 +121,8 @@ def _answer(file: Path) -> tuple[str, ...]:
 
 def _search(task: TaskSpec, index: Path) -> list[str]:
     prints = _prints_of(task)
-    holding = [each for each in indexed_files(index) if each.unread or holds_rows(each, prints)]
+    files = indexed_files(index)
+    holding = [*holding_rows(files, prints), *(file for file in files if file.unread)]
     return sorted({path for each in holding for path in (each.path, *each.also)})
 
 
@@ -127,15 +134,33 @@ def _identity(task: TaskSpec) -> str:
     return hashlib.sha256(f"{_RULES} {source}".encode()).hexdigest()[:32]
 
 
-def _in_common(file: IndexedFile, kind: str, wanted: npt.NDArray[np.int64]) -> bool:
+def _in_common(
+    files: Sequence[IndexedFile], kind: str, wanted: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """For each of the files, whether enough prints of one kind are among the wanted, sorted ones.
+
+    All files are looked through at once: one by one, thousands of them take a second.
+    """
     written = "runs" if kind == _ANSWERS else kind
-    every, there = file.every[written], file.kinds[written]
-    own = wanted[wanted % every == 0]
-    hits = int(np.isin(own, there).sum())
-    if hits < max(_LEAST_HITS / every, 3):
-        return False
-    enough = hits >= _SHARE_OF_TASK * len(own) and hits >= _SHARE_OF_FILE * len(there)
-    return enough or hits >= _MOST_OF_TASK * len(own)
+    every = np.array([file.every[written] for file in files])
+    counts = {each: np.count_nonzero(wanted % each == 0) for each in set(every.tolist())}
+    own = np.array([counts[each] for each in every.tolist()])
+    there = [file.kinds[written] for file in files]
+    sizes = np.array([len(each) for each in there])
+    ends = np.cumsum(sizes)
+    found = np.concatenate([[0], np.cumsum(_among(np.concatenate(there), wanted))])
+    hits = found[ends] - found[ends - sizes]
+    enough = (hits >= _SHARE_OF_TASK * own) & (hits >= _SHARE_OF_FILE * sizes)
+    enough |= hits >= _MOST_OF_TASK * own
+    accident = hits < np.maximum(_LEAST_HITS / every, 3)
+    return np.asarray(enough & ~accident)
+
+
+def _among(values: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which values are among the wanted ones, which are sorted."""
+    at = np.searchsorted(wanted, values)
+    at[at == len(wanted)] = 0
+    return np.asarray(wanted[at] == values)
 
 
 # ------------------------------------------------------------------------------- a task's own rows

@@ -33,7 +33,7 @@ import pytest
 import scipy.io
 
 import mle_gym
-from mle_gym.datasets.rows_in_packages import _prints_of, files_with_rows, holds_rows
+from mle_gym.datasets.rows_in_packages import _prints_of, files_with_rows, holding_rows
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
@@ -310,7 +310,7 @@ def test_with_numpy_pickles_and_arrays_are_looked_into(tmp_path: Path) -> None:
     )
     index, prints = indexed_files(tmp_path / "index"), _prints_of(load_task("wine"))
     assert not [file.path for file in index if file.unread]
-    holding = {Path(file.path).name for file in index if holds_rows(file, prints)}
+    holding = {Path(file.path).name for file in holding_rows(index, prints)}
     assert holding == {f"wine-{name}" for name in LOOKED_INTO}
 
 
