@@ -54,6 +54,28 @@ def test_a_binary_loss_too() -> None:
     assert found == pytest.approx(METRICS["log_loss"].score(truth, predicted))
 
 
+@pytest.mark.parametrize("labels", [[0, 2], ["b", "z"]])
+def test_labels_that_count_or_that_a_draw_lacks_too(labels: list[Any]) -> None:
+    rng = np.random.default_rng(0)
+    named = np.array([0, 1, 2, 3]) if labels[0] == 0 else np.array(["a", "b", "c", "z"])
+    truth, predicted = named[rng.integers(0, 4, (2, ROWS))]
+    few = np.zeros((1, ROWS), dtype=int)
+    few[0, :3] = 1
+    counts = np.concatenate([few, np.ones((1, ROWS), dtype=int)])
+    for name, params in (("f1_macro", {"labels": labels}), ("f1", {"positive": labels[1]})):
+        found = RESAMPLERS[name](truth, predicted, counts, **params)
+        for count, score in zip(counts, found, strict=True):
+            rows = np.repeat(np.arange(ROWS), count)
+            wanted = METRICS[name].score(truth[rows], predicted[rows], **params)
+            assert score == pytest.approx(wanted)
+
+
+def test_a_draw_without_a_positive_has_no_precision() -> None:
+    truth, predicted = np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.9, 0.9])
+    counts = np.array([[3, 0, 0], [1, 1, 1]])
+    assert RESAMPLERS["average_precision"](truth, predicted, counts).tolist() == [0.0, 0.5]
+
+
 def test_a_draw_of_one_class_is_chance() -> None:
     truth, predicted = np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.5, 0.9])
     counts = np.array([[3, 0, 0], [1, 1, 1]])
