@@ -146,8 +146,11 @@ def _crossed(guess: Classes, truth: Classes) -> Classes:
 
 
 def _bins(values: Numbers, count: int) -> Classes:
-    """The bin of each value by its rank, in bins of equal size."""
-    return np.argsort(np.argsort(values, kind="stable")) * count // max(1, len(values))
+    """The bin of each value by its rank, in bins of equal size, but equal values share a bin.
+
+    If ties were broken by their place, the place would tell the bin.
+    """
+    return np.searchsorted(np.sort(values), values) * count // max(1, len(values))
 
 
 def _by_clues(part: Part, secret: str) -> Iterator[_Guess]:

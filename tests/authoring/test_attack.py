@@ -136,6 +136,14 @@ def historic(table: Any, task: Any, variant: int) -> Split:
     return Split(np.concatenate([train, test]), np.arange(len(table)) >= len(train))
 
 
+def test_the_place_tells_nothing_of_values_of_which_many_are_equal() -> None:
+    """Quarters of a column with ties must not be cut by the place."""
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random(2000) < 0.6, -1, rng.integers(0, 40, 2000))
+    part = Part("test", [str(n) for n in rng.permutation(2000)], {"y": classes(pd.Series(values))})
+    assert attack([part], None)[0] == ""
+
+
 @pytest.mark.parametrize("name", ["wine", "zoo", "cpu-performance", "iris-pipeline"])
 def test_a_split_from_a_public_seed_would_be_found(
     name: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch
