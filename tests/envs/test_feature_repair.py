@@ -48,7 +48,7 @@ def features_of(made: ModuleType, code: str, orders: str, customers: str = "") -
     lines = {
         "orders.csv": orders,
         "customers.csv": customers,
-        "rates.csv": "EUR 2024-01-01 1.0, USD 2024-01-01 0.9, USD 2024-03-10 0.8, JPY 2024-01-01 .006",
+        "rates.csv": "EUR 2024-01-01 1, USD 2024-01-01 .9, USD 2024-03-10 .8, JPY 2024-01-01 .01",
     }
     tables = {
         name: pd.DataFrame(
@@ -67,7 +67,7 @@ def test_features_worked_out_by_hand(made: ModuleType) -> None:
         "9 017 berlin 2024-03-02T22:30:00+00:00 EUR 2000,"
         "10 017 berlin 2024-03-16T22:30:00+00:00 USD 1005,"
         "11 017 berlin 2024-03-16T22:30:00+00:00 EUR 1000,"
-        "12 17 berlin 2024-03-31T08:00:00+02:00 JPY 10000,"
+        "12 17 berlin 2024-03-31T08:00:00+02:00 JPY 6000,"
         "13 - new_york 2024-03-10T23:30:00+09:00 USD 300000000",
         "017 2004-03-17 1 2004-03-17, 017 2024-03-10 3 2004-03-17, 17 2020-02-29 2 2020-02-29",
     )
