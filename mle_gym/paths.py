@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +27,7 @@ MOST_ENTRIES = 5_000_000
 PACKAGE = Path(__file__).resolve().parent
 
 
+@functools.cache
 def checkout() -> Path | None:
     """The source checkout that this package runs from, or None for an installed wheel."""
     root = PACKAGE.parent

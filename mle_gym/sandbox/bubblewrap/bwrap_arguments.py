@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,17 +22,14 @@ __all__ = [
 WORKSPACE = "/workspace"
 RUN_FOLDER = "/run/mle-gym"
 RUN_FOLDER_MB = 40
-_SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "ssl", "magic")
-_ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols")
 
 
-def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argument]:
+def bwrap_arguments(config: SandboxConfig, folders: list[Argument]) -> list[Argument]:
     """Describe the sandbox's file system and namespaces.
 
     Args:
         config: The sandbox's configuration.
-        python: The arguments that show the interpreter and our own programs.
+        folders: The arguments that show the system, the interpreter and our own programs.
     """
     disk = str(config.limits.disk_mb << 20)
     layers = overlay(config)
@@ -43,7 +39,7 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
         *([] if config.network else ["--unshare-net"]),
         "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
         "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--clearenv",
-        *_system_calls(), *_system(config.network),
+        *_system_calls(),
         "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev", *_gpus(config.gpus),
         "--size", shared_memory, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
@@ -51,7 +47,7 @@ def bwrap_arguments(config: SandboxConfig, python: list[Argument]) -> list[Argum
           else ["--size", disk, "--tmpfs", WORKSPACE]),
         "--size", disk, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", str(RUN_FOLDER_MB << 20), "--tmpfs", RUN_FOLDER,
-        *python,  # after the tmpfs mounts: an environment may lie below /tmp
+        *folders,  # after the tmpfs mounts: an environment may lie below /tmp
     ]  # fmt: skip
 
 
@@ -67,23 +63,6 @@ def _system_calls() -> list[Argument]:
     """Install the filter, on machines whose calls are known; ``mle-gym doctor`` reports others."""
     program = filter_program()
     return ["--seccomp", {"bytes": program.hex()}] if program else []
-
-
-@functools.cache
-def _system(network: bool) -> list[Argument]:
-    """Show the host's programs and libraries, and just enough of /etc."""
-    arguments: list[Argument] = ["--ro-bind", "/usr", "/usr"]
-    for name in _SYSTEM_LINKS:
-        path = Path(name)
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), name]
-        elif path.is_dir():
-            arguments += ["--ro-bind", name, name]
-    for name in _ETC + (_ETC_NETWORK if network else ()):
-        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    users = "root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/tmp:/bin/bash\n"
-    arguments += ["--ro-bind-data", {"text": users}, "/etc/passwd"]
-    return [*arguments, "--ro-bind-data", {"text": "root:x:0:\nagent:x:1000:\n"}, "/etc/group"]
 
 
 def _gpus(gpus: tuple[str, ...]) -> list[Argument]:

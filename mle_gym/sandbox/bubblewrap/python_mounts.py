@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mle_gym.sandbox.bubblewrap.shown_folders import below, mounted, system_entries
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
 from mle_gym.sandbox.installation.python_layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.protocol import SandboxConfig
@@ -32,7 +33,10 @@ Masks = tuple[tuple[Path, str], ...]
 
 @dataclass(frozen=True)
 class PythonMounts:
-    """What shows the interpreter and our own programs. It is shared, so nobody may change it."""
+    """What shows the system, the interpreter and our own programs.
+
+    It is shared, so nobody may change it.
+    """
 
     arguments: list[Argument]
     warm: WarmPython | None
@@ -71,6 +75,7 @@ def python_mounts(
         tuple(packages.items()),
         python.masked(hidden, packages),
         trees,
+        config.network,
         config.preload if config.warm else None,
         tuple(environment.items()),
         programs() if config.warm else None,
@@ -85,6 +90,7 @@ def _python_mounts(
     packages: Pairs,
     masks: Masks,
     trees: bool,
+    network: bool,
     preload: tuple[str, ...] | None,
     environment: tuple[tuple[str, str], ...],
     _programs: tuple[Path, ...] | None,
@@ -100,7 +106,7 @@ def _python_mounts(
     ]
     if warm:
         entries += [*_shim_entries(warm), *_beside_shims(python, layout)]
-    return PythonMounts(_mounted(entries, trees), warm)
+    return PythonMounts(mounted([*system_entries(network), *entries], trees), warm)
 
 
 def _entries(
@@ -117,33 +123,6 @@ def _entries(
         if any(path == folder or is_below(path, folder) for folder in (_USR, *python.folders)):
             entries.append({"target": str(layout(path)), "mask": kind})
     return sorted(entries, key=lambda entry: entry["target"].count("/"))
-
-
-def _mounted(entries: list[Entry], trees: bool) -> list[Argument]:
-    """Show these entries. What lies below :data:`PLACE` is a single tree, if trees can be made."""
-    tree = [entry for entry in entries if trees and is_below(Path(entry["target"]), PLACE)]
-    others = [argument for entry in entries if entry not in tree for argument in _alone(entry)]
-    if tree:
-        others += ["--ro-bind", {"tree": _below(tree)}, str(PLACE)]
-    return others
-
-
-def _below(entries: list[Entry]) -> list[Entry]:
-    """The entries of a tree, with their paths in it."""
-    first = len(f"{PLACE}/")
-    return [{**entry, "target": entry["target"][first:]} for entry in entries]
-
-
-def _alone(entry: Entry) -> list[Argument]:
-    """The arguments that show one entry."""
-    target = entry["target"]
-    if "link" in entry:
-        return ["--symlink", entry["link"], target]
-    if "source" in entry:
-        return ["--ro-bind", {"source": entry["source"]}, target]
-    if entry["mask"] == "folder":
-        return ["--size", "4096", "--tmpfs", target, "--remount-ro", target]
-    return ["--ro-bind-data", {"text": ""}, target]
 
 
 def _shown_to_zygotes(
@@ -166,7 +145,7 @@ def _shown_to_zygotes(
         if not layout.moves(site):
             known[site] = Path(f"{_OURS}/packages/{number}")
             own.append({"target": str(known[site]), "source": str(folder)})
-    tree = _below(own)
+    tree = below(PLACE, own)
     return WarmShown(layout(python.executable), _folders(python, layout), known, tree)
 
 

@@ -75,9 +75,10 @@ class Trees:
         """Return the path of a tree whose entries are made in this order.
 
         Args:
-            entries: Each has a ``target`` below the tree, and one of: ``source``, to be mounted
-                there; ``link``, what a symbolic link there names; ``mask``, which says whether an
-                earlier entry's ``file`` or ``folder`` is to be empty there.
+            entries: Each has a ``target`` below the tree (empty for the tree itself), and one of:
+                ``source``, to be mounted there; ``link``, what a symbolic link there names;
+                ``text``, what a file there contains; ``mask``, which says whether an earlier
+                entry's ``file`` or ``folder`` is to be empty there.
         """
         key = json.dumps([entries, [_identity(entry) for entry in entries]])
         if key not in self._made:
@@ -101,12 +102,16 @@ class Trees:
         target: str,
         source: str | None = None,
         link: str | None = None,
+        text: str | None = None,
         mask: str | None = None,
     ) -> None:
         place = f"{tree}/{target}"
         os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
         if link is not None:
             os.symlink(link, place)
+        elif text is not None:
+            with open(place, "x") as file:
+                file.write(text)
         elif mask is not None:
             mount(self._nothing(mask == "folder"), place, None, MS_BIND)
         elif source is not None:

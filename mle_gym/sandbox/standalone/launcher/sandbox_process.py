@@ -86,8 +86,7 @@ class SandboxProcess:
         self._found, self.alive = found, False
 
     def free(self) -> None:
-        """Free everything but the result of :meth:`examine`: it is dead or dying."""
-        self._found = self.examine()
+        """Free what it needed while it lived. What :meth:`has_ended` found stays known."""
         os.close(self._messages)
 
     def examine(self) -> Seen:

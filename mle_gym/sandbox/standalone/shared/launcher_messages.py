@@ -22,6 +22,8 @@ class Entry(TypedDict):
     """A path on the host, to be mounted there."""
     link: NotRequired[str]
     """The target of a symbolic link that is made there."""
+    text: NotRequired[str]
+    """The content of a file that is made there."""
     mask: NotRequired[str]
     """``file`` or ``folder``: what an earlier entry shows there is hidden by an empty one."""
 
