@@ -140,9 +140,11 @@ class Execution:
     duration: float = 0.0
     """Wall-clock seconds."""
     cpu_seconds: float = 0.0
-    """User plus system time of everything the command ran and waited for."""
+    """User plus system time of all processes in the sandbox since the last command ended, so also
+    of what earlier commands left running."""
     peak_memory_mb: float = 0.0
-    """Largest resident memory seen, in MiB."""
+    """Most memory in use at the same time while the command ran, in MiB, files in memory included.
+    Pages that processes share may count for each of them."""
     timed_out: bool = False
     truncated_bytes: int = 0
     """Bytes of output that were left out."""

@@ -54,6 +54,8 @@ class RunnerSandbox:
         affinity: tuple[int, ...] = (),
         open_files: tuple[int, int] | None = None,
         zygote: ZygotePlan | None = None,
+        own_groups: bool = False,
+        memory_folders: tuple[str, ...] = (),
         cold: Literal["", "off", "unavailable"] = "",
     ) -> None:
         """Configure the runner at the other end of ``stream``.
@@ -71,6 +73,8 @@ class RunnerSandbox:
             affinity: Processors to stay on; none for all.
             open_files: Soft and hard limit of each program's open files; None for the runner's.
             zygote: How to start one inside, from :mod:`mle_gym.sandbox.warm.zygote_plan`.
+            own_groups: Whether the runner's control groups are the sandbox's, and it sees them.
+            memory_folders: File systems in memory that no control group counts.
             cold: Why Python is never warm here, if it isn't.
 
         Raises:
@@ -102,6 +106,8 @@ class RunnerSandbox:
             output_bytes=limits.output_bytes,
             output_file_bytes=limits.output_file_bytes,
             own_network=not config.network,
+            own_groups=own_groups,
+            memory_folders=memory_folders,
             affinity=affinity,
             open_files=open_files,
             zygote=zygote,

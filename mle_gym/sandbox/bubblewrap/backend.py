@@ -10,6 +10,7 @@ import time
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
+    MEMORY_FOLDERS,
     RUN_FOLDER,
     RUN_FOLDER_MB,
     WORKSPACE,
@@ -118,6 +119,7 @@ class BubblewrapBackend:
             evidence=launched.evidence,
             cold="" if warm else "unavailable" if config.warm else "off",
             open_files=launcher.open_files,
+            memory_folders=() if "memory" in launcher.controllers else MEMORY_FOLDERS,
             affinity=() if "cpu" in launcher.controllers else _some_processors(config.limits.cpus),
         )
 

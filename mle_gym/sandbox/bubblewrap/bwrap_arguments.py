@@ -11,6 +11,7 @@ from mle_gym.sandbox.seccomp import filter_program
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Overlay
 
 __all__ = [
+    "MEMORY_FOLDERS",
     "RUN_FOLDER",
     "RUN_FOLDER_MB",
     "WORKSPACE",
@@ -22,6 +23,8 @@ __all__ = [
 WORKSPACE = "/workspace"
 RUN_FOLDER = "/run/mle-gym"
 RUN_FOLDER_MB = 40
+MEMORY_FOLDERS = (WORKSPACE, "/tmp", "/dev/shm")
+"""The file systems in memory that an agent can write to, apart from the runner's own."""
 
 
 def bwrap_arguments(config: SandboxConfig, folders: list[Argument]) -> list[Argument]:

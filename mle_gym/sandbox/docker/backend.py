@@ -105,6 +105,7 @@ def _sandbox(
         evidence=container.evidence,
         cold="" if zygote else "unavailable" if config.warm else "off",
         zygote=zygote,
+        own_groups=True,
     )
 
 

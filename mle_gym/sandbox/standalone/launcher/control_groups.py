@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 
+from ..shared.group_folders import own_groups
 from ..shared.kernel_files import lines, write
 
 TYPE_CHECKING = False
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ..shared.launcher_messages import GroupLimits
 
 CONTROLLERS = ("memory", "pids", "cpu")
+ACCOUNTANT = "cpuacct"
+"""Version 1's controller that counts processor time and limits nothing."""
 SOCKET_BYTES = 128 << 20
 """What the queues of a sandbox's sockets may hold. Version 1 counts them only where they have a
 limit, and separately from other memory. Without one they would use up what the whole machine has
@@ -26,25 +29,17 @@ class ControlGroups:
         self._bases = self._find()
         self._serial = 0
         self._discarded: list[str] = []
-        self.controllers = sorted(self._bases)
+        self.controllers = sorted(set(self._bases) - {ACCOUNTANT})
         self._sweep()
 
     def _find(self) -> dict[str, str]:
         """Map each usable controller to the folder in which groups can be made."""
-        own = {}
-        for line in lines("/proc/self/cgroup"):
-            _, names, path = line.split(":", 2)
-            own.update({name: path for name in names.split(",")})
         bases = {}
-        for line in lines("/proc/self/mountinfo"):
-            fields, _, rest = line.partition(" - ")
-            kind, _, options = rest.split(" ", 2)
-            root, point = fields.split(" ")[3:5]
-            if kind == "cgroup":
-                for name in set(options.split(",")) & set(CONTROLLERS) & set(own):
-                    bases[name] = _below(point, root, own[name])
-            elif kind == "cgroup2":
-                bases.update(self._find_version_2(point, _below(point, root, own.get("", "/"))))
+        for names, point, own in own_groups():
+            if names == {""}:
+                bases.update(self._find_version_2(point, own))
+            else:
+                bases.update(dict.fromkeys(names & {*CONTROLLERS, ACCOUNTANT}, own))
         return {name: base for name, base in bases.items() if os.access(base, os.W_OK)}
 
     def _find_version_2(self, point: str, own: str) -> dict[str, str]:
@@ -127,9 +122,3 @@ def _remove(group: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _below(point: str, root: str, path: str) -> str:
-    """Where the group ``path`` is when the hierarchy's ``root`` is mounted at ``point``."""
-    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
-    return (point + "/" + inside.strip("/")).rstrip("/")

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 
+from ..shared.group_folders import open_meters
 from .control_groups import ControlGroups
 from .kernel_count_limits import ARGUMENTS, can_bound
 from .merged_folders import Trees, own_root
@@ -134,25 +135,24 @@ class Launcher:
         if overlay and self._neutral:
             overlay["point"] = self._neutral.overlays
         warm = Warm(plan, int(limits["processes"])) if plan else None
-        texts: list[int] = []
+        ours: list[int] = []
         try:
-            command = [
-                self._argument(argument, overlay, texts) for argument in request["arguments"]
-            ]
-            inherited = texts.copy()
-            if warm:
-                command += ["", str(warm.theirs.fileno())]
-                inherited.append(warm.theirs.fileno())
+            command = [self._argument(argument, overlay, ours) for argument in request["arguments"]]
+            groups = self._groups.make(limits)
+            meters = open_meters(groups)
+            ours += [meter for meter in meters if meter is not None]
+            line = warm.theirs.fileno() if warm else None
+            command += ["", *("" if each is None else str(each) for each in (line, *meters))]
             if self._bounded:
                 place = command.index("--dev") + 2
                 command[place:place] = ARGUMENTS
-            groups = self._groups.make(limits)
+            inherited = ours if line is None else [*ours, line]
             sandbox = SandboxProcess(
                 Launch(command, stream, inherited, groups, uid, overlay, self._bounded)
             )
         finally:
-            for text in texts:
-                os.close(text)
+            for descriptor in ours:
+                os.close(descriptor)
         self._sandboxes[sandbox.pid] = sandbox
         if warm:
             self._zygotes.expect(sandbox, warm)

@@ -8,8 +8,10 @@ import select
 
 from ..shared.frames import receive_frame, send_frame
 from ..shared.light_imports import signal
+from .account import Account
 from .file_actions import FileActions
 from .inside_commands import Calls
+from .meters import Meters, meters_of_own_groups
 from .processes import has_own_users
 from .run_commands import CHUNK, Commands
 from .shell import Shell
@@ -29,8 +31,8 @@ LONGEST_SLEEP = 1e6
 class Runner:
     """Serves the host until it leaves."""
 
-    def __init__(self, source: int, sink: int, line: int | None = None) -> None:
-        self._source, self._sink = source, sink
+    def __init__(self, source: int, sink: int, line: int | None, meters: Meters) -> None:
+        self._source, self._sink, self._meters = source, sink, meters
         self._warm = WarmPython(line) if line is not None else None
         self._last_snapshot: LastSnapshot | None = None
         self._wakeup, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -65,7 +67,9 @@ class Runner:
         if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/process_limits.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
         self._calls = Calls(f"{run}/control", options["commands"], options["most_handed_in"])
-        self._commands = Commands(options, self._shell, self._calls, self._warm, self._done)
+        meters = meters_of_own_groups() if options["own_groups"] else self._meters
+        account = Account(meters, self._warm, options["memory_folders"])
+        self._commands = Commands(options, self._shell, self._calls, account, self._done)
         self._watchdog = Watchdog(options, self._commands)
         self._done({"op": "done", "pid": os.getpid()})
 

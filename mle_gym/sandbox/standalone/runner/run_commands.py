@@ -12,13 +12,12 @@ from .running_command import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import resource
     from collections.abc import Callable
 
     from ..shared.runner_messages import Configure, Done
+    from .account import Account
     from .inside_commands import Calls
     from .shell import Shell
-    from .shim_socket import WarmPython
 
 CHUNK = 1 << 16
 INTERRUPT_GRACE = 1.0
@@ -37,7 +36,7 @@ class Commands:
         options: The host's configuration.
         shell: Runs the commands.
         calls: Their calls to the host.
-        warm: Their warm Python, if there is any.
+        account: Accounts for what they use.
         report: Tells the host how a command ended.
     """
 
@@ -46,11 +45,11 @@ class Commands:
         options: Configure,
         shell: Shell,
         calls: Calls,
-        warm: WarmPython | None,
+        account: Account,
         report: Callable[[Done, bytes], None],
     ) -> None:
         self._options, self._shell, self._calls = options, shell, calls
-        self._warm, self._report = warm, report
+        self.account, self._report = account, report
         self._run = options["run"]
         self._count = 0
         self._orphan_pipes: list[int] = []
@@ -67,8 +66,7 @@ class Commands:
         """Start a command; its end will be reported."""
         self._count += 1
         older = frozenset(descendants(process_table())) if has_children() else frozenset()
-        if self._warm:
-            self._warm.used()  # what was used before is not this command's
+        self.account.start()
         try:
             pid, ends, note = self._start_shell(script)
         except OSError as error:
@@ -147,10 +145,11 @@ class Commands:
                 return
             if pid == 0:
                 return
-            if self._warm:
-                self._warm.child_ended(pid)
+            self.account.waited_for(pid, usage)
+            if self.account.warm:
+                self.account.warm.child_ended(pid)
             if self.current and pid == self.current.pid:
-                self._finish(self.current, status, usage)
+                self._finish(self.current, status)
 
     def interrupt(self, why: str) -> None:
         """Ask the command to end; it is killed if it does not."""
@@ -169,7 +168,7 @@ class Commands:
             self.current.kill_at = time.monotonic() + INTERRUPT_GRACE
             kill_descendants(self.current.older)
 
-    def _finish(self, command: Command, status: int, usage: resource.struct_rusage) -> None:
+    def _finish(self, command: Command, status: int) -> None:
         """The shell ended: collect output and state, tell the host."""
         if command.killed_by:
             self.kill()
@@ -183,14 +182,13 @@ class Commands:
         cold = self._calls.cold
         self._calls.forget()
         self._shell.take_over()
-        seconds, peak = self._warm.used() if self._warm else (0.0, 0)
         output, left_out = command.output.finish()
         self._drop_old_output()
-        answer = command.report(status, usage, seconds, peak)
+        answer = command.report(status, *self.account.end())
         answer["truncated_bytes"], answer["cold"] = left_out, cold
         self._report(answer, output + command.why_it_ended(self._options["memory_mb"]))
-        if self._warm:
-            self._warm.rest()
+        if self.account.warm:
+            self.account.warm.rest()
 
     def _keep_open(self, pipe: int) -> None:
         """Let background processes go on writing; beyond the limit, the oldest pipe is closed."""

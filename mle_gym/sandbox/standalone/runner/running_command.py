@@ -7,8 +7,6 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import resource
-
     from ..shared.runner_messages import Done
     from .command_output import Output
 
@@ -31,7 +29,6 @@ class Command:
         """Processes that earlier commands left running on purpose: a timeout spares them."""
         self.look_at = self.started + FIRST_LOOK
         """When to look at its memory again."""
-        self.peak_memory = 0
         self.killed_by = ""
         """``timeout``, ``memory``, ``interrupt`` (the host's) or ``end`` (of the episode)."""
         self.kill_at: float | None = None
@@ -49,16 +46,14 @@ class Command:
             return codes[self.killed_by]
         return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
-    def report(
-        self, status: int, usage: resource.struct_rusage, warm_seconds: float, warm_peak: int
-    ) -> Done:
-        """How it ended and what it used, including what its warm programs used."""
+    def report(self, status: int, cpu_seconds: float, peak_bytes: int) -> Done:
+        """How it ended and what was used meanwhile."""
         return {
             "op": "done",
             "exit_code": self.exit_code(status),
             "duration": time.monotonic() - self.started,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime + warm_seconds,
-            "peak_memory_mb": max(self.peak_memory / 2**20, max(usage.ru_maxrss, warm_peak) / 1024),
+            "cpu_seconds": cpu_seconds,
+            "peak_memory_mb": peak_bytes / 2**20,
             "timed_out": self.killed_by == "timeout",
             "killed_by": self.killed_by if self.killed_by in ("timeout", "memory") else "",
         }

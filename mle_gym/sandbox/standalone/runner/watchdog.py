@@ -95,7 +95,7 @@ class Watchdog:
 
     def _look_at_memory(self, command: Command) -> None:
         used = self._memory_in_use()
-        command.peak_memory = max(command.peak_memory, used)
+        self._commands.account.saw(used)
         if used > self._memory_mb << 20:
             command.spare_nothing("memory")
             self._commands.kill()

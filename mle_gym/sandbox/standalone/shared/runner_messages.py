@@ -43,6 +43,10 @@ class Configure(TypedDict):
     output_file_bytes: int
     """How much of it is kept in a file."""
     own_network: bool
+    own_groups: bool
+    """Whether the runner's control groups are the sandbox's alone, and it can see them."""
+    memory_folders: Sequence[str]
+    """File systems in memory whose files nothing else counts as memory."""
     affinity: Sequence[int]
     """Numbers of the processors to stay on; empty for all."""
     open_files: tuple[int, int] | None

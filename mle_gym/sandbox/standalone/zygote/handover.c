@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct handover {
@@ -120,13 +121,36 @@ static int share(const struct handover *handover)
 }
 #endif
 
+/* Leaves the keeper's process group, so that no signal to a group reaches the keeper.
+ *
+ * The leader of the new group is another process, which ends at once: a leader can't make a session
+ * of its own, as a program may want to.
+ */
+static int leave_group(void)
+{
+    pid_t leader = vfork();
+    if (!leader) {
+        setpgid(0, 0);
+        _exit(0);
+    }
+    int left = leader < 0 ? -1 : setpgid(0, leader); /* the group lives as long as the dead leader */
+    int error = errno;
+    while (leader > 0 && waitpid(leader, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return left ? error : 0;
+}
+
 /* Returns in the child only, which is in the process namespace for children; otherwise an errno. */
 int hand_over(const struct handover *handover)
 {
-    if (can_share())
-        return share(handover);
-    pid_t pid = fork();
-    if (pid > 0)
-        become_keeper(handover, pid);
-    return pid < 0 ? errno : 0;
+    int error = 0;
+    if (can_share()) {
+        error = share(handover);
+    } else {
+        pid_t pid = fork();
+        if (pid > 0)
+            become_keeper(handover, pid);
+        error = pid < 0 ? errno : 0;
+    }
+    return error ? error : leave_group();
 }

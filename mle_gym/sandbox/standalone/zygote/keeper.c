@@ -27,7 +27,9 @@ struct usage {
 /* An interrupt is meant for all that the program started, as from a terminal. */
 static void pass_on(pid_t pid, int number)
 {
-    kill(number == SIGINT ? 0 : pid, number); /* 0: the group; here all signals are blocked */
+    pid_t group = getpgid(pid);
+    int all = number == SIGINT && group > 1 && getsid(pid) == getsid(0);
+    kill(all ? -group : pid, number);
 }
 
 /* Until the program ends. A shim that is gone takes its program with it. */

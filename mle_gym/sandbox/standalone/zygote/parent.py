@@ -63,11 +63,7 @@ class ServedSandbox:
         return True
 
     def close(self) -> None:
-        """Forget it, and end its keepers.
-
-        A program may have stopped its own by a signal to their process group. A stopped keeper
-        doesn't notice its program's end, and would hold the sandbox's mounts, so all its files.
-        """
+        """Forget it, and end its keepers, which would hold the sandbox's mounts."""
         for pid in self.keepers:  # none has been reaped, so no number was given to another process
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
