@@ -31,9 +31,10 @@ _log = logging.getLogger(__name__)
 _OVER = Reply(1, "the episode is over\n", end_command=True)
 
 CHECK_SECONDS = 60.0
-"""Seconds of this process's processor time that an episode's ``validate`` and ``score`` may take in
-all, and proportionally more where a submission may have more than ``_USUAL_BYTES``. The sandbox's
-limits don't cover that time, and the worst files of 50 MiB take two seconds each."""
+"""Seconds of this process's processor time that an episode's ``validate`` and ``score``, and what
+its milestones look at, may take in all, and proportionally more where a submission may have more
+than ``_USUAL_BYTES``. The sandbox's limits don't cover that time, and the worst files of 50 MiB
+take two seconds each."""
 _USUAL_BYTES = 50 * 2**20
 _NO_MORE_CHECKS = "this episode's checks have taken all the time they may; submit still works"
 
@@ -167,14 +168,19 @@ class SubmitCommands:
     def promising(self, content: bytes | Files, seconds: float) -> bool:
         """Whether a submission may have learned anything. For rewards, never for the agent.
 
+        Nothing is promising any more when the episode's checks have taken all their time: an agent
+        could have one made after each step.
+
         Args:
             content: The submission.
             seconds: How long a program may run. A slower one is not promising.
         """
+        if self._checks_are_used_up:
+            return False
         self.begin()
         if self.runner is None and not isinstance(content, bytes):
             content = pack_files(content)
-        with self._within(seconds):
+        with self._within(seconds), self._charged():
             return self._grader.promising(content)
 
     def _within(self, seconds: float) -> contextlib.AbstractContextManager[None]:

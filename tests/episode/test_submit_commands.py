@@ -34,6 +34,18 @@ def test_checks_of_large_texts_end_when_they_have_taken_their_time(
     assert commands.answer(Request("submit", "submission.csv", large), 60.0).end_command
 
 
+def test_what_milestones_look_at_is_on_the_same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submit_commands, "CHECK_SECONDS", 0.2)
+    commands = commands_of(MASKS, "validate")
+    large = b"id,y\n" + b"".join(b"%d,%s\n" % (row, LONG_MASK) for row, _ in MASKS.rows)
+    small = b"id,y\n" + b"".join(b"%d,%d 5\n" % (row, row % 7 + 1) for row, _ in MASKS.rows)
+    assert commands.promising(small, 60.0)
+    commands.promising(large, 60.0)
+    assert not commands.promising(small, 60.0)
+    request = Request("validate", "submission.csv", small)
+    assert "submit still works" in commands.answer(request, 60.0).output
+
+
 def test_usual_checks_have_time_for_all_that_an_agent_asks() -> None:
     commands = commands_of(MASKS, "validate")
     usual = b"id,y\n" + b"".join(b"%d,1 5\n" % row for row, _ in MASKS.rows)

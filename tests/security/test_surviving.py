@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import eventually, processes_with
+from mle_gym.sandbox import SandboxConfig
+from tests.sandbox.conftest import eventually, processes_with, start
 from tests.security.arena import Arena
 
 DOUBLE_FORK = """python3 -I -S -c '
@@ -74,18 +75,18 @@ def test_nothing_outlives_its_episode(episode: Arena) -> None:
     assert eventually(lambda: not any(map(processes_with, markers)))
 
 
-STOPS_ITS_GROUP = "python -c 'import os; os.kill(0, 19)' {marker} >/dev/null 2>&1 &"
-
-
-@pytest.mark.parametrize("isolating_backend", ["bubblewrap"], indirect=True)
-def test_a_warm_program_that_stops_its_group_stops_nothing_outside(episode: Arena) -> None:
+@pytest.mark.bubblewrap
+def test_a_warm_program_that_stops_its_group_stops_nothing_outside() -> None:
     """A stopped keeper, which is in no sandbox's process namespace, would hold its mounts."""
     marker = new_marker()
-    episode.run(STOPS_ITS_GROUP.replace("{marker}", marker))
-    assert eventually(lambda: bool(parents_of_stopped(marker)))
-    keepers = parents_of_stopped(marker)
-    assert not any(state_and_parent(pid)[:1] == ["T"] for pid in keepers)
-    episode.env.reset(seed=0)  # the launcher stays
+    with start("bubblewrap", SandboxConfig()) as sandbox:
+        if not eventually(lambda: not sandbox.execute("python -c 0", timeout=60).cold):
+            pytest.skip("Python is not warm here")
+        stops = f"python -c 'import os; os.kill(0, 19)' {marker} >/dev/null 2>&1 &"
+        sandbox.execute(stops, timeout=60)
+        assert eventually(lambda: bool(parents_of_stopped(marker)))
+        keepers = parents_of_stopped(marker)
+        assert not any(state_and_parent(pid)[:1] == ["T"] for pid in keepers)
     assert eventually(lambda: not any(map(state_and_parent, keepers)))
 
 
