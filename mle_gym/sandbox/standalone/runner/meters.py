@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ..shared.group_folders import open_meters, own_groups
+
 
 class Meters:
     """The counters of the sandbox's control groups, as far as there are any.
@@ -48,6 +50,4 @@ class Meters:
 
 def meters_of_own_groups() -> Meters:
     """Those of the groups that this process is in, where they are the sandbox's."""
-    from ..shared.group_folders import open_meters, own_groups  # which few sandboxes need
-
     return Meters(*open_meters([folder for _, _, folder in own_groups()]))
