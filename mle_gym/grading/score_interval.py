@@ -23,6 +23,7 @@ from mle_gym.errors import MleGymError
 from mle_gym.metrics import Metric
 from mle_gym.metrics.labels import is_label
 from mle_gym.metrics.metric import Array
+from mle_gym.metrics.ranked_lists import RANKING_METRICS
 
 __all__ = ["RESAMPLERS", "score_interval"]
 
@@ -98,6 +99,16 @@ def _mean(values: Array, counts: Array) -> Array:
 def _rows(loss: Callable[[Array, Array], Array]) -> Resampler:
     """A metric that is the mean of a loss per row."""
     return lambda truth, predicted, counts, **_: _mean(loss(truth, predicted), counts)
+
+
+def _row_by_row(function: Callable[..., float]) -> Resampler:
+    """A metric that is the mean of its own scores of single rows."""
+
+    def score(truth: Array, predicted: Array, counts: Array, **params: Any) -> Array:
+        rows = [slice(row, row + 1) for row in range(len(truth))]
+        return _mean(np.array([function(truth[r], predicted[r], **params) for r in rows]), counts)
+
+    return score
 
 
 def _root(loss: Callable[[Array, Array], Array]) -> Resampler:
@@ -250,6 +261,7 @@ RESAMPLERS: Mapping[str, Resampler] = MappingProxyType(
         "roc_auc": _one_area,
         "roc_auc_columns": _column_areas,
         "roc_auc_macro": _column_areas,
+        **{metric.name: _row_by_row(metric.function) for metric in RANKING_METRICS},
     }
 )
 """The quick way of each metric that has one; it gives what the metric gives on the drawn rows."""

@@ -134,6 +134,22 @@ def spearman(truth: Array, predicted: Array) -> float:
     return pearson(_ranks(truth), _ranks(predicted))
 
 
+def qini(truth: Array, predicted: Array) -> float:
+    """Qini coefficient where each row's effect is known: the truth is effects, of any sign.
+
+    The effects, summed from the highest prediction down, rise above the straight line that a random
+    order gives on average. The coefficient is the area between the two, divided by that of the best
+    order. Equal predictions share their mean rank, so that a constant scores 0. N. J. Radcliffe,
+    "Using control groups to target on predicted lift", 2007. Effects that are all the same are an
+    error in the task.
+    """
+    if np.ptp(truth) == 0:
+        raise TaskError("metric qini: undefined if all effects are the same")
+    effects = _centred(truth)
+    ranks = _ranks(predicted) - (len(truth) + 1) / 2
+    return float(ranks @ effects / (_ranks(truth) @ effects))
+
+
 def _centred(column: Array) -> Array:
     """Differences from the mean, which are exactly 0 for a constant column.
 
@@ -189,4 +205,5 @@ NUMBER_METRICS = (
     _agreement("r2", "Coefficient of determination (R²)", -math.inf, r2),
     _agreement("pearson", "Pearson correlation", -1.0, pearson),
     _agreement("spearman", "Spearman rank correlation", -1.0, spearman),
+    _agreement("qini", "Qini coefficient of known effects", -1.0, qini),
 )

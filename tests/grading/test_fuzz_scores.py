@@ -48,6 +48,7 @@ COUNTEREXAMPLES: list[tuple[str, list[Any], list[Any], list[Any]]] = [
     # Only the order, or the shape of the line, counts.
     ("pearson", [1.0, 2.0, 3.0], [1.0, 3.0, 3.0], [1.0, 3.0, 5.0]),
     ("spearman", [1.0, 2.0, 3.0], [1.0, 3.0, 3.0], [1.0, 3.0, 9.0]),
+    ("qini", [1.0, 2.0, 3.0], [1.0, 3.0, 3.0], [1.0, 3.0, 9.0]),
 ]
 
 

@@ -160,6 +160,7 @@ TOYS = (
     ),
     one("rmse", {"id": "int", "y": {"type": "float", "values": [0.5, 1, 1e22]}}, (1, 1, 0.5, 1)),
     one("mae", {"id": "int", "y": {"type": "int", "min": -3, "max": 2**53}}, (1, 2, 3, 0)),
+    one("qini", NUMBER, (1.5, -2, 0, 8)),
 )
 """Every metric and every kind of column. Append only: fuzzers' inputs have their numbers."""
 
@@ -184,6 +185,8 @@ def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
         return column.values[row % len(column.values)]
     if column.type == "probability":
         return int(row % max(2, width) == at)
+    if column.type == "str":
+        return f"{row} {row + 1}"
     return 20.0 + row
 
 

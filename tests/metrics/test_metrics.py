@@ -77,6 +77,10 @@ BY_HAND: list[tuple[str, Any, Any, dict[str, Any], float]] = [
     ("pinball", [1.0, 1.0], [0.0, 2.0], {"alpha": 0.9}, 0.5),
     ("pearson", [1.0, 2.0, 3.0], [1.0, 3.0, 2.0], {}, 0.5),
     ("spearman", [1.0, 2.0, 3.0], [1.0, 100.0, 99.0], {}, 0.5),
+    ("qini", [5.0, -1.0, 2.0], [0.3, 0.1, 0.2], {}, 1.0),
+    ("qini", [5.0, -1.0, 2.0], [2.0, 1.0, 3.0], {}, 3.0 / 6.0),
+    ("qini", [5.0, -1.0, 2.0], [7.0, 7.0, 7.0], {}, 0.0),
+    ("qini", [5.0, -1.0, 2.0], [1.0, 3.0, 2.0], {}, -1.0),
     ("map_at_k", ["a b"], ["b x a"], {"k": 3}, (1 + 2 / 3) / 2),
     ("map_at_k", ["a b", "c"], ["a a b", "x c"], {"k": 3}, ((1 + 2 / 3) / 2 + 0.5) / 2),
     ("map_at_k", ["a b c"], ["a b c"], {"k": 2}, 1.0),
@@ -153,6 +157,19 @@ def test_correlations_are_scipys(pairs: list[tuple[int, int]]) -> None:
         )
     found = score("pearson", truth, predicted), score("spearman", truth, predicted)
     assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_qini_is_the_area_under_the_curve_of_summed_effects() -> None:
+    rng = np.random.default_rng(0)
+    effects, predicted = rng.normal(1.0, 3.0, 50), rng.normal(size=50)
+
+    def area(order: Any) -> float:
+        curve = np.concatenate([[0.0], np.cumsum(effects[np.argsort(-order)])])
+        line = np.linspace(0.0, effects.sum(), 51)
+        return float((curve - line).sum())
+
+    expected = area(predicted) / area(effects)
+    assert score("qini", list(effects), list(predicted)) == pytest.approx(expected)
 
 
 @settings(max_examples=60, deadline=None)
@@ -411,6 +428,7 @@ def test_predictions_that_cannot_be_scored_are_refused(
         ("roc_auc", [0, 2], [0.5, 0.5], {}, "must be 0 or 1"),
         ("log_loss", [[1, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]], {}, "exactly one class"),
         ("wape", [0.0, 0.0], [1.0, 0.0], {}, "undefined if all answers are 0"),
+        ("qini", [3.0, 3.0], [1.0, 0.0], {}, "undefined if all effects are the same"),
         ("mape", [0.0], [1.0], {}, "undefined if an answer is 0; use 'smape'"),
         ("rmsle", [-2.0], [1.0], {}, "answers must not be below 0"),
     ],
