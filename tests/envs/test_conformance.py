@@ -24,6 +24,7 @@ from mle_gym.tasks.catalog import ANY, load_task
 from mle_gym.vector.thread_vector import ThreadVectorEnv
 from tests.envs.hand_in import hand_in
 from tests.tiers import few_quick
+from tests.with_data import needs_data
 
 IDS = sorted(
     env_id
@@ -36,6 +37,12 @@ QUICK = ("mle/titanic-v0", "mle/digits-v0", "mle/iris-pipeline-v0")
 """Tables, pictures and a program that is graded."""
 
 pytestmark = pytest.mark.parametrize("env_id", few_quick(IDS, QUICK, "it plays every task"))
+
+
+@pytest.fixture(autouse=True)
+def data(env_id: str) -> None:
+    """What every test here needs."""
+    needs_data(env_id)
 
 
 def timeless(step: tuple[Any, ...]) -> tuple[Any, ...]:

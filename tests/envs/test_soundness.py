@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mle_gym.authoring.validate_task import validate_task
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
 from tests.tiers import few_quick
+from tests.with_data import needs_data
 
 
 @pytest.mark.bubblewrap
@@ -20,6 +23,7 @@ from tests.tiers import few_quick
     ),
     ids=lambda path: path.name,
 )
-def test_a_built_in_task_is_sound(folder: object) -> None:
+def test_a_built_in_task_is_sound(folder: Path) -> None:
+    needs_data(folder)
     failed = [check for check in validate_task(str(folder)) if not check.passed]
     assert failed == []

@@ -150,6 +150,7 @@ WAYS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "arrays.npz": lambda t: _saved(np.savez_compressed, np.asfortranarray(t.to_numpy("f4"))),
     "tables.sqlite": lambda t: _sqlite(t),
     "frame.pkl": lambda t: pickle.dumps(t),
+    "frame.pkl.compress": lambda t: lzma.compress(pickle.dumps(t)),
     "old.pickle": lambda t: pickle.dumps(t.to_numpy().tolist(), protocol=0),
     "rows.pkl": lambda t: pickle.dumps(_shuffled(t).to_numpy().tolist()),
     "array.pkl": lambda t: pickle.dumps(_shuffled(t).to_numpy("f8"), protocol=4),
@@ -248,7 +249,7 @@ def _decoys() -> Iterator[tuple[str, bytes]]:
 
 LOOKED_INTO = (
     *("frame.pkl", "old.pickle", "rows.pkl", "array.pkl", "columns.pkl.gz", "floats.joblib"),
-    *("packed.joblib", "objects.npy", "matrix.mat", "packed.mat"),
+    *("packed.joblib", "objects.npy", "matrix.mat", "packed.mat", "frame.pkl.compress"),
 )
 LOOK = """
 import json, sys
@@ -292,7 +293,8 @@ def seen(carrier: Installation) -> str:
 
 def unread(carrier: Installation) -> set[str]:
     """What the search can't look into, so that no task shows it: without NumPy, pickles too."""
-    kinds = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".mat", ".h5", ".parquet", "large.csv")
+    pickles = (".pkl", ".pickle", ".pkl.gz", ".compress", ".joblib")
+    kinds = (*pickles, ".mat", ".h5", ".parquet", "large.csv")
     folder = carrier.site / "carrier"
     names = {str(file.relative_to(folder)) for file in folder.rglob("*.*")}
     return {name for name in names if name.endswith((*kinds, "objects.npy"))}

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mle_gym.datasets.sources.arff import parse_arff
 from mle_gym.datasets.sources.bundled import sklearn_datasets
+from mle_gym.datasets.sources.pinned import check_digest
 from mle_gym.datasets.tables import canonical, digest
 from mle_gym.errors import DatasetError
 from mle_gym.ownership import own_cache
@@ -24,7 +25,7 @@ from mle_gym.paths import cache_folder
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["check_digest", "is_bundled", "load_openml"]
+__all__ = ["is_bundled", "load_openml"]
 
 
 OPENML = "sklearn/datasets/tests/data/openml"
@@ -45,7 +46,8 @@ def load_openml(task: TaskSpec) -> pd.DataFrame:
             raise
         found = f"scikit-learn's wheel has other data under this id (digest {digest(local)})"
         raise DatasetError(f"{error}; {found}") from error
-    check_digest(task, remote, f"OpenML {task.data.ref}")
+    where = f"{task.folder / 'task.toml'}: data.digest"
+    check_digest(where, task.data.digest, remote, f"OpenML {task.data.ref}")
     return remote
 
 
@@ -114,17 +116,3 @@ def _openml_from_network(task: TaskSpec) -> pd.DataFrame:
     except ValueError as error:
         raise DatasetError(f"{where}: {error}") from None
     return canonical(bunch.frame[[*bunch.feature_names, *bunch.target_names]])
-
-
-def check_digest(task: TaskSpec, table: pd.DataFrame, source: str) -> None:
-    """Make sure that a table is the pinned one.
-
-    Raises:
-        DatasetError: It is another; names both digests.
-    """
-    found = digest(table)
-    if found != task.data.digest:
-        raise DatasetError(
-            f"{task.folder / 'task.toml'}: data.digest: expected {task.data.digest}, "
-            f"found {found} for {source} ({len(table)} rows, {len(table.columns)} columns)"
-        )

@@ -1,4 +1,4 @@
-"""Where raw tables come from: scikit-learn's wheel, OpenML, files, or a generator.
+"""Where raw tables come from: scikit-learn, OpenML, a package of data, files, or a generator.
 
 Whatever the way, a source gives the same canonical table, and ``data.digest`` pins it.
 """
@@ -14,7 +14,9 @@ from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.instance import Instance
 from mle_gym.datasets.sources.bundled import load_sklearn
 from mle_gym.datasets.sources.generated import run_generator
-from mle_gym.datasets.sources.openml import check_digest, load_openml
+from mle_gym.datasets.sources.openml import load_openml
+from mle_gym.datasets.sources.package_tables import load_package
+from mle_gym.datasets.sources.pinned import check_digest
 from mle_gym.datasets.tables import read_cells, read_csv
 from mle_gym.errors import DatasetError
 
@@ -33,13 +35,15 @@ def load_raw(task: TaskSpec, variant: int = 0) -> pd.DataFrame:
         DatasetError: The data can't be had, or aren't the pinned ones; says what to do.
     """
     loader = task.data.loader
-    if loader == "openml":
-        return load_openml(task)
+    checked = {"openml": load_openml, "package": load_package}
+    if loader in checked:
+        return checked[loader](task)
     loaders = {"sklearn": load_sklearn, "files": _load_file}
     table = _generated(task, variant) if loader == "generate" else loaders[loader](task)
     if task.data.digest and variant == 0:
         pinned = read_csv(task.folder / task.data.ref) if loader == "files" else table
-        check_digest(task, pinned, f"{loader} {task.data.ref}".strip())
+        where = f"{task.folder / 'task.toml'}: data.digest"
+        check_digest(where, task.data.digest, pinned, f"{loader} {task.data.ref}".strip())
     return table
 
 

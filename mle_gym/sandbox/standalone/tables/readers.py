@@ -62,8 +62,33 @@ DATABASES = (".sqlite", ".sqlite3", ".db", ".db3")
 BINARY = (".npy", *COLUMNAR, *DATABASES)
 OF_R = (".rdb", ".rda", ".rdata", ".rds")
 """What R saves: a database of objects, or some objects."""
+PLAIN = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".json", ".jsonl", ".ndjson")
+KNOWN = frozenset((*PACKED, *ARCHIVES, *BINARY, *OF_R, *PLAIN, *SUFFIXES, ".py"))
+FIRST_BYTES = {
+    b"\x1f\x8b": ".gz",
+    b"BZh": ".bz2",
+    b"\xfd7zXZ\x00": ".xz",
+    b"PK\x03\x04": ".zip",
+    b"PAR1": ".parquet",
+    b"SQLite format 3\x00": ".sqlite",
+    b"\x93NUMPY": ".npy",
+    HDF5: ".h5",
+    **{bytes([0x80, protocol]): ".pkl" for protocol in range(2, 6)},
+}
+"""What files begin with, to a suffix that says the same."""
 _MISSING_IN_R = -(2**31)
 """Of integers; missing reals are NaN."""
+
+
+def kind_of(name: str, data: bytes) -> str:
+    """The suffix that says what a file is: its own, or that of what it begins with.
+
+    Somebody calls a packed pickle ``flights.pkl.compress``, or nothing but ``flights``.
+    """
+    suffix = "." + name.rpartition(".")[2]
+    if suffix in KNOWN:
+        return suffix
+    return next((kind for first, kind in FIRST_BYTES.items() if data.startswith(first)), suffix)
 
 
 def read(name: str, data: bytes) -> Iterator[Content]:
@@ -76,9 +101,9 @@ def read(name: str, data: bytes) -> Iterator[Content]:
     Raises:
         Exception: It is not what its name says; what was found before is fine.
     """
-    suffix = "." + name.rpartition(".")[2]
+    suffix = kind_of(name, data)
     if suffix in PACKED:
-        inner = name[: -len(suffix)]
+        inner = name.rpartition(".")[0]
         yield from _whole(inner if "." in inner else f"{inner}.txt", PACKED[suffix](data))
     elif suffix in ARCHIVES:
         for member, content in _members(suffix, data):
