@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md, docs/ and MLEEnv from the code, or check them.
+"""Write the generated tables and pages of README.md, docs/ and MLEEnv from the code, or check them.
 
 python scripts/update_docs.py [--check]
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from argument_tables import arguments_in_docstring, arguments_table, tools_table
+from environment_pages import FOLDER, asked, built_in, environment_pages, metric
 from measured_tables import (
     benchmarks_table,
     families_table,
@@ -21,8 +22,6 @@ from measured_tables import (
 
 from mle_gym.episode.failures import KINDS
 from mle_gym.metrics import METRICS
-from mle_gym.paths import bundled
-from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.spec import TaskSpec
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -30,9 +29,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 def _built_in(*, competitions: bool) -> list[TaskSpec]:
     """The built-in tasks, Kaggle's or the others."""
-    folders = sorted(path.parent for path in bundled("envs").glob("*/task.toml"))
-    tasks = [load_task(folder) for folder in folders]
-    return [task for task in tasks if (task.data.loader == "kaggle") == competitions]
+    return [task for task in built_in() if (task.data.loader == "kaggle") == competitions]
 
 
 def tasks_table() -> str:
@@ -61,28 +58,18 @@ def contamination_table() -> str:
 
 
 def _competition_row(task: TaskSpec) -> str:
-    link = f"[`{task.env_id}`](../envs/{task.folder.name}/description.md)"
+    link = f"[`{task.env_id}`](environments/{task.id}.md)"
     medals = task.medals
     numbers = (medals.gold, medals.median, task.reference.floor if task.reference else None)
     shown = " | ".join("" if number is None else f"{number:g}" for number in numbers)
-    return f"| {link} | {_asked(task)} | {_metric(task)} | {task.data.download_gb:g} GB | {shown} |"
+    return f"| {link} | {asked(task)} | {metric(task)} | {task.data.download_gb:g} GB | {shown} |"
 
 
 def _task_row(task: TaskSpec) -> str:
     scores = task.reference.model_dump().values() if task.reference else ("", "", "")
     shown = " | ".join(f"{score:.3f}" if score not in ("", None) else "" for score in scores)
     link = f"[`{task.env_id}`](envs/{task.folder.name}/description.md)"
-    return f"| {link} | {_asked(task)} | {_metric(task)} | {shown} |"
-
-
-def _asked(task: TaskSpec) -> str:
-    return " ".join(task.description.split("\n\n")[0].split())
-
-
-def _metric(task: TaskSpec) -> str:
-    arrow = "↑" if task.grade.higher_is_better else "↓"
-    known = METRICS.get(task.grade.metric)
-    return f"{known.title if known else task.grade.metric} {arrow}"
+    return f"| {link} | {asked(task)} | {metric(task)} | {shown} |"
 
 
 def metrics_table() -> str:
@@ -91,13 +78,13 @@ def metrics_table() -> str:
         "| metric | name | better | range | predicts | parameters |",
         "|---|---|---|---|---|---|",
     ]
-    for metric in METRICS.values():
-        better = "higher" if metric.higher_is_better else "lower"
-        low, high = sorted((metric.worst, metric.best))
-        parameters = "; ".join(f"`{name}`: {p.expected}" for name, p in metric.params.items())
+    for each in METRICS.values():
+        better = "higher" if each.higher_is_better else "lower"
+        low, high = sorted((each.worst, each.best))
+        parameters = "; ".join(f"`{name}`: {p.expected}" for name, p in each.params.items())
         rows.append(
-            f"| {metric.title} | `{metric.name}` | {better} | {_number(low)} to {_number(high)} | "
-            f"{metric.kind} | {parameters} |"
+            f"| {each.title} | `{each.name}` | {better} | {_number(low)} to {_number(high)} | "
+            f"{each.kind} | {parameters} |"
         )
     return "\n".join(rows)
 
@@ -149,25 +136,46 @@ def updated(name: str) -> tuple[Path, str]:
     return path, f"{before}{begin}{make()}{end}{after}"
 
 
+def update_tables(*, check: bool) -> list[str]:
+    """Write the tables that are out of date, or only name them."""
+    old = []
+    for name in TABLES:
+        path, text = updated(name)
+        if path.read_text(encoding="utf-8") != text:
+            old.append(f"{path}: the table {name!r}")
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    return old
+
+
+def update_pages(*, check: bool) -> list[str]:
+    """Write the pages of environments that are out of date, or only name them."""
+    pages = environment_pages(prepare_data=not check)
+    old = [path for path in FOLDER.glob("*.md") if path not in pages]
+    for path in () if check else old:  # of a task that is no longer there
+        path.unlink()
+    for path, text in pages.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            old.append(path)
+            if not check:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    return [f"{path}: the page" for path in old]
+
+
 def main() -> int:
-    """Write or check every table."""
+    """Write or check every table and every page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing, and exit with 1 if a table is out of date",
+        help="write nothing, and exit with 1 if a table or a page is out of date",
     )
     check = parser.parse_args().check
-    old = 0
-    for name in TABLES:
-        path, text = updated(name)
-        if path.read_text(encoding="utf-8") == text:
-            continue
-        old += 1
-        print(f"{path}: the table {name!r} {'is out of date' if check else 'was written'}")
-        if not check:
-            path.write_text(text, encoding="utf-8")
-    return int(check and old > 0)
+    old = update_tables(check=check) + update_pages(check=check)
+    for each in old:
+        print(f"{each} {'is out of date' if check else 'was written'}")
+    return int(check and bool(old))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ DOCUMENTS = [
     *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((CHECKOUT / "docs").glob("*.md")),
 ]
+ENVIRONMENTS = sorted((CHECKOUT / "docs" / "environments").glob("*.md"))
+"""The page of each environment, written by ``scripts/docs``, and the gallery."""
 
 
 @pytest.fixture

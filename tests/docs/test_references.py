@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import CHECKOUT, DOCUMENTS
+from tests.docs.conftest import CHECKOUT, DOCUMENTS, ENVIRONMENTS
 
-PAGES = [*DOCUMENTS, CHECKOUT / "CHANGELOG.md"]
+PAGES = [*DOCUMENTS, *ENVIRONMENTS, CHECKOUT / "CHANGELOG.md"]
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 WORD = re.compile(r"`([^`\n]+)`")

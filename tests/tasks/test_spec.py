@@ -45,7 +45,7 @@ def test_a_spec_is_frozen_and_pickles(make_task: MakeTask) -> None:
     ("changes", "field", "rest"),
     [
         ({"titel": "x"}, "titel", "unknown field; did you mean 'title'?"),
-        ({"data": {"targets": "x"}}, "data.targets", "unknown field; did you mean 'target'?"),
+        ({"data": {"targets": "x"}}, "data.targets", "unknown field; did you mean 'target'"),
         (
             {"submission": {"columns": {"ripe": {"type": "int", "vals": [1]}}}},
             "submission.columns.ripe.vals",
