@@ -1,6 +1,6 @@
 """Write the generated tables and pages of README.md, docs/ and MLEEnv from the code, or check them.
 
-python scripts/update_docs.py [--check]
+python scripts/update_docs.py [--check] [--only tables|pages]
 """
 
 from __future__ import annotations
@@ -171,8 +171,11 @@ def main() -> int:
         action="store_true",
         help="write nothing, and exit with 1 if a table or a page is out of date",
     )
-    check = parser.parse_args().check
-    old = update_tables(check=check) + update_pages(check=check)
+    parts = {"tables": update_tables, "pages": update_pages}
+    parser.add_argument("--only", choices=parts, help="the tables, or the environments' pages")
+    arguments = parser.parse_args()
+    check, chosen = arguments.check, [arguments.only] if arguments.only else list(parts)
+    old = [each for part in chosen for each in parts[part](check=check)]
     for each in old:
         print(f"{each} {'is out of date' if check else 'was written'}")
     return int(check and bool(old))
