@@ -92,7 +92,8 @@ def measured_runs(
                 each.failed(repeat, error)
     if not found and first is not None:
         raise first
-    told = {"bytes": sum(map(len, files.values())), "sets": [each.told() for each in sets]}
+    held = sum(len(name.encode()) + len(content) for name, content in files.items())
+    told = {"bytes": held, "sets": [each.told() for each in sets]}
     return {**found, MEASUREMENTS: json.dumps(told, indent=1).encode()}
 
 
