@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 from mle_gym.sandbox.protocol import MOST_HANDED_IN
 from mle_gym.tasks.field_problems import FieldProblem
 
-__all__ = ["Column", "FileSpec", "Names", "PlainValue", "SubmissionSpec", "Table"]
+__all__ = ["Column", "FileSpec", "Names", "PlainValue", "RepliesSpec", "SubmissionSpec", "Table"]
 
 ColumnType = Literal["int", "float", "str", "probability"]
 Value = int | float | str
@@ -109,6 +109,17 @@ def _type_of(values: object) -> str:
     return "int" if all(isinstance(value, int) for value in values) else "float"
 
 
+class RepliesSpec(Table):
+    """What a streamed program may ask: the lines of its answers are looked up in a table."""
+
+    file: str = Field(pattern=r"^[\w][\w.-]*$")
+    """A table among the inputs, with columns ``ask`` and ``reply``; no program's sandbox has it."""
+    rounds: int = Field(ge=1, le=1000)
+    """How many answers are looked up; one more, which ends the run, is not."""
+    lines: int = Field(ge=1, le=10_000)
+    """Of an answer that is looked up."""
+
+
 class CodeSpec(Table):
     """How a submitted program is run: in a fresh sandbox, with the hidden inputs in ``data/``."""
 
@@ -125,6 +136,9 @@ class CodeSpec(Table):
     stream: bool = False
     """Feed it the hidden ``stream/`` chunk by chunk over standard input: each is followed by an
     empty line, and so is the answer to each, which it prints; ``output`` collects the answers."""
+    replies: RepliesSpec | None = None
+    """A table that further chunks come from: what it has for each line of the last answer. Only
+    with ``stream``."""
     runs: int = Field(default=1, ge=1, le=15)
     """How often it is run on each set of inputs, always in a fresh sandbox; only where a
     ``grade_files`` grades what the runs left and took."""
@@ -180,6 +194,8 @@ class SubmissionSpec(Table):
         if self.code is not None and self.filename == "submission.csv":
             wanted = "the program or folder that is handed in, such as 'predict.py'"
             raise FieldProblem("filename", wanted, self.filename)
+        if self.code is not None and self.code.replies is not None and not self.code.stream:
+            raise FieldProblem("code.stream", "true, since there are replies", False)
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from mle_gym.episode.brief.data_section import FOLDER
 from mle_gym.episode.brief.quantities import bytes_text, count_text, duration_text
 
 if TYPE_CHECKING:
-    from mle_gym.tasks.submission_schema import CodeSpec, Column, SubmissionSpec
+    from mle_gym.tasks.submission_schema import CodeSpec, Column, RepliesSpec, SubmissionSpec
 
 __all__ = ["submission_section"]
 
@@ -110,7 +110,21 @@ def _stream(code: CodeSpec) -> list[str]:
         "and answers each on standard output: lines without a header, then an empty line, flushed. "
         "The next chunk comes when the answer to the last one is there; after the last chunk "
         f"standard input ends. `{FOLDER}/stream/` has example chunks, in the order of their names; "
-        "the program is tried on these, and graded on others."
+        "the program is tried on these, and graded on others.",
+        *(_replies(code.replies) if code.replies is not None else []),
+    ]
+
+
+def _replies(asked: RepliesSpec) -> list[str]:
+    """What it may ask, and what it is told."""
+    return [
+        "",
+        "Each line of its answer to the last of these chunks is looked up in a table "
+        f"`{asked.file}` outside its sandbox. The next chunk is the reply: the same lines, each "
+        "followed by a comma and what the table has (nothing for an unknown line). So "
+        f"{asked.rounds} answers of at most {asked.lines} lines are looked up; the one after them "
+        f"ends the run. The `{FOLDER}/{asked.file}` that you see is the table for the example "
+        "chunks.",
     ]
 
 

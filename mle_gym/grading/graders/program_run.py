@@ -20,6 +20,7 @@ from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxEnded, SubmissionError
 from mle_gym.grading.graders.program_runs import ProgramRun, measured_runs
 from mle_gym.grading.graders.stream_dialogue import Dialogue
+from mle_gym.grading.graders.stream_replies import Replies
 from mle_gym.sandbox import Files, pack_files
 from mle_gym.sandbox.protocol import Execution, Request, Sandbox
 from mle_gym.text import clean
@@ -219,7 +220,9 @@ class ProgramRunner:
         self, sandbox: Sandbox, entry: str, data: Path, seconds: float
     ) -> tuple[Execution, bytes]:
         """Feed it the chunks one by one, and collect its answers."""
-        dialogue = Dialogue(data / STREAM, self._spec)
+        asked = self.code.replies
+        replies = None if asked is None else Replies(data / asked.file, asked)
+        dialogue = Dialogue(data / STREAM, self._spec, replies)
         sandbox.write_file(FEEDER.name, FEEDER.read_bytes())
         command = f"python {FEEDER.name} {shlex.quote(entry)} {EXCHANGE}"
         event = sandbox.begin(command, timeout=seconds)

@@ -2,6 +2,8 @@
 
 Where a submission declares columns, an answer may only be about rows that its own chunk asked for
 first. Otherwise a program could wait for what later chunks tell about a row, such as its label.
+
+Where it declares replies, further chunks follow: what a table has for the lines of the last answer.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.protocol import Reply
 
 if TYPE_CHECKING:
+    from mle_gym.grading.graders.stream_replies import Replies
     from mle_gym.tasks.submission_schema import SubmissionSpec
 
 __all__ = ["Dialogue"]
@@ -26,11 +29,12 @@ class Dialogue:
     Args:
         folder: Its files are the chunks, in the order of their names.
         spec: What the answers together are: a table with these columns, or anything.
+        replies: What answers to the last chunk, and to the replies themselves, are looked up in.
     """
 
-    def __init__(self, folder: Path, spec: SubmissionSpec) -> None:
+    def __init__(self, folder: Path, spec: SubmissionSpec, replies: Replies | None = None) -> None:
         self._chunks = [path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())]
-        self._spec = spec
+        self._spec, self._replies = spec, replies
         self._given = 0
         self._seen: set[str] = set()
         self._asked: set[str] = set()
@@ -41,7 +45,8 @@ class Dialogue:
     @property
     def unanswered(self) -> int:
         """How many chunks have no answer yet."""
-        return len(self._chunks) - len(self._answers)
+        to_come = self._replies.left if self._replies is not None else 0
+        return len(self._chunks) + to_come - len(self._answers)
 
     @property
     def output(self) -> bytes:
@@ -54,10 +59,16 @@ class Dialogue:
         """The next chunk in return for the answer to the last one; the first in return for nothing.
 
         Raises:
-            SubmissionError: The answer is about other rows, or all of them are too large.
+            SubmissionError: The answer is about other rows, or it or all of them are too large.
         """
         if self._given and self.unanswered:
             self._take(content)
+            if (
+                self._given == len(self._chunks)
+                and self._replies is not None
+                and self._replies.left
+            ):
+                self._chunks.append(self._replies.to(self._answers[-1]))
         if self._given == len(self._chunks):
             return Reply(1, "")
         chunk = self._chunks[self._given]
@@ -67,6 +78,11 @@ class Dialogue:
             self._asked = ids - self._seen
             self._seen |= ids
         return Reply(0, chunk)
+
+    def _look_up(self) -> None:
+        """Add what the last answer asked for, if it was the one to the last chunk so far."""
+        if self._replies is not None and self._replies.left and self._given == len(self._chunks):
+            self._chunks.append(self._replies.to(self._answers[-1]))
 
     def _take(self, content: bytes) -> None:
         self._size += len(content)
