@@ -115,7 +115,7 @@ def fit_head(hidden, y, old):
     """Ridge regression of what a multiple of the old head leaves, each unit on its own scale."""
     h, target = hidden - hidden.mean(0), y - y.mean()
     slope = (h @ old @ target) / (h @ old @ (h @ old) + 1e-9)
-    size = h.std(0) + 1e-9
+    size = np.maximum(h.std(0), 1e-3 * h.std() + 1e-9)  # units that the press put out have none
     z = h / size
     square = z.T @ z + PENALTY * len(z) * np.eye(z.shape[1])
     return slope * old + np.linalg.solve(square, z.T @ (target - slope * (h @ old))) / size
