@@ -18,7 +18,7 @@ STRUCTURES = {
 """When customers come; whether a promotion's lift grows with its discount; whether an empty shelf
 lost sales or was emptied by the last of many customers; whether moves of a level last."""
 
-PRODUCTS = {"micro": 50, "small": 90, "full": 400}
+PRODUCTS = {"micro": 100, "small": 160, "full": 600}
 DAYS = {"micro": 147, "small": 182, "full": 546}
 TEST, TRIAL = 42, 42
 NOISE = 0.4

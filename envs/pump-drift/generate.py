@@ -18,10 +18,12 @@ STRUCTURES = {
 it, or because operators react to a fault; whether fouling moves the readings while faults are
 short, or nothing moves them while faults are long."""
 
-ROWS = {"micro": 4000, "small": 9000, "full": 60_000}
-TEST = 3000
+ROWS = {"micro": 5000, "small": 10_000, "full": 60_000}
+TEST = 6000
 WINDOW = 15
 TWINS = 24
+RINSE = 200
+"""Readings, in which a filter is rinsed."""
 EASE = {"fouling": 1.2, "none": 0.56, "planned": 1.2, "reaction": 1.0}
 EASE |= {"shifted": 1.15, "noisy": 1.05, "sluggish": 0.95, "decoupled": 0.85}
 """How strong faults are, so that no structure is much easier than another."""
@@ -43,24 +45,18 @@ def generate(
     faulty = inside(spans, rows)
     level = levels(rng, rows, spans, structure["setpoint"])
     z = disturbances(rng, rows, spans, structure["fault"], strength)
-    z = np.concatenate([z[:, None], twins(rng, rows)], 1)
-    if structure["setpoint"] == "planned":
-        z = by_level(rng, z, level)
-    if structure["wander"] == "fouling":
-        z = fouled(rng, z)
+    z = running(rng, np.concatenate([z[:, None], twins(rng, rows)], 1), level, structure)
     table = sensors(rng, z[:, 0], LEVELS[level], oil(rng, rows, spans, 0.36 - 0.28 * difficulty))
     labels = pd.DataFrame({"reading": table["reading"], "fault": faulty.astype(int)})
-    test = slice(ROWS[size], rows)
-    train, first = table[: ROWS[size]], ROWS[size] // 4
-    known = [(a, b) for a, b in spans if a >= first and b < ROWS[size]]
-    known = [(a + 1, b) for a, b in known]
+    first, end = ROWS[size] // 4, ROWS[size]
+    test = slice(end, rows)
     best = informed(z, structure["fault"]) + 20 * hot(table["oil_temp"].to_numpy())
     return Instance(
         public={
-            "train.csv": train,
+            "train.csv": table[:end],
             "test.csv": table[test],
-            "incidents.csv": pd.DataFrame(known, columns=["first", "last"]),
-            "survey.csv": pd.DataFrame({"first": [first + 1], "last": [ROWS[size]]}),
+            "incidents.csv": numbers(spans, first, end),
+            "survey.csv": numbers([(first, end)], first, end),
             "detector.py": Path(__file__).with_name("detector.py").read_text(encoding="utf-8"),
         },
         answers=labels[test],
@@ -71,11 +67,7 @@ def generate(
 
 
 def fault_spans(rng: np.random.Generator, rows: int, long: bool) -> list[tuple[int, int]]:
-    """The first reading of each fault and the one after its last, counted from 0.
-
-    No fault lies across an end of the survey: three quarters of the micro size hold a few
-    faults each, with quiet between them.
-    """
+    """The first reading of each fault and the one after its last, counted from 0."""
     spans, at = [], int(rng.integers(60, 120))
     while True:
         length = int(rng.integers(110, 170)) if long else int(rng.integers(30, 50))
@@ -90,6 +82,12 @@ def inside(spans: list[tuple[int, int]], rows: int) -> np.ndarray:
     for first, end in spans:
         faulty[first:end] = True
     return faulty
+
+
+def numbers(spans: list[tuple[int, int]], first: int, end: int) -> pd.DataFrame:
+    """The first and the last reading of what of each span lies in a part, counted from 1."""
+    seen = [(max(a, first) + 1, min(b, end)) for a, b in spans if a < end and b > first]
+    return pd.DataFrame(seen, columns=["first", "last"])
 
 
 def levels(
@@ -148,30 +146,46 @@ def twins(rng: np.random.Generator, rows: int) -> np.ndarray:
     return np.sqrt(0.6) * load + np.sqrt(0.4) * own
 
 
-def by_level(rng: np.random.Generator, z: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """What the set point does to the readings: their mean, spread, pace and common part."""
+def running(
+    rng: np.random.Generator, z: np.ndarray, level: np.ndarray, structure: dict[str, str]
+) -> np.ndarray:
+    """What set points and fouling make of the disturbances, of the pump and of its twins."""
+    mean = np.zeros((len(z), 1, 4))
+    if structure["setpoint"] == "planned":
+        z, by_setpoint = by_level(rng, z, level)
+        mean = mean + by_setpoint
+    if structure["wander"] == "fouling":
+        z, drift = fouled(rng, z)
+        mean = mean + drift
+    return z + mean
+
+
+def by_level(
+    rng: np.random.Generator, z: np.ndarray, level: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the set point does to the readings: to their spread, pace and common part, and mean."""
     mean = np.stack([rng.permutation(np.linspace(-2.2, 2.2, 5)) for _ in range(4)], 1)
     spread = np.exp(rng.permutation(np.linspace(-0.6, 0.6, 5)))
     own = rng.permutation(np.linspace(0.0, 0.72, 5))
     keep = rng.permutation(np.linspace(0.0, 0.75, 5))
     moved = slowed(z, keep[level]) + own[level][:, None, None] * rng.normal(size=z.shape)
-    return mean[level][:, None] + moved * spread[level][:, None, None]
+    return moved * spread[level][:, None, None], mean[level][:, None]
 
 
-def fouled(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
-    """Fouling grows until the filter is cleaned; it moves means, spreads and pace."""
+def fouled(rng: np.random.Generator, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What fouling, which grows until the filter is rinsed, does to spread and pace, and mean."""
     rows = len(z)
     dirt, at = np.empty(rows), -int(rng.integers(0, 600))
     while at < rows:
         length = int(rng.integers(700, 1100))
-        ramp = np.linspace(0, 1, length) ** 1.3
+        ramp = np.r_[np.linspace(0, 1, length - RINSE) ** 1.3, np.linspace(1, 0, RINSE)]
         dirt[max(at, 0) : at + length] = ramp[max(-at, 0) :][: max(rows - max(at, 0), 0)]
         at += length
     way, turn = rng.choice([-1, 1], 4), rng.choice([-1, 1])
     dirt = dirt[:, None, None]
     keep = 0.7 * (dirt if turn > 0 else 1 - dirt)
     moved = slowed(z, keep.ravel()) + 0.8 * (1 - dirt) * rng.normal(size=z.shape)
-    return moved * np.exp(0.9 * turn * (dirt - 0.5)) + 3.2 * dirt * way
+    return moved * np.exp(0.9 * turn * (dirt - 0.5)), 3.2 * dirt * way
 
 
 def slowed(z: np.ndarray, keep: np.ndarray) -> np.ndarray:

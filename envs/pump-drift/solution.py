@@ -1,4 +1,4 @@
-"""Tries every detector on the surveyed part and blends the best ones."""
+"""Tries every detector and keeps the one that does best on the surveyed part."""
 
 import sys
 from itertools import product
@@ -14,5 +14,5 @@ tried = []
 for choice in product(*detector.CHOICES.values()):
     score = detector.detect(setpoint, sensors, oil, *choice)
     tried.append((detector.average_precision(faulty[looked], score[looked]), score))
-tried.sort(key=lambda pair: -pair[0])
-detector.write(numbers, tried[0][1], np.flatnonzero(looked)[-1] + 1)
+score = max(tried, key=lambda pair: pair[0])[1]
+detector.write(numbers, score, np.flatnonzero(looked)[-1] + 1)
