@@ -8,13 +8,14 @@ import pandas as pd
 from mle_gym.datasets.toolkit import Instance
 
 STRUCTURES = {
-    "risk": ("linear", "pairs", "steps"),
+    "risk": ("pairs", "steps"),
     "effect": ("lasting", "fading"),
     "clock": ("tenure", "contract"),
 }
-CUSTOMERS = {"micro": 320, "small": 1000, "full": 20_000}
+CUSTOMERS = {"micro": 700, "small": 1500, "full": 20_000}
 TEST = 3000
 TRAITS = 6
+CUTS = (-0.97, -0.43, 0.0, 0.43, 0.97)
 MONTHS, WELCOME, DAYS = 12, 4, 30
 HORIZONS = (3, 6, 9, 12)
 """Months after which somebody may still be a customer."""
@@ -26,12 +27,12 @@ PLACE = {f"stay_{DAYS * month}": month for month in HORIZONS}
 def generate(
     rng: np.random.Generator, size: str, difficulty: float, structure: dict[str, str]
 ) -> Instance:
-    known = round(CUSTOMERS[size] * (1.6 - 1.2 * difficulty))
+    known = CUSTOMERS[size]
     rows = known + TEST
     law = draw_law(rng)
     x = rng.normal(size=(rows, TRAITS))
     contract = rng.choice([3, 6, 12], rows)
-    hazard = hazards(x, contract, structure, law, 2.6 - 2.0 * difficulty)
+    hazard = hazards(x, contract, structure, law, 2.2 - 1.0 * difficulty)
     stay = np.cumprod(1 - hazard, axis=1)
     month = (rng.random((rows, 1)) < stay).sum(axis=1)
     left = month * DAYS + rng.integers(1, DAYS + 1, rows)
@@ -39,7 +40,7 @@ def generate(
     months = list(HORIZONS)
     outcome = pd.DataFrame({name: (month >= after).astype(int) for name, after in PLACE.items()})
     truth = pd.DataFrame(stay[:, np.array(months) - 1], columns=list(PLACE))
-    return pack(rng, table, outcome, truth, left, known)
+    return pack(rng, table, outcome, truth, left, known, 0.5 + difficulty)
 
 
 def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -47,7 +48,7 @@ def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {
         "weight": rng.choice([-1, 1], TRAITS) * rng.uniform(0.6, 1.2, TRAITS),
         "pair": rng.choice([-1, 1], 3) * rng.uniform(0.8, 1.2, 3),
-        "cut": rng.normal(0, 0.5, TRAITS),
+        "cut": rng.choice(CUTS, TRAITS) + 0.05 * rng.normal(size=TRAITS),
     }
 
 
@@ -60,9 +61,7 @@ def hazards(
 ) -> np.ndarray:
     """The probability of leaving in each month for those who are still there."""
     w = law["weight"]
-    if structure["risk"] == "linear":
-        f = x @ w
-    elif structure["risk"] == "pairs":
+    if structure["risk"] == "pairs":
         products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (4, 5))], axis=1)
         f = products @ law["pair"] + 0.5 * x @ w
     else:
@@ -71,7 +70,7 @@ def hazards(
     month = np.arange(MONTHS)
     effect = (month < WELCOME) | (structure["effect"] == "lasting")
     if structure["clock"] == "tenure":
-        base = np.broadcast_to(-1.0 - 0.28 * month, (len(x), MONTHS))
+        base = np.broadcast_to(-1.5 - 0.15 * month, (len(x), MONTHS))
     else:
         base = np.where((month + 1) % contract[:, None] == 0, -0.3, -4.0)
     return 1 / (1 + np.exp(-(base + strength * f[:, None] * effect)))
@@ -111,12 +110,16 @@ def pack(
     truth: pd.DataFrame,
     left: np.ndarray,
     known: int,
+    growth: float,
 ) -> Instance:
-    """The files: customers who joined before the export, with what is known of them by then."""
+    """The files: customers who joined before the export, with what is known of them by then.
+
+    The more the operator grows, the more of them joined a short time ago.
+    """
     rows = len(table)
     ids = 500_000 + rng.permutation(rows)
     table.insert(0, "id", ids)
-    joined_ago = rng.integers(60, 660, rows)
+    joined_ago = (60 + 600 * rng.random(rows) ** growth).astype(int)
     seen = np.where(rng.random(rows) < 0.1, rng.integers(15, 400, rows), 10_000)
     seen = np.minimum(seen, np.minimum(joined_ago, MONTHS * DAYS))
     reason = rng.choice(REASONS, rows)

@@ -1,9 +1,9 @@
 """The analysts' toolbox: fits one hazard model to data/train.csv and writes submission.csv.
 
-python data/lab.py --risk linear|pairs|steps --effect lasting|fading --clock tenure|contract
+python data/lab.py --risk pairs|steps --effect lasting|fading --clock tenure|contract
 
-risk    linear: the log odds of leaving are linear in the traits; pairs: with all products of two
-        traits; steps: with a step at each sixth of each trait
+risk    pairs: the log odds of leaving are linear in the traits and all products of two of them;
+        steps: they have a step at each sixth of each trait
 effect  lasting: a trait counts the same in each month; fading: in the first four months alone
 clock   what the level of the hazard follows: the months since joining, or whether a contract ends
 
@@ -24,6 +24,11 @@ MONTHS, WELCOME, DAYS = 12, 4, 30
 HORIZONS = (3, 6, 9, 12)
 FOLDS = 4
 PENALTY = 2.0
+CHOICES = {
+    "risk": ("pairs", "steps"),
+    "effect": ("lasting", "fading"),
+    "clock": ("tenure", "contract"),
+}
 
 
 def read(name):
@@ -51,10 +56,8 @@ def shapes(z, risk):
     if risk == "pairs":
         i, j = np.triu_indices(z.shape[1])
         return np.hstack([z, z[:, i] * z[:, j]])
-    if risk == "steps":
-        cuts = np.array([-0.97, -0.43, 0.0, 0.43, 0.97])
-        return (z[:, :, None] > cuts).reshape(len(z), -1) - 0.5
-    return z
+    cuts = np.array([-0.97, -0.43, 0.0, 0.43, 0.97])
+    return (z[:, :, None] > cuts).reshape(len(z), -1) - 0.5
 
 
 def months(features, contract, effect, clock):
@@ -168,9 +171,8 @@ def write(test, predicted):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--risk", choices=("linear", "pairs", "steps"), default="linear")
-    parser.add_argument("--effect", choices=("lasting", "fading"), default="lasting")
-    parser.add_argument("--clock", choices=("tenure", "contract"), default="tenure")
+    for name, values in CHOICES.items():
+        parser.add_argument(f"--{name}", choices=values, default=values[0])
     options = vars(parser.parse_args())
     train, test = read("train.csv"), read("test.csv")
     known, predicted, days, churned = fit(train, test, **options)

@@ -6,13 +6,11 @@ import sys
 sys.path.insert(0, "data")
 import lab
 
-RISKS, EFFECTS, CLOCKS = ("linear", "pairs", "steps"), ("lasting", "fading"), ("tenure", "contract")
-
 
 def main():
     train, test = lab.read("train.csv"), lab.read("test.csv")
     best = None
-    for setting in itertools.product(RISKS, EFFECTS, CLOCKS):
+    for setting in itertools.product(*lab.CHOICES.values()):
         known, predicted, days, churned = lab.fit(train, test, *setting)
         loss = lab.loss(known, days, churned)
         if best is None or loss < best[0]:

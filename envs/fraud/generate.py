@@ -8,22 +8,24 @@ import pandas as pd
 from mle_gym.datasets.toolkit import Instance
 
 STRUCTURES = {
-    "pattern": ("linear", "pairs", "steps"),
+    "pattern": ("pairs", "steps"),
     "fraudsters": ("steady", "moved"),
-    "zero": ("home", "unknown"),
+    "scores": ("absolute", "relative"),
 }
-PAYMENTS = {"micro": 50_000, "small": 120_000, "full": 800_000}
-"""Payments before the export at difficulty 0.5; the agent sees the reported frauds and one in ten
+PAYMENTS = {"micro": 60_000, "small": 120_000, "full": 800_000}
+"""Payments before the export; the agent sees the reported frauds and one in ten
 of the others."""
 TEST = 6000
 SIGNALS = 6
-RATE, REVIEW = 0.01, 8.0
+CUTS = (-0.97, -0.43, 0.0, 0.43, 0.97)
+RATE, REVIEW = 0.03, 8.0
 """The share of frauds, and what looking into a payment costs, in euros."""
 KEPT_ONE_IN = 10
-DAYS, SETTLED, DELAY = 180, 60, 25.0
+DAYS, SETTLED, DELAY = 360, 60, 25.0
 KEPT = 0.5
 """Correlation of what gave frauds away before and after the fraudsters changed their ways."""
-HOME = -2.0
+MERCHANTS, OWN = 40, 0.75
+"""Merchants, and the standard deviation of what is their own in the scores that they compute."""
 EXPORT = np.datetime64("2025-09-30")
 CODES = ("4837", "4863", "10.4", "10.5", "F29")
 
@@ -32,28 +34,39 @@ def generate(
     rng: np.random.Generator, size: str, difficulty: float, structure: dict[str, str]
 ) -> Instance:
     laws = (draw_law(rng), draw_law(rng))
-    past = round(PAYMENTS[size] * (1.6 - 1.2 * difficulty))
+    past = PAYMENTS[size]
     rows = past + TEST
     age = np.r_[rng.integers(1, DAYS + 1, past), np.zeros(TEST, int)]
-    x = rng.normal(size=(rows, SIGNALS))
-    zero = rng.random(rows) < 0.5
-    if structure["zero"] == "home":
-        x[zero, 0] = HOME
-    now, before = (response(x, structure["pattern"], law) for law in laws)
+    merchant = rng.integers(MERCHANTS, size=rows)
+    signals, x = observed(rng, merchant, structure["scores"])
+    now, before = (response(signals, structure["pattern"], law) for law in laws)
     signal, old = now.copy(), age > SETTLED
     if structure["fraudsters"] == "moved":
         signal[old] = KEPT * now[old] + np.sqrt(1 - KEPT**2) * before[old]
-    risk = probability(signal, 2.9 - 1.6 * difficulty)
-    if structure["zero"] == "unknown":
-        x[zero, 0] = HOME
+    risk = probability(signal, 3.0 - 1.6 * difficulty)
     fraud = rng.random(rows) < risk
     delay = np.ceil(rng.exponential(DELAY, rows)).astype(int)
     known = fraud & (delay <= age)
     shown = (age > 0) & (known | (rng.random(rows) < 1 / KEPT_ONE_IN))
     shown |= age == 0
-    table = payments(rng, x[shown], zero[shown], difficulty)
+    table = payments(rng, x[shown], merchant[shown], difficulty)
     facts = pd.DataFrame({"age": age, "risk": risk, "known": known, "delay": delay})
     return pack(rng, table, facts[shown].reset_index(drop=True))
+
+
+def observed(
+    rng: np.random.Generator, merchant: np.ndarray, scores: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """What matters about each payment, and what is logged, both with standard deviation 1.
+
+    The last three signals are scores that merchants compute, each in a way of its own.
+    """
+    own = np.zeros((MERCHANTS, SIGNALS))
+    own[:, 3:] = OWN * rng.normal(size=(MERCHANTS, SIGNALS - 3))
+    spread = np.where(np.arange(SIGNALS) < 3, 1.0, np.sqrt(1 - OWN**2))
+    deviation = rng.normal(size=(len(merchant), SIGNALS))
+    logged = own[merchant] + spread * deviation
+    return (deviation if scores == "relative" else logged), logged
 
 
 def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -61,16 +74,14 @@ def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {
         "weight": rng.choice([-1, 1], SIGNALS) * rng.uniform(0.6, 1.2, SIGNALS),
         "pair": rng.choice([-1, 1], 3) * rng.uniform(0.8, 1.2, 3),
-        "cut": rng.normal(0, 0.5, SIGNALS),
+        "cut": rng.choice(CUTS, SIGNALS) + 0.05 * rng.normal(size=SIGNALS),
     }
 
 
 def response(x: np.ndarray, pattern: str, law: dict[str, np.ndarray]) -> np.ndarray:
     """The signal, with mean 0 and standard deviation 1."""
     w = law["weight"]
-    if pattern == "linear":
-        f = x @ w
-    elif pattern == "pairs":
+    if pattern == "pairs":
         products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (4, 5))], axis=1)
         f = products @ law["pair"] + 0.3 * x @ w
     else:
@@ -89,22 +100,21 @@ def probability(signal: np.ndarray, strength: float) -> np.ndarray:
 
 
 def payments(
-    rng: np.random.Generator, x: np.ndarray, zero: np.ndarray, difficulty: float
+    rng: np.random.Generator, x: np.ndarray, merchant: np.ndarray, difficulty: float
 ) -> pd.DataFrame:
     """Payments as the processor logs them."""
     rows = len(x)
-    distance = np.where(zero, 0.0, np.maximum(np.expm1(-HOME + x[:, 0]), 0.1))
     age = np.round(np.exp(6 + 0.5 * x[:, 2]))
     age[rng.random(rows) < 0.03 + 0.04 * difficulty] = -1
-    merchants = rng.permutation(np.arange(100_000, 999_999))[: rows // 6]
+    numbers = rng.choice(np.arange(100_000, 999_999), MERCHANTS, replace=False)
     euros = np.round(np.exp(4.6 + 0.7 * rng.normal(size=rows)), 2)
     cents = rng.random(rows) < 0.3
     return pd.DataFrame(
         {
-            "merchant": [f"M{merchant}" for merchant in rng.choice(merchants, rows)],
+            "merchant": [f"M{number}" for number in numbers[merchant]],
             "amount": np.where(cents, np.round(100 * euros), euros),
             "unit": np.where(cents, "cent", "EUR"),
-            "distance_km": np.round(distance, 1),
+            "distance_km": np.round(np.exp(2 + x[:, 0]), 1),
             "minutes_since_last": np.round(np.exp(5 + 0.8 * x[:, 1]), 1),
             "account_age_days": age,
             "attempts_score": np.round(50 + 10 * x[:, 3], 1),

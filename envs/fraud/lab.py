@@ -1,12 +1,12 @@
 """The fraud desk's toolbox: fits one model to data/train.csv and writes submission.csv.
 
-python data/lab.py --pattern linear|pairs|steps --history settled|recent --zero value|gap
+python data/lab.py --pattern pairs|steps --history settled|recent --scores absolute|relative
 
-pattern  linear: the log odds of fraud are linear in the signals; pairs: with all products of two
-         signals; steps: with a step at each sixth of each signal
+pattern  pairs: the log odds of fraud are linear in the signals and all products of two of them;
+         steps: they have a step at each sixth of each signal
 history  settled: payments of more than 60 days ago, whose frauds have been reported; recent: the
          others, each reported fraud counted for those that will be reported later
-zero     what a distance_km of 0 is: a value, or a gap to fill with the median
+scores   absolute: as the merchants compute them; relative: less the merchant's mean
 
 Payments are reviewed where the expected loss exceeds the cost of a review. The validation is the
 share of the losses in recent payments, less the cost of a review each, that the reviews save, by
@@ -25,6 +25,11 @@ LOGARITHMS = ("distance_km", "minutes_since_last", "account_age_days")
 SIGNALS = (*LOGARITHMS, "attempts_score", "device_score", "basket_score")
 FOLDS = 4
 PENALTY = 1.0
+CHOICES = {
+    "pattern": ("pairs", "steps"),
+    "history": ("settled", "recent"),
+    "scores": ("absolute", "relative"),
+}
 
 
 def read(name):
@@ -36,24 +41,26 @@ def euros(rows):
     return np.array([float(r["amount"]) / (100 if r["unit"] == "cent" else 1) for r in rows])
 
 
-def table(rows, zero):
+def table(rows, scores):
     """Signals in standard deviations, skewed ones as logarithms, gaps filled with the median."""
     x = np.array([[float(row[name]) for name in SIGNALS] for row in rows])
     x[x[:, 2] == -1, 2] = np.nan
-    if zero == "gap":
-        x[x[:, 0] == 0, 0] = np.nan
     x[:, : len(LOGARITHMS)] = np.log1p(x[:, : len(LOGARITHMS)])
     x = np.where(np.isnan(x), np.nanmedian(x, axis=0), x)
+    if scores == "relative":
+        _, merchant = np.unique([row["merchant"] for row in rows], return_inverse=True)
+        for column in range(len(LOGARITHMS), len(SIGNALS)):
+            mean = np.bincount(merchant, x[:, column]) / np.bincount(merchant)
+            x[:, column] -= mean[merchant]
     return (x - x.mean(0)) / x.std(0)
 
 
 def shapes(z, pattern):
     """The columns in which the log odds are linear."""
-    columns = [z]
     if pattern == "pairs":
         i, j = np.triu_indices(z.shape[1])
-        columns.append(z[:, i] * z[:, j])
-    if pattern == "steps":
+        columns = [z, z[:, i] * z[:, j]]
+    else:
         cuts = np.array([-0.97, -0.43, 0.0, 0.43, 0.97])
         columns = [(z[:, :, None] > cuts).reshape(len(z), -1) - 0.5]
     return np.hstack([*columns, np.ones((len(z), 1))])
@@ -91,10 +98,10 @@ def maturity(rows, age):
     return np.searchsorted(np.sort(delays), age, side="right").clip(1) / len(delays)
 
 
-def fit(train, test, pattern, history, zero):
+def fit(train, test, pattern, history, scores):
     """Probabilities of fraud for both tables, and what is known about the first."""
     n = len(train)
-    a = shapes(table(train + test, zero), pattern)
+    a = shapes(table(train + test, scores), pattern)
     age = np.array([(EXPORT - date.fromisoformat(row["day"])).days for row in train])
     y = np.array([float(row["fraud"]) for row in train])
     weight = np.array([float(row["sampled_one_in"]) for row in train])
@@ -129,9 +136,8 @@ def write(test, p):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pattern", choices=("linear", "pairs", "steps"), default="linear")
-    parser.add_argument("--history", choices=("settled", "recent"), default="settled")
-    parser.add_argument("--zero", choices=("value", "gap"), default="value")
+    for name, values in CHOICES.items():
+        parser.add_argument(f"--{name}", choices=values, default=values[0])
     options = vars(parser.parse_args())
     train, test = read("train.csv"), read("test.csv")
     known, predicted, y, weight, recent = fit(train, test, **options)

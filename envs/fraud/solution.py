@@ -6,13 +6,11 @@ import sys
 sys.path.insert(0, "data")
 import lab
 
-PATTERNS, HISTORIES, ZEROS = ("linear", "pairs", "steps"), ("settled", "recent"), ("value", "gap")
-
 
 def main():
     train, test = lab.read("train.csv"), lab.read("test.csv")
     amount, best = lab.euros(train), None
-    for setting in itertools.product(PATTERNS, HISTORIES, ZEROS):
+    for setting in itertools.product(*lab.CHOICES.values()):
         known, predicted, y, weight, recent = lab.fit(train, test, *setting)
         share = lab.saved(known[recent], amount[recent], y[recent], weight[recent])
         if best is None or share > best[0]:

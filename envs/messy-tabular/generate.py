@@ -2,59 +2,71 @@
 
 import json
 from pathlib import Path
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mle_gym.datasets.toolkit import Instance
 
+from .question import answers, score, targets
+
 STRUCTURES = {
-    "shape": ("linear", "pairs", "steps", "local"),
+    "shape": ("pairs", "steps"),
     "link": ("additive", "multiplicative"),
     "zero": ("real", "missing"),
     "overhaul": ("harmless", "changed"),
 }
-BATCHES = {"micro": 190, "small": 400, "full": 6000}
-"""Batches with a known yield at difficulty 0.5; half of them are older than the overhaul."""
+BATCHES = {"micro": 380, "small": 700, "full": 6000}
+"""Batches with a known yield."""
+OLD = 0.65
+"""The share of them that is older than the overhaul."""
 TEST = 2000
 READINGS = 6
 OVERHAUL = np.datetime64("2024-05-06T06:00")
 FIRST, LAST = np.datetime64("2023-09-04T06:00"), np.datetime64("2025-01-06T06:00")
-METRICS = (
-    ("mae", None, {"worst": 100.0, "best": 0.0}),
-    ("pinball", 0.8, {"worst": 100.0, "best": 0.0, "params": {"alpha": 0.8}}),
-    ("pinball", 0.2, {"worst": 100.0, "best": 0.0, "params": {"alpha": 0.2}}),
-)
-KEPT = 0.5
-"""Correlation of what the yield depended on before and after an overhaul that changed it."""
+QUESTIONS = ("mae", "pinball", "rmsle", "roc_auc", "roc_auc_columns", "quadratic_kappa", "spearman")
+LIMITS = {"roc_auc": [0.3], "roc_auc_columns": [0.2, 0.5, 0.8], "quadratic_kappa": [0.15, 0.4, 0.7]}
+"""Quantiles of the yields at which a question has its limits."""
+LEARN_NOTHING = {"roc_auc": 0.5, "roc_auc_columns": 0.5, "quadratic_kappa": 0.0, "spearman": 0.0}
+NORMAL = np.array([NormalDist().inv_cdf((at + 0.5) / 40) for at in range(40)])
 SHUT = -1.6
 """What a flow of 0 means, in standard deviations from the mean flow."""
 
 
 def generate(
-    rng: np.random.Generator, size: str, difficulty: float, structure: dict[str, str]
+    rng: np.random.Generator,
+    variant: int,
+    size: str,
+    difficulty: float,
+    structure: dict[str, str],
 ) -> Instance:
-    metric, alpha, grade = METRICS[rng.integers(len(METRICS))]
     law = (draw_law(rng), draw_law(rng))
-    known = round(BATCHES[size] * (1.6 - 1.2 * difficulty))
+    known = BATCHES[size]
     rows = known + TEST
-    old = np.arange(rows) < known // 2
+    old = np.arange(rows) < OLD * known
     x = rng.normal(size=(rows, READINGS))
-    shut = rng.random(rows) < 0.35
+    shut = rng.random(rows) < 0.2 + 0.3 * difficulty
     if structure["zero"] == "real":
         x[shut, 0] = SHUT
-    new, before = (response(x, structure["shape"], each) for each in law)
+    shape = structure["shape"]
+    new, before = (scaled(response(x, shape, each)) for each in law)
     signal = new.copy()
     if structure["overhaul"] == "changed":
-        signal[old] = KEPT * new[old] + np.sqrt(1 - KEPT**2) * before[old]
-    noise = (0.12 + 0.24 * difficulty) * rng.normal(size=rows)
-    truth, best = to_yield(signal, noise, structure["link"], alpha, 0.12 + 0.24 * difficulty)
-    if structure["zero"] == "missing":
-        x[shut, 0] = SHUT
+        kept = 0.75 - 0.5 * difficulty
+        signal[old] = kept * new[old] + np.sqrt(1 - kept**2) * before[old]
+    noise = 0.15 + 0.15 * difficulty
+    seen = signal + noise * rng.normal(size=rows)
     table = readings(rng, x, shut, old, difficulty)
-    table["assay_pct"] = np.round(70 + 4 * (signal + noise + 0.8 * rng.normal(size=rows)), 1)
-    table["yield_kg"] = np.round(truth, 2)
-    return pack(rng, table, best, known, (metric, alpha, grade))
+    table["assay_pct"] = np.round(70 + 4 * (seen + 0.8 * rng.normal(size=rows)), 1)
+    table["yield_kg"] = np.round(to_yield(seen, structure["link"]), 2)
+    unknown = shut & (structure["zero"] == "missing")
+    draws = to_yield(
+        expected(x, unknown, shape, law[0])[-TEST:] + noise * NORMAL, structure["link"]
+    )
+    question = ask(rng, table["yield_kg"].to_numpy()[~old], "mae" if variant == 0 else None)
+    return pack(rng, table, draws, known, question)
 
 
 def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -63,35 +75,78 @@ def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "weight": rng.choice([-1, 1], READINGS) * rng.uniform(0.6, 1.2, READINGS),
         "pair": rng.choice([-1, 1], 3) * rng.uniform(0.8, 1.2, 3),
         "cut": rng.normal(0, 0.5, READINGS),
-        "phase": rng.uniform(0, 2 * np.pi, 1),
     }
 
 
 def response(x: np.ndarray, shape: str, law: dict[str, np.ndarray]) -> np.ndarray:
-    """The signal, with mean 0 and standard deviation 1."""
-    w = law["weight"]
-    if shape == "linear":
-        f = x @ w
-    elif shape == "pairs":
-        products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (0, 4))], axis=1)
-        f = products @ law["pair"] + 0.3 * x @ w
-    elif shape == "steps":
-        f = (x > law["cut"]) @ w
-    else:
-        direction = w[:3] / np.linalg.norm(w[:3])
-        f = np.sin(1.25 * x[:, :3] @ direction + law["phase"])
+    """What the yield depends on."""
+    if shape == "steps":
+        return (x > law["cut"]) @ law["weight"]
+    products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (0, 4))], axis=1)
+    return products @ law["pair"] + 0.3 * x @ law["weight"]
+
+
+def scaled(f: np.ndarray) -> np.ndarray:
     return (f - f.mean()) / f.std()
 
 
-def to_yield(
-    signal: np.ndarray, noise: np.ndarray, link: str, alpha: float | None, sd: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Yields in kilograms, and the best prediction for whoever knows the signal."""
-    quantile = {None: 0.0, 0.8: 0.8416, 0.2: -0.8416}[alpha]
-    seen, known = signal + noise, signal + quantile * sd
+def expected(
+    x: np.ndarray, unknown: np.ndarray, shape: str, law: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Draws of the signal, for whoever knows the law, but no flow that the meter didn't report."""
+    f = response(x, shape, law)
+    draws = np.empty((len(x), len(NORMAL)))
+    for draw, flow in enumerate(np.roll(NORMAL[::-1].reshape(2, -1).T.ravel(), 7)):
+        guessed = x.copy()
+        guessed[unknown, 0] = flow
+        draws[:, draw] = (response(guessed, shape, law) - f.mean()) / f.std()
+    return draws
+
+
+def to_yield(signal: np.ndarray, link: str) -> np.ndarray:
+    """Yields in kilograms."""
     if link == "additive":
-        return np.maximum(320 + 110 * seen, 5), np.maximum(320 + 110 * known, 5)
-    return 250 * np.exp(1.1 * seen), 250 * np.exp(1.1 * known)
+        return np.maximum(320 + 110 * signal, 5)
+    return 250 * np.exp(0.9 * signal)
+
+
+def ask(rng: np.random.Generator, yields: np.ndarray, metric: str | None) -> dict[str, Any]:
+    """What planning wants to know, drawn if it isn't given."""
+    metric = metric or str(rng.choice(QUESTIONS))
+    alpha = float(rng.choice([0.2, 0.8])) if metric == "pinball" else None
+    limits = [5 * round(limit / 5) for limit in np.quantile(yields, LIMITS.get(metric, []))]
+    columns = {
+        "roc_auc": [f"below_{limit}" for limit in limits],
+        "roc_auc_columns": [f"below_{limit}" for limit in limits],
+        "quadratic_kappa": ["grade"],
+        "spearman": ["rank"],
+    }
+    return {
+        "metric": metric,
+        "columns": columns.get(metric, ["yield_kg"]),
+        "limits": limits,
+        "alpha": alpha,
+    }
+
+
+def told(question: dict[str, Any]) -> dict[str, Any]:
+    """What the task says otherwise because of its question."""
+    metric = question["metric"]
+    kinds: dict[str, Any] = {"roc_auc": "probability", "roc_auc_columns": "probability"}
+    kinds["quadratic_kappa"] = {"values": [0, 1, 2, 3]}
+    columns = {"id": "int"} | dict.fromkeys(question["columns"], kinds.get(metric, "float"))
+    grade: dict[str, Any] = {"metric": metric, "worst": 100.0, "best": 0.0}
+    if metric in LEARN_NOTHING:
+        grade |= {"worst": LEARN_NOTHING[metric], "best": 1.0}
+    if metric == "quadratic_kappa":
+        grade["params"] = {"labels": [0, 1, 2, 3]}
+    if metric == "pinball":
+        grade["params"] = {"alpha": question["alpha"]}
+    if metric == "rmsle":
+        grade["worst"] = 1.0
+    kind = "tabular-classification" if metric in LIMITS else "tabular-regression"
+    target = {"target": question["columns"]}
+    return {"kind": kind, "data": target, "submission": {"columns": columns}, "grade": grade}
 
 
 def readings(
@@ -103,7 +158,7 @@ def readings(
     minutes = (rng.random(rows) * span.astype(int)).astype("timedelta64[m]")
     started = np.where(old, FIRST, OVERHAUL).astype("datetime64[m]") + minutes
     celsius = 80 + 6 * x[:, 1]
-    fahrenheit = rng.random(rows) < 0.3
+    fahrenheit = rng.random(rows) < 0.05 + 0.4 * difficulty
     temperature = [
         f"{1.8 * c + 32:.1f} F" if f else f"{c:.1f} C"
         for c, f in zip(celsius, fahrenheit, strict=True)
@@ -128,12 +183,14 @@ def readings(
 def pack(
     rng: np.random.Generator,
     table: pd.DataFrame,
-    best: np.ndarray,
+    draws: np.ndarray,
     known: int,
-    metric: tuple[str, float | None, dict[str, object]],
+    question: dict[str, Any],
 ) -> Instance:
-    """The files: batches with a yield, some of them logged twice, and those to predict."""
-    name, alpha, grade = metric
+    """The files: batches with a yield, some of them logged twice, and those to predict.
+
+    The draws are what the batches to predict may yield, for whoever knows all but the noise.
+    """
     twice = rng.choice(known, known // 20, replace=False)
     table = pd.concat([table.iloc[twice], table], ignore_index=True)
     train = table.head(known + len(twice)).sample(frac=1, random_state=rng)
@@ -141,24 +198,23 @@ def pack(
     ids = 100_000 + rng.permutation(len(table))
     train.insert(0, "id", ids[: len(train)])
     test.insert(0, "id", ids[len(train) :])
-    recent = train.loc[train["started"] >= str(OVERHAUL), "yield_kg"]
-    guess = np.quantile(recent, 0.5 if alpha is None else alpha)
+    recent = train.loc[train["started"] >= str(OVERHAUL), "yield_kg"].to_numpy()
+    right = targets(question, test["yield_kg"].to_numpy())
+    guess = answers(question, np.tile(recent, (TEST, 1)), recent)
+    best = answers(question, draws, recent)
+    folder, metric = Path(__file__).parent, question["metric"]
+    tools = {
+        name: (folder / name).read_text(encoding="utf-8") for name in ("lab.py", "question.py")
+    }
     return Instance(
         public={
             "train.csv": train,
             "test.csv": test.drop(columns=["assay_pct", "yield_kg"]),
-            "lab.py": Path(__file__).with_name("lab.py").read_text(encoding="utf-8"),
-            "lab.json": json.dumps({"metric": name, "alpha": alpha}),
+            "question.json": json.dumps(question),
+            **tools,
         },
-        answers=test[["id", "yield_kg"]],
-        floor=loss(test["yield_kg"] - guess, alpha),
-        ceiling=loss(test["yield_kg"] - best[-TEST:], alpha),
-        task={"grade": {"metric": name, **grade}},
+        answers=pd.DataFrame(right, columns=question["columns"]).assign(id=test["id"].to_numpy()),
+        floor=LEARN_NOTHING.get(metric, score(question, right, guess)),
+        ceiling=score(question, right, best),
+        task=told(question),
     )
-
-
-def loss(error: pd.Series, alpha: float | None) -> float:
-    """The mean absolute error, or the pinball loss of a quantile."""
-    if alpha is None:
-        return float(error.abs().mean())
-    return float(np.maximum(alpha * error, (alpha - 1) * error).mean())

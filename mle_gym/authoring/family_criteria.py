@@ -64,7 +64,6 @@ class Criterion:
 class Measured:
     """All that was measured of a family."""
 
-    higher_is_better: bool
     variants: int
     size: str
     references: Mapping[str, list[Played]]
@@ -86,12 +85,15 @@ class Measured:
     """In seconds of CPU."""
 
     def outcomes(self) -> Outcomes:
-        """The table that the statistics are about."""
-        sign = 1.0 if self.higher_is_better else -1.0
+        """The table that the statistics are about.
+
+        A validation counts by its place between the variant's anchors, which turns errors round. A
+        family may draw its metric, so that less is better on some variants only.
+        """
         columns = [self.played[program.name] for program in self.programs.program]
         truth = [[each.anchored for each in column] for column in columns]
         own = [
-            [np.nan if each.validation is None or each.problem else sign * each.validation
+            [np.nan if each.problem or (place := each.place(each.validation)) is None else place
              for each in column]
             for column in columns
         ]  # fmt: skip

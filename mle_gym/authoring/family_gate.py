@@ -165,7 +165,6 @@ class _Tried:
         task = self._task
         axes = axes_of(task)
         return Measured(
-            higher_is_better=task.grade.higher_is_better,
             variants=len(self._variants),
             size=self._size,
             references={name: [played[p] for p in ps] for name, ps in self._references.items()},

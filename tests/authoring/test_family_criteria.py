@@ -24,7 +24,6 @@ def _played(anchored: float, validation: float | None = None, **changes: Any) ->
 def _measured(**changes: Any) -> Measured:
     solution = _played(0.9, interval=(2.4, 3.2))
     found = Measured(
-        higher_is_better=False,
         variants=64,
         size="micro",
         references={"baseline": [_played(0.4)] * 20, "solution": [solution] * 20},
@@ -91,20 +90,34 @@ def _programs(count: int) -> FamilyPrograms:
     return FamilyPrograms.model_validate({"program": entries})
 
 
-def test_a_lower_validation_is_the_better_one_for_an_error() -> None:
+def _knowing(anchored: float, less_is_better: bool) -> Played:
+    """A result whose validation is its score, of an error or of its reverse."""
+    found = _played(anchored)
+    assert found.score is not None
+    if less_is_better:
+        return replace(found, validation=found.score)
+    return replace(found, score=-found.score, floor=-10.0, ceiling=-2.0, validation=-found.score)
+
+
+@pytest.mark.parametrize("errors", [64, 0, 32])
+def test_validations_count_in_the_direction_of_each_variants_metric(errors: int) -> None:
     # Each of eight programs is the best on every eighth variant, and its validation says so.
     played = {
         f"p{at}": [
-            _played(0.9 if variant % 8 == at else 0.3, 1.0 if variant % 8 == at else 5.0)
+            _knowing(0.9 if variant % 8 == at else 0.3, less_is_better=variant < errors)
             for variant in range(64)
         ]
         for at in range(8)
     }
     verdicts = _verdicts(_measured(programs=_programs(8), played=played))
     assert set(verdicts.values()) == {True}
-    upside_down = _verdicts(_measured(programs=_programs(8), played=played, higher_is_better=True))
-    assert upside_down["choice"] is False
-    assert upside_down["correlation"] is False
+    upside_down = {
+        name: [replace(each, validation=-(each.validation or 0.0)) for each in column]
+        for name, column in played.items()
+    }
+    verdicts = _verdicts(_measured(programs=_programs(8), played=upside_down))
+    assert verdicts["choice"] is False
+    assert verdicts["correlation"] is False
 
 
 def test_programs_that_fail_or_say_nothing_are_named() -> None:
