@@ -70,7 +70,7 @@ def hazards(
     month = np.arange(MONTHS)
     effect = (month < WELCOME) | (structure["effect"] == "lasting")
     if structure["clock"] == "tenure":
-        base = np.broadcast_to(-1.5 - 0.15 * month, (len(x), MONTHS))
+        base = np.broadcast_to(-1.25 - 0.24 * month, (len(x), MONTHS))
     else:
         base = np.where((month + 1) % contract[:, None] == 0, -0.3, -4.0)
     return 1 / (1 + np.exp(-(base + strength * f[:, None] * effect)))

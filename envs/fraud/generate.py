@@ -22,8 +22,6 @@ RATE, REVIEW = 0.03, 8.0
 """The share of frauds, and what looking into a payment costs, in euros."""
 KEPT_ONE_IN = 10
 DAYS, SETTLED, DELAY = 360, 60, 25.0
-KEPT = 0.5
-"""Correlation of what gave frauds away before and after the fraudsters changed their ways."""
 MERCHANTS, OWN = 40, 0.75
 """Merchants, and the standard deviation of what is their own in the scores that they compute."""
 EXPORT = np.datetime64("2025-09-30")
@@ -42,7 +40,8 @@ def generate(
     now, before = (response(signals, structure["pattern"], law) for law in laws)
     signal, old = now.copy(), age > SETTLED
     if structure["fraudsters"] == "moved":
-        signal[old] = KEPT * now[old] + np.sqrt(1 - KEPT**2) * before[old]
+        kept = 0.75 - 0.5 * difficulty  # correlation of what gave frauds away before and after
+        signal[old] = kept * now[old] + np.sqrt(1 - kept**2) * before[old]
     risk = probability(signal, 3.0 - 1.6 * difficulty)
     fraud = rng.random(rows) < risk
     delay = np.ceil(rng.exponential(DELAY, rows)).astype(int)
