@@ -12,6 +12,7 @@ loads nothing heavy: the names below are imported when they are first used.
 - :class:`MLEEnv`: the environment. Its docstring is the reference.
 - :func:`sample_task`, :class:`Curriculum`: draw tasks, or choose those that most can be learned
   from. ``gymnasium.make("mle/any-v0")`` plays another one in every episode.
+- :func:`tool_schemas`, :func:`parse_tool_call`: the tools of a language model, and its calls.
 - :func:`load_agent`, :func:`rollout`: load an agent, and let it play an episode.
 - :class:`Trajectory`: a recorded episode. :func:`replay` plays it again, :func:`verify_trajectory`
   checks whether its result is true, and :func:`audit_trajectory` whether the agent played by the
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from mle_gym.curricula.sampling import sample_task
     from mle_gym.datasets.prepare import prepare
     from mle_gym.env import MLEEnv
+    from mle_gym.episode.actions.parse import parse_tool_call
+    from mle_gym.episode.actions.schemas import tool_schemas
     from mle_gym.grading.grade import Grade
     from mle_gym.grading.open_grader import grade
     from mle_gym.make_env import make, make_vec
@@ -63,11 +66,13 @@ __all__ = [
     "load_task",
     "make",
     "make_vec",
+    "parse_tool_call",
     "prepare",
     "register_tasks",
     "replay",
     "rollout",
     "sample_task",
+    "tool_schemas",
     "verify_trajectory",
 ]
 
@@ -82,11 +87,13 @@ _SOURCES = {
     "load_task": "mle_gym.tasks.catalog",
     "make": "mle_gym.make_env",
     "make_vec": "mle_gym.make_env",
+    "parse_tool_call": "mle_gym.episode.actions.parse",
     "prepare": "mle_gym.datasets.prepare",
     "register_tasks": "mle_gym.tasks.catalog",
     "replay": "mle_gym.trajectories.replay",
     "rollout": "mle_gym.trajectories.rollout",
     "sample_task": "mle_gym.curricula.sampling",
+    "tool_schemas": "mle_gym.episode.actions.schemas",
     "verify_trajectory": "mle_gym.trajectories.verify.run_verification",
 }
 

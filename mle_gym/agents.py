@@ -92,7 +92,11 @@ class ProgramAgent:
             raise AgentError(f"task {info['task']!r} has no {path.name}: {path}")
         self._actions = [
             {"tool": "write_file", "path": path.name, "content": path.read_text("utf-8")},
-            f"python {shlex.quote(path.name)} && submit",
+            {
+                "tool": "bash",
+                "command": f"python {shlex.quote(path.name)} && submit",
+                "timeout": float(observation["seconds_left"].item()),
+            },
         ]
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:

@@ -16,11 +16,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
 from mle_gym.episode.current_episode import CurrentEpisode, start_episode
 from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Outcome, Record
-from mle_gym.episode.parse_action import RawAction
 from mle_gym.episode.rendering import Frame, Screen, describe
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot, checked
@@ -48,8 +48,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ``ActionSpace()``: a string is a bash script; a dict is a tool call in plain JSON, such as
     ``{"tool": "write_file", "path": "train.py", "content": "…"}``.
-    :mod:`mle_gym.episode.parse_action` lists the tools, and
-    :func:`mle_gym.episode.parse_action.tool_schemas` gives them in function-calling
+    :mod:`mle_gym.episode.actions.tools` lists the tools, and
+    :func:`mle_gym.tool_schemas` gives them in function-calling
     form. Inside the sandbox ``validate``, ``score`` and ``submit`` are also commands, so ``python
     train.py && submit`` works. A malformed action costs a step, and its observation (exit code 2)
     says what was wrong.
@@ -111,30 +111,31 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
 
     ## Arguments
 
-    | argument          | default      | meaning                                            |
-    |-------------------|--------------|----------------------------------------------------|
-    | `task`            |              | id of a task, or the path of a task folder         |
-    | `variant`         | `0`          | which instance of the task is played               |
-    | `size`            | `"small"`    | how much data a generated task has                 |
-    | `difficulty`      | `0.5`        | how hard a generated task is                       |
-    | `train_rows`      | all          | size of a smaller training set                     |
-    | `obfuscate`       | `False`      | hide names that a model may have memorised         |
-    | `reward`          | `"score"`    | what an episode pays                               |
-    | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it    |
-    | `time_limit`      | the task's   | seconds in an episode, thinking included           |
-    | `command_timeout` | what is left | seconds for a command or a validated program       |
-    | `feedback`        | `"validate"` | what an agent may ask before it submits            |
-    | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"` |
-    | `sandbox`         | `"auto"`     | the backend, which runs the commands               |
-    | `limits`          | the task's   | changes to the sandbox's limits                    |
-    | `network`         | `False`      | let the sandbox reach the network                  |
-    | `gpus`            | none         | GPUs that the sandbox may use                      |
-    | `runtime`         | Docker's     | what runs containers, with `sandbox="docker"`      |
-    | `sandbox_python`  | this Python  | the interpreter that agents get                    |
-    | `packages`        | none         | distributions to show besides the usual ones       |
-    | `warm`            | `True`       | run `python` with its libraries imported already   |
-    | `preload`         | the usual    | the modules that a warm Python has imported        |
-    | `render_mode`     | none         | what `render` gives                                |
+    | argument          | default      | meaning                                               |
+    |-------------------|--------------|-------------------------------------------------------|
+    | `task`            |              | id of a task, or the path of a task folder            |
+    | `variant`         | `0`          | which instance of the task is played                  |
+    | `size`            | `"small"`    | how much data a generated task has                    |
+    | `difficulty`      | `0.5`        | how hard a generated task is                          |
+    | `train_rows`      | all          | size of a smaller training set                        |
+    | `obfuscate`       | `False`      | hide names that a model may have memorised            |
+    | `reward`          | `"score"`    | what an episode pays                                  |
+    | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it       |
+    | `time_limit`      | the task's   | seconds in an episode, thinking included              |
+    | `command_timeout` | what is left | the most seconds for a command or a validated program |
+    | `default_timeout` | `120.0`      | seconds for a command that names no timeout           |
+    | `feedback`        | `"validate"` | what an agent may ask before it submits               |
+    | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"`    |
+    | `sandbox`         | `"auto"`     | the backend, which runs the commands                  |
+    | `limits`          | the task's   | changes to the sandbox's limits                       |
+    | `network`         | `False`      | let the sandbox reach the network                     |
+    | `gpus`            | none         | GPUs that the sandbox may use                         |
+    | `runtime`         | Docker's     | what runs containers, with `sandbox="docker"`         |
+    | `sandbox_python`  | this Python  | the interpreter that agents get                       |
+    | `packages`        | none         | distributions to show besides the usual ones          |
+    | `warm`            | `True`       | run `python` with its libraries imported already      |
+    | `preload`         | the usual    | the modules that a warm Python has imported           |
+    | `render_mode`     | none         | what `render` gives                                   |
 
     All are plain data, so ``env.spec.to_json()`` round-trips.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textwrap import indent
 
+from mle_gym.episode.actions.tools import TOOL_SETS, TOOLS
 from mle_gym.episode.arguments import ARGUMENTS
-from mle_gym.episode.parse_action import tool_schemas
 
 __all__ = ["arguments_in_docstring", "arguments_table", "tools_table"]
 
@@ -47,14 +47,12 @@ def arguments_in_docstring() -> str:
 
 
 def tools_table() -> str:
-    """Every tool with its fields, as models see them."""
-    rows = ["| tool | fields | what it does |", "|---|---|---|"]
-    for schema in tool_schemas():
-        tool = schema["function"]
-        parameters = tool["parameters"]
+    """Every tool with its fields and the sets that it belongs to."""
+    rows = ["| tool | fields | what it does | sets |", "|---|---|---|---|"]
+    for tool in TOOLS.values():
         fields = ", ".join(
-            f"`{name}`" if name in parameters["required"] else f"`{name}`?"
-            for name in parameters["properties"]
+            f"`{field.name}`{'' if field.required else '?'}" for field in tool.fields
         )
-        rows.append(f"| `{tool['name']}` | {fields} | {tool['description']} |")
+        sets = ", ".join(f"`{name}`" for name, names in TOOL_SETS.items() if tool.name in names)
+        rows.append(f"| `{tool.name}` | {fields} | {tool.description} | {sets} |")
     return "\n".join(rows)

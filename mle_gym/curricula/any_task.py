@@ -11,8 +11,8 @@ from gymnasium.utils import seeding
 from mle_gym.curricula.sampling import sample_task
 from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.env import MLEEnv, Observation
+from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.arguments import ARGUMENTS, RESET_OPTIONS, Arguments
-from mle_gym.episode.parse_action import RawAction
 from mle_gym.episode.snapshot import checked
 from mle_gym.errors import TaskError
 from mle_gym.tasks.suites import tasks_of

@@ -184,9 +184,12 @@ class Arguments(TypedDict, total=False):
         Argument(
             None,
             Seconds(),
-            "seconds for a command or a validated program",
+            "the most seconds for a command or a validated program",
             otherwise="what is left",
         ),
+    ]
+    default_timeout: Annotated[
+        float, Argument(120.0, Seconds(), "seconds for a command that names no timeout")
     ]
     feedback: Annotated[
         Feedback,

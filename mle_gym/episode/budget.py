@@ -18,6 +18,8 @@ class Budget:
     time_limit: float
     """Seconds of wall-clock time, which includes the agent's own thinking."""
     steps_taken: int = 0
+    thoughts: int = 0
+    """Actions that cost no step. There may be as many as steps, so that an episode ends."""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -52,6 +54,9 @@ class Budget:
         finally:
             self.started += time.monotonic() - began
 
-    def take_step(self) -> None:
-        """Count a step."""
-        self.steps_taken += 1
+    def take_step(self, *, free: bool = False) -> None:
+        """Count a step, or an action that costs none."""
+        if free and self.thoughts < self.max_steps:
+            self.thoughts += 1
+        else:
+            self.steps_taken += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from mle_gym.datasets.dataset import Dataset
+from mle_gym.episode.actions.action import RawAction
+from mle_gym.episode.actions.parse import ReadAction, read_action
 from mle_gym.episode.episode_start import (
     make_brief,
     make_budget,
@@ -20,7 +23,6 @@ from mle_gym.episode.episode_start import (
 )
 from mle_gym.episode.failures import KINDS, Failure
 from mle_gym.episode.outcome import Info, Outcome, Record
-from mle_gym.episode.parse_action import RawAction
 from mle_gym.episode.perform_actions import ActionPerformer
 from mle_gym.episode.rewards import Payments, Potential, Progress
 from mle_gym.episode.script_turns import CalledOff, ScriptTurns
@@ -88,6 +90,7 @@ class Episode:
             self._submit_commands,
             self._filename,
             settings.command_timeout,
+            settings.default_timeout,
             self._turns.turn,
         )
         self._sandbox.expire(self.budget.seconds_left)
@@ -120,7 +123,6 @@ class Episode:
             self._check_running()
             self._turns.admit()
             self._submit_commands.begin()
-            self.budget.take_step()
             return self._play(lambda: self._perform(action))
 
     def finish(self) -> Outcome:
@@ -162,6 +164,8 @@ class Episode:
 
     def _perform(self, action: RawAction) -> Execution:
         """Perform an action; a malformed one gives an execution that says what is wrong."""
+        read = _read(action)
+        self.budget.take_step(free=not isinstance(read, ActionError) and read.is_thought)
         # Ctrl-C may end a step after it handed something in and before that was graded. This step
         # then does nothing but grade it.
         if self._submit_commands.handed_in is not None:
@@ -171,7 +175,7 @@ class Episode:
         elif self.budget.spent == "time":
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         else:
-            execution = self._try(action)
+            execution = self._try(read)
         if self._submit_commands.handed_in is not None:
             if self._submit_commands.runner is not None:
                 self._stop_background_processes()
@@ -179,11 +183,11 @@ class Episode:
             self._submitted = True
         return execution
 
-    def _try(self, action: RawAction) -> Execution:
+    def _try(self, read: ReadAction | ActionError) -> Execution:
+        if isinstance(read, ActionError):
+            return Execution(2, f"malformed action: {read}\n".encode())
         try:
-            execution = self._actions.perform(action, self.budget.seconds_left)
-        except ActionError as error:
-            return Execution(2, f"malformed action: {error}\n".encode())
+            execution = self._actions.perform(read.action, self.budget.seconds_left)
         except CalledOff:
             return Execution(130, b"")
         except SandboxError as error:
@@ -192,7 +196,8 @@ class Episode:
             if isinstance(error, SandboxEnded):
                 return self._end_brought_down(error)
             raise
-        return execution
+        note = read.note.encode()
+        return dataclasses.replace(execution, output=note + execution.output) if note else execution
 
     def _stop_background_processes(self) -> None:
         """Leave nothing of the agent's to slow down the reference that its program is measured by.
@@ -348,3 +353,10 @@ class Episode:
             return self._look()
         seconds = self._actions.most_seconds(self.budget.seconds_left)
         return Progress(promising=self._submit_commands.promising(content, seconds))
+
+
+def _read(action: RawAction) -> ReadAction | ActionError:
+    try:
+        return read_action(action)
+    except ActionError as error:
+        return error

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import time
 from collections.abc import Callable
 
-from mle_gym.episode.parse_action import (
+from mle_gym.episode.actions.action import (
+    Action,
+    ApplyPatch,
     EditFile,
+    InsertText,
     ListFiles,
-    RawAction,
     ReadFile,
     Score,
     Shell,
     Submit,
+    Think,
     Validate,
+    View,
     WriteFile,
-    parse_action,
 )
 from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import SandboxError, SubmissionError
@@ -36,6 +40,7 @@ class ActionPerformer:
         filename: The default path of these three.
         timeout: The longest that a shell script or a validated program may run, in seconds; None
             for no limit.
+        default_timeout: How long a script may run that names no timeout, in seconds.
         turn: Waits until a shell script may start, and yields the seconds that it waited.
     """
 
@@ -45,36 +50,51 @@ class ActionPerformer:
         submit_commands: SubmitCommands,
         filename: str,
         timeout: float | None,
+        default_timeout: float,
         turn: Callable[[], contextlib.AbstractContextManager[float]],
     ) -> None:
         self._sandbox, self._submit_commands = sandbox, submit_commands
         self._filename, self._timeout, self._turn = filename, timeout, turn
+        self._default_timeout = default_timeout
 
-    def perform(self, raw: RawAction, seconds_left: float) -> Execution:
+    def perform(self, action: Action, seconds_left: float) -> Execution:
         """Perform one action.
 
         Raises:
-            ActionError: The action is malformed.
             SandboxError: The sandbox is gone.
         """
+        match action:
+            case Shell(command, timeout, restart):
+                restarted = self._sandbox.restart() if restart else None
+                if restarted is not None and not command:
+                    return restarted
+                return self._run_in_turn(command, timeout, seconds_left)
+            case ApplyPatch(patch):
+                return self._run_in_turn(f"apply_patch {shlex.quote(patch)}", None, seconds_left)
+            case Validate() | Score() | Submit() as call:
+                return self._ask(call, self.most_seconds(seconds_left))
+            case Think():
+                return Execution(0, b"")
+            case _:
+                return self._touch_files(action)
+
+    def _touch_files(
+        self, action: WriteFile | EditFile | InsertText | ReadFile | View | ListFiles
+    ) -> Execution:
         sandbox = self._sandbox
-        match parse_action(raw):
-            case Shell(command, timeout):
-                seconds = self.most_seconds(seconds_left)
-                seconds = seconds if timeout is None else min(timeout, seconds)
-                with self._turn() as queued:
-                    execution = self._run(command, seconds)
-                return dataclasses.replace(execution, queued=queued) if queued else execution
+        match action:
             case WriteFile(path, content):
                 return sandbox.write_file(path, content.encode())
             case EditFile(path, old, new):
                 return sandbox.edit_file(path, old.encode(), new.encode())
+            case InsertText(path, line, text):
+                return sandbox.insert_text(path, line, text.encode())
             case ReadFile(path, start, lines):
                 return sandbox.read_file(path, start=start, lines=lines)
+            case View(path, start, lines):
+                return sandbox.view(path, start=start, lines=lines)
             case ListFiles(path):
                 return sandbox.list_files(path)
-            case Validate() | Score() | Submit() as call:
-                return self._ask(call, self.most_seconds(seconds_left))
 
     def most_seconds(self, seconds_left: float) -> float:
         """How long anything that the agent waits for may run."""
@@ -88,6 +108,18 @@ class ActionPerformer:
             SandboxError: The sandbox is gone.
         """
         return self._fetch(self._filename)
+
+    def _run_in_turn(self, script: str, timeout: float | None, seconds_left: float) -> Execution:
+        """Run a script when it may start; waiting for that is not on its time."""
+        most = self.most_seconds(seconds_left)
+        seconds = min(self._default_timeout if timeout is None else timeout, most)
+        with self._turn() as queued:
+            execution = self._run(script, seconds)
+        if execution.timed_out and timeout is None and seconds < most:
+            hint = "name a longer `timeout`, or let it run in the background"
+            note = f"[a command that names no timeout ends after {seconds:g} seconds: {hint}]\n"
+            execution = dataclasses.replace(execution, output=execution.output + note.encode())
+        return dataclasses.replace(execution, queued=queued) if queued else execution
 
     def _run(self, script: str, seconds: float) -> Execution:
         deadline = time.monotonic() + seconds

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.episode.parse_action import Shell, parse_action
+from mle_gym.episode.actions.action import Shell
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
 from mle_gym.text import clean_text
 

@@ -34,6 +34,7 @@ class Settings:
     max_steps: int
     time_limit: float
     command_timeout: float | None
+    default_timeout: float
     feedback: str
     score_calls: int
     size: Size

@@ -14,7 +14,8 @@ import numpy as np
 from gymnasium import Space, spaces
 from gymnasium.wrappers.utils import create_zero_array
 
-from mle_gym.episode.parse_action import RawAction, parse_action
+from mle_gym.episode.actions.action import RawAction
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
 
 __all__ = ["ActionSpace", "UnicodeText", "observation_space"]
@@ -31,7 +32,7 @@ _HARMLESS: tuple[RawAction, ...] = (
     "head -n 3 data/train.csv",
     "wc -l data/train.csv",
     "date",
-    {"tool": "shell", "command": "echo hello", "timeout": 10},
+    {"tool": "bash", "command": "echo hello", "timeout": 10},
     {"tool": "list_files"},
     {"tool": "list_files", "path": "data"},
     {"tool": "read_file", "path": "data/train.csv", "start": 1, "lines": 3},
@@ -95,7 +96,7 @@ class UnicodeText(Space[str]):
 
 
 class ActionSpace(Space[RawAction]):
-    """Every action that :func:`~mle_gym.episode.parse_action.parse_action` understands.
+    """Every action that :func:`~mle_gym.episode.actions.parse.parse_action` understands.
 
     Args:
         seed: Seed of :meth:`sample`.

@@ -16,6 +16,22 @@ THREAD_VARIABLES = (
     "LOKY_MAX_CPU_COUNT",
 )
 
+_NOBODY_WATCHES = {
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "MANPAGER": "cat",
+    "EDITOR": ":",
+    "VISUAL": ":",
+    "GIT_EDITOR": ":",
+    "GIT_TERMINAL_PROMPT": "0",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "TQDM_DISABLE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+"""Without these, programs wait for a key that nobody presses, or draw bars that nobody sees."""
+
 
 def command_environment(config: SandboxConfig, python_folder: str) -> dict[str, str]:
     """Make a clean environment, without any variable of the host.
@@ -36,6 +52,7 @@ def command_environment(config: SandboxConfig, python_folder: str) -> dict[str, 
         "TERM": "dumb",
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",
+        **_NOBODY_WATCHES,
         **dict.fromkeys(THREAD_VARIABLES, threads),
         **({"CUDA_VISIBLE_DEVICES": ",".join(config.gpus)} if config.gpus else {}),
         **dict(config.environment),

@@ -225,11 +225,20 @@ class Sandbox(Protocol):
     def expire(self, seconds: float | None) -> None:
         """End everything inside in so many seconds, for good; None cancels that."""
 
+    def restart(self) -> Execution:
+        """End every process inside, and forget the shell's directory, variables and functions."""
+
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file, creating parent folders."""
 
     def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
         """Replace the only occurrence of ``old`` by ``new``."""
+
+    def insert_text(self, path: str, line: int, text: bytes) -> Execution:
+        """Insert whole lines after line ``line``, or at the beginning if that is 0."""
+
+    def view(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
+        """Read a text file, its lines numbered as by ``cat -n``, or list a folder."""
 
     def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
         """Read a text file from line ``start`` (1-based)."""

@@ -66,7 +66,8 @@ class RunnerSandbox:
             config: Limits to enforce.
             workspace: The workspace's path, as seen inside.
             run_folder: A writable folder inside for the runner's own files.
-            command: What ``runner_command`` gave. The commands in ``config.commands`` run it too.
+            command: What ``runner_command`` gave. ``apply_patch`` and the commands in
+                ``config.commands`` run it too.
             environment: The first command's environment.
             evidence: Reports what the backend sees of the sandbox from outside. Its argument tells
                 whether the stream has ended, so that the sandbox has ended too or soon will.
@@ -164,25 +165,33 @@ class RunnerSandbox:
         """End everything inside in a while; see :meth:`Sandbox.expire`."""
         self._call(messages.Expire(op="expire", seconds=seconds))
 
+    def restart(self) -> Execution:
+        """End every process; see :meth:`Sandbox.restart`."""
+        return self._action(messages.Restart(op="restart"))
+
     def write_file(self, path: str, content: bytes) -> Execution:
         """Write a file; see :meth:`Sandbox.write_file`."""
-        return self._file_action(messages.WriteFile(op="write_file", path=path), content)
+        return self._action(messages.WriteFile(op="write_file", path=path), content)
 
     def edit_file(self, path: str, old: bytes, new: bytes) -> Execution:
         """Replace text in a file; see :meth:`Sandbox.edit_file`."""
-        return self._file_action(
-            messages.EditFile(op="edit_file", path=path, split=len(old)), old + new
-        )
+        return self._action(messages.EditFile(op="edit_file", path=path, split=len(old)), old + new)
+
+    def insert_text(self, path: str, line: int, text: bytes) -> Execution:
+        """Insert lines into a file; see :meth:`Sandbox.insert_text`."""
+        return self._action(messages.InsertText(op="insert_text", path=path, line=line), text)
+
+    def view(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
+        """Read a file with line numbers; see :meth:`Sandbox.view`."""
+        return self._action(messages.View(op="view", path=path, start=start, lines=lines))
 
     def read_file(self, path: str, *, start: int = 1, lines: int | None = None) -> Execution:
         """Read a text file; see :meth:`Sandbox.read_file`."""
-        return self._file_action(
-            messages.ReadFile(op="read_file", path=path, start=start, lines=lines)
-        )
+        return self._action(messages.ReadFile(op="read_file", path=path, start=start, lines=lines))
 
     def list_files(self, path: str = ".") -> Execution:
         """List a folder; see :meth:`Sandbox.list_files`."""
-        return self._file_action(messages.ListFiles(op="list_files", path=path))
+        return self._action(messages.ListFiles(op="list_files", path=path))
 
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out; see :meth:`Sandbox.fetch`."""
@@ -241,7 +250,7 @@ class RunnerSandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _file_action(self, order: messages.Order, content: bytes = b"") -> Execution:
+    def _action(self, order: messages.Order, content: bytes = b"") -> Execution:
         started = time.monotonic()
         done, output = self._call(order, content)
         done["duration"] = done["duration"] or time.monotonic() - started
@@ -270,10 +279,11 @@ def _commands_inside(
 ) -> dict[str, str]:
     """Name to the line of a shell with which the runner's program is that command."""
     socket = f"{run_folder}/control"
-    return {
+    calls = {
         name: shlex.join([*runner, "call", name, socket, each.default_path, each.default_variable])
         for name, each in offered.items()
     }
+    return {"apply_patch": shlex.join([*runner, "apply_patch"]), **calls}
 
 
 def _sentence(content: bytes) -> str:

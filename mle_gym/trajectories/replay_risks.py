@@ -63,6 +63,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "max_steps": _anything,  # a replay plays only the recorded actions
     "warm": _anything,
     "render_mode": _anything,
+    "default_timeout": _anything,
     "command_timeout": _anything,  # a command ends with the episode's time at the latest
     "time_limit": _no_more_time,
     "limits": _no_larger,

@@ -11,7 +11,8 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 
-from mle_gym.episode.parse_action import RawAction, parse_action
+from mle_gym.episode.actions.action import RawAction
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
 
 __all__ = ["CommandMenu"]

@@ -14,7 +14,7 @@ from typer.main import get_command
 from mle_gym import MLEEnv
 from mle_gym.cli.app import app
 from mle_gym.cli.console import ExitCode
-from mle_gym.episode.parse_action import TOOLS
+from mle_gym.episode.actions.tools import TOOLS
 from mle_gym.episode.rewards import REWARDS
 from mle_gym.grading.grade import Grade
 from mle_gym.sandbox.backends import BACKENDS

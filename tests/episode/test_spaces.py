@@ -10,7 +10,8 @@ import pytest
 from gymnasium.spaces import Dict, Discrete
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from mle_gym.episode.parse_action import Submit, parse_action
+from mle_gym.episode.actions.action import Submit
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.episode.spaces import ActionSpace, UnicodeText
 
 SPACES = [UnicodeText(1000), ActionSpace()]

@@ -25,6 +25,10 @@ if program == "runner":
         from .runner.serve import serve
 
         serve(*arguments[1:])
+    if arguments[0] == "apply_patch":
+        from .runner.apply_patch import main as apply_patch
+
+        sys.exit(apply_patch(arguments[1:]))
     from .runner.inside_commands import call
 
     name, socket, default, variable, *given = arguments[1:]

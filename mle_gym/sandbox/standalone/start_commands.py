@@ -27,7 +27,7 @@ def parts_of(*programs: str) -> tuple[str, ...]:
 
 
 def runner_command(python: str, folder: str) -> list[str]:
-    """The command that runs the runner, to be followed by ``serve`` or ``call``.
+    """The command that runs the runner, to be followed by ``serve``, ``call`` or ``apply_patch``.
 
     Args:
         python: An interpreter, as seen inside.

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mle_gym.episode.parse_action import (
+from mle_gym.episode.actions.action import (
+    ApplyPatch,
     EditFile,
+    InsertText,
     Score,
     Shell,
     Submit,
     Validate,
     WriteFile,
-    parse_action,
 )
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError, TrajectoryError
 from mle_gym.trajectories.audit.shell_code import Command, commands, heredocs
 from mle_gym.trajectories.trajectory import Trajectory
@@ -28,6 +30,7 @@ MOST_TEXT = 16 * 2**20
 DEEPEST = 20
 """How deeply scripts within scripts are searched."""
 _TARGET = re.compile(r"(?:>{1,2}|\btee(?:\s+-a)?)\s*([^\s;|&<>]+)")
+_PATCHED_FILE = re.compile(r"\*\*\* (?:Add File|Update File|Move to): (.+)")
 _PYTHON = re.compile(r"python[\d.]*$")
 
 
@@ -84,9 +87,29 @@ def _scripts(trajectory: Trajectory) -> Iterator[Script]:
                 before = files.get(path)
                 files[path] = new if before is None else before.replace(old, new, 1)
                 yield _file(number, path, files[path])
+            case InsertText(path, line, text):
+                path = posixpath.normpath(path)
+                lines = files.get(path, "").splitlines(keepends=True)
+                files[path] = "".join([*lines[:line], f"{text}\n", *lines[line:]])
+                yield _file(number, path, files[path])
+            case ApplyPatch(patch):
+                yield from _added_by_patch(number, patch)
             case Submit(path) | Score(path) | Validate(path):
                 words = f"{action.tool} {path or ''}".strip()
                 yield Script(number, "shell", words)
+
+
+def _added_by_patch(step: int, patch: str) -> Iterator[Script]:
+    """The lines that a patch adds, by file: what else the files hold may not be known."""
+    added: dict[str, list[str]] = {}
+    path = ""
+    for line in patch.splitlines():
+        if header := _PATCHED_FILE.match(line):
+            path = posixpath.normpath(header[1])
+        elif line.startswith("+"):
+            added.setdefault(path, []).append(f"{line[1:]}\n")
+    for path, lines in added.items():
+        yield _file(step, path, "".join(lines))
 
 
 def _of_shell(step: int, script: str, depth: int = 0) -> Iterator[Script]:

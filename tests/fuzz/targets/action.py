@@ -6,7 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
-from mle_gym.episode.parse_action import TOOLS, parse_action
+from mle_gym.episode.actions.action import Action
+from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
 
 LONGEST_MESSAGE = 700
@@ -20,16 +21,14 @@ def check(data: bytes) -> None:
     except ActionError as error:
         check_message(str(error))
         return
-    values = dataclasses.asdict(action)
-    for name, value in values.items():
+    assert isinstance(action, Action)
+    for name, value in dataclasses.asdict(action).items():
         if isinstance(value, str):
             value.encode()
-            assert name in ("content", "old", "new") or "\0" not in value
-        elif value is not None:
+            assert name in ("content", "old", "new", "text") or "\0" not in value
+        elif value is not None and not isinstance(value, bool):
             assert type(value) in (int, float)
-            assert value > 0
-    assert TOOLS[action.tool] is type(action)
-    assert parse_action({"tool": action.tool, **values}) == action
+            assert value > 0 or name == "line"
 
 
 def check_message(message: str) -> None:

@@ -39,7 +39,9 @@ class FileActions:
         return {
             "write_file": self.write_file,
             "edit_file": self.edit_file,
+            "insert_text": self.insert_text,
             "read_file": self.read_file,
+            "view": self.view,
             "list_files": self.list_files,
             "fetch": self.fetch,
             "fetch_files": self.fetch_files,
@@ -86,17 +88,51 @@ class FileActions:
             message = _line(f"edited {order['path']} at line {line}")
         return answer, message
 
+    def insert_text(self, order: messages.InsertText, text: bytes) -> Answer:
+        """Insert whole lines after a line, or at the beginning."""
+        path, after = order["path"], order["line"]
+        reason, content = take_file(self._locate(path), LARGEST)
+        if reason:
+            return _refuse(f"{path}: {reason}")
+        lines = content.splitlines(keepends=True)
+        if after > len(lines):
+            return _refuse(f"{path}: has {len(lines)} lines; line {after} was given")
+        if after and not lines[after - 1].endswith(b"\n"):
+            lines[after - 1] += b"\n"
+        elif text and not text.endswith(b"\n"):
+            text += b"\n"
+        lines.insert(after, text)
+        answer, message = self._write(path, b"".join(lines))
+        if not answer.get("exit_code"):
+            message = _line(f"inserted after line {after} of {path}")
+        return answer, message
+
     def read_file(self, order: messages.ReadFile, _payload: bytes) -> Answer:
         """Show some lines of a text file."""
-        reason, content = take_file(self._locate(order["path"]), LARGEST)
+        reason, lines = self._some_lines(order)
+        return _refuse(reason) if reason else self._show(b"".join(lines))
+
+    def view(self, order: messages.View, _payload: bytes) -> Answer:
+        """Show some lines of a text file with their numbers, or list a folder."""
+        if os.path.isdir(self._locate(order["path"])):
+            return self.list_files({"op": "list_files", "path": order["path"]}, b"")
+        reason, lines = self._some_lines(order)
         if reason:
-            return _refuse(f"{order['path']}: {reason}")
+            return _refuse(reason)
+        numbered = enumerate(lines, start=order["start"])
+        return self._show(b"".join(b"%6d\t%s" % (number, line) for number, line in numbered))
+
+    def _some_lines(self, order: messages.ReadFile | messages.View) -> tuple[str, list[bytes]]:
+        """The reason why a file's lines can't be shown, empty if they can, and the lines."""
+        path, start, count = order["path"], order["start"], order["lines"]
+        reason, content = take_file(self._locate(path), LARGEST)
+        if reason:
+            return f"{path}: {reason}", []
         lines = content.splitlines(keepends=True)
-        start, count = order["start"], order["lines"]
         if start > max(1, len(lines)):
-            return _refuse(f"{order['path']}: has {len(lines)} lines; line {start} was asked for")
+            return f"{path}: has {len(lines)} lines; line {start} was asked for", []
         last = len(lines) if count is None else start - 1 + count
-        return self._show(b"".join(lines[start - 1 : last]))
+        return "", lines[start - 1 : last]
 
     def list_files(self, order: messages.ListFiles, _payload: bytes) -> Answer:
         """List a folder's entries with their sizes, sorted by name."""

@@ -131,6 +131,10 @@ class Runner:
         elif order["op"] == "expire":
             self._watchdog.expire(order["seconds"])
             self._done({"op": "done"})
+        elif order["op"] == "restart":
+            self._commands.end_all()
+            self._shell.start_again()
+            self._done({"op": "done"})
         elif order["op"] == "reply":
             command = self._commands.current
             if order["end"] and command:

@@ -24,6 +24,8 @@ INTERRUPT_GRACE = 1.0
 """Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
 MAKING_ROOM = 3.0
 """Seconds that background processes may take to die when there is no process left for a command."""
+LONGEST_DEATH = 1.0
+"""Seconds that may pass until killed processes are gone."""
 KEPT_OUTPUTS = 4
 MOST_ORPHAN_PIPES = 200
 """An agent can have one held for each command that it ever ran."""
@@ -167,6 +169,14 @@ class Commands:
         if self.current:
             self.current.kill_at = time.monotonic() + INTERRUPT_GRACE
             kill_descendants(self.current.older)
+
+    def end_all(self) -> None:
+        """Kill everything that the agent started, in the background too, and wait for its end."""
+        last = time.monotonic() + LONGEST_DEATH
+        while descendants(process_table()) and time.monotonic() < last:
+            kill_descendants()
+            time.sleep(0.001)  # a write that is under way still ends
+            self.reap()
 
     def _finish(self, command: Command, status: int) -> None:
         """The shell ended: collect output and state, tell the host."""

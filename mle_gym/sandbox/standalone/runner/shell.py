@@ -89,6 +89,14 @@ class Shell:
         except OSError:
             pass
 
+    def start_again(self) -> None:
+        """Forget the folder, the variables and the functions that carry over."""
+        self._directory, self._saves_all, self._kept = self._workspace, False, (b"", ())
+        try:
+            os.unlink(f"{self._run}/environment")
+        except OSError:  # nothing carries over yet
+            pass
+
     def save(self) -> ShellState:
         """The state for another sandbox, where other folders may hold the same things.
 

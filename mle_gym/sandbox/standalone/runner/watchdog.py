@@ -6,12 +6,10 @@ import os
 import time
 
 from .processes import (
-    descendants,
     exact_memory_in_use,
     has_children,
     kill_descendants,
     memory_in_use,
-    process_table,
     socket_memory,
 )
 
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from .run_commands import Commands
     from .running_command import Command
 
-LONGEST_DEATH = 1.0
-"""Seconds that may pass until killed processes are gone."""
 EXPIRED_LOOKS = 0.2
 """Seconds between looks for processes once everything here has expired."""
 WATCH_EVERY = 0.1
@@ -69,11 +65,7 @@ class Watchdog:
             return
         if self._commands.current:
             self._commands.current.spare_nothing("timeout")
-        last = time.monotonic() + LONGEST_DEATH
-        while descendants(process_table()) and time.monotonic() < last:
-            kill_descendants()
-            time.sleep(0.001)  # a write that is under way still ends
-            self._commands.reap()
+        self._commands.end_all()
 
     def look(self) -> None:
         """Enforce time and memory on the running command, or memory on what others left."""

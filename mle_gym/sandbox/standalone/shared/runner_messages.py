@@ -86,6 +86,12 @@ class Expire(TypedDict):
     seconds: float | None
 
 
+class Restart(TypedDict):
+    """Ends all processes, and forgets the shell's folder, variables and functions."""
+
+    op: Literal["restart"]
+
+
 class WriteFile(TypedDict):
     """Writes the payload into a file."""
 
@@ -101,10 +107,29 @@ class EditFile(TypedDict):
     split: int
 
 
+class InsertText(TypedDict):
+    """Inserts the payload, whole lines, after a line of a file."""
+
+    op: Literal["insert_text"]
+    path: str
+    line: int
+    """Counted from 1; 0 for the beginning."""
+
+
 class ReadFile(TypedDict):
     """Shows lines of a file."""
 
     op: Literal["read_file"]
+    path: str
+    start: int
+    lines: int | None
+    """How many; None for all."""
+
+
+class View(TypedDict):
+    """Shows lines of a file with their numbers, or what is in a folder."""
+
+    op: Literal["view"]
     path: str
     start: int
     lines: int | None
@@ -187,9 +212,12 @@ Order = (
     | Reply
     | Interrupt
     | Expire
+    | Restart
     | WriteFile
     | EditFile
+    | InsertText
     | ReadFile
+    | View
     | ListFiles
     | Fetch
     | FetchFiles
