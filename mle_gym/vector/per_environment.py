@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Options", "Seeds", "chosen_by_mask", "options_of_each", "seed_of_each"]
+__all__ = ["Mask", "Options", "Seeds", "chosen_by", "options_of_each", "seed_of_each"]
 
+Mask = npt.ArrayLike | None
 Seeds = int | Sequence[int | None] | None
 Options = dict[str, Any] | Sequence[dict[str, Any] | None] | None
 
@@ -37,15 +39,20 @@ def options_of_each(options: Options, count: int) -> list[dict[str, Any] | None]
     return each
 
 
-def chosen_by_mask(options: Options, count: int) -> list[int]:
-    """The environments that a reset with these options is for."""
-    mask = options.get("reset_mask") if isinstance(options, Mapping) else None
+def chosen_by(name: str, mask: Mask, count: int) -> list[int]:
+    """The environments that a mask chooses; all without one.
+
+    Args:
+        name: The mask's, for the message.
+        mask: Booleans of shape ``(count,)``, at least one of them True.
+        count: How many environments there are.
+    """
     if mask is None:
         return list(range(count))
     mask = np.asarray(mask)
     if mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
         raise ValueError(
-            f"reset_mask must be a boolean array of shape ({count},) with at least one True, "
+            f"{name} must be a boolean array of shape ({count},) with at least one True, "
             f"not {mask!r}"
         )
     return [int(i) for i in np.flatnonzero(mask)]

@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from mle_gym.episode.arguments import Arguments, spelled_out
+from mle_gym.vector.batched_infos import first, valid_unless_failed
 from mle_gym.vector.calls import Calls
 from mle_gym.vector.member import (
     Environment,
@@ -27,9 +28,10 @@ from mle_gym.vector.member import (
     make_environment,
 )
 from mle_gym.vector.per_environment import (
+    Mask,
     Options,
     Seeds,
-    chosen_by_mask,
+    chosen_by,
     options_of_each,
     seed_of_each,
 )
@@ -86,53 +88,102 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             Member(make, self.autoreset_mode, f"mle-gym-env-{i}") for i in range(num_envs)
         ]
         self.envs = [member.env for member in self._members]
-        first = self.envs[0]
-        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = first.render_mode
-        self.single_action_space = first.action_space
-        self.single_observation_space = first.observation_space
-        self.action_space = batch_space(first.action_space, num_envs)
-        self.observation_space = batch_space(first.observation_space, num_envs)
+        single = self.envs[0]
+        self.metadata = {**single.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = single.render_mode
+        self.single_action_space = single.action_space
+        self.single_observation_space = single.observation_space
+        self.action_space = batch_space(single.action_space, num_envs)
+        self.observation_space = batch_space(single.observation_space, num_envs)
         weakref.finalize(self, end_all, [member.worker for member in self._members])
         self._calls = Calls(self._members)
         self.closed = False
 
-    def reset(self, *, seed: Seeds = None, options: Options = None) -> tuple[Any, dict[str, Any]]:
-        """Reset all environments, or those of ``options["reset_mask"]``, in parallel.
+    def reset(
+        self, *, seed: Seeds = None, options: Options = None, mask: Mask = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset all environments, or those of a mask, in parallel.
 
         Args:
             seed: One for each; an integer stands for ``seed, seed + 1, …``.
             options: Passed on to each, or a list with one dict for each. They also hold for the
-                automatic resets after it. ``reset_mask``, a boolean array of shape ``(num_envs,)``,
-                is taken out.
+                automatic resets after it. ``reset_mask`` in a dict for all is taken out.
+            mask: Which ones, a boolean array of shape ``(num_envs,)``; by default the options'
+                ``reset_mask``, as in Gymnasium's vector environments, or else all.
         """
         seeds = seed_of_each(seed, self.num_envs)
         each = options_of_each(options, self.num_envs)
+        if mask is None and isinstance(options, Mapping):
+            mask = options.get("reset_mask")
         results = self._together(
             {
                 i: partial(self._members[i].reset, seed=seeds[i], options=each[i])
-                for i in chosen_by_mask(options, self.num_envs)
+                for i in chosen_by("reset_mask", mask, self.num_envs)
             }
         )
         infos: dict[str, Any] = {}
         for i, (_, info) in results.items():
             infos = self._add_info(infos, info, i)
-        return self._batch(range(self.num_envs)), _valid_unless_failed(infos)
+        return self._batch(range(self.num_envs)), valid_unless_failed(infos)
 
-    def step(self, actions: Any) -> Batch:
-        """Step every environment in parallel, ``actions[i]`` in the ``i``-th.
+    def reset_group(
+        self, seed: Seeds = None, size: int | None = None, options: Options = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset in groups whose environments begin alike, as trainers with groups (GRPO) need them.
+
+        The environments of a group get the same seed and the same options, and so the same variant
+        or the same snapshot.
+
+        Args:
+            seed: One for each group; an integer stands for ``seed, seed + 1, …``, and None draws
+                them from ``np_random``.
+            size: How many environments a group has, one after the other; by default all are one
+                group.
+            options: For all, or a list with one dict for each group.
+
+        Raises:
+            ValueError: ``num_envs`` is not a multiple of the size.
+        """
+        size = self.num_envs if size is None else size
+        if size < 1 or self.num_envs % size:
+            raise ValueError(f"{self.num_envs} environments don't make groups of {size!r}")
+        groups = self.num_envs // size
+        if seed is None:
+            seed = [int(drawn) for drawn in self.np_random.integers(2**31, size=groups)]
+        seeds = np.repeat(np.array(seed_of_each(seed, groups), dtype=object), size)
+        if options is not None and not isinstance(options, Mapping):
+            options = [each for each in options_of_each(options, groups) for _ in range(size)]
+        return self.reset(seed=list(seeds), options=options)
+
+    def step(self, actions: Any, mask: Mask = None) -> Batch:
+        """Step environments in parallel, ``actions[i]`` in the ``i``-th.
+
+        Args:
+            actions: One for each environment, also for those that aren't stepped.
+            mask: Which ones to step, a boolean array of shape ``(num_envs,)``; by default all. The
+                others keep their observation and have no reward and no info; an episode that is
+                over stays truncated.
 
         Raises:
             ValueError: The number of actions is wrong, or, with autoreset disabled, an environment
                 has to be reset first.
         """
-        results = self._together(
-            {i: partial(self._members[i].step, action) for i, action in self._each(actions)}
+        chosen = chosen_by("mask", mask, self.num_envs)
+        results: dict[int, tuple[StepResult, tuple[Any, Any] | None]] = self._together(
+            {i: partial(self._members[i].step, action) for i, action in self._each(actions, chosen)}
         )
+        for i in set(range(self.num_envs)).difference(chosen):
+            results[i] = (None, 0.0, False, self._members[i].over, {}), None
         return self._collect(results, np.arange(self.num_envs))
 
-    def async_reset(self, *, seed: Seeds = None, options: Options = None) -> None:
-        """Start resetting every environment. :meth:`recv` returns the observations.
+    def async_reset(
+        self,
+        *,
+        seed: Seeds = None,
+        options: Options = None,
+        env_ids: Iterable[int] | None = None,
+    ) -> None:
+        """Start resetting all environments, or some. :meth:`recv` returns the observations.
 
         With :meth:`send` and :meth:`recv` a slow environment doesn't hold up the others, which
         matters where one action lists a folder and the next one trains a model::
@@ -141,11 +192,21 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             while training:
                 observations, rewards, terminations, truncations, infos = envs.recv(batch_size=4)
                 envs.send(policy(observations), infos["env_id"])
+
+        A trainer that chooses each next episode resets the environments whose episodes are over
+        itself, with ``env_ids`` and options for each of them.
+
+        Args:
+            seed: As in :meth:`reset`, for each of ``env_ids``.
+            options: As in :meth:`reset`, for each of ``env_ids``.
+            env_ids: Environments that aren't in flight; by default all.
         """
-        seeds = seed_of_each(seed, self.num_envs)
-        each = options_of_each(options, self.num_envs)
-        for i, member in enumerate(self._members):
-            self._launch(i, partial(member.restart, seed=seeds[i], options=each[i]))
+        ids = range(self.num_envs) if env_ids is None else [int(i) for i in env_ids]
+        seeds = seed_of_each(seed, len(ids))
+        each = options_of_each(options, len(ids))
+        for k, i in enumerate(ids):
+            restart = self._members[i].restart
+            self._launch(i, partial(restart, seed=seeds[k], options=each[k]))
 
     def send(self, actions: Sequence[Any], env_ids: Iterable[int]) -> None:
         """Start a step in each of some environments, and return without waiting.
@@ -192,7 +253,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         ids = np.array([i for i, _ in done], dtype=np.int64)
         results = {k: future.result() for k, (_, future) in enumerate(done)}
         *batch, infos = self._collect(results, ids)
-        return (*batch, {**_first(infos, batch_size), "env_id": ids})
+        return (*batch, {**first(infos, batch_size), "env_id": ids})
 
     def render(self) -> tuple[Any, ...]:
         """What each environment renders."""
@@ -240,7 +301,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 infos = self._add_info(infos, final, k)
                 _, info = restart
             infos = self._add_info(infos, info, k)
-        infos = _valid_unless_failed(infos)
+        infos = valid_unless_failed(infos)
         return self._batch(ids), rewards, terminations, truncations, infos
 
     def _launch(self, i: int, function: Callable[[], Any]) -> None:
@@ -265,34 +326,14 @@ class ThreadVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         out: Any = create_empty_array(self.single_observation_space, len(observations))
         return concatenate(self.single_observation_space, observations, out)
 
-    def _each(self, actions: Any) -> list[tuple[int, Any]]:
-        """Number the actions, one for each environment."""
+    def _each(self, actions: Any, chosen: Sequence[int]) -> list[tuple[int, Any]]:
+        """The chosen environments with their actions, of which there is one for each."""
         if isinstance(actions, str | dict):
             raise ValueError(f"step requires {self.num_envs} actions, found one: {actions!r:.60}")
-        over = [i for i, member in enumerate(self._members) if member.over]
+        over = [i for i in chosen if self._members[i].over]
         if self.autoreset_mode is AutoresetMode.DISABLED and over:
             raise ValueError(f"environments {over} have to be reset first")
         each = list(iterate(self.action_space, actions))
         if len(each) != self.num_envs:
             raise ValueError(f"step requires {self.num_envs} actions, found {len(each)}")
-        return list(enumerate(each))
-
-
-def _valid_unless_failed(infos: dict[str, Any]) -> dict[str, Any]:
-    """A batch's infos with ``reward_valid`` True for the environments without such an info.
-
-    Gymnasium fills the places of those that were not reset, or did not end, with False, which a
-    trainer would read as a failure.
-    """
-    for each in (infos, infos.get("final_info", {})):
-        if "reward_valid" in each:
-            each["reward_valid"] |= ~each["_reward_valid"]
-    return infos
-
-
-def _first(infos: dict[str, Any], count: int) -> dict[str, Any]:
-    """The first entries of every array in a batch's infos."""
-    return {
-        key: _first(value, count) if isinstance(value, dict) else value[:count]
-        for key, value in infos.items()
-    }
+        return [(i, each[i]) for i in chosen]

@@ -109,3 +109,17 @@ def test_closing_ends_what_is_in_flight(envs: ThreadVectorEnv) -> None:
     assert time.monotonic() - started < 100
     with pytest.raises(ClosedEnvironmentError):
         envs.send(["true"], [1])
+
+
+def test_a_trainer_chooses_the_next_episode_of_one_environment(envs: ThreadVectorEnv) -> None:
+    envs.async_reset(seed=0)
+    received_ids(envs, 3)
+    envs.send(["submit"], [1])
+    received_ids(envs, 1)
+    envs.async_reset(options=[{"variant": 5}], env_ids=[1])
+    envs.send(["echo on"], [0])  # not held up by the reset
+    found = {}
+    for _ in range(2):
+        *_, infos = envs.recv(1, timeout=600)
+        found[int(infos["env_id"][0])] = int(infos["variant"][0])
+    assert found == {0: 0, 1: 5}

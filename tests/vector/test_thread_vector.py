@@ -380,3 +380,61 @@ def test_ctrl_c_ends_the_commands_and_no_episode() -> None:
     observations, *_ = envs.step(["cat file"] * 2)
     envs.close()
     assert observations["output"] == ("kept\n", "kept\n")
+
+
+# ---- masks and groups
+
+
+def test_a_list_of_options_goes_with_a_mask(make: MakeVec) -> None:
+    envs = make(num_envs=3, max_steps=2)
+    envs.reset(seed=0)
+    each = [{"variant": 1}, {"variant": 2}, {"variant": 3}]
+    _, infos = envs.reset(options=each, mask=np.array([False, True, True]))
+    assert infos["_variant"].tolist() == [False, True, True]
+    assert infos["variant"].tolist() == [0, 2, 3]
+
+
+def test_what_a_step_mask_leaves_out_is_not_stepped(make: MakeVec) -> None:
+    envs = make(num_envs=2, max_steps=3, autoreset_mode="disabled")
+    envs.reset(seed=0)
+    envs.step([SAMPLE, "submit"])
+    observations, rewards, terminations, truncations, infos = envs.step(
+        ["echo on", "echo off"], mask=np.array([True, False])
+    )
+    assert observations["output"][0] == "on\n"
+    assert observations["steps_left"].tolist() == [1, 2]
+    assert (rewards[1], terminations[1], truncations[1]) == (0.0, False, True)
+    assert infos["reward_valid"].tolist() == [True, True]
+    with pytest.raises(ValueError, match=r"environments \[1\] have to be reset"):
+        envs.step(["true", "true"])
+
+
+@pytest.mark.parametrize("mask", [np.array([True]), [0, 1], [False, False], "yes"])
+def test_a_bad_step_mask_is_refused(make: MakeVec, mask: Any) -> None:
+    envs = make(num_envs=2)
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="mask must be a boolean array"):
+        envs.step(["true", "true"], mask=mask)
+
+
+def test_the_environments_of_a_group_begin_alike(make: MakeVec) -> None:
+    envs = make(num_envs=4, variant="train", max_steps=2)
+    observations, infos = envs.reset_group(7, 2)
+    variants = infos["variant"].tolist()
+    assert variants[0] == variants[1] != variants[2] == variants[3]
+    assert observations["output"][2] == observations["output"][3]
+    assert envs.reset_group(7, 2)[1]["variant"].tolist() == variants
+    assert len(set(envs.reset_group()[1]["variant"].tolist())) == 1
+    _, infos = envs.reset_group(0, 2, options=[{"variant": 3}, {"variant": 4}])
+    assert infos["variant"].tolist() == [3, 3, 4, 4]
+    with pytest.raises(ValueError, match="4 environments don't make groups of 3"):
+        envs.reset_group(0, 3)
+
+
+def test_a_group_begins_from_a_snapshot(make: MakeVec) -> None:
+    envs = make(num_envs=2, max_steps=4)
+    envs.reset(seed=0)
+    envs.step(["echo kept > note", "true"])
+    with envs.envs[0].unwrapped.snapshot() as snapshot:
+        envs.reset_group(options={"snapshot": snapshot})
+    assert envs.step(["cat note", "cat note"])[0]["output"] == ("kept\n", "kept\n")
