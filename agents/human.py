@@ -76,7 +76,7 @@ class HumanAgent:
                     return action
         except (EOFError, KeyboardInterrupt):
             self._console.print("\nYou quit; nothing was graded.")
-            raise LeaveEpisode("you quit") from None
+            raise LeaveEpisode("you quit", submit=False) from None
         finally:
             self._remember()
 

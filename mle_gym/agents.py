@@ -49,11 +49,16 @@ _ENDS_OF_ITERATION = (StopIteration, StopAsyncIteration)
 
 
 class LeaveEpisode(Exception):
-    """Raised by ``act`` to leave an episode before the environment ends it, without a grade.
+    """Raised by ``act`` to leave an episode before the environment ends it.
 
     Args:
         reason: Why, for the trajectory's footer (``"you quit"``).
+        submit: Whether what lies at the submission's path is handed in first, by a last step.
     """
+
+    def __init__(self, reason: str = "", *, submit: bool = True) -> None:
+        super().__init__(reason)
+        self.submit = submit
 
 
 @runtime_checkable
@@ -103,7 +108,8 @@ class ProgramAgent:
         """Write the program, then run it, then leave."""
         if not self._actions:
             output = str(observation["output"]).strip()
-            raise LeaveEpisode(f"the program did not lead to a submission: {output[-500:]}")
+            reason = f"the program did not lead to a submission: {output[-500:]}"
+            raise LeaveEpisode(reason, submit=False)
         return self._actions.pop(0)
 
     def _path(self, info: dict[str, Any]) -> Path:

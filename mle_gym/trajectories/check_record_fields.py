@@ -145,6 +145,7 @@ STEP = {
     "info": "an object",
     "time": "a number",
 }
+TURN = {"turn": "an object or null"}
 LEFT = {"left": "text or null"}
 
 
@@ -177,6 +178,7 @@ def footer_problems(trajectory: Trajectory) -> Iterator[str]:
 def step_problems(step: Step, trajectory: Trajectory) -> Iterator[str]:
     """Like :func:`header_problems`, for a step."""
     yield from _wrong(vars(step), STEP)
+    yield from _wrong_if_there(vars(step), TURN)
     if not of_a_task(trajectory) or not isinstance(step.info, dict):
         return
     observation = step.observation

@@ -92,7 +92,7 @@ class _Recorded:
         """Return the next recorded action."""
         for action in self._actions:
             return action
-        raise LeaveEpisode(self._left)
+        raise LeaveEpisode(self._left, submit=False)
 
 
 def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path) -> Any:

@@ -17,6 +17,7 @@ import gymnasium as gym
 
 from mle_gym.agents import Agent, LeaveEpisode, blamed
 from mle_gym.episode.snapshot import Snapshot
+from mle_gym.episode.spaces import ActionSpace
 from mle_gym.trajectories.provenance import provenance, result
 from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.space_json import from_json, to_json
@@ -46,7 +47,8 @@ def rollout(
     Args:
         env: The environment; the caller closes it.
         agent: Asked for actions until the episode ends or it raises
-            :class:`~mle_gym.agents.LeaveEpisode`.
+            :class:`~mle_gym.agents.LeaveEpisode`. If it has an attribute ``turn``, a dict of what
+            the action cost (``tokens``, ``seconds``, …), each step keeps it.
         seed: For ``env.reset``.
         options: For ``env.reset``.
         path: A new JSONL file. Each step is on disk before the next one begins, so a killed run
@@ -75,15 +77,12 @@ def rollout(
         steps: list[Step] = []
         footer: dict[str, Any] = {"left": None}
         started = time.monotonic()
-        try:
-            for step in _play(env, agent, observation, info, started, path):
-                steps.append(step)
-                if writer:
-                    writer.step(step)
-                if on_step:
-                    on_step(step)
-        except LeaveEpisode as reason:
-            footer["left"] = str(reason) or "the agent ended the episode"
+        for step in _play(env, agent, observation, info, started, path, footer):
+            steps.append(step)
+            if writer:
+                writer.step(step)
+            if on_step:
+                on_step(step)
         footer |= _footer(steps, time.monotonic() - started) | result(env)
         if writer:
             writer.footer(footer)
@@ -98,15 +97,23 @@ def _play(
     info: dict[str, Any],
     started: float,
     path: str | Path | None,
+    footer: dict[str, Any],
 ) -> Iterator[Step]:
     with blamed(agent, path):
         agent.reset(observation, info)
     done = False
     while not done:
-        with blamed(agent, path):
-            action = agent.act(observation, info)
+        try:
+            with blamed(agent, path):
+                action = agent.act(observation, info)
+        except LeaveEpisode as leave:
+            footer["left"] = str(leave) or "the agent ended the episode"
+            if not (leave.submit and isinstance(env.action_space, ActionSpace)):
+                return
+            action, done = {"tool": "submit"}, True  # refused if there is nothing to hand in
         observation, reward, terminated, truncated, info = env.step(action)
-        done = bool(terminated or truncated)
+        done = bool(done or terminated or truncated)
+        turn = getattr(agent, "turn", None)
         yield Step(
             action=_plain(action),
             observation=_plain(observation),
@@ -115,6 +122,7 @@ def _play(
             truncated=bool(truncated),
             info=_plain(info),
             time=round(time.monotonic() - started, 6),
+            turn=_plain(turn) if isinstance(turn, dict) else None,
         )
 
 

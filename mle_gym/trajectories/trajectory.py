@@ -54,6 +54,8 @@ class Step:
     info: dict[str, Any]
     time: float = 0.0
     """Seconds from the beginning of the episode to the end of the step."""
+    turn: dict[str, Any] | None = None
+    """What the agent said of the action: a model's tokens, cost and time, say."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ class TrajectoryWriter:
 
     def step(self, step: Step) -> None:
         """Write one step."""
-        self._line({"kind": "step", **vars(step)})
+        values = {name: value for name, value in vars(step).items() if name != "turn"}
+        self._line({"kind": "step", **values, **({"turn": step.turn} if step.turn else {})})
 
     def footer(self, values: Mapping[str, Any]) -> None:
         """Write the last line."""

@@ -30,6 +30,7 @@ from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.replay_risks import ARGUMENTS
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.trajectory import Step, Trajectory
+from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
 
 class Alternating:
@@ -195,7 +196,7 @@ rollout(gymnasium.make("CartPole-v1"), Slow(), seed=0, path=sys.argv[1])
     trajectory = Trajectory.read(path)
     assert len(trajectory.steps) == 5
     assert "the run was stopped" in trajectory.note
-    assert replay(path).differences == ()
+    assert replay(path, make()).differences == ()
 
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "FrozenLake-v1", "Blackjack-v1", "Acrobot-v1"])
@@ -413,3 +414,53 @@ def test_a_broken_chain_is_replayed_only_on_request(empty_episode: Path) -> None
     with pytest.raises(TrajectoryError, match=r"its hash chain is broken.*--broken"):
         replay(path)
     assert replay(path, broken=True).differences == ()
+
+
+class Talker:
+    """Plays some actions, says what each cost, and then leaves."""
+
+    name = "talker"
+
+    def __init__(self, *actions: Any, submit: bool = True) -> None:
+        self.actions, self.submit, self.turn = list(actions), submit, {"tokens": 0}
+
+    def reset(self, observation: Any, info: dict[str, Any]) -> None:
+        pass
+
+    def act(self, observation: Any, info: dict[str, Any]) -> Any:
+        if not self.actions:
+            raise LeaveEpisode("I am done", submit=self.submit)
+        self.turn = {"tokens": self.turn["tokens"] + 7}
+        return self.actions.pop(0)
+
+
+def test_what_an_agent_leaves_behind_is_handed_in(
+    make: Callable[..., MLEEnv], tmp_path: Path
+) -> None:
+    copy = "cp data/sample_submission.csv submission.csv"
+    thought = {"tool": "think", "thought": "that may do"}
+    path = tmp_path / "left.jsonl"
+    trajectory = rollout(make(), Talker(copy, thought), seed=0, path=path)
+    assert trajectory.left == "I am done"
+    assert trajectory.grade is not None
+    assert trajectory.grade["valid"]
+    assert [step.action for step in trajectory.steps] == [copy, thought, {"tool": "submit"}]
+    assert [step.turn for step in Trajectory.read(path).steps] == [
+        {"tokens": 7}, {"tokens": 14}, {"tokens": 14},
+    ]  # fmt: skip
+    assert verify_trajectory(path).verdict == "confirmed"
+    assert replay(path, make()).differences == ()
+
+
+def test_an_agent_that_has_nothing_to_hand_in_leaves_without_a_grade(
+    make: Callable[..., MLEEnv],
+) -> None:
+    trajectory = rollout(make(), Talker("ls"), seed=0)
+    assert (trajectory.left, trajectory.grade) == ("I am done", None)
+    assert trajectory.steps[-1].observation["exit_code"] == 1
+
+
+def test_an_agent_may_leave_without_handing_in(make: Callable[..., MLEEnv]) -> None:
+    copy = "cp data/sample_submission.csv submission.csv"
+    trajectory = rollout(make(), Talker(copy, submit=False), seed=0)
+    assert (len(trajectory.steps), trajectory.grade) == (1, None)

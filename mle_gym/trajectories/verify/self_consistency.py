@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mle_gym.episode.actions.parse import read_action
+from mle_gym.errors import ActionError
 from mle_gym.trajectories.check_record_fields import (
     footer_problems,
     header_problems,
@@ -112,7 +114,8 @@ def check_steps(trajectory: Trajectory) -> Iterator[Finding]:
         wrong = [*step_problems(step, trajectory), *_misplaced(step, last=last)]
         if of_a_task(trajectory):
             wrong += _other_task(step, trajectory.header)
-        if left is not None and now != left - 1:
+        # A thought costs no step, as long as there are not too many of them.
+        if left is not None and now != left - 1 and not (now == left and _is_thought(step.action)):
             wrong.append(f"observation.steps_left: expected {left - 1}, found {short(now)}")
         if is_number(step.time):
             if step.time < time:
@@ -147,6 +150,13 @@ def _other_task(step: Step, header: Mapping[str, Any]) -> Iterator[str]:
         expected, found = short(header.get(name)), short(step.info.get(name))
         if expected != found:
             yield f"info.{name}: expected {expected} as in the header, found {found}"
+
+
+def _is_thought(action: Any) -> bool:
+    try:
+        return read_action(action).is_thought
+    except ActionError:
+        return False
 
 
 def _steps_left(observation: Any) -> int | None:
