@@ -1,0 +1,129 @@
+"""An episode as a conversation: the brief, the model's turns, and what came of its calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mle_gym.chat.model import ToolCall, Turn
+
+__all__ = ["Conversation", "repaired", "shortened", "shown"]
+
+MOST_CHARACTERS = 8000
+"""Of an output, as a model sees it: about 2,000 tokens."""
+LEFT_OUT = "[Earlier turns were left out, since the conversation became too long.]"
+
+
+@dataclass
+class _Exchange:
+    """A turn of the model's, and the messages that answer it. They stay or go together."""
+
+    said: dict[str, Any]
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Conversation:
+    """The messages of one episode, in the form of OpenAI's chat completions.
+
+    Args:
+        system: What the model is told first.
+        brief: The environment's first observation.
+    """
+
+    def __init__(self, system: str, brief: str) -> None:
+        self._head = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": brief},
+        ]
+        self._exchanges: list[_Exchange] = []
+        self._left_out = False
+
+    def messages(self) -> list[dict[str, Any]]:
+        """All messages, ready to be sent."""
+        note = [{"role": "user", "content": LEFT_OUT}] if self._left_out else []
+        rest = [each for one in self._exchanges for each in (one.said, *one.answers)]
+        return [*self._head, *note, *rest]
+
+    def add_turn(self, turn: Turn) -> list[ToolCall]:
+        """Keep what the model said; returns its calls, each with an id of its own.
+
+        Arguments that are no JSON are kept as an empty object, because servers refuse a
+        conversation that contains them.
+        """
+        said: dict[str, Any] = {"role": "assistant", "content": turn.text}
+        calls: list[ToolCall] = []
+        for each in turn.calls:
+            fresh = f"call_{len(self._exchanges)}_{len(calls)}"
+            taken = not each.id or any(call.id == each.id for call in calls)
+            calls.append(ToolCall(fresh if taken else each.id, each.name, each.arguments))
+        if calls:
+            said["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {
+                        "name": call.name,
+                        "arguments": json.dumps(repaired(call.arguments) or {}),
+                    },
+                }
+                for call in calls
+            ]
+        self._exchanges.append(_Exchange(said))
+        return calls
+
+    def answer(self, call: ToolCall, content: str) -> None:
+        """Say what came of a call."""
+        self._exchanges[-1].answers.append(
+            {"role": "tool", "tool_call_id": call.id, "content": content}
+        )
+
+    def say(self, content: str) -> None:
+        """Say something to the model after its last turn."""
+        self._exchanges[-1].answers.append({"role": "user", "content": content})
+
+    def shorten(self) -> bool:
+        """Leave out the older half of the turns; whether there was any that could go.
+
+        The brief and the last turn stay.
+        """
+        going = len(self._exchanges) // 2
+        if going == 0:
+            return False
+        del self._exchanges[:going]
+        self._left_out = True
+        return True
+
+
+def repaired(arguments: str) -> dict[str, Any] | None:
+    """The object that a model meant by a call's arguments, or None if that can't be seen.
+
+    Models write line breaks into strings, put the object into a fence, or text after it.
+    """
+    text = arguments.strip().removeprefix("```json").removeprefix("```").strip()
+    if not text:
+        return {}
+    try:
+        found, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def shown(observation: Mapping[str, Any], most: int = MOST_CHARACTERS) -> str:
+    """An observation as a model reads it: the output, and what is left of the budget."""
+    lines = [shortened(str(observation["output"]), most).rstrip("\n")]
+    if observation["exit_code"]:
+        lines.append(f"[exit code {observation['exit_code']}]")
+    steps, seconds = int(observation["steps_left"]), float(observation["seconds_left"][0])
+    lines.append(f"[{steps} steps and {seconds:,.0f} seconds left]")
+    return "\n".join(filter(None, lines))
+
+
+def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
+    """The beginning and the end of a text that is longer than so many characters."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters …]\n{text[-half:]}"
