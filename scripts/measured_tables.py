@@ -83,7 +83,7 @@ def families_table() -> str:
         "|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for report in _read("families.json"):
-        name = f"[`{report['task']}`](../envs/{report['task']}/description.md)"
+        name = f"[`{report['task']}`](environments/{report['task']}.md)"
         if "error" in report:
             lines.append(f"| {name} | | | | | | | not measured |")
             continue

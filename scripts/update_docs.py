@@ -68,7 +68,7 @@ def _competition_row(task: TaskSpec) -> str:
 def _task_row(task: TaskSpec) -> str:
     scores = task.reference.model_dump().values() if task.reference else ("", "", "")
     shown = " | ".join(f"{score:.3f}" if score not in ("", None) else "" for score in scores)
-    link = f"[`{task.env_id}`](envs/{task.folder.name}/description.md)"
+    link = f"[`{task.env_id}`](docs/environments/{task.id}.md)"
     return f"| {link} | {asked(task)} | {metric(task)} | {shown} |"
 
 
