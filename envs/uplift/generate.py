@@ -18,7 +18,7 @@ STRUCTURES = {
 the form of the effect; whether a voucher changes how often people order, for how much, or how much
 of it they send back."""
 
-ROWS = {"micro": (3800, 1150), "small": (6000, 1600), "full": (60_000, 6000)}
+ROWS = {"micro": (5000, 1450), "small": (6000, 1600), "full": (60_000, 6000)}
 """Customers to whom the desk gave vouchers or not, and customers of the lottery."""
 TEST = 3000
 TRAITS = 8
