@@ -58,26 +58,38 @@ def best_guess(
     if isinstance(metric, CustomMetric) or len(rows) < FEWEST_ROWS:
         return None
     truth = {name: answers[name][rows] for name in spec.columns}
-    everything = np.arange(len(rows))
     sign = 1 if metric.higher_is_better else -1
 
-    def score(guess: Table) -> float:
-        """Higher is better; a guess that can't be scored is the worst."""
-        try:
-            metric.check(guess)
-            return sign * metric.score(guess, truth, everything).value
-        except MleGymError:  # for instance a metric that needs more than one class
-            return -np.inf
+    def score(guess: Table, *, exact: bool = True) -> float:
+        return sign * _score(metric, guess, truth, exact)
 
     constants = [(score(guess), guess) for guess in _constants(spec, truth)]
     best, center = max(constants, key=lambda scored: scored[0])
     best = max([best, *(score(guess) for guess in _ordered(spec, truth, rows))])
     for draw in (_uniform, _shuffled, _faint):
         guesses = (draw(spec, truth, center, rng) for _ in range(_draws(spec, len(rows))))
-        scores = [score(truth | guess) for guess in guesses]
+        scores = [score(truth | guess, exact=False) for guess in guesses]
         # One of the scores themselves: a value between an infinity and a number makes no sense.
         best = max(best, float(np.quantile(scores, LUCK, method="lower")))
     return sign * best if np.isfinite(best) else None
+
+
+def _score(metric: TaskMetric, guess: Table, truth: Table, exact: bool) -> float:
+    """The score of a guess; infinitely bad for one that can't be scored.
+
+    Those of random guesses need not be exact, but those of constants must be: nothing may be paid
+    for the best of them.
+    """
+    rows = np.arange(len(next(iter(truth.values()))))
+    worst = -np.inf if metric.higher_is_better else np.inf
+    try:
+        metric.check(guess)
+        if exact:
+            return metric.score(guess, truth, rows).value
+        found = metric.quick_score(guess, truth, rows)
+    except MleGymError:  # for instance a metric that needs more than one class
+        return worst
+    return found if np.isfinite(found) else worst
 
 
 def _draws(spec: SubmissionSpec, rows: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.open_grader import grade
-from mle_gym.grading.score_interval import RESAMPLERS, score_interval
+from mle_gym.grading.score_interval import RESAMPLERS, quick_score, score_interval
 from mle_gym.metrics import METRICS
 
 ROWS = 60
@@ -49,6 +49,7 @@ def test_a_draw_scores_what_the_metric_gives_its_rows(name: str) -> None:
     for count, score in zip(counts, found, strict=True):
         rows = np.repeat(np.arange(ROWS), count)
         assert score == pytest.approx(METRICS[name].score(truth[rows], predicted[rows], **params))
+    assert quick_score(METRICS[name], truth, predicted, params) == found[0]
 
 
 def test_a_binary_loss_too() -> None:
@@ -104,7 +105,7 @@ def test_metrics_without_a_quick_way_have_intervals_too() -> None:
     interval = score_interval(METRICS["spearman"], truth, truth + rng.normal(size=50), {})
     assert interval is not None
     assert 0.3 < interval[0] < interval[1] < 0.9
-    assert "spearman" not in RESAMPLERS
+    assert quick_score(METRICS["spearman"], truth, truth, {}) is None
 
 
 def test_many_rows_get_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
