@@ -77,6 +77,7 @@ def test_any_program_can_be_played(own_task: Path) -> None:
     assert trajectory.grade["valid"]
 
 
+@pytest.mark.slow("it waits for all libraries to be imported")
 def test_an_episode_is_warm() -> None:
     agent = load_agent("solution")
     with contextlib.closing(MLEEnv("titanic", sandbox="bubblewrap")) as env:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import QUICK
 from tests.docs.conftest import CHECKOUT
+from tests.tiers import few_quick
 
 TEST_FILES = list((CHECKOUT / "tests").rglob("test_*.py"))
 
@@ -57,7 +58,7 @@ def collected(project: Path, *arguments: str) -> set[str]:
     return {line.split("::")[1].split()[0] for line in lines if " PASSED" in line}
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", few_quick(["0", "1"], ["0"], "workers take seconds to start"))
 def test_the_quick_tests_run_where_none_is_selected(project: Path, workers: str) -> None:
     arguments = ["-p", "no:randomly", "-n", workers, "--dist=no"]
     assert collected(project, "--quick", *arguments) == RUN_QUICKLY
@@ -65,7 +66,13 @@ def test_the_quick_tests_run_where_none_is_selected(project: Path, workers: str)
 
 
 @pytest.mark.parametrize(
-    "selection", [["tests/part"], ["-k", "test"], ["-m", "not bubblewrap"]], ids=" ".join
+    "selection",
+    few_quick(
+        [["tests/part"], ["-k", "test"], ["-m", "not bubblewrap"]],
+        lambda words: words[0] == "-k",
+        "each is a run of its own",
+    ),
+    ids=" ".join,
 )
 def test_all_that_is_selected_runs(project: Path, selection: list[str]) -> None:
     assert collected(project, "--quick", *selection) == RUN_QUICKLY | SLOW

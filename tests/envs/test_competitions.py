@@ -51,7 +51,7 @@ QUICK = ("spooky-author-identification", "leaf-classification")
 WHY = "each competition is made up, prepared and played"
 
 
-@pytest.fixture(params=few_quick(COMPETITIONS, QUICK, WHY))
+@pytest.fixture(params=few_quick(COMPETITIONS, QUICK[:1], WHY))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
     """A competition's dataset of made-up raw data."""
     return made(request.param, tmp_path / "raw")
@@ -243,6 +243,7 @@ def test_a_melanoma_s_label_is_in_no_record_of_the_test(tmp_path: Path) -> None:
         assert all("target" in features(record) for record in read_records(file))
 
 
+@pytest.mark.slow("it makes up and prepares pictures in two formats")
 def test_a_melanoma_s_label_is_taken_out_of_what_mle_bench_prepared(tmp_path: Path) -> None:
     name = "siim-isic-melanoma-classification"
     dataset = made(name, tmp_path / "raw")

@@ -94,6 +94,7 @@ def test_what_mle_bench_prepared_stays_as_it_is(name: str, tmp_path: Path) -> No
     assert contents(bench) | contents(tmp_path / "raw") == before
 
 
+@pytest.mark.slow("it makes up and prepares pictures in two formats")
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
 def test_a_folder_that_lacks_something_is_named(tmp_path: Path) -> None:
     name = "siim-isic-melanoma-classification"
@@ -127,7 +128,7 @@ def test_a_class_and_its_probability_share_their_code(name: str, tmp_path: Path)
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")
-@pytest.mark.parametrize("name", WITH_FILES)
+@pytest.mark.parametrize("name", few_quick(WITH_FILES, WITH_FILES[:1], WHY))
 def test_files_are_called_after_the_new_ids(name: str, tmp_path: Path) -> None:
     plain = made(name, tmp_path / "raw")
     hidden = prepare(load_task(name), DatasetOptions(obfuscate=True), source=tmp_path / "raw")

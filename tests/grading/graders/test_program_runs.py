@@ -26,6 +26,7 @@ from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.generated_task import GENERATED
 from tests.sandbox.conftest import eventually, processes_with
 from tests.task_folders import MakeTask
+from tests.tiers import few_quick
 from tests.trajectories.verify.conftest import Scripted, failures
 
 pytestmark = pytest.mark.bubblewrap
@@ -123,41 +124,47 @@ def test_a_program_is_run_on_every_set_of_inputs_several_times(play: Grade) -> N
     assert found.anchored == 1.0
 
 
+CHEATS = {
+    "writes what is right for the examples": (
+        "numbers = [int(n) for n in open('data/numbers.txt')]\n"
+        "open('out.txt', 'w').write({examples!r})"
+    ),
+    "keeps the sum of the run before": (
+        "import glob, os\nold = [p for d in ('/tmp', '/var/tmp', '/dev/shm', os.path.expanduser"
+        "('~'), '.') for p in glob.glob(d + '/kept*')]\n"
+        "total = sum(map(int, open('data/numbers.txt')))\n"
+        "for d in ('/tmp', '/dev/shm', '.'):\n    open(d + '/kept', 'w').write(str(total))\n"
+        "open('out.txt', 'w').write(open(old[0]).read() if old else '0')"
+    ),
+    "looks for the answers": (
+        "import os\nfound = ''\nfor top in ('/workspace', '/tmp', '/home', '/root', '/work'):\n"
+        "    for folder, _, names in os.walk(top):\n"
+        "        for name in names:\n"
+        "            if name in ('sums.txt', 'ref.py', 'grade.py'):\n"
+        "                found = open(os.path.join(folder, name)).read()\n"
+        "open('out.txt', 'w').write(found.split()[0] if found else '0')"
+    ),
+    "fails": "raise SystemExit(3)",
+    "writes nothing": "print('no')",
+    "writes too much": "open('out.txt', 'wb').write(b'1' * 2**24)",
+    "kills what runs it": "import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)",
+    "writes measurements": (
+        "import json, os\nopen('measurements.json', 'w').write('{}')\n"
+        "open('out.txt', 'w').write('0')"
+    ),
+}
+
+
 @pytest.mark.parametrize(
     "cheat",
-    {
-        "writes what is right for the examples": (
-            "numbers = [int(n) for n in open('data/numbers.txt')]\n"
-            "open('out.txt', 'w').write({examples!r})"
-        ),
-        "keeps the sum of the run before": (
-            "import glob, os\nold = [p for d in ('/tmp', '/var/tmp', '/dev/shm', os.path.expanduser"
-            "('~'), '.') for p in glob.glob(d + '/kept*')]\n"
-            "total = sum(map(int, open('data/numbers.txt')))\n"
-            "for d in ('/tmp', '/dev/shm', '.'):\n    open(d + '/kept', 'w').write(str(total))\n"
-            "open('out.txt', 'w').write(open(old[0]).read() if old else '0')"
-        ),
-        "looks for the answers": (
-            "import os\nfound = ''\nfor top in ('/workspace', '/tmp', '/home', '/root', '/work'):\n"
-            "    for folder, _, names in os.walk(top):\n"
-            "        for name in names:\n"
-            "            if name in ('sums.txt', 'ref.py', 'grade.py'):\n"
-            "                found = open(os.path.join(folder, name)).read()\n"
-            "open('out.txt', 'w').write(found.split()[0] if found else '0')"
-        ),
-        "fails": "raise SystemExit(3)",
-        "writes nothing": "print('no')",
-        "writes too much": "open('out.txt', 'wb').write(b'1' * 2**24)",
-        "kills what runs it": "import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)",
-        "writes measurements": (
-            "import json, os\nopen('measurements.json', 'w').write('{}')\n"
-            "open('out.txt', 'w').write('0')"
-        ),
-    }.items(),
-    ids=lambda item: item[0],
+    few_quick(
+        CHEATS,
+        ("writes what is right for the examples", "kills what runs it"),
+        "programs run several times",
+    ),
 )
-def test_nothing_but_the_right_sums_scores(play: Grade, cheat: tuple[str, str]) -> None:
-    found = play(cheat[1].replace("{examples!r}", "str(sum(numbers) - sum(numbers))"))
+def test_nothing_but_the_right_sums_scores(play: Grade, cheat: str) -> None:
+    found = play(CHEATS[cheat].replace("{examples!r}", "str(sum(numbers) - sum(numbers))"))
     assert not found.valid or found.score == 0.0
     assert not found.anchored
 
@@ -215,6 +222,7 @@ def test_a_tampered_clock_changes_nothing(play: Grade, trick: str) -> None:
     assert found.parts["ratio"] > 0.5
 
 
+@pytest.mark.slow("programs and a reference run several times")
 def test_a_file_called_like_a_library_harms_only_its_own_program(
     make_task: MakeTask,
     clean_registry: None,
@@ -237,9 +245,9 @@ def test_a_broken_reference_is_the_tasks_fault(
 
 
 def test_a_program_may_have_less_memory_than_the_agent(play: Grade) -> None:
-    hog = "held = bytearray(400 * 2**20)\nheld[::4096] = b'x' * len(held[::4096])\n"
-    assert play(hog + HONEST, memory_mb=2000).score == 1.0
-    assert not play(hog + HONEST, memory_mb=200).valid
+    hog = "held = bytearray(150 * 2**20)\nheld[::4096] = b'x' * len(held[::4096])\n"
+    assert play(hog + HONEST, memory_mb=1000).score == 1.0
+    assert not play(hog + HONEST, memory_mb=100).valid
 
 
 @pytest.mark.parametrize(
@@ -265,6 +273,7 @@ def test_what_programs_need_is_checked(
         prepare(load_task(folder))
 
 
+@pytest.mark.slow("an episode whose program runs several times")
 def test_nothing_of_the_agent_runs_beside_its_program(
     make_task: MakeTask, clean_registry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
