@@ -22,10 +22,11 @@ from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
 from mle_gym.sandbox.standalone import zygote
+from tests.tiers import few_quick
 
 from .conftest import eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require
-from .warm_corpus import COLD, CORPUS
+from .warm_corpus import COLD, CORPUS, HEAVY
 
 MARKER = uuid.uuid4().int % 10**9
 WARM_MODULES = "import sys; sys.exit('multiprocessing' not in sys.modules)"
@@ -71,7 +72,9 @@ def is_warm(sandbox: Sandbox, how: str = "python -c") -> bool:
 # ---------------------------------------------------------------------------------- nothing differs
 
 
-@pytest.mark.parametrize("name", CORPUS)
+@pytest.mark.parametrize(
+    "name", few_quick(CORPUS, set(CORPUS) - HEAVY, "it needs seconds in the real interpreter")
+)
 def test_a_program_does_the_same(warm: Sandbox, cold: Sandbox, name: str) -> None:
     expected, found = [run_in_a_clean_place(box, CORPUS[name]) for box in (cold, warm)]
     assert found == expected

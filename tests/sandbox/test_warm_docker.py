@@ -15,16 +15,10 @@ from mle_gym.sandbox.docker.backend import DockerBackend
 from mle_gym.sandbox.warm import in_containers
 from tests.sandbox.conftest import eventually
 from tests.sandbox.test_warm import is_warm, run_in_a_clean_place, wait_until_warm
-from tests.sandbox.warm_corpus import COLD, CORPUS
+from tests.sandbox.warm_corpus import COLD, CORPUS, HEAVY
 
 pytestmark = pytest.mark.docker
 Create = Callable[..., Sandbox]
-
-SLOW = {
-    *("boosting", "boosting with two threads", "forest", "joblib", "tables", "linear algebra"),
-    *("error in sklearn", "multiprocessing by server", "seeded random numbers"),
-}
-"""Programs that need seconds in the real interpreter and use nothing that containers change."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +54,7 @@ def zygote_of(sandbox: Sandbox) -> str:
 # ---------------------------------------------------------------------------------- nothing differs
 
 
-@pytest.mark.parametrize("name", [name for name in CORPUS if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in CORPUS if name not in HEAVY])
 def test_a_program_does_the_same(warm: Sandbox, cold: Sandbox, name: str) -> None:
     (expected, wanted), (found, text) = (
         run_in_a_clean_place(box, CORPUS[name]) for box in (cold, warm)

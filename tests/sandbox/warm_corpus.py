@@ -23,6 +23,12 @@ COLD = {
 }
 """Ways to call it that must not be warm."""
 
+HEAVY = {
+    *("boosting", "boosting with two threads", "forest", "joblib", "tables", "linear algebra"),
+    *("error in sklearn", "multiprocessing by server", "seeded random numbers"),
+}
+"""Programs that need seconds in the real interpreter and use nothing that containers change."""
+
 
 def script(source: str, call: str = "python script.py", before: str = "", after: str = "") -> str:
     return f"{before}\ncat > script.py <<'THE-END'\n{source}\nTHE-END\n{call}\n{after}"
