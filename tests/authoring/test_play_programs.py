@@ -47,6 +47,7 @@ def test_programs_are_played_once_and_their_failures_are_results(make_task: Make
 
 
 @pytest.mark.usefixtures("own_cache")
+@pytest.mark.slow("it plays in processes of its own")
 def test_what_was_played_before_ctrl_c_is_kept(make_task: MakeTask) -> None:
     task = load_task(learnable(make_task))
     plays = [replace(LINE, variant=variant) for variant in (-1, -2, -3)]

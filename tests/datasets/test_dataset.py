@@ -465,6 +465,7 @@ def test_a_killed_process_leaves_nothing_half_made(
     assert len(contents(dataset)) == 5
 
 
+@pytest.mark.slow("it prepares in processes of its own")
 def test_a_process_that_is_still_at_work_keeps_its_folder(
     make_task: MakeTask, tmp_path: Path, own_cache: Path
 ) -> None:
@@ -490,6 +491,7 @@ def test_an_unwritable_cache_is_told(
         made(make_task())
 
 
+@pytest.mark.slow("it prepares in processes of its own")
 def test_a_full_disk_is_told_and_leaves_nothing(make_task: MakeTask, own_cache: Path) -> None:
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
     folder = make_task()

@@ -34,7 +34,7 @@ MOMENTS = {
                 for moment in ("idle", "command")
             ),
         ],
-        [("runner", "idle"), ("launcher", "idle")],
+        [("runner", "idle")],
         "each case starts a host and looks for what is left",
     ),
 )

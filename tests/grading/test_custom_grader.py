@@ -19,6 +19,7 @@ from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.score import read_parts
 from mle_gym.sandbox.protocol import Request
 from mle_gym.tasks.spec import TaskSpec
+from tests.tiers import few_quick
 
 ANSWERS = "id,y,Usage\n1,3,Public\n2,5,Private\n3,7,Private\n"
 PERFECT = b"id,y\n1,3\n2,5\n3,7\n"
@@ -77,27 +78,28 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("action", "code", "message"), REFUSALS.values(), ids=list(REFUSALS))
-def test_what_it_refuses_is_not_valid(
-    grader: Callable[[str], PredictionsGrader], action: str, code: str, message: str
-) -> None:
+def test_what_it_refuses_is_not_valid(grader: Callable[[str], PredictionsGrader]) -> None:
+    chosen = "".join(
+        f"    if (submission['y'] == {2 * number}).any():\n        {action}\n"
+        for number, (action, _, _) in enumerate(REFUSALS.values())
+    )
     program = f"""
 import json
 
 def grade(submission, answers):
-    if (submission["y"] % 2 == 0).any():
-        {action}
+{chosen}
     return 0.0
 
 def parse(answers):
     return json.loads("answers were " + str(list(answers.y)))
 """
     toy = grader(program)
-    result = toy.grade(b"id,y\n1,3\n2,4\n3,7\n")
-    assert (result.valid, result.error_code, result.normalized) == (False, code, 0.0)
-    assert message in result.error_message
-    assert "answers were" not in result.error_message
-    assert toy.grade(PERFECT).score == 0.0
+    for number, (_, code, message) in enumerate(REFUSALS.values()):
+        result = toy.grade(f"id,y\n1,3\n2,{2 * number}\n3,7\n".encode())
+        assert (result.valid, result.error_code, result.normalized) == (False, code, 0.0)
+        assert message in result.error_message
+        assert "answers were" not in result.error_message
+        assert toy.grade(PERFECT).score == 0.0
 
 
 def test_a_score_that_it_refuses_is_a_score_that_was_asked_for(
@@ -179,7 +181,11 @@ def test_a_score_may_have_named_parts_and_read_the_private_files(
 
 @pytest.mark.parametrize(
     "parts",
-    ["3", "{'a': float('nan')}", "{'a': None}", "{'a': [1]}", "{str(n): 1 for n in range(21)}"],
+    few_quick(
+        ["3", "{'a': float('nan')}", "{'a': None}", "{'a': [1]}", "{str(n): 1 for n in range(21)}"],
+        ["{'a': float('nan')}"],
+        "each starts a grader of its own",
+    ),
 )
 def test_parts_that_are_no_numbers_or_words_break_the_task(
     grader: Callable[[str], PredictionsGrader], parts: str

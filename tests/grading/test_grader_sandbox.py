@@ -182,6 +182,7 @@ def test_it_imports_its_neighbours_and_our_errors(
     assert toy(program).grade(b"id,y\n1,0\n2,1\n").score == 0.75
 
 
+@pytest.mark.slow("it grades in many threads")
 def test_many_threads_share_one_process(play: Play) -> None:
     with ThreadPoolExecutor(8) as pool:
         deeds = ["fine", "whole_number", "leave", "daemon"] * 6

@@ -20,6 +20,7 @@ from mle_gym.trajectories.replay import replay
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.verify.run_verification import verify_trajectory
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
+from tests.tiers import few_quick
 from tests.trajectories.verify.conftest import Scripted, failures
 
 pytestmark = pytest.mark.bubblewrap
@@ -79,6 +80,7 @@ def test_agents_see_examples_and_programs_see_the_rows_to_predict(make: MakeEnv)
     assert "exit code 3; it printed:\n61" in info["grade"]["error_message"]
 
 
+@pytest.mark.slow("it trains a model, and once more to verify it")
 def test_the_solution_is_run_graded_and_recorded(tmp_path: Path, make: MakeEnv) -> None:
     path = tmp_path / "solved.jsonl"
     trajectory = rollout(make(), load_agent("solution"), seed=0, path=path)
@@ -264,12 +266,14 @@ SPIES = {
 }
 
 
-@pytest.mark.parametrize("spy", SPIES.values(), ids=SPIES.keys())
+@pytest.mark.parametrize(
+    "spy", few_quick(SPIES, ("message", "predictions"), "each plays an episode")
+)
 def test_score_carries_no_hidden_input_back(make: MakeEnv, spy: str) -> None:
     env = make()
     hidden = hidden_rows(env)
     assert len(hidden) > 20
-    write(env, f"rows = open('data/test.csv').read().split(chr(10), 1)[1]\n{spy}")
+    write(env, f"rows = open('data/test.csv').read().split(chr(10), 1)[1]\n{SPIES[spy]}")
     for action in ("score", {"tool": "score"}):
         observation, *_, info = env.step(action)
         told = json.dumps([observation["output"], info])
@@ -347,6 +351,7 @@ def test_what_lies_there_is_graded_when_the_budget_is_spent(make: MakeEnv) -> No
     assert env.step("ls")[4]["grade"]["error_code"] == "missing_submission"
 
 
+@pytest.mark.slow("the solution is run for the ceiling")
 def test_a_program_is_run_once_for_milestones(
     make: MakeEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def by_check(diagnoses: list[Diagnosis]) -> dict[str, Diagnosis]:
     return {diagnosis.check: diagnosis for diagnosis in diagnoses}
 
 
+@pytest.mark.slow("it tries all that is forbidden")
 def test_no_isolation_is_noticed() -> None:
     found = by_check(diagnose(["subprocess"]))
     assert set(found) == ALL

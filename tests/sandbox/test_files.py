@@ -104,6 +104,7 @@ def test_a_folder_leaves_whole_or_not_at_all(sandbox: Sandbox, prepare: str, mes
     assert sandbox.execute("echo alive", timeout=10).output == b"alive\n"
 
 
+@pytest.mark.slow("it makes a thousand folders")
 def test_folders_in_folders_are_followed_to_their_end(sandbox: Sandbox) -> None:
     deep = "for _ in $(seq 400); do mkdir d; cd d; done; echo 1 > f"
     sandbox.execute(f"mkdir odd; (cd odd; {deep})", timeout=30)

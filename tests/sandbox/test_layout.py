@@ -120,6 +120,7 @@ def test_an_interpreter_of_the_system_stays_where_it_is(warm: bool) -> None:
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("all libraries are imported once more")
 def test_where_no_tree_can_be_put_together_it_is_where_the_host_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

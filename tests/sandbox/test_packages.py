@@ -99,6 +99,7 @@ def test_warm_programs_have_no_other_modules(installation: Installation) -> None
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("all libraries are imported once more")
 def test_programs_are_warm_where_mle_gym_is_installed_in_that_python(tmp_path: Path) -> None:
     installation = Installation(tmp_path / "host")
     installation.install("joblib", {"joblib.py": ""})

@@ -181,6 +181,7 @@ def test_a_folder_of_this_machine_is_graded(folder: Path) -> None:
         mle_gym.grade(folder, place, place)
 
 
+@pytest.mark.slow("it makes all checks of a task")
 def test_such_a_task_is_validated(folder: Path) -> None:
     copy = "import shutil\nshutil.copytree('data/sample_submission', 'submission')\n"
     claim = "open('submission/claim.json', 'w').write('{\"score\": 0.5}')\n"

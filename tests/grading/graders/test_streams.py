@@ -18,6 +18,7 @@ from mle_gym.tasks.submission_schema import Column, SubmissionSpec
 from tests.generated_task import GENERATED
 from tests.grading.graders.test_program_runs import grader_of
 from tests.task_folders import MakeTask
+from tests.tiers import few_quick
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -100,13 +101,17 @@ def test_a_label_that_came_later_is_no_prediction(grade: Callable[[str], Any]) -
 
 @pytest.mark.parametrize(
     ("program", "code"),
-    [
-        ("raise SystemExit(3)", "program_failed"),
-        ("print('1,0')", "program_failed"),
-        ("import sys\nsys.stdin.read()", "program_timeout"),
-        (CONSTANT.replace("if row['x']", "if row['x'] and row['id'] == '21'"), "missing_ids"),
-        (LOOP.format(body="    print('x' * 2**20)"), "wrong_chunk"),
-    ],
+    few_quick(
+        [
+            ("raise SystemExit(3)", "program_failed"),
+            ("print('1,0')", "program_failed"),
+            ("import sys\nsys.stdin.read()", "program_timeout"),
+            (CONSTANT.replace("if row['x']", "if row['x'] and row['id'] == '21'"), "missing_ids"),
+            (LOOP.format(body="    print('x' * 2**20)"), "wrong_chunk"),
+        ],
+        lambda case: case[1] in ("missing_ids", "wrong_chunk"),
+        "each runs a program",
+    ),
 )
 def test_what_does_not_follow_the_protocol_is_refused(
     make_task: MakeTask,
