@@ -26,7 +26,7 @@ from tests.tiers import few_quick
 
 from .conftest import eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require
-from .warm_corpus import COLD, CORPUS, HEAVY
+from .warm_corpus import COLD, CORPUS, is_light
 
 MARKER = uuid.uuid4().int % 10**9
 WARM_MODULES = "import sys; sys.exit('multiprocessing' not in sys.modules)"
@@ -73,7 +73,7 @@ def is_warm(sandbox: Sandbox, how: str = "python -c") -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", few_quick(CORPUS, set(CORPUS) - HEAVY, "it needs seconds in the real interpreter")
+    "name", few_quick(CORPUS, is_light, "it needs seconds in the real interpreter")
 )
 def test_a_program_does_the_same(warm: Sandbox, cold: Sandbox, name: str) -> None:
     expected, found = [run_in_a_clean_place(box, CORPUS[name]) for box in (cold, warm)]
@@ -448,6 +448,7 @@ for n in range(40):
 """
 
 
+@pytest.mark.slow("it sends thousands of messages")
 def test_hostile_messages_harm_nobody(warm: Sandbox) -> None:
     before = zygotes()
     descriptors = [sorted(Path(f"/proc/{pid}/fd").iterdir()) for pid in before]

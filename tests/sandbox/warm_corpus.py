@@ -30,6 +30,12 @@ HEAVY = {
 """Programs that need seconds in the real interpreter and use nothing that containers change."""
 
 
+def is_light(name: str) -> bool:
+    """Whether a program neither is heavy nor imports large libraries or starts several processes."""
+    large = ("multiprocessing", "pool", "pandas", "versions", "missing")
+    return name not in HEAVY and not any(word in name for word in large)
+
+
 def script(source: str, call: str = "python script.py", before: str = "", after: str = "") -> str:
     return f"{before}\ncat > script.py <<'THE-END'\n{source}\nTHE-END\n{call}\n{after}"
 
