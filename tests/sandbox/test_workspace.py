@@ -229,6 +229,7 @@ with ThreadPoolExecutor(2) as pool:
 
 
 @pytest.mark.filterwarnings("ignore:sandbox='subprocess':UserWarning")
+@pytest.mark.slow("it continues in processes of its own")
 def test_it_outlives_its_environment_in_threads_of_another_process_on_any_backend(
     backend: str, onward: str
 ) -> None:
@@ -364,6 +365,7 @@ def test_the_disk_limit_bites_in_a_continued_sandbox(
         assert again.execute("head -c 30M /dev/zero > b", timeout=9).exit_code != 0
 
 
+@pytest.mark.slow("it makes a hundred thousand files")
 def test_too_many_files_are_refused_and_the_sandbox_lives(make_sandbox: MakeSandbox) -> None:
     box = make_sandbox()
     run(box, 'python3 -c \'for i in range(100_002): open(f"{i}", "x")\'')
@@ -373,6 +375,7 @@ def test_too_many_files_are_refused_and_the_sandbox_lives(make_sandbox: MakeSand
     box.snapshot()
 
 
+@pytest.mark.slow("it makes thousands of names")
 def test_names_that_are_too_long_together_are_refused_and_the_sandbox_lives(
     make_sandbox: MakeSandbox,
 ) -> None:
@@ -390,12 +393,17 @@ def test_what_names_of_one_file_take_when_put_back_is_counted(
 ) -> None:
     limits = Limits(disk_mb=8)
     box = make_sandbox(limits=limits)
-    run(box, "head -c 4M /dev/zero > a; echo > b; for i in $(seq 900); do ln b $i; done")
+    run(box, f"head -c 4M /dev/zero > a; echo > b; {names(1, 901)}")
     snapshot = box.snapshot()
     assert run(resume(snapshot, limits=limits), "cat b 900; wc -c < a") == "\n\n4194304\n"
-    run(box, "for i in $(seq 901 1100); do ln b $i; done")
+    run(box, names(901, 1101))
     with pytest.raises(SnapshotError, match="disk_mb"):
         box.snapshot()
+
+
+def names(first: int, end: int) -> str:
+    """Shell code that gives the file b more names, which are numbers."""
+    return f"python3 -c 'import os; [os.link(\"b\", str(n)) for n in range({first}, {end})]'"
 
 
 def test_a_huge_sparse_file_is_refused_or_kept(make_sandbox: MakeSandbox) -> None:
@@ -545,6 +553,7 @@ def test_deleted_snapshots_go_when_nothing_needs_them(
     assert not {first, second} & remaining(store)
 
 
+@pytest.mark.slow("it takes many snapshots")
 def test_disk_is_bounded_and_the_least_used_go_first(
     make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
