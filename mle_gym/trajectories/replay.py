@@ -163,7 +163,8 @@ def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[st
     for key in ("task", "variant", "digest", "observation"):
         yield from _differences(f"reset: {key}", recorded.header[key], again.header[key])
     for number, (old, new) in enumerate(zip(recorded.steps, again.steps, strict=False), start=1):
-        yield from _differences(f"step {number}", vars(old), vars(new))
+        # What a turn cost is the agent's, which isn't asked again.
+        yield from _differences(f"step {number}", vars(old), vars(replace(new, turn=old.turn)))
     missing = len(recorded.steps) - len(again.steps)
     if missing:
         yield f"step {len(again.steps)}: the episode ended here, {missing} steps early"
