@@ -21,6 +21,7 @@ from mle_gym.authoring.something_to_learn import (
     spearman,
     validation_correlation,
 )
+from mle_gym.authoring.visible_sizes import clearest_clue
 
 if TYPE_CHECKING:
     from mle_gym.authoring.family_programs import FamilyPrograms
@@ -39,6 +40,7 @@ AXIS = 0.05
 BLIND = 0.1
 FALLS = 0.9
 NOISE = 0.25
+CLUE = 0.9
 EPISODE_SECONDS, PREPARE_SECONDS = 1.0, 2.0
 PATCHED, PASSES = 0.5, 0.9
 """The share of variants that a patch may pass; the anchored score from which it does."""
@@ -78,6 +80,8 @@ class Measured:
     axes: Mapping[str, tuple[Any, ...]]
     structures: list[dict[str, Any]]
     """Of each variant."""
+    sizes: list[dict[str, int]]
+    """Of each variant: what files have how many bytes and lines."""
     blind: list[float]
     """The anchored scores of what needs no look at the data."""
     prepare_micro: float
@@ -124,6 +128,8 @@ class Measured:
 def judge(found: Measured) -> list[Criterion]:
     """Every criterion that applies, or that would if there were programs."""
     criteria = [*_references(found), _blind(found), _falls(found), _noise(found), *_costs(found)]
+    if found.axes:
+        criteria.append(_clue(found))
     if found.programs.patch and not found.programs.program:
         return [*criteria, _runs(found), _patches(found)]
     return [*criteria, *_something_to_find_out(found)]
@@ -186,6 +192,13 @@ def _falls(found: Measured) -> Criterion:
     fall = spearman(list(means), [-mean for mean in means.values()])
     detail = ", ".join(f"{level:g}: {mean:.3f}" for level, mean in means.items())
     return _least("falls", name, round(fall, 9), FALLS, detail)
+
+
+def _clue(found: Measured) -> Criterion:
+    """Whether a structure shows in the sizes of files, so that nobody has to look into them."""
+    name = "what a file's size tells of the structure"
+    detail, told = clearest_clue(found.sizes, found.structures)
+    return _most("clue", name, told, CLUE, detail)
 
 
 def _noise(found: Measured) -> Criterion:

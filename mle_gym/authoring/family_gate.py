@@ -20,7 +20,9 @@ from mle_gym.authoring.family_criteria import (
 from mle_gym.authoring.family_measures import blind_scores, prepare_seconds, takes_difficulty
 from mle_gym.authoring.family_programs import FamilyPrograms, load_programs
 from mle_gym.authoring.play_programs import Play, Played, play_all
+from mle_gym.authoring.visible_sizes import visible_sizes
 from mle_gym.datasets.dataset import DatasetOptions, Size
+from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.sources.generated import axes_of, structure_of
 from mle_gym.errors import TaskError
 
@@ -174,14 +176,16 @@ class _Tried:
             played={name: [played[p] for p in ps] for name, ps in self._by_program.items()},
             axes=axes,
             structures=[structure_of(task, v) for v in self._variants] if axes else [],
-            blind=blind_scores(task, self._first_datasets(), self._sandbox),
+            sizes=[visible_sizes(prepare(task, each)) for each in self._datasets()] if axes else [],
+            blind=blind_scores(task, self._datasets()[:VARIANTS_BY_LEVEL], self._sandbox),
             prepare_micro=prepare_seconds(task, "micro"),
             prepare_small=prepare_seconds(task, "small"),
         )
 
-    def _first_datasets(self) -> list[DatasetOptions]:
-        first = self._variants[:VARIANTS_BY_LEVEL]
-        return [DatasetOptions(v, size=self._size, difficulty=self._difficulty) for v in first]
+    def _datasets(self) -> list[DatasetOptions]:
+        return [
+            DatasetOptions(v, size=self._size, difficulty=self._difficulty) for v in self._variants
+        ]
 
     def _reference(self, name: str, variant: int) -> Play:
         file = f"{name}.py"

@@ -33,6 +33,7 @@ def _measured(**changes: Any) -> Measured:
         played={},
         axes={},
         structures=[],
+        sizes=[],
         blind=[0.0, 0.1],
         prepare_micro=0.2,
         prepare_small=0.5,
@@ -140,3 +141,15 @@ def test_a_patch_may_pass_half_of_the_variants() -> None:
         verdicts = _verdicts(_measured(programs=patches, played=played))
         assert verdicts["patches"] is passed
         assert "gap" not in verdicts
+
+
+def test_a_size_that_gives_the_structure_away_is_refused() -> None:
+    structures = [{"shape": shape} for shape in ("line", "square") * 8]
+    axes = {"shape": ("line", "square")}
+    for told, passed in ((40, False), (0, True)):
+        sizes = [
+            {"bytes of train.csv": 1000 + number + told * (each["shape"] == "line")}
+            for number, each in enumerate(structures)
+        ]
+        found = _measured(axes=axes, structures=structures, sizes=sizes)
+        assert _verdicts(found)["clue"] is passed
