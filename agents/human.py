@@ -49,7 +49,6 @@ class HumanAgent:
         self._console = CleanConsole(soft_wrap=True)
         self._history = cache_folder() / "human_history"
         self._fresh = False
-        self._seconds_left = 0.0
 
     def reset(self, observation: Any, info: dict[str, Any]) -> None:
         """Show the brief and how to leave."""
@@ -66,7 +65,6 @@ class HumanAgent:
         Raises:
             LeaveEpisode: You quit.
         """
-        self._seconds_left = float(observation["seconds_left"].item())
         if not self._fresh:
             self._print(observation["output"])
         self._fresh = False
@@ -83,9 +81,7 @@ class HumanAgent:
     def _action(self, line: str) -> Any:
         """The action that a line asks for, or None."""
         if not line.strip().startswith(":"):
-            # You can end a command yourself, so it may take as long as the episode.
-            seconds = max(1.0, self._seconds_left)
-            return {"tool": "bash", "command": line, "timeout": seconds} if line.strip() else None
+            return line if line.strip() else None
         try:
             name, *arguments = shlex.split(line.strip()[1:]) or ["help"]
             return self._commands().get(name, self._unknown)(name, *arguments)

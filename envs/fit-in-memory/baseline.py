@@ -35,7 +35,7 @@ def guess(asked, region):
 
 
 exact = {"total": total, "largest": largest, "count_from": count}
-with open("answers.csv", "w") as file:
+with open("results.csv", "w") as file:
     print("id,value", file=file)
     for asked in questions:
         for region in REGIONS:

@@ -88,7 +88,7 @@ def answer(asked):
 
 with open("data/questions.json") as file:
     questions = json.load(file)
-with open("answers.csv", "w") as file:
+with open("results.csv", "w") as file:
     print("id,value", file=file)
     for asked in questions:
         for at, value in enumerate(answer(asked), start=1):

@@ -125,7 +125,10 @@ def play(
     """Play a task yourself, at a prompt in its sandbox."""
     spec, key = find_task(task), read_key(key_file)
     record = _Record(out_file or _new_path(spec.id, "human"), key, redact)
-    with _environment(spec, environment_arguments(variant, sandbox, reward, env)) as environment:
+    arguments = environment_arguments(variant, sandbox, reward, env)
+    # You can end a command yourself, so it may take as long as the episode.
+    arguments.setdefault("default_timeout", float(spec.limits.seconds))
+    with _environment(spec, arguments) as environment:
         trajectory = _rollout(environment, load_agent("human"), record, seed, None)
     last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
     if last:

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from mle_gym.trajectories.trajectory import Trajectory
-from tests.tiers import few_quick
 
 PROGRAM = """
 import fcntl, sys, termios
@@ -167,14 +166,7 @@ def test_a_mistake_costs_no_step(terminal: Terminal, path: Path, typed: str, ans
     assert actions(path) == [{"tool": "submit"}]
 
 
-@pytest.mark.parametrize(
-    "key",
-    few_quick(
-        ["\x04", "\x03", ":quit\n", "half a command\x03"],
-        ["\x03"],
-        "each starts a program in a terminal",
-    ),
-)
+@pytest.mark.parametrize("key", ["\x04", "\x03", ":quit\n", "half a command\x03"])
 def test_a_person_may_leave(terminal: Terminal, path: Path, key: str) -> None:
     terminal.type("ls\n")
     terminal.wait_for("$ ")

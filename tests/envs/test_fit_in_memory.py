@@ -126,7 +126,7 @@ def test_what_fits_is_graded(dataset: Dataset) -> None:
     assert graded(dataset, program_of("solution.py")).score == 1
 
 
-ANSWER = "\nopen('answers.csv', 'wb').write(open('data/sample_submission.csv', 'rb').read())"
+ANSWER = "\nopen('results.csv', 'wb').write(open('data/sample_submission.csv', 'rb').read())"
 ATTACKS = {
     "holds a list of all rows": "import csv\nrows = list(csv.reader(open('data/orders.csv')))",
     "loads it with pandas": "import pandas as pd\ntable = pd.read_csv('data/orders.csv')",
@@ -147,7 +147,7 @@ ATTACKS = {
     "looks for the answers": (
         "import os, shutil\nfor top in ('/workspace', '/tmp', '/home', '/root', '/work', '/var'):\n"
         "    for at, _, names in os.walk(top):\n        if 'answers.csv' in names:\n"
-        "            shutil.copy(os.path.join(at, 'answers.csv'), 'answers.csv')\n"
+        "            shutil.copy(os.path.join(at, 'answers.csv'), 'results.csv')\n"
         "            raise SystemExit"
     ),
 }
