@@ -143,8 +143,12 @@ KINDS: tuple[Callable[[Any], None], ...] = (submitted, computed, abandoned, spen
 
 def main(arguments: list[str] | None = None) -> int:
     """Play, count, and report what grew."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     backends = [name for name in options.backends if _works(name)]
+    least = len(KINDS) * len(backends) + 2
+    if options.episodes < least:
+        parser.error(f"--episodes: growth shows from {least} episodes on {len(backends)} backends")
     with tempfile.TemporaryDirectory() as folder, _temporary_files_in(folder):
         samples = play(backends, options.episodes)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -140,11 +140,11 @@ def qini(truth: Array, predicted: Array) -> float:
     The effects, summed from the highest prediction down, rise above the straight line that a random
     order gives on average. The coefficient is the area between the two, divided by that of the best
     order. Equal predictions share their mean rank, so that a constant scores 0. N. J. Radcliffe,
-    "Using control groups to target on predicted lift", 2007. Effects that are all the same are an
-    error in the task.
+    "Using control groups to target on predicted lift", 2007. It is undefined if all effects are
+    the same (or there is one row), and then counts 0.
     """
     if np.ptp(truth) == 0:
-        raise TaskError("metric qini: undefined if all effects are the same")
+        return 0.0
     effects = _centred(truth)
     ranks = _ranks(predicted) - (len(truth) + 1) / 2
     return float(ranks @ effects / (_ranks(truth) @ effects))

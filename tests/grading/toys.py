@@ -186,7 +186,7 @@ def answer(task: TaskSpec, name: str, at: int, row: int) -> int | float | str:
     if column.type == "probability":
         return int(row % max(2, width) == at)
     if column.type == "str":
-        return f"{row} {row + 1}"
+        return f"{row + 1} 1"  # of which any run-length mask may consist
     return 20.0 + row
 
 

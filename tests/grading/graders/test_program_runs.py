@@ -245,7 +245,9 @@ def test_a_broken_reference_is_the_tasks_fault(
 
 
 def test_a_program_may_have_less_memory_than_the_agent(play: Grade) -> None:
+    # It holds the memory for longer than the time between two looks at it.
     hog = "held = bytearray(150 * 2**20)\nheld[::4096] = b'x' * len(held[::4096])\n"
+    hog += "import time\ntime.sleep(0.5)\n"
     assert play(hog + HONEST, memory_mb=1000).score == 1.0
     assert not play(hog + HONEST, memory_mb=100).valid
 
