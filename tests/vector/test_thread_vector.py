@@ -397,7 +397,7 @@ def test_a_list_of_options_goes_with_a_mask(make: MakeVec) -> None:
 def test_what_a_step_mask_leaves_out_is_not_stepped(make: MakeVec) -> None:
     envs = make(num_envs=2, max_steps=3, autoreset_mode="disabled")
     envs.reset(seed=0)
-    envs.step([SAMPLE, "submit"])
+    envs.step([SAMPLE, f"{SAMPLE} && submit"])
     observations, rewards, terminations, truncations, infos = envs.step(
         ["echo on", "echo off"], mask=np.array([True, False])
     )
