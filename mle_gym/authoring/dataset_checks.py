@@ -284,8 +284,11 @@ def _own_file(path: Path, dataset: Dataset) -> str:
 
 def _shown_inputs(path: Path, dataset: Dataset, answers: pd.DataFrame) -> str:
     """Rows to predict in a table that agents see, though only programs may; by their ids."""
-    table, key = read_csv(path), dataset.task.submission.id
-    shown = int(table[key].isin(answers[key]).sum()) if key in table.columns else 0
+    table, submission = read_csv(path), dataset.task.submission
+    key = submission.id
+    if key not in table.columns or submission.columns.keys() >= set(table.columns):
+        return ""  # a form to fill in, or one that is filled in for the examples
+    shown = int(table[key].isin(answers[key]).sum())
     return f"{path.name} shows {shown} of the hidden rows" if shown else ""
 
 

@@ -61,8 +61,8 @@ def test_gymnasium_s_checker_passes_in_every_render_mode(env_id: str) -> None:
 def test_equal_seeds_and_actions_give_equal_episodes(env_id: str) -> None:
     env, task = gymnasium.make(env_id), load_task(env_id)
     code = task.submission.code
-    # Where time is a part of the score, no two grades are equal.
-    submit = hand_in(task) if code is None or not code.reference else "echo on"
+    # What is graded of measured runs holds their times, so that no two grades are equal.
+    submit = hand_in(task) if code is None or task.submission.columns else "echo on"
     actions = ["ls -R data | head", "head -n 3 data/test.csv", {"tool": "list_files"}, submit]
     once, twice = (
         [timeless(env.reset(seed=4)), *(timeless(env.step(action)) for action in actions)]
