@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shlex
 import time
 from collections.abc import Callable
 
@@ -70,7 +69,7 @@ class ActionPerformer:
                     return restarted
                 return self._run_in_turn(command, timeout, seconds_left)
             case ApplyPatch(patch):
-                return self._run_in_turn(f"apply_patch {shlex.quote(patch)}", None, seconds_left)
+                return self._run_in_turn(_patching(patch), None, seconds_left)
             case Validate() | Score() | Submit() as call:
                 return self._ask(call, self.most_seconds(seconds_left))
             case Think():
@@ -161,3 +160,11 @@ class ActionPerformer:
         several = self._submit_commands.takes_folders
         fetch = self._sandbox.fetch_files if several else self._sandbox.fetch
         return fetch(path, max_bytes=self._submit_commands.max_bytes)
+
+
+def _patching(patch: str) -> str:
+    """The script that applies a patch, which may be too long for an argument."""
+    mark = "END_OF_THE_PATCH"
+    while mark in patch:
+        mark += "_"
+    return f"apply_patch <<'{mark}'\n{patch}\n{mark}"

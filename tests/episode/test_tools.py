@@ -79,6 +79,13 @@ def test_a_patch_is_applied_by_the_tool_and_by_the_program(env: MLEEnv) -> None:
     assert "these lines are not in the file" in again["output"]
 
 
+def test_a_patch_may_be_longer_than_an_argument(env: MLEEnv) -> None:
+    added = "+END_OF_THE_PATCH\n" + "+x\n" * 100_000
+    patch = f"*** Begin Patch\n*** Add File: long.txt\n{added}*** End Patch"
+    assert does(env, tool="apply_patch", input=patch)[0] == 0
+    assert env.step("wc -l < long.txt")[0]["output"] == "100001\n"
+
+
 def test_restart_forgets_the_shell_and_ends_what_runs(env: MLEEnv) -> None:
     env.step("mkdir -p deep && cd deep && export WORD=1 && f() { :; } && sleep 1000 &\ncd deep")
     assert does(env, tool="bash", restart=True) == (0, "")

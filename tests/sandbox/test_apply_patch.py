@@ -50,6 +50,13 @@ def test_end_of_file_finds_the_last_occurrence() -> None:
     assert patched("*** Update File: a.py", *lines) == {"a.py": FILES["a.py"][:-9] + "return 2\n"}
 
 
+def test_a_file_may_be_updated_more_than_once() -> None:
+    first = ("*** Update File: a.py", "@@", "-import os", "+import re")
+    second = ("*** Update File: a.py", "@@ def g():", "-    return 1", "+    return 2")
+    changed = FILES["a.py"].replace("os", "re")[:-9] + "return 2\n"
+    assert patched(*first, *second) == {"a.py": changed}
+
+
 def test_files_are_added_deleted_and_moved() -> None:
     found = patched(
         "*** Add File: new/b.txt",

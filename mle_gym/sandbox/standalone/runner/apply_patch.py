@@ -107,7 +107,10 @@ def _update(
     target = path
     if body and body[0].startswith(MOVE):
         target = body.pop(0)[len(MOVE) :].strip()
-    lines, at = read(path).removesuffix("\n").split("\n"), 0
+    # A patch may name a file more than once.
+    before = changes.get(path)
+    content = read(path) if before is None else before
+    lines, at = content.removesuffix("\n").split("\n"), 0
     for header, piece in _pieces(body, path):
         at = _apply(lines, at, header, piece, path)
     if target != path:
