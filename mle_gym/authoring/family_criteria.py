@@ -21,7 +21,7 @@ from mle_gym.authoring.something_to_learn import (
     spearman,
     validation_correlation,
 )
-from mle_gym.authoring.visible_sizes import clearest_clue
+from mle_gym.authoring.visible_sizes import clearest_clue, fewest_of_a_value
 
 if TYPE_CHECKING:
     from mle_gym.authoring.family_programs import FamilyPrograms
@@ -40,7 +40,8 @@ AXIS = 0.05
 BLIND = 0.1
 FALLS = 0.9
 NOISE = 0.25
-CLUE = 0.9
+CLUE, FEWEST_OF_A_VALUE = 0.9, 10
+"""Among fewer variants some size tells them apart by chance."""
 EPISODE_SECONDS, PREPARE_SECONDS = 1.0, 2.0
 PATCHED, PASSES = 0.5, 0.9
 """The share of variants that a patch may pass; the anchored score from which it does."""
@@ -197,6 +198,8 @@ def _falls(found: Measured) -> Criterion:
 def _clue(found: Measured) -> Criterion:
     """Whether a structure shows in the sizes of files, so that nobody has to look into them."""
     name = "what a file's size tells of the structure"
+    if fewest_of_a_value(found.structures) < FEWEST_OF_A_VALUE:
+        return _most("clue", name, None, CLUE, f"needs {FEWEST_OF_A_VALUE} variants of each value")
     detail, told = clearest_clue(found.sizes, found.structures)
     return _most("clue", name, told, CLUE, detail)
 

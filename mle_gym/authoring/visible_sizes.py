@@ -6,6 +6,7 @@ at its results.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from mle_gym.datasets.dataset import Dataset
 
-__all__ = ["clearest_clue", "visible_sizes"]
+__all__ = ["clearest_clue", "fewest_of_a_value", "visible_sizes"]
 
 _EMPTY_CELLS = (b",,", b",\n", b",\r")
 
@@ -59,6 +60,12 @@ def clearest_clue(
             if told > best[1]:
                 best = f"{name} tells {first} from {second} ({axis})", told
     return best
+
+
+def fewest_of_a_value(structures: Sequence[Mapping[str, Any]]) -> int:
+    """How many variants have the rarest value of any axis."""
+    counts = Counter((axis, value) for each in structures for axis, value in each.items())
+    return min(counts.values(), default=0)
 
 
 def _pairs(structures: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any, Any]]:

@@ -144,7 +144,7 @@ def test_a_patch_may_pass_half_of_the_variants() -> None:
 
 
 def test_a_size_that_gives_the_structure_away_is_refused() -> None:
-    structures = [{"shape": shape} for shape in ("line", "square") * 8]
+    structures = [{"shape": shape} for shape in ("line", "square") * 10]
     axes = {"shape": ("line", "square")}
     for told, passed in ((40, False), (0, True)):
         sizes = [

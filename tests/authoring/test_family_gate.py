@@ -25,7 +25,8 @@ def test_a_family_in_which_looking_pays_is_sound(make_task: MakeTask) -> None:
     # Of four variants even the mean is uncertain; everything else is as it must be.
     refused = {each.key for each in report.refused}
     assert refused <= {"gap-low"}
-    assert [each.key for each in report.open] == ["variants"]  # 64 would be needed
+    # 64 variants would be needed, and of four some size tells their structure by chance.
+    assert [each.key for each in report.open] == ["clue", "variants"]
     assert not report.learnable
     figures = {each.key: each.figure for each in report.criteria}
     assert figures["choice"] == pytest.approx(1, abs=0.05)

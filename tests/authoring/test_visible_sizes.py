@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mle_gym.authoring.visible_sizes import clearest_clue, visible_sizes
+from mle_gym.authoring.visible_sizes import clearest_clue, fewest_of_a_value, visible_sizes
 from mle_gym.datasets.prepare import prepare
 from mle_gym.tasks.catalog import load_task
 
@@ -29,6 +29,12 @@ def test_sizes_that_overlap_tell_in_part() -> None:
 def test_a_file_that_only_some_variants_have_is_a_clue() -> None:
     sizes = [{}, {"bytes of a.csv": 0}, {}, {"bytes of a.csv": 0}]
     assert clearest_clue(sizes, STRUCTURES)[1] == 1.0
+
+
+def test_the_rarest_value_says_how_many_variants_there_are_to_tell_it_by() -> None:
+    assert fewest_of_a_value([*STRUCTURES, {"noise": "high", "gaps": "none"}]) == 1
+    assert fewest_of_a_value(STRUCTURES) == 2
+    assert fewest_of_a_value([]) == 0
 
 
 def test_what_an_agent_sees_is_measured() -> None:

@@ -87,7 +87,7 @@ def test_a_patch_may_be_longer_than_an_argument(env: MLEEnv) -> None:
 
 
 def test_restart_forgets_the_shell_and_ends_what_runs(env: MLEEnv) -> None:
-    env.step("mkdir -p deep && cd deep && export WORD=1 && f() { :; } && sleep 1000 &\ncd deep")
+    env.step("mkdir deep; export WORD=1; f() { :; }; sleep 1000 & cd deep")
     assert does(env, tool="bash", restart=True) == (0, "")
     shown = env.step("pwd; echo ${WORD:-gone}; type f 2>/dev/null; pgrep sleep; ls -d deep")[0]
     assert shown["output"].splitlines()[1:] == ["gone", "deep"]

@@ -255,7 +255,8 @@ CORPUS = {
         after="echo $?",
     ),
     "raised interrupt": script("raise KeyboardInterrupt('now')", after="echo $?"),
-    "interrupt caught": "timeout -s INT 0.5 python -c 'import time\ntry:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print(\"caught\")'; echo $?",
+    # In the foreground only the program gets the signal: else it gets a second one while it ends.
+    "interrupt caught": "timeout --foreground -s INT 0.5 python -c 'import time\ntry:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print(\"caught\")'; echo $?",
     "terminated": "timeout 0.5 python -c 'import time; time.sleep(20)'; echo $?",
     "terminated with handler": script(
         "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: (print('term', a[0]), sys.exit(6)))\ntime.sleep(20)",

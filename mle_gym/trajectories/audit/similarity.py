@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,12 @@ NOISE = 25
 GUARANTEED = 40
 """Agreement of this many such characters is always found."""
 SHORTEST = 150
-"""Characters of a program. In a shorter one, everything is boilerplate."""
+"""Characters of a program without its imports. In a shorter one, everything is boilerplate."""
 MOST_BYTES = 64 * 2**20
 """Size of a reference. Notebooks contain their pictures."""
 MOST_FRAGMENTS = 5
 """How many common fragments are quoted."""
+_IMPORT = re.compile(r"^[ \t]*(?:from\s+[\w.]+\s+)?import\s+(?:\([^)]*\)|[^\n;#]*)", re.MULTILINE)
 KINDS = (".py", ".ipynb", ".r", ".jl")
 
 
@@ -86,7 +88,7 @@ def similarities(
     known = [(reference, _fingerprint(reference.code)) for reference in references]
     best: dict[tuple[str, int, str], Similarity] = {}
     for script in written:
-        if script.language != "python" or len(script.text) < SHORTEST:
+        if script.language != "python" or len(_without_imports(script.text).strip()) < SHORTEST:
             continue
         for found in _compared(script, known):
             key = (found.path, 0 if found.path else found.step, found.reference)
@@ -126,10 +128,15 @@ def _copydetect() -> Any:
     return copydetect
 
 
+def _without_imports(code: str) -> str:
+    """The same with blanks for imports, which everyone shares; every character stays in place."""
+    return _IMPORT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), code)
+
+
 def _fingerprint(code: str) -> CodeFingerprint:
     window = GUARANTEED - NOISE + 1
     fingerprint: CodeFingerprint = _copydetect().CodeFingerprint(
-        "code.py", k=NOISE, win_size=window, fp=io.StringIO(code)
+        "code.py", k=NOISE, win_size=window, fp=io.StringIO(_without_imports(code))
     )
     return fingerprint
 

@@ -79,6 +79,8 @@ class Zygote:
         self._control, self._lifecycle = control, lifecycle
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 1 << 19), most))
+        with contextlib.suppress(OSError):  # a runner's commands don't inherit a host's nice value
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
         self._sandboxes: dict[int, ServedSandbox] = {}
         self._spares: list[Spare] = []
         self._lost = 0
