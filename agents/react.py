@@ -15,17 +15,12 @@ from collections import deque
 from typing import Any
 
 from mle_gym.agents import LeaveEpisode
-from mle_gym.chat.conversation import Conversation, repaired, shown
+from mle_gym.chat.conversation import CALL_TOOLS, SYSTEM, Conversation, repaired, shown
 from mle_gym.chat.model import ChatModel, ContextOverflow, Price, ToolCall, Turn
 from mle_gym.episode.actions.parse import parse_tool_call
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import AgentError
 
-SYSTEM = """\
-You are a machine-learning engineer. You work on one task in a sandbox, and are judged by the \
-score of what you hand in. Look at the data first, get a valid submission early, validate on rows \
-that you hold out yourself, and improve while there is time. Nobody answers questions."""
-CALL_TOOLS = "Work with the tools. When nothing more can be gained, call submit."
 WRITE_BLOCKS = """\
 In each turn write one block of shell commands, and nothing after it:
 

@@ -16,7 +16,7 @@ loads nothing heavy: the names below are imported when they are first used.
 - :func:`load_agent`, :func:`rollout`: load an agent, and let it play an episode.
 - :class:`Trajectory`: a recorded episode. :func:`replay` plays it again, :func:`verify_trajectory`
   checks whether its result is true, and :func:`audit_trajectory` whether the agent played by the
-  rules.
+  rules. :func:`export_trajectories` makes training data of them.
 - :func:`grade`, :class:`Grade`: grade a submission without an episode.
 - :func:`load_task`, :func:`prepare`, :func:`register_tasks`: load a task, prepare its data, and add
   tasks of your own.
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mle_gym.trajectories.audit import audit_trajectory
     from mle_gym.trajectories.replay import replay
     from mle_gym.trajectories.rollout import rollout
+    from mle_gym.trajectories.training_data.export_records import export_trajectories
     from mle_gym.trajectories.trajectory import Trajectory
     from mle_gym.trajectories.verify.run_verification import verify_trajectory
 
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "audit_trajectory",
     "errors",
+    "export_trajectories",
     "grade",
     "load_agent",
     "load_task",
@@ -82,6 +84,7 @@ _SOURCES = {
     "MLEEnv": "mle_gym.env",
     "Trajectory": "mle_gym.trajectories.trajectory",
     "audit_trajectory": "mle_gym.trajectories.audit",
+    "export_trajectories": "mle_gym.trajectories.training_data.export_records",
     "grade": "mle_gym.grading.open_grader",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",

@@ -9,8 +9,14 @@ from typing import Any
 
 from mle_gym.chat.model import ToolCall, Turn
 
-__all__ = ["Conversation", "repaired", "shortened", "shown"]
+__all__ = ["CALL_TOOLS", "SYSTEM", "Conversation", "repaired", "shortened", "shown"]
 
+SYSTEM = """\
+You are a machine-learning engineer. You work on one task in a sandbox, and are judged by the \
+score of what you hand in. Look at the data first, get a valid submission early, validate on rows \
+that you hold out yourself, and improve while there is time. Nobody answers questions."""
+CALL_TOOLS = "Work with the tools. When nothing more can be gained, call submit."
+"""What a model is told first, and how one that calls tools works."""
 MOST_CHARACTERS = 8000
 """Of an output, as a model sees it: about 2,000 tokens."""
 LEFT_OUT = "[Earlier turns were left out, since the conversation became too long.]"

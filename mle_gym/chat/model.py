@@ -57,15 +57,15 @@ class Turn:
 
     text: str
     calls: tuple[ToolCall, ...]
-    cut: bool
+    cut: bool = False
     """Whether the reply reached the limit of its tokens."""
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float | None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
     """In dollars; None if the price isn't known."""
-    seconds: float
+    seconds: float = 0.0
     """Until the reply that was used had come, without waiting for retries."""
-    retry_seconds: float
+    retry_seconds: float = 0.0
     """Spent on replies that failed, and on waiting."""
 
 

@@ -56,6 +56,12 @@ COMMANDS = {
             "elsewhere.",
         ),
     },
+    "Training": {
+        "export-trajectories": (
+            "training_data",
+            "Write recorded episodes, or experts' ones, as training data for language models.",
+        ),
+    },
     "Submissions": {
         "grade": (
             "grade_validate",

@@ -12,7 +12,7 @@ from tests.cli.conftest import Command
 from tests.tiers import few_quick
 
 NAMES = [
-    "list", "show", "prepare", "run", "play", "replay", "verify", "audit", "grade", "validate",
+    "list", "show", "prepare", "run", "play", "replay", "verify", "audit", "export-trajectories", "grade", "validate",
     "new-task", "validate-task", "doctor", "image",
 ]  # fmt: skip
 LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
@@ -46,6 +46,7 @@ def test_help_explains_the_exit_codes(command: Command) -> None:
         "replay",
         "verify",
         "audit",
+        "export-trajectories",
         "grade",
         "prepare",
         "new-task",

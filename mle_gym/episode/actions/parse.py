@@ -29,7 +29,7 @@ from mle_gym.episode.actions.tools import TOOLS, Tool
 from mle_gym.errors import ActionError
 from mle_gym.text import did_you_mean, nearest
 
-__all__ = ["ReadAction", "parse_action", "parse_tool_call", "read_action"]
+__all__ = ["ReadAction", "canonical_call", "parse_action", "parse_tool_call", "read_action"]
 
 _MOST_NOTES = 3
 _SHELLS = ("bash", "sh", "/bin/bash", "/bin/sh")
@@ -64,8 +64,28 @@ def read_action(raw: object) -> ReadAction:
     Raises:
         ActionError: As :func:`parse_action`.
     """
+    tool, values, ignored = _read(raw)
+    return ReadAction(tool.act(**values), _note(tool, ignored))
+
+
+def canonical_call(raw: object) -> tuple[str, dict[str, Any]]:
+    """The name of our tool that an action calls, and its fields by our names, in plain JSON.
+
+    >>> canonical_call({"name": "execute_bash", "arguments": '{"cmd": "ls"}'})
+    ('bash', {'command': 'ls'})
+
+    Raises:
+        ActionError: As :func:`parse_action`.
+    """
+    tool, values, _ = _read(raw)
+    tool.act(**values)
+    return tool.name, json.loads(json.dumps(values))
+
+
+def _read(raw: object) -> tuple[Tool, dict[str, Any], list[Any]]:
+    """The tool that an action calls, its checked values, and the fields that it doesn't have."""
     if isinstance(raw, str):
-        return ReadAction(TOOLS["bash"].act(**_values(TOOLS["bash"], {"command": raw})))
+        return TOOLS["bash"], _values(TOOLS["bash"], {"command": raw}), []
     if not isinstance(raw, dict):
         raise ActionError(
             "an action is a string (a shell script) or a dict such as "
@@ -78,8 +98,7 @@ def read_action(raw: object) -> ReadAction:
     named = _by_our_names(tool, given)
     known = {field.name for field in tool.fields}
     values = _values(tool, {field: value for field, value in named.items() if field in known})
-    ignored = [field for field in named if field not in known]
-    return ReadAction(tool.act(**values), _note(tool, ignored))
+    return tool, values, [field for field in named if field not in known]
 
 
 def parse_tool_call(name: str, arguments: str | Mapping[str, Any]) -> RawAction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from mle_gym.episode.actions.fields import Field
@@ -11,7 +12,7 @@ from mle_gym.text import nearest
 if TYPE_CHECKING:
     import gymnasium
 
-__all__ = ["ToolSet", "tool_schemas"]
+__all__ = ["ToolSet", "schemas_of", "tool_schemas"]
 
 ToolSet = Literal["claude", "openai", "bash", "mle"]
 
@@ -41,7 +42,18 @@ def tool_schemas(
     if tools not in TOOL_SETS:
         raise ValueError(f"no set of tools is called {tools!r}{nearest(tools, TOOL_SETS)}")
     feedback = "validate" if env is None else env.get_wrapper_attr("settings").feedback
-    offered = [TOOLS[name] for name in TOOL_SETS[tools] if feedback in TOOLS[name].feedback]
+    return schemas_of(TOOL_SETS[tools], feedback, strict=strict)
+
+
+def schemas_of(
+    names: Iterable[str], feedback: str = "validate", *, strict: bool = False
+) -> list[dict[str, Any]]:
+    """The tools of these names that a feedback setting allows, in the form of :func:`tool_schemas`.
+
+    Raises:
+        KeyError: There is no such tool.
+    """
+    offered = [TOOLS[name] for name in names if feedback in TOOLS[name].feedback]
     return [_schema(tool, strict=strict) for tool in offered]
 
 

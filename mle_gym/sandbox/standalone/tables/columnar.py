@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow  # type: ignore[import-not-found]
-import pyarrow.feather  # type: ignore[import-not-found]
-import pyarrow.parquet  # type: ignore[import-not-found]
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
 
 
 def columns(suffix: str, data: bytes) -> Any:
