@@ -12,8 +12,8 @@ from tests.cli.conftest import Command
 from tests.tiers import few_quick
 
 NAMES = [
-    "list", "show", "prepare", "run", "play", "replay", "verify", "audit", "export-trajectories", "grade", "validate",
-    "new-task", "validate-task", "doctor", "image",
+    "list", "show", "prepare", "run", "play", "replay", "verify", "audit",
+    "export-trajectories", "grade", "validate", "new-task", "validate-task", "doctor", "image",
 ]  # fmt: skip
 LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
 MODULES = {f"mle_gym.cli.{module}" for lines in COMMANDS.values() for module, _ in lines.values()}
