@@ -80,6 +80,8 @@ class HumanAgent:
 
     def _action(self, line: str) -> Any:
         """The action that a line asks for, or None."""
+        if line.startswith(">>>"):
+            return {"tool": "python", "code": line[3:].removeprefix(" ")}
         if not line.strip().startswith(":"):
             return line if line.strip() else None
         try:

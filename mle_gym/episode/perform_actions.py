@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from mle_gym.episode.actions.action import (
     Action,
     ApplyPatch,
+    Cell,
     EditFile,
     InsertText,
     ListFiles,
@@ -29,6 +32,13 @@ from mle_gym.sandbox.protocol import Execution, Files, Reply, Request, Sandbox
 __all__ = ["ActionPerformer"]
 
 
+class Begin(Protocol):
+    """Begins a script or a cell in the sandbox."""
+
+    def __call__(self, *, timeout: float) -> Execution | Request:
+        """Return how it ended, or the first call that it makes."""
+
+
 class ActionPerformer:
     """Performs an agent's actions.
 
@@ -37,10 +47,10 @@ class ActionPerformer:
         submit_commands: Answers ``validate``, ``score`` and ``submit``. It is called while no call
             to the sandbox is under way, so that its errors are not mistaken for the sandbox's.
         filename: The default path of these three.
-        timeout: The longest that a shell script or a validated program may run, in seconds; None
+        timeout: The longest that a script, a cell or a validated program may run, in seconds; None
             for no limit.
-        default_timeout: How long a script may run that names no timeout, in seconds.
-        turn: Waits until a shell script may start, and yields the seconds that it waited.
+        default_timeout: How long a script or a cell may run that names no timeout, in seconds.
+        turn: Waits until a script or a cell may start, and yields the seconds that it waited.
     """
 
     def __init__(
@@ -67,9 +77,12 @@ class ActionPerformer:
                 restarted = self._sandbox.restart() if restart else None
                 if restarted is not None and not command:
                     return restarted
-                return self._run_in_turn(command, timeout, seconds_left)
+                return self._run_script(command, timeout, seconds_left)
+            case Cell(code, timeout, restart):
+                begin = functools.partial(self._sandbox.begin_cell, code, restart=restart)
+                return self._run_in_turn(begin, timeout, seconds_left)
             case ApplyPatch(patch):
-                return self._run_in_turn(_patching(patch), None, seconds_left)
+                return self._run_script(_patching(patch), None, seconds_left)
             case Validate() | Score() | Submit() as call:
                 return self._ask(call, self.most_seconds(seconds_left))
             case Think():
@@ -108,22 +121,26 @@ class ActionPerformer:
         """
         return self._fetch(self._filename)
 
-    def _run_in_turn(self, script: str, timeout: float | None, seconds_left: float) -> Execution:
-        """Run a script when it may start; waiting for that is not on its time."""
+    def _run_script(self, script: str, timeout: float | None, seconds_left: float) -> Execution:
+        begin = functools.partial(self._sandbox.begin, script)
+        return self._run_in_turn(begin, timeout, seconds_left)
+
+    def _run_in_turn(self, begin: Begin, timeout: float | None, seconds_left: float) -> Execution:
+        """Run a script or a cell when it may start; waiting for that is not on its time."""
         most = self.most_seconds(seconds_left)
         seconds = min(self._default_timeout if timeout is None else timeout, most)
         with self._turn() as queued:
-            execution = self._run(script, seconds)
+            execution = self._run(begin, seconds)
         if execution.timed_out and timeout is None and seconds < most:
             hint = "name a longer `timeout`, or let it run in the background"
-            note = f"[a command that names no timeout ends after {seconds:g} seconds: {hint}]\n"
+            note = f"[what names no timeout ends after {seconds:g} seconds: {hint}]\n"
             execution = dataclasses.replace(execution, output=execution.output + note.encode())
         return dataclasses.replace(execution, queued=queued) if queued else execution
 
-    def _run(self, script: str, seconds: float) -> Execution:
+    def _run(self, begin: Begin, seconds: float) -> Execution:
         deadline = time.monotonic() + seconds
         try:
-            event = self._sandbox.begin(script, timeout=seconds)
+            event = begin(timeout=seconds)
             # A script may call `validate` and `score` as often as it likes before it ends.
             while isinstance(event, Request):
                 self._submit_commands.begin()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.episode.actions.action import Shell
+from mle_gym.episode.actions.action import Cell, Shell
 from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
 from mle_gym.text import clean_text
@@ -114,13 +114,15 @@ class Screen:
 
 
 def describe(action: object) -> str:
-    """An action on one line of the terminal: ``$ ls``, ``write_file train.py (812 characters)``."""
+    """An action as a terminal shows it: ``$ ls``, ``>>> 1 + 1``, ``read_file a.py``."""
     try:
         parsed = parse_action(action)
     except ActionError:
         return f"(malformed action: {type(action).__name__})"
     if isinstance(parsed, Shell):
         return clean_text(f"$ {parsed.command[:KEPT_CHARACTERS]}")
+    if isinstance(parsed, Cell):
+        return clean_text(f">>> {parsed.code[:KEPT_CHARACTERS]}".replace("\n", "\n... "))
     shown = [parsed.tool, clean_text((getattr(parsed, "path", None) or "")[:COLUMNS])]
     texts = [getattr(parsed, name, None) for name in ("content", "new")]
     shown += [f"({len(text)} characters)" for text in texts if isinstance(text, str)]

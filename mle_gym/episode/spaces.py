@@ -33,6 +33,7 @@ _HARMLESS: tuple[RawAction, ...] = (
     "wc -l data/train.csv",
     "date",
     {"tool": "bash", "command": "echo hello", "timeout": 10},
+    {"tool": "python", "code": "1 + 1"},
     {"tool": "list_files"},
     {"tool": "list_files", "path": "data"},
     {"tool": "read_file", "path": "data/train.csv", "start": 1, "lines": 3},

@@ -82,7 +82,7 @@ class Exchange:
             SandboxCrashed: The sandbox is closed, is gone, or sent nonsense.
         """
         self._interrupted = False
-        self.running = self.running or order["op"] == "execute"
+        self.running = self.running or order["op"] in ("execute", "cell")
         self._used = self._used or order["op"] not in _PREPARING
         deadline = time.monotonic() + seconds
         return self._turn(lambda: self._send(order, payload, deadline), order["op"], seconds)

@@ -207,6 +207,22 @@ class Sandbox(Protocol):
     def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
         """Run a shell script until it ends, or makes a call that :meth:`answer` has to answer."""
 
+    def begin_cell(
+        self, source: str, *, timeout: float, restart: bool = False
+    ) -> Execution | Request:
+        """Run a cell of Python until it ends, or makes a call that :meth:`answer` has to answer.
+
+        All cells run in one interpreter, whose variables live on. It starts with the first cell, as
+        ``python`` would at the end of the last command, and again after it has ended for any
+        reason; then the next cell's output says that the variables are gone.
+
+        Args:
+            source: The cell. The value of an expression at its end is shown.
+            timeout: In seconds. Then the cell is interrupted, and if that doesn't end it, the
+                interpreter is killed.
+            restart: Whether to end the interpreter first. Without source, that is all.
+        """
+
     def answer(self, reply: Reply) -> Execution | Request:
         """Answer the call and go on until the script ends or makes the next one."""
 

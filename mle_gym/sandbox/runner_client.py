@@ -26,6 +26,7 @@ from mle_gym.sandbox.snapshots.transfer import restore_workspace, take_workspace
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.shared.packed_files import unpack_files
+from mle_gym.sandbox.standalone.start_commands import cells_command
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -101,6 +102,7 @@ class RunnerSandbox:
             python=command[0],
             commands=_commands_inside(config.commands, command, run_folder),
             bash="/bin/bash",
+            cells=cells_command(command),
             environment=environment,
             memory_mb=limits.memory_mb,
             processes=limits.processes,
@@ -130,6 +132,15 @@ class RunnerSandbox:
         self.cancel()
         self._patience = timeout + _GRACE_SECONDS
         return self._go_on(messages.Execute(op="execute", timeout=timeout), script)
+
+    def begin_cell(
+        self, source: str, *, timeout: float, restart: bool = False
+    ) -> Execution | Request:
+        """Start a cell of Python; see :meth:`Sandbox.begin_cell`."""
+        self.cancel()
+        self._patience = timeout + _GRACE_SECONDS
+        order = messages.Cell(op="cell", timeout=timeout, restart=restart)
+        return self._go_on(order, source.encode("utf-8", "replace"))
 
     def answer(self, reply: Reply) -> Execution | Request:
         """Answer its call; see :meth:`Sandbox.answer`."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 __all__ = [
     "Action",
     "ApplyPatch",
+    "Cell",
     "EditFile",
     "InsertText",
     "ListFiles",
@@ -36,6 +37,18 @@ class Shell:
     """In seconds; None for the default."""
     restart: bool = False
     """Whether everything of earlier commands is ended and forgotten first."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Run a cell of Python in the episode's live interpreter."""
+
+    tool: ClassVar[str] = "python"
+    code: str
+    timeout: float | None = None
+    """In seconds; None for the default."""
+    restart: bool = False
+    """Whether the interpreter is ended first, and with it its variables."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ class Submit:
 
 
 Action = (
-    Shell | WriteFile | EditFile | InsertText | ApplyPatch | ReadFile | View | ListFiles | Think
-    | Validate | Score | Submit
+    Shell | Cell | WriteFile | EditFile | InsertText | ApplyPatch | ReadFile | View | ListFiles
+    | Think | Validate | Score | Submit
 )  # fmt: skip
 """An action that was read."""

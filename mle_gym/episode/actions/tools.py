@@ -15,6 +15,7 @@ from mle_gym.episode.actions import fields
 from mle_gym.episode.actions.action import (
     Action,
     ApplyPatch,
+    Cell,
     EditFile,
     InsertText,
     ListFiles,
@@ -48,6 +49,10 @@ class Tool:
 
 def _bash(command: str = "", timeout: float | None = None, *, restart: bool = False) -> Action:
     return Shell(command, timeout, restart)
+
+
+def _python(code: str = "", timeout: float | None = None, *, restart: bool = False) -> Action:
+    return Cell(code, timeout, restart)
 
 
 def _edit(command: str, path: str, **given: Any) -> Action:
@@ -90,6 +95,17 @@ _TOOLS = (
             ),
         ),
         _bash,
+    ),
+    Tool(
+        "python",
+        "Run a cell of Python, as in a notebook. Variables live on from cell to cell, and the "
+        "value of an expression at the end is shown.",
+        (
+            fields.text("code", "The cell.", required=True),
+            fields.seconds("timeout", "Seconds after which it is interrupted."),
+            fields.flag("restart", "First restart the interpreter, and forget its variables."),
+        ),
+        _python,
     ),
     Tool(
         _EDITOR,
@@ -175,9 +191,9 @@ TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _TOOLS}
 
 _CALLS = ("validate", "score", "submit")
 TOOL_SETS: Mapping[str, tuple[str, ...]] = {
-    "claude": ("bash", _EDITOR, *_CALLS),
-    "openai": ("bash", "apply_patch", *_CALLS),
+    "claude": ("bash", _EDITOR, "python", *_CALLS),
+    "openai": ("bash", "apply_patch", "python", *_CALLS),
     "bash": ("bash",),
-    "mle": ("bash", "write_file", "edit_file", "read_file", "list_files", *_CALLS),
+    "mle": ("bash", "python", "write_file", "edit_file", "read_file", "list_files", *_CALLS),
 }
 """Which tools a model is offered together. The shell has the three calls as commands, too."""

@@ -16,7 +16,7 @@ from mle_gym.sandbox.installation.python_installation import PythonInstallation,
 from mle_gym.sandbox.installation.python_layout import PLACE, Layout, layout_of, rewritten_files
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
-from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
+from mle_gym.sandbox.standalone.start_commands import FOLDER, SANDBOX_PARTS
 from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.zygote_plan import Shown as WarmShown
 from mle_gym.sandbox.warm.zygote_plan import WarmPython, warm_python
@@ -101,8 +101,7 @@ def _python_mounts(
         shown = _shown_to_zygotes(python, dict(packages), layout, entries)
         warm = warm_python(python, shown, preload, dict(environment))
     entries += [
-        {"source": str(FOLDER / part), "target": f"{STANDALONE}/{part}"}
-        for part in parts_of("runner")
+        {"source": str(FOLDER / part), "target": f"{STANDALONE}/{part}"} for part in SANDBOX_PARTS
     ]
     if warm:
         entries += [*_shim_entries(warm), *_beside_shims(python, layout)]

@@ -33,6 +33,10 @@ if program == "runner":
 
     name, socket, default, variable, *given = arguments[1:]
     sys.exit(call(name, socket, default, variable, given))
+elif program == "cells":
+    from .cells.serve_cells import main as serve_cells
+
+    serve_cells()
 elif program == "zygote":
     from .zygote.parent import main as run_zygote
 

@@ -8,11 +8,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import py_compile
+import shlex
 import struct
 from importlib.util import cache_from_source
 from pathlib import Path
 
-__all__ = ["FOLDER", "launcher_command", "parts_of", "runner_command", "zygote_command"]
+__all__ = [
+    "FOLDER",
+    "SANDBOX_PARTS",
+    "cells_command",
+    "launcher_command",
+    "parts_of",
+    "runner_command",
+    "zygote_command",
+]
 
 FOLDER = Path(__file__).resolve().parent
 """On the host. In a sandbox, the parts that a program needs lie below another folder, under the
@@ -26,6 +35,10 @@ def parts_of(*programs: str) -> tuple[str, ...]:
     return ("start.py", "shared", *programs)
 
 
+SANDBOX_PARTS = parts_of("runner", "cells")
+"""What every sandbox shows."""
+
+
 def runner_command(python: str, folder: str) -> list[str]:
     """The command that runs the runner, to be followed by ``serve``, ``call`` or ``apply_patch``.
 
@@ -35,6 +48,15 @@ def runner_command(python: str, folder: str) -> list[str]:
     """
     _compile_all()
     return [python, "-I", "-S", f"{folder}/start.py", "runner"]
+
+
+def cells_command(runner: list[str]) -> str:
+    """The line of a shell that becomes the live interpreter: what `python` is in that shell.
+
+    Args:
+        runner: What :func:`runner_command` gave.
+    """
+    return f"exec python {shlex.quote(runner[3])} cells"
 
 
 def launcher_command(python: str) -> list[str]:
@@ -64,7 +86,7 @@ def _compile_all() -> None:
     Importing them would do the same, except where ``PYTHONDONTWRITEBYTECODE`` is set, as it is in
     many images.
     """
-    for part in parts_of("runner", "zygote"):
+    for part in parts_of("runner", "cells", "zygote"):
         for source in (FOLDER / part).glob("*.py"):
             compiled = Path(cache_from_source(str(source)))
             with contextlib.suppress(OSError):  # somebody else's installation

@@ -16,7 +16,7 @@ from docker.types import Mount
 from mle_gym.ownership import check_owner, own_cache
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
-from mle_gym.sandbox.standalone.start_commands import FOLDER, parts_of
+from mle_gym.sandbox.standalone.start_commands import FOLDER, SANDBOX_PARTS
 from mle_gym.sandbox.warm.compiled_programs import programs
 from mle_gym.sandbox.warm.zygote_plan import zygote_plan
 
@@ -26,7 +26,7 @@ OURS = "/opt/mle-gym"
 """The folder in a container for everything that doesn't come from the image."""
 SHIMS = f"{OURS}/bin"
 STANDALONE = f"{OURS}/standalone"
-_WARM_PARTS = parts_of("runner", "zygote")
+_WARM_PARTS = (*SANDBOX_PARTS, "zygote")
 LEAST_MEMORY_MB = 512
 """A zygote holds about 100 MiB. With less memory than this, Python stays cold."""
 
@@ -57,7 +57,7 @@ def trial_mounts() -> tuple[list[Mount], list[str]]:
 def own_mounts(python: ImagePython, config: SandboxConfig) -> list[Mount]:
     """The runner of this very version, and what warm Python needs."""
     if not python.warms(config):
-        return [_bind(f"{STANDALONE}/{part}", FOLDER / part) for part in parts_of("runner")]
+        return [_bind(f"{STANDALONE}/{part}", FOLDER / part) for part in SANDBOX_PARTS]
     parts = [_bind(f"{STANDALONE}/{part}", FOLDER / part) for part in _WARM_PARTS]
     return [_bind(OURS, _folder(python, _programs())), *parts]
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mle_gym.episode.actions.action import (
     ApplyPatch,
+    Cell,
     EditFile,
     InsertText,
     Score,
@@ -78,6 +79,8 @@ def _scripts(trajectory: Trajectory) -> Iterator[Script]:
                     if script.path:
                         files[script.path] = script.text
                     yield script
+            case Cell(code):
+                yield Script(number, "python", code)
             case WriteFile(path, content):
                 path = posixpath.normpath(path)
                 files[path] = content

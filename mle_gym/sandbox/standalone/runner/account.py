@@ -64,7 +64,9 @@ class Account:
         """Seconds of processor time since the last command's end; the command's peak in bytes."""
         self._hear_warm()
         total = self._total()
-        seconds = max(total - self._charged, self._since_start)
+        seconds = total - self._charged
+        if self._meters.seconds() is None:  # what still runs is then counted in whole ticks
+            seconds = max(seconds, self._since_start)
         self._charged = total
         self.saw(0)
         memory = self._meters.most_memory()

@@ -90,8 +90,8 @@ class Runner:
         calls = self._calls.descriptors()
         poll = select.poll()
         shims = self._warm.descriptors() if self._warm else []
-        pipes = self._commands.pipes()
-        for descriptor in (self._source, self._wakeup, *calls, *pipes, *shims):
+        pipes, interpreter = self._commands.pipes(), self._commands.lines()
+        for descriptor in (self._source, self._wakeup, *calls, *pipes, *interpreter, *shims):
             poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(self._milliseconds()):
             if descriptor == self._source:
@@ -106,6 +106,8 @@ class Runner:
                     send_frame(self._sink, {"op": "left"})
             elif self._warm and descriptor in shims:
                 self._warm.hear(descriptor)
+            elif descriptor in interpreter:
+                self._commands.hear_interpreter()
             else:
                 self._commands.drain(descriptor)
         # Children first: a command that has just ended did so by itself, not for its deadline.
@@ -124,6 +126,8 @@ class Runner:
         self._watchdog.keep_expired()
         if order["op"] == "execute":
             self._commands.start(payload, order["timeout"])
+        elif order["op"] == "cell":
+            self._commands.start_cell(payload, order["timeout"], restart=order["restart"])
         elif order["op"] == "interrupt":
             # Before its call ends, or else a shell would go on with its next line.
             self._commands.interrupt("interrupt")

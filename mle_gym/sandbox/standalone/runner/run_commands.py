@@ -8,7 +8,8 @@ import time
 from ..shared.light_imports import signal
 from .command_output import Output
 from .processes import descendants, has_children, kill_descendants, process_table
-from .running_command import Command
+from .run_cells import Cells
+from .running_command import INTERRUPT_GRACE, Command, exit_code_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .shell import Shell
 
 CHUNK = 1 << 16
-INTERRUPT_GRACE = 1.0
-"""Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
 MAKING_ROOM = 3.0
 """Seconds that background processes may take to die when there is no process left for a command."""
 LONGEST_DEATH = 1.0
@@ -52,6 +51,7 @@ class Commands:
     ) -> None:
         self._options, self._shell, self._calls = options, shell, calls
         self.account, self._report = account, report
+        self._cells = Cells(shell, options["cells"], options["run"])
         self._run = options["run"]
         self._count = 0
         self._orphan_pipes: list[int] = []
@@ -66,21 +66,52 @@ class Commands:
 
     def start(self, script: bytes, timeout: float) -> None:
         """Start a command; its end will be reported."""
-        self._count += 1
-        older = frozenset(descendants(process_table())) if has_children() else frozenset()
-        self.account.start()
+        older = self._begin()
         try:
             pid, ends, note = self._start_shell(script)
         except OSError as error:
-            message = f"the shell could not be started: {error.strerror}\n"
-            self._report({"op": "done", "exit_code": 126}, message.encode())
+            self._could_not_start("shell", error)
             return
-        path = f"{self._run}/output/{self._count}.txt"
-        limits = self._options["output_bytes"], self._options["output_file_bytes"]
-        self.current = Command(pid, ends, Output(*limits, path), timeout)
+        command = Command(pid, ends, self._output(), timeout)
         if not note:
-            self.current.older = older
-        self.current.output.add(self.note + note)
+            command.older = older
+        self._go_on_with(command, note)
+
+    def start_cell(self, source: bytes, timeout: float, *, restart: bool) -> None:
+        """Start a cell; its end will be reported."""
+        note = self._cells.restart() if restart else b""
+        if restart and not source:
+            self._report({"op": "done"}, note)
+            return
+        older = self._begin()
+        try:
+            interpreter, lost = self._cells.send(source)
+        except OSError as error:
+            self._could_not_start("interpreter", error)
+            return
+        ends = interpreter.pipe, interpreter.write_end
+        command = Command(interpreter.first, ends, self._output(), timeout, interpreter)
+        command.older = older - interpreter.processes
+        self._go_on_with(command, note + lost)
+
+    def _begin(self) -> frozenset[int]:
+        """Begin a command; returns what earlier ones have left running."""
+        self._count += 1
+        older = frozenset(descendants(process_table())) if has_children() else frozenset()
+        self.account.start()
+        return older
+
+    def _could_not_start(self, what: str, error: OSError) -> None:
+        message = f"the {what} could not be started: {error.strerror}\n"
+        self._report({"op": "done", "exit_code": 126}, message.encode())
+
+    def _output(self) -> Output:
+        path = f"{self._run}/output/{self._count}.txt"
+        return Output(self._options["output_bytes"], self._options["output_file_bytes"], path)
+
+    def _go_on_with(self, command: Command, note: bytes) -> None:
+        self.current = command
+        command.output.add(self.note + note)
         self.note = b""
 
     def _start_shell(self, script: bytes) -> tuple[int, tuple[int, int], bytes]:
@@ -116,11 +147,40 @@ class Commands:
 
     def pipes(self) -> list[int]:
         """Descriptors from which output comes; what is ready is for :meth:`drain`."""
-        pipe = self.current.pipe if self.current else None
-        return [*self._orphan_pipes, *([] if pipe is None else [pipe])]
+        pipe = self.current.pipe if self.current and not self.current.interpreter else None
+        interpreter = self._cells.interpreter
+        cells = [interpreter.pipe] if interpreter else []
+        return [*self._orphan_pipes, *cells, *([] if pipe is None else [pipe])]
+
+    def lines(self) -> list[int]:
+        """Descriptors on which an interpreter answers; see :meth:`hear_interpreter`."""
+        interpreter = self._cells.interpreter
+        return [interpreter.line] if interpreter and not interpreter.hung_up else []
+
+    def hear_interpreter(self) -> None:
+        """Read what the interpreter says; its cell may be over."""
+        command = self.current if self.current and self.current.interpreter else None
+        exit_code = self._cells.hear(command is not None)
+        if command is None:
+            if not self.lines():
+                self._cells.end()
+            return
+        if exit_code is None:
+            if not self.lines() and command.kill_at is None:
+                command.kill_at = time.monotonic() + INTERRUPT_GRACE
+            return
+        if command.killed_by:
+            for pid in self._cells.started_by(command):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    continue
+        self._finish_cell(command, exit_code, b"")
 
     def drain(self, descriptor: int) -> None:
-        """Read what a pipe holds."""
+        """Read what a pipe holds, unless it was closed earlier in this turn."""
+        if descriptor not in self.pipes():
+            return
         command = self.current
         current = command is not None and descriptor == command.pipe
         for _ in range(64):
@@ -150,7 +210,9 @@ class Commands:
             self.account.waited_for(pid, usage)
             if self.account.warm:
                 self.account.warm.child_ended(pid)
-            if self.current and pid == self.current.pid:
+            if self._cells.interpreter and pid == self._cells.interpreter.first:
+                self._interpreter_ended(status)
+            elif self.current and pid == self.current.pid:
                 self._finish(self.current, status)
 
     def interrupt(self, why: str) -> None:
@@ -158,9 +220,8 @@ class Commands:
         command = self.current
         if command is None:
             return
-        command.killed_by, command.kill_at = why, time.monotonic() + INTERRUPT_GRACE
         try:
-            os.killpg(command.pid, signal.SIGINT)
+            command.interrupt(why)
         except OSError:
             self.kill()
 
@@ -187,16 +248,36 @@ class Commands:
             self.drain(command.pipe)
         if command.pipe is not None:
             self._keep_open(command.pipe)
+        self._shell.take_over()
+        self._close(command, exit_code_of(status), b"")
+
+    def _interpreter_ended(self, status: int) -> None:
+        """The interpreter has died. If it was running a cell, that is over."""
+        command = self.current
+        if command is not None and command.interpreter:
+            if command.killed_by:
+                self.kill()
+            why = self._cells.why_it_ended(command, status)
+            self._finish_cell(command, exit_code_of(status) or 1, why)
+        self._cells.forget()
+
+    def _finish_cell(self, command: Command, exit_code: int, why: bytes) -> None:
+        """A cell is over: collect what it has written."""
+        if command.pipe is not None:
+            self.drain(command.pipe)
+        self._close(command, exit_code, why)
+
+    def _close(self, command: Command, exit_code: int, why: bytes) -> None:
+        """Tell the host how a command ended."""
         self.current, self.may_have_left, self.ended = None, True, time.monotonic()
         self._calls.next(command_runs=False)
         cold = self._calls.cold
         self._calls.forget()
-        self._shell.take_over()
         output, left_out = command.output.finish()
         self._drop_old_output()
-        answer = command.report(status, *self.account.end())
+        answer = command.report(exit_code, *self.account.end())
         answer["truncated_bytes"], answer["cold"] = left_out, cold
-        self._report(answer, output + command.why_it_ended(self._options["memory_mb"]))
+        self._report(answer, output + command.why_it_ended(self._options["memory_mb"]) + why)
         if self.account.warm:
             self.account.warm.rest()
 

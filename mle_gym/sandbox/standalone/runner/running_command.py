@@ -5,24 +5,48 @@ from __future__ import annotations
 import os
 import time
 
+from ..shared.light_imports import signal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared.runner_messages import Done
     from .command_output import Output
+    from .interpreter import Interpreter
 
+INTERRUPT_GRACE = 1.0
+"""Seconds between SIGINT and SIGKILL after a timeout: enough for a traceback."""
+CELL_GRACE = 3.0
+"""The same for a cell. Its interpreter's variables are worth the wait for a library that looks for
+interrupts now and then."""
 FIRST_LOOK = 0.05
 """Seconds until a command's memory is looked at."""
 
 
 class Command:
-    """A running shell and what is known about it."""
+    """A running shell or cell, and what is known about it.
 
-    def __init__(self, pid: int, ends: tuple[int, int], output: Output, timeout: float) -> None:
+    Args:
+        pid: The process whose death ends it.
+        ends: Its output's pipe. The writing end is kept open while the command runs: so a shell's
+            end wakes the runner only once, as a child's death, and not before that as the end of a
+            pipe. A cell's pipe is its interpreter's.
+        output: Collects what it writes.
+        timeout: In seconds.
+        interpreter: What runs a cell; None for a shell.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        ends: tuple[int, int],
+        output: Output,
+        timeout: float,
+        interpreter: Interpreter | None = None,
+    ) -> None:
         self.pid, self.output, self.timeout = pid, output, timeout
         self.pipe: int | None = ends[0]
         self.write_end = ends[1]
-        """Kept open while the shell runs. So the shell's end wakes the runner only once, as a
-        child's death, and not before that as the end of a pipe."""
+        self.interpreter = interpreter
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.older: frozenset[int] = frozenset()
@@ -39,18 +63,31 @@ class Command:
         """Decide that it ends for this reason, with all that earlier commands left running."""
         self.killed_by, self.older = why, frozenset()
 
-    def exit_code(self, status: int) -> int:
-        """The code for the host; 128 + signal as shells count."""
-        codes = {"timeout": 124, "interrupt": 130, "end": 0}
-        if self.killed_by in codes:
-            return codes[self.killed_by]
-        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+    def interrupt(self, why: str) -> None:
+        """Ask it to end for this reason.
 
-    def report(self, status: int, cpu_seconds: float, peak_bytes: int) -> Done:
-        """How it ended and what was used meanwhile."""
+        Raises:
+            OSError: It is ending already.
+        """
+        grace = CELL_GRACE if self.interpreter else INTERRUPT_GRACE
+        self.killed_by, self.kill_at = why, time.monotonic() + grace
+        if self.interpreter:
+            self.interpreter.interrupt()
+        else:
+            os.killpg(self.pid, signal.SIGINT)
+
+    def report(self, exit_code: int, cpu_seconds: float, peak_bytes: int) -> Done:
+        """How it ended and what was used meanwhile.
+
+        Args:
+            exit_code: Its own. A limit that ended it has another one.
+            cpu_seconds: Processor time.
+            peak_bytes: The most memory.
+        """
+        codes = {"timeout": 124, "interrupt": 130, "end": 0}
         return {
             "op": "done",
-            "exit_code": self.exit_code(status),
+            "exit_code": codes.get(self.killed_by, exit_code),
             "duration": time.monotonic() - self.started,
             "cpu_seconds": cpu_seconds,
             "peak_memory_mb": peak_bytes / 2**20,
@@ -61,9 +98,15 @@ class Command:
     def why_it_ended(self, memory_mb: int) -> bytes:
         """What to tell the agent about a command that did not end by itself."""
         if self.killed_by == "timeout":
-            return f"\n[killed: the command ran longer than {self.timeout:g} s]\n".encode()
+            how, what = ("interrupted", "cell") if self.interpreter else ("killed", "command")
+            return f"\n[{how}: the {what} ran longer than {self.timeout:g} s]\n".encode()
         if self.killed_by == "memory":
             return f"\n[killed: the sandbox used more than {memory_mb} MB of memory]\n".encode()
         if self.killed_by == "interrupt":
             return b"\n[interrupted]\n"
         return self.answer
+
+
+def exit_code_of(status: int) -> int:
+    """The exit code of a process that was waited for; 128 + signal as shells count."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

@@ -52,9 +52,18 @@ class Shell:
         """Whether there are plain variables or functions that carry over."""
         self._kept: tuple[bytes, tuple[int, ...]] = b"", ()
         """What was last written to the environment's file, and the file's stamp after that."""
+        self.has_cells = False
+        """Whether the agent may count on variables of cells: it has run some, and has not been
+        told that they are gone."""
 
-    def start(self, script: bytes, output: int) -> int:
-        """Start bash on a script, with its output going to the descriptor; returns its pid."""
+    def start(self, script: bytes, output: int, source: int | None = None) -> int:
+        """Start bash on a script; returns its pid.
+
+        Args:
+            script: What it runs.
+            output: The descriptor of its standard output and standard error.
+            source: The descriptor of its standard input; None for an empty one.
+        """
         self._enter_directory()
         variables: dict[bytes, bytes] = self._plumbing(script)
         if not os.path.exists(f"{self._run}/environment"):
@@ -62,10 +71,13 @@ class Shell:
             variables |= {os.fsencode(name): os.fsencode(value) for name, value in first}
         return os.posix_spawn(
             self._bash,
-            [b"bash", b"-c", _COMMAND],
+            # Beginning with a socket, it would take itself for a remote login's and read .bashrc.
+            [b"bash", b"--norc", b"-c", _COMMAND],
             variables,
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+                if source is None
+                else (os.POSIX_SPAWN_DUP2, source, 0),
                 (os.POSIX_SPAWN_DUP2, output, 1),
                 (os.POSIX_SPAWN_DUP2, output, 2),
             ],
@@ -120,6 +132,7 @@ class Shell:
             "environment": text.decode("utf-8", "surrogateescape"),
             "untouched": untouched,
             "directory": directory.decode("utf-8", "surrogateescape"),
+            "has_cells": self.has_cells,
         }
 
     def load(self, state: ShellState) -> None:
@@ -129,6 +142,7 @@ class Shell:
         for mark, folder in self._folders():
             text, directory = (part.replace(mark, folder) for part in (text, directory))
         self._directory = os.fsdecode(directory)
+        self.has_cells = state.get("has_cells", False)
         if text:
             for name in state["untouched"]:
                 if name in self._environment:

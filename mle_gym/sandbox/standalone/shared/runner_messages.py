@@ -34,6 +34,8 @@ class Configure(TypedDict):
     """Name to the line of a shell that runs the runner's ``call`` for it. They are put on the
     ``PATH``."""
     bash: str
+    cells: str
+    """The line of a shell that becomes the live interpreter."""
     environment: dict[str, str]
     """The first command's variables."""
     memory_mb: int
@@ -62,6 +64,15 @@ class Execute(TypedDict):
 
     op: Literal["execute"]
     timeout: float
+
+
+class Cell(TypedDict):
+    """Runs the payload, a cell of Python, in the live interpreter."""
+
+    op: Literal["cell"]
+    timeout: float
+    restart: bool
+    """Whether to end the interpreter first. Without a payload, that is all."""
 
 
 class Reply(TypedDict):
@@ -209,6 +220,7 @@ class Unpacked(TypedDict):
 Order = (
     Configure
     | Execute
+    | Cell
     | Reply
     | Interrupt
     | Expire

@@ -7,7 +7,7 @@ the host looks at every field (``mle_gym/sandbox/snapshots/listing.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 Kind = Literal["d", "l", "f"]
 """A folder (directory), a symbolic link or a regular file."""
@@ -28,6 +28,8 @@ class ShellState(TypedDict):
     untouched: list[str]
     """Variables that still have the value with which every sandbox starts."""
     directory: str
+    has_cells: NotRequired[bool]
+    """Whether there was a live interpreter, whose variables don't carry over."""
 
 
 class ScannedWorkspace(TypedDict):
