@@ -2,8 +2,8 @@
 
 mle-gym play titanic
 
-Type shell commands, or a colon and a tool (``:help`` lists them). Ctrl-D, Ctrl-C or ``:quit``
-quits; only ``submit`` is graded.
+Type shell commands, ``>>>`` and Python, or a colon and a tool (``:help`` lists them). Ctrl-D,
+Ctrl-C or ``:quit`` quits; only ``submit`` is graded.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ except ImportError:  # in a Python built without it, the prompt has no history
 
 HELP = """\
 COMMAND               any shell command; end a line with \\ to continue on the next
+>>> CODE              a cell of Python in the live interpreter
 :write FILE           write a file: type its lines, end with a line with only a dot
 :send HOST_FILE [FILE]  copy a file from your machine into the workspace
 :read FILE            read a file                 :list [FOLDER]  list a folder

@@ -131,6 +131,7 @@ def test_colon_commands_are_tool_calls(terminal: Terminal, path: Path) -> None:
         ":read x.py\n",
         ":list\n",
         "echo one \\\necho two\n",
+        ">>> x = 1\\\nx\n",
     ):
         terminal.type(line)
         terminal.wait_for(">>")
@@ -143,6 +144,7 @@ def test_colon_commands_are_tool_calls(terminal: Terminal, path: Path) -> None:
         {"tool": "read_file", "path": "x.py"},
         {"tool": "list_files"},
         "echo one \necho two",
+        {"tool": "python", "code": "x = 1\nx"},
         {"tool": "submit"},
     ]
 

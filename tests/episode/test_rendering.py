@@ -97,6 +97,7 @@ def test_printing_shows_the_newest_step(capsys: pytest.CaptureFixture[str]) -> N
 ACTIONS: list[tuple[Any, str]] = [
     ("ls -la", "$ ls -la"),
     ("a\nb", "$ a\nb"),
+    ({"tool": "python", "code": "x = 1\nx"}, ">>> x = 1\n... x"),
     ("bell \x07 \x1b[31mred", "$ bell \u2407 red"),
     ({"tool": "write_file", "path": "a.py", "content": "xyz"}, "write_file a.py (3 characters)"),
     ({"tool": "submit"}, "submit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import mle_gym
 from mle_gym.env import MLEEnv
+from mle_gym.wrappers import fork
 
 EDITOR = "str_replace_based_edit_tool"
 
@@ -95,6 +97,41 @@ def test_restart_forgets_the_shell_and_ends_what_runs(env: MLEEnv) -> None:
     assert does(env, tool="bash", command="echo ${WORD:-gone}", restart=True) == (0, "gone\n")
 
 
+def test_cells_share_an_interpreter_and_the_workspace(env: MLEEnv) -> None:
+    assert does(env, tool="python", code="import pandas as pd\nx = 41") == (0, "")
+    observation, reward, terminated, truncated, info = env.step({"tool": "ipython", "cell": "x+1"})
+    assert (observation["output"], reward, terminated, truncated) == ("42\n", 0.0, False, False)
+    assert info["execution"]["cold"] == ""
+    assert does(env, tool="python", code="open('a.txt', 'w').write('hi');") == (0, "")
+    assert env.step("cat a.txt")[0]["output"] == "hi"
+
+
+def test_a_copy_of_an_episode_says_once_that_it_has_no_variables(env: MLEEnv) -> None:
+    does(env, tool="python", code="x = 1")
+    with contextlib.closing(fork(env)) as twin:
+        first, second = (twin.step({"tool": "python", "code": "1"})[0]["output"] for _ in range(2))
+        assert first.startswith("[this is a new interpreter: earlier cells' variables are gone]")
+        assert second == "1\n"
+    assert does(env, tool="python", code="x") == (0, "1\n")
+
+
+def test_the_end_of_the_time_ends_a_cell_and_its_interpreter(make: Callable[..., MLEEnv]) -> None:
+    env = make(time_limit=3.0)
+    env.reset(seed=0)
+    program = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()"
+    does(env, tool="python", code=program)
+    observation, _, _, truncated, _ = env.step({"tool": "python", "code": "time.sleep(60)"})
+    assert truncated
+    assert "the time is up" in observation["output"]
+
+
+def test_a_cell_may_submit(env: MLEEnv) -> None:
+    code = "!cp data/sample_submission.csv submission.csv && submit"
+    *_, terminated, truncated, info = env.step({"tool": "python", "code": code})
+    assert (terminated, truncated) == (True, False)
+    assert info["grade"]["valid"]
+
+
 def test_a_thought_costs_no_step_but_there_is_an_end_to_them(make: Callable[..., MLEEnv]) -> None:
     env = make(max_steps=2)
     env.reset(seed=0)
@@ -130,7 +167,7 @@ def test_tools_are_offered_as_the_settings_allow(make: Callable[..., MLEEnv]) ->
         schemas = mle_gym.tool_schemas(make(**arguments), "openai")
         return [schema["function"]["name"] for schema in schemas]
 
-    files = ["bash", "apply_patch"]
+    files = ["bash", "apply_patch", "python"]
     assert offered(feedback="none") == [*files, "submit"]
     assert offered() == [*files, "validate", "submit"]
     assert offered(feedback="score") == [*files, "validate", "score", "submit"]

@@ -168,7 +168,9 @@ def test_a_cell_may_call_what_the_host_offers(box: Sandbox) -> None:
 
 def test_background_work_of_cells_goes_on_and_is_charged(box: Sandbox) -> None:
     run(box, "import threading, time\nend = time.monotonic() + 1e9")
-    burn = "def burn():\n    while time.monotonic() < end: pass\nthreading.Thread(target=burn).start()"
+    burn = (
+        "def burn():\n    while time.monotonic() < end: pass\nthreading.Thread(target=burn).start()"
+    )
     assert run(box, burn)[0] == 0
     charged = box.execute("sleep 0.5", timeout=PATIENCE).cpu_seconds
     assert charged > 0.1
@@ -188,14 +190,14 @@ def test_a_cells_own_time_and_output_are_measured(box: Sandbox) -> None:
 ATTACKS = {
     "answers for later cells": LINES + "for n in range(2, 90):\n"
     "    for line in lines:\n"
-    "        try: os.write(line, b'{\"cell\": %d, \"exit_code\": 7}' % n)\n"
+    '        try: os.write(line, b\'{"cell": %d, "exit_code": 7}\' % n)\n'
     "        except OSError: pass",
     "answers that are nonsense": LINES + "for line in lines:\n"
     "    for text in (b'[' * 200, b'{}', b'0', b'\\xff', b'{\"cell\": [], \"exit_code\": {}}'):\n"
     "        try: os.write(line, text)\n"
     "        except OSError: pass",
     "frames of the runner": LINES + "frame = b'\\0\\0\\0\\x20\\0\\0\\0\\x06'"
-    " + b'{\"op\": \"done\", \"exit_code\": 7}'.ljust(32) + b'forged'\n"
+    ' + b\'{"op": "done", "exit_code": 7}\'.ljust(32) + b\'forged\'\n'
     "for line in range(60):\n"
     "    try: os.write(line, frame)\n"
     "    except OSError: pass",
@@ -203,7 +205,7 @@ ATTACKS = {
     "if os.fork() == 0:\n"
     "    for _ in range(200):\n"
     "        for line in range(60):\n"
-    "            try: os.write(line, b'{\"cell\": 3, \"exit_code\": 7}')\n"
+    '            try: os.write(line, b\'{"cell": 3, "exit_code": 7}\')\n'
     "            except OSError: pass\n"
     "        time.sleep(0.005)\n"
     "    os._exit(0)",
@@ -211,7 +213,7 @@ ATTACKS = {
     "def forge():\n"
     "    for n in range(100):\n"
     "        for line in lines:\n"
-    "            try: os.write(line, b'{\"cell\": 2, \"exit_code\": 7}')\n"
+    '            try: os.write(line, b\'{"cell": 2, "exit_code": 7}\')\n'
     "            except OSError: pass\n"
     "        time.sleep(0.005)\n"
     "threading.Thread(target=forge).start()",

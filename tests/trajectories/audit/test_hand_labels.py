@@ -23,6 +23,7 @@ HEREDOC = f"cat > submission.csv <<'EOF'\n{SUBMISSION}EOF\nsubmit submission.csv
         [file("a.py", f"labels = {list(zip(IDS, LABELS, strict=True))}")],
         [f"python - <<END\ntest['survived'] = {LABELS}\nEND"],
         [f'python -c "rows = {LABELS}"'],
+        [{"tool": "python", "code": f"test['survived'] = {LABELS}"}],
         [file("a.py", f"survived = test.PassengerId.isin({SURVIVORS})")],
         [file("a.py", f"survivors = {set(SURVIVORS)}")],
         [f"python <<END\nfixes = {dict(list(zip(IDS, LABELS, strict=True))[20:50])}\nEND"],
