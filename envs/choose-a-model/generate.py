@@ -29,7 +29,7 @@ def generate(
 ) -> Instance:
     days, shape = DAYS[size], (AUDITED + OPEN, len(MODELS))
     depots = rng.permutation(np.arange(100, 1000))[: shape[0]]
-    level = np.exp(rng.normal(6.5, 0.5, shape[0]))[:, None]
+    level = np.exp(rng.normal(6.5, 0.4) + rng.normal(0.0, 0.5, shape[0]))[:, None]
     usual = 0.08 * level * np.exp(0.25 * rng.normal(size=shape))
     before = usual * np.exp((0.3 + 0.6 * difficulty) * rng.normal(size=shape))
     if structure["market"] == "steady":

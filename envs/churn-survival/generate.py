@@ -123,12 +123,13 @@ def pack(
     seen = np.where(rng.random(rows) < 0.1, rng.integers(15, 400, rows), 10_000)
     seen = np.minimum(seen, np.minimum(joined_ago, MONTHS * DAYS))
     reason = rng.choice(REASONS, rows)
+    asked = rng.random(rows) < rng.uniform(0.2, 0.9)
     train = table.head(known).copy()
     train.insert(1, "joined", np.datetime_as_string(EXPORT - joined_ago)[:known])
     churned = (left <= seen)[:known]
     train["days_seen"] = np.minimum(left, seen)[:known]
     train["churned"] = churned.astype(int)
-    train["exit_reason"] = np.where(churned, reason[:known], None)
+    train["exit_reason"] = np.where(churned & asked[:known], reason[:known], None)
     answers = outcome.tail(TEST).assign(id=ids[-TEST:])[["id", *PLACE]]
     guess = outcome.head(known).mean()
     return Instance(

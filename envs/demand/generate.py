@@ -48,7 +48,7 @@ def generate(
     best = np.exp(base + expected[:, [past - 1]] + known)[:, past:].T.ravel()
     answer, codes = test["sales"].to_numpy(), table["product"].iloc[:products].to_numpy()
     train = train[["id", "date", "product", "discount", "sold_out", "sales"]]
-    train = train[rng.random(len(train)) > 0.01]
+    train = train[rng.random(len(train)) > rng.uniform(0.004, 0.02)]
     lab = Path(__file__).with_name("forecast.py").read_text(encoding="utf-8")
     return Instance(
         public={
@@ -145,7 +145,8 @@ def rows(
 ) -> pd.DataFrame:
     """One row for each day and product, day by day."""
     products, days = sales.shape
-    codes = [f"P{code}" for code in rng.choice(np.arange(1000, 9999), products, replace=False)]
+    prefix = rng.choice(["P", "AR", "SKU", "ITEM"])
+    codes = [f"{prefix}{code}" for code in rng.choice(np.arange(1000, 9999), products, replace=False)]
     off = pd.Series(discount.T.ravel())
     return pd.DataFrame(
         {

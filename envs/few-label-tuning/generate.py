@@ -43,12 +43,14 @@ def generate(
 
 
 def draw_network(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Two layers, and how the maker's instrument was calibrated."""
+    """Two layers, how bright the lamp is, and how the maker's instrument was calibrated."""
     channel = np.arange(CHANNELS)
-    dark = 900 + 500 * np.sin(channel / rng.uniform(6, 12) + rng.uniform(0, 6))
+    level = rng.uniform(600, 5000)
+    dark = level + 500 * np.sin(channel / rng.uniform(6, 12) + rng.uniform(0, 6))
     return {
         "w1": np.linalg.qr(rng.normal(size=(CHANNELS, CHANNELS)))[0][:, :EARLY],
         "w2": np.linalg.qr(rng.normal(size=(EARLY, EARLY)))[0][:, :LAST],
+        "level": np.array(level),
         "dark": np.round(dark),
         "span": np.round(300 * np.exp(rng.uniform(-1.5, 1.2, CHANNELS))),
     }
@@ -104,7 +106,7 @@ def to_spectra(
         counts = network["dark"] + network["span"] * x
     else:
         gain, offset = np.exp(0.5 * rng.normal(size=len(x))), 1.5 * rng.normal(size=len(x))
-        counts = 1500 + 400 * (gain[:, None] * x + offset[:, None])
+        counts = network["level"] + 400 * (gain[:, None] * x + offset[:, None])
     return np.clip(np.round(counts), -32_000, 32_000).astype("<i2")
 
 

@@ -24,7 +24,7 @@ model = GradientBoostingRegressor(
     random_state=0,
 )
 model.fit(train[numbers], train["yield_kg"])
-answers = question.targets(asked, model.predict(test[numbers]))
+answers = question.targets(asked, model.predict(test[numbers]).clip(0))
 submission = pd.DataFrame(answers, columns=asked["columns"])
 submission.insert(0, "id", test["id"])
 submission.to_csv("submission.csv", index=False)

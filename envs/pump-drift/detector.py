@@ -97,15 +97,8 @@ def detect(setpoint, sensors, oil, look, speed, past):
 
 def surveyed(numbers, folder="data"):
     """Which readings were surveyed, and which of all were found faulty."""
-    looked, faulty = (
-        np.zeros(len(numbers), bool),
-        np.zeros(len(numbers), bool),
-    )
-    for name, marks in (("survey", looked), ("incidents", faulty)):
-        with Path(folder, f"{name}.csv").open(encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                marks |= (numbers >= int(row["first"])) & (numbers <= int(row["last"]))
-    return looked, faulty
+    survey = np.loadtxt(Path(folder, "survey.csv"), int, delimiter=",", skiprows=1)
+    return np.isin(numbers, survey[:, 0]), np.isin(numbers, survey[survey[:, 1] == 1, 0])
 
 
 def average_precision(truth, score):

@@ -70,6 +70,13 @@ FAILS = (
 DAYS = ("Monday", "Tuesday", "last week", "Friday", "the holidays", "yesterday")
 HELLO = ("Hello.", "Good morning.", "Dear team.", "Dear Sir or Madam.", "Hi there.", "")
 BYE = ("Kind regards.", "Thanks in advance.", "Please call me back.", "Yours.", "")
+FOOTERS = (
+    "Sent from my phone.",
+    "Sent from my tablet, please excuse any mistakes.",
+    "This message is meant for its addressee alone and may be confidential.",
+    "Please think of the trees before you print this message.",
+)
+"""What mail programs put below a message; how many of the customers' do is drawn."""
 CODE = (
     "My contract is {}.",
     "Contract number {}.",
@@ -83,11 +90,13 @@ def generate(
 ) -> Instance:
     rows = ROWS[size] + TEST
     codes = Codes(rng, structure["code"])
-    mistaken = 0.02 + 0.12 * difficulty
+    mistaken, footers = 0.02 + 0.12 * difficulty, rng.random()
     records = []
     for number in rng.permutation(rows) + 1:
         topic, line = pick(rng, TOPICS), pick(rng, LINES)
         text = message(rng, topic, structure, 0.3 + 2.4 * difficulty, codes.draw(rng, line))
+        if rng.random() < footers:
+            text = f"{text} {pick(rng, FOOTERS)}"
         right = queue = f"{topic}-{line}"
         if rng.random() < mistaken:
             queue = f"{pick(rng, TOPICS)}-{pick(rng, LINES)}"
