@@ -146,7 +146,8 @@ def rows(
     """One row for each day and product, day by day."""
     products, days = sales.shape
     prefix = rng.choice(["P", "AR", "SKU", "ITEM"])
-    codes = [f"{prefix}{code}" for code in rng.choice(np.arange(1000, 9999), products, replace=False)]
+    numbers = rng.choice(np.arange(1000, 9999), products, replace=False)
+    codes = [f"{prefix}{number}" for number in numbers]
     off = pd.Series(discount.T.ravel())
     return pd.DataFrame(
         {
