@@ -16,7 +16,8 @@ loads nothing heavy: the names below are imported when they are first used.
 - :func:`load_agent`, :func:`rollout`: load an agent, and let it play an episode.
 - :class:`Trajectory`: a recorded episode. :func:`replay` plays it again, :func:`verify_trajectory`
   checks whether its result is true, and :func:`audit_trajectory` whether the agent played by the
-  rules. :func:`export_trajectories` makes training data of them.
+  rules. :func:`export_trajectories` makes training data of trajectories, and :func:`health` says
+  whether training on them would go right.
 - :func:`grade`, :class:`Grade`: grade a submission without an episode.
 - :func:`load_task`, :func:`prepare`, :func:`register_tasks`: load a task, prepare its data, and add
   tasks of your own.
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mle_gym.make_env import make, make_vec
     from mle_gym.tasks.catalog import load_task, register_tasks
     from mle_gym.trajectories.audit import audit_trajectory
+    from mle_gym.trajectories.health import health
     from mle_gym.trajectories.replay import replay
     from mle_gym.trajectories.rollout import rollout
     from mle_gym.trajectories.training_data.export_records import export_trajectories
@@ -64,6 +66,7 @@ __all__ = [
     "errors",
     "export_trajectories",
     "grade",
+    "health",
     "load_agent",
     "load_task",
     "make",
@@ -86,6 +89,7 @@ _SOURCES = {
     "audit_trajectory": "mle_gym.trajectories.audit",
     "export_trajectories": "mle_gym.trajectories.training_data.export_records",
     "grade": "mle_gym.grading.open_grader",
+    "health": "mle_gym.trajectories.health",
     "load_agent": "mle_gym.agents",
     "load_task": "mle_gym.tasks.catalog",
     "make": "mle_gym.make_env",

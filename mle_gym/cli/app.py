@@ -61,6 +61,10 @@ COMMANDS = {
             "training_data",
             "Write recorded episodes, or experts' ones, as training data for language models.",
         ),
+        "health": (
+            "training_data",
+            "Say whether training on recorded episodes would go right, and what to do if not.",
+        ),
     },
     "Submissions": {
         "grade": (

@@ -9,12 +9,13 @@ import typer
 from rich.text import Text
 
 import mle_gym
-from mle_gym.cli.command_line import data_size
+from mle_gym.cli.command_line import assignments, data_size
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out, warn
 from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.episode.variants import parse_variant
+from mle_gym.trajectories.health import HealthCheck, Limits
 from mle_gym.trajectories.training_data.expert_episodes import expert_episodes
-from mle_gym.trajectories.training_data.export_records import FORMATS, Exported
+from mle_gym.trajectories.training_data.export_records import FORMATS, Exported, record_files
 from mle_gym.trajectories.training_data.training_record import INTEGRITY
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ EXPORT_EXAMPLES = """\b
 
 [dim]Formats: openai and sharegpt write a line of JSON for each episode, parquet a row, and atif
 a document for each into a folder. Exit code 1: no episode was worth it.[/dim]"""
+
+HEALTH_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym health runs
+  mle-gym health runs/step-40/*.jsonl --limit flat_groups=0.8
+  mle-gym health runs --json | jq '.checks[] | select(.status == "wrong")'
+
+[dim]Rollouts of the same task, variant, size and difficulty are a group. Exit code 1:
+training on these episodes would go wrong. A warning alone is no reason for that.[/dim]"""
+STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red", "unmeasured": "dim"}
 
 commands = typer.Typer()
 
@@ -136,3 +147,46 @@ def _label(word: str) -> Integrity:
         if word == label:
             return label
     raise UsageError(f"--integrity: {word!r} is none of {', '.join(INTEGRITY)}")
+
+
+@commands.command(epilog=HEALTH_EXAMPLES)
+def health(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUNS…", help="Trajectories, or folders of these.")
+    ],
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Another limit of a check; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether training on recorded episodes would go right, and what to do if not.
+
+    It counts failures, zeros that say nothing of the agent, groups whose returns are all the same,
+    episodes that live on milestones or that the clock ended, and repeated actions.
+    """
+    try:
+        limits = Limits(**assignments(limit or [], "--limit"))
+    except (TypeError, ValueError) as error:
+        known = ", ".join(vars(Limits()))
+        raise UsageError(f"--limit: {error}; the limits are {known}") from None
+    report = mle_gym.health(record_files(runs, ".jsonl"), limits=limits)
+    if not report.episodes:
+        raise UsageError("there are no trajectories (.jsonl) at these places")
+    if as_json:
+        emit(report.to_dict())
+    else:
+        word = ("fit for training", "bold green") if report.ok else ("not fit", "bold red")
+        out().print(Text.assemble(word, f"  {report.episodes} episodes"))
+        for check in report.checks:
+            _print_check(check)
+    raise typer.Exit(ExitCode.OK if report.ok else ExitCode.NOT_OK)
+
+
+def _print_check(check: HealthCheck) -> None:
+    figure = "-" if check.figure is None else f"{check.figure:.2f}"
+    status = (f"  {check.status:<11}", STYLES[check.status])
+    numbers = f"{check.name:<12}{figure:>5} (limit {check.limit:.2f})  "
+    out().print(Text.assemble(status, numbers, check.detail), soft_wrap=True)
+    if check.advice:
+        out().print(Text(f"    {check.advice}", style="dim"), soft_wrap=True)

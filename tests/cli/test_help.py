@@ -13,7 +13,8 @@ from tests.tiers import few_quick
 
 NAMES = [
     "list", "show", "prepare", "run", "play", "replay", "verify", "audit",
-    "export-trajectories", "grade", "validate", "new-task", "validate-task", "doctor", "image",
+    "export-trajectories", "health", "grade", "validate", "new-task", "validate-task",
+    "doctor", "image",
 ]  # fmt: skip
 LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
 MODULES = {f"mle_gym.cli.{module}" for lines in COMMANDS.values() for module, _ in lines.values()}
@@ -47,6 +48,7 @@ def test_help_explains_the_exit_codes(command: Command) -> None:
         "verify",
         "audit",
         "export-trajectories",
+        "health",
         "grade",
         "prepare",
         "new-task",
