@@ -32,6 +32,7 @@ from mle_gym.episode.variants import parse_variant
 from mle_gym.errors import MleGymError
 from mle_gym.tasks.catalog import load_task
 from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
 console = CleanConsole()
@@ -190,6 +191,8 @@ def finished(episode: Episode) -> Trajectory | None:
     return trajectory if trajectory.complete and trajectory.failure is None else None
 
 
+MODEL_COLUMNS = ("calls", "tokens", "cost")
+"""Only where a language model played: means over episodes."""
 COLUMNS = ("task", "agent", "episodes", "failed", "valid", "score", "return", "± s.e.", "medals")
 
 
@@ -198,7 +201,8 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
     unplayed = sum(each not in failed and finished(each) is None for each in episodes)
     partial = f"; partial: {unplayed} of {len(episodes)} episodes are missing" if unplayed else ""
     result = Table(title=f"mle-gym {mle_gym.__version__}{partial}")
-    for column in COLUMNS:
+    models = any(spent_in(found).calls for each in episodes if (found := finished(each)))
+    for column in COLUMNS + (MODEL_COLUMNS if models else ()):
         result.add_column(column, justify="left" if column in ("task", "agent") else "right")
     for (task, agent), group in itertools.groupby(
         episodes, key=lambda each: (each.task, each.agent)
@@ -206,7 +210,8 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
         cell = list(group)
         trajectories = [found for each in cell if (found := finished(each))]
         faults = [failed[each] for each in cell if each in failed]
-        result.add_row(task, agent, *row(trajectories, faults))
+        spending = spending_cells(trajectories) if models else ()
+        result.add_row(task, agent, *row(trajectories, faults), *spending)
     return result
 
 
@@ -228,6 +233,18 @@ def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator
     yield f"{statistics.fmean(returns):.4f}" if returns else "-"
     yield f"{standard_error(returns):.4f}" if len(returns) > 1 else "-"
     yield " ".join(f"{medals.count(medal)} {medal}" for medal in sorted(set(medals))) or "-"
+
+
+def spending_cells(trajectories: Sequence[Trajectory]) -> tuple[str, str, str]:
+    """What a model took in an episode; a question mark for the cost if a price isn't known."""
+    spent = [spent_in(trajectory) for trajectory in trajectories]
+    if not any(each.calls for each in spent):
+        return ("-", "-", "-")
+    costs = [each.cost for each in spent if each.cost is not None]
+    calls = statistics.fmean(each.calls for each in spent)
+    tokens = statistics.fmean(each.tokens for each in spent)
+    cost = f"{statistics.fmean(costs):.4f} $" if len(costs) == len(spent) else "?"
+    return (f"{calls:.1f}", f"{tokens:,.0f}", cost)
 
 
 def standard_error(values: Sequence[float]) -> float:

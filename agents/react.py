@@ -9,14 +9,16 @@ they write one block of shell commands in each turn.
 
 from __future__ import annotations
 
-import os
 import re
+import time
 from collections import deque
 from typing import Any
 
 from mle_gym.agents import LeaveEpisode
+from mle_gym.chat.budget import Budget, Spent, turn_record
 from mle_gym.chat.conversation import CALL_TOOLS, SYSTEM, Conversation, repaired, shown
-from mle_gym.chat.model import ChatModel, ContextOverflow, Price, ToolCall, Turn
+from mle_gym.chat.endpoint import Endpoint
+from mle_gym.chat.model import ContextOverflow, OutOfTime, ToolCall, Turn
 from mle_gym.episode.actions.parse import parse_tool_call
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import AgentError
@@ -46,14 +48,19 @@ class ReactAgent:
         text: Whether the model writes blocks of commands instead of calling tools.
         temperature: Of its samples; by default the API's.
         max_tokens: Of one reply; by default the API's.
-        token_budget: Of all requests and replies of an episode; then what there is is handed in.
+        stream: Whether replies come in pieces.
+        call_budget: Replies of an episode; then what there is is handed in. So it is with all
+            budgets.
+        seconds_budget: Of wall-clock time. No reply is waited for after the end of the episode's
+            own time either.
+        token_budget: Of all requests and replies.
         cost_budget: In dollars; requires prices.
         prompt_price: In dollars for a million tokens.
         completion_price: Likewise.
         timeout: Seconds for a reply.
 
     Raises:
-        AgentError: There is no model, or no way to reach one.
+        AgentError: There is no model, or no way to reach one, or a budget makes no sense.
     """
 
     name = "react"
@@ -67,28 +74,32 @@ class ReactAgent:
         text: bool = False,
         temperature: float | None = None,
         max_tokens: int | None = None,
+        stream: bool = False,
+        call_budget: int | None = None,
+        seconds_budget: float | None = None,
         token_budget: int | None = None,
         cost_budget: float | None = None,
         prompt_price: float | None = None,
         completion_price: float | None = None,
         timeout: float = 600.0,
     ) -> None:
-        model = model or os.environ.get("MLE_GYM_MODEL", "")
-        if not model:
-            raise AgentError("name a model: --agent-arg model=NAME, or MLE_GYM_MODEL")
-        price = None
-        if prompt_price is not None and completion_price is not None:
-            price = Price(prompt_price, completion_price)
-        elif cost_budget is not None:
-            raise AgentError("cost_budget requires prompt_price and completion_price")
-        options = {"temperature": temperature, "max_tokens": max_tokens}
-        given = {name: value for name, value in options.items() if value is not None}
-        self._model = ChatModel(
-            model, base_url=base_url, options=given, price=price, timeout=timeout
+        endpoint = Endpoint(
+            model,
+            base_url,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            prompt_price=prompt_price,
+            completion_price=completion_price,
+            timeout=timeout,
+            stream=stream,
         )
+        self._budget = Budget(
+            calls=call_budget, seconds=seconds_budget, tokens=token_budget, cost=cost_budget
+        )
+        self._budget.check(priced=endpoint.price is not None)
+        self._model = endpoint.open()
         self._text = text
         self._tools = [] if text else tool_schemas(None, tools)
-        self._token_budget, self._cost_budget = token_budget, cost_budget
         self.turn: dict[str, Any] | None = None
         """What the turns took that led to the last action; None if it is a further call of a turn
         that led to an earlier one."""
@@ -100,7 +111,9 @@ class ReactAgent:
         self._calls: deque[ToolCall] = deque()
         self._running: ToolCall | None = None
         self._nudges = 0
-        self.tokens, self.cost = 0, 0.0
+        self.spent = Spent()
+        self._began = time.monotonic()
+        self._turns = Spent()
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
         """The next call of the model's turn, or the first one of its next turn.
@@ -109,11 +122,12 @@ class ReactAgent:
             LeaveEpisode: The model stopped calling tools, or a budget is spent.
             AgentError: The API refuses, or keeps failing.
         """
-        self.turn = None
+        self.turn, self._turns = None, Spent()
+        deadline = self._deadline(observation)
         if self._running is not None:
             self._answer(self._running, shown(observation))
         while not self._calls:
-            self._take_turn()
+            self._take_turn(deadline)
         self._running = self._calls.popleft()
         if self._text:
             return self._running.arguments
@@ -122,14 +136,19 @@ class ReactAgent:
             self._running.name, self._running.arguments if meant is None else meant
         )
 
-    def _take_turn(self) -> None:
+    def _deadline(self, observation: Any) -> float:
+        """When a reply is of no use: the episode's time or the budget's is up."""
+        ends = [time.monotonic() + float(observation["seconds_left"].item())]
+        if self._budget.seconds is not None:
+            ends.append(self._began + self._budget.seconds)
+        return min(ends)
+
+    def _take_turn(self, deadline: float) -> None:
         """Ask for a turn, and queue its calls; a turn without any is answered by a nudge."""
-        if self._token_budget is not None and self.tokens >= self._token_budget:
-            raise LeaveEpisode("the budget of tokens is spent")
-        if self._cost_budget is not None and self.cost >= self._cost_budget:
-            raise LeaveEpisode("the budget of dollars is spent")
-        turn = self._complete()
-        self._count(turn)
+        if reason := self._budget.exceeded(self.spent, time.monotonic() - self._began):
+            raise LeaveEpisode(reason)
+        turn = self._complete(deadline)
+        self._count(Spent.on_turn(turn), turn.text)
         calls = self._talk.add_turn(turn)
         if self._text:
             calls = [ToolCall("", "bash", block) for block in _BLOCK.findall(turn.text)[:1]]
@@ -145,27 +164,24 @@ class ReactAgent:
         )  # fmt: skip
         self._talk.say(CUT if turn.cut else NUDGE.format(form=form, end=end))
 
-    def _complete(self) -> Turn:
+    def _complete(self, deadline: float) -> Turn:
         while True:
             try:
-                return self._model.complete(self._talk.messages(), self._tools)
+                return self._model.complete(self._talk.messages(), self._tools, deadline=deadline)
             except ContextOverflow as error:
-                if not self._talk.shorten():
-                    raise AgentError(f"the brief is too long for the model: {error}") from error
+                if self._talk.shorten():
+                    continue
+                if self.spent.calls:
+                    raise LeaveEpisode("the conversation is too long for the model") from error
+                raise AgentError(f"the brief is too long for the model: {error}") from error
+            except OutOfTime as error:
+                self._count(Spent(retry_seconds=error.seconds), "")
+                raise LeaveEpisode("the model did not answer in time") from error
 
-    def _count(self, turn: Turn) -> None:
-        tokens = turn.prompt_tokens + turn.completion_tokens
-        self.tokens += tokens
-        self.cost += turn.cost or 0.0
-        before = self.turn or {"tokens": 0, "cost": 0.0, "seconds": 0.0, "retry_seconds": 0.0}
-        self.turn = {
-            "model": self._model.name,
-            "text": turn.text,
-            "tokens": before["tokens"] + tokens,
-            "cost": None if turn.cost is None else before["cost"] + turn.cost,
-            "seconds": round(before["seconds"] + turn.seconds, 3),
-            "retry_seconds": round(before["retry_seconds"] + turn.retry_seconds, 3),
-        }
+    def _count(self, spent: Spent, text: str) -> None:
+        self.spent += spent
+        self._turns += spent
+        self.turn = turn_record(self._model.name, text, self._turns)
 
     def _answer(self, call: ToolCall, content: str) -> None:
         if self._text:

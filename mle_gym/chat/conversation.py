@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,10 @@ CALL_TOOLS = "Work with the tools. When nothing more can be gained, call submit.
 """What a model is told first, and how one that calls tools works."""
 MOST_CHARACTERS = 8000
 """Of an output, as a model sees it: about 2,000 tokens."""
+FEWEST_CHARACTERS = 500
+"""An answer that is shorter isn't shortened further."""
+MOST_PYTHON = 100_000
+"""Characters of arguments that are read as Python. Its parser takes a lot of memory."""
 LEFT_OUT = "[Earlier turns were left out, since the conversation became too long.]"
 
 
@@ -90,31 +96,45 @@ class Conversation:
         self._exchanges[-1].answers.append({"role": "user", "content": content})
 
     def shorten(self) -> bool:
-        """Leave out the older half of the turns; whether there was any that could go.
+        """Leave out the older half of the turns; whether there was anything that could go.
 
-        The brief and the last turn stay.
+        The brief and the last turn stay. Of the last turn's answers, the longest is halved.
         """
         going = len(self._exchanges) // 2
-        if going == 0:
+        if going:
+            del self._exchanges[:going]
+            self._left_out = True
+            return True
+        answers = self._exchanges[0].answers if self._exchanges else []
+        longest = max(answers, key=lambda each: len(each["content"]), default={"content": ""})
+        content = longest["content"]
+        if len(content) < FEWEST_CHARACTERS:
             return False
-        del self._exchanges[:going]
-        self._left_out = True
+        longest["content"] = shortened(content, len(content) // 2)
         return True
 
 
 def repaired(arguments: str) -> dict[str, Any] | None:
     """The object that a model meant by a call's arguments, or None if that can't be seen.
 
-    Models write line breaks into strings, put the object into a fence, or text after it.
+    Models write line breaks into strings, put the object into a fence or into a string, add text
+    after it, or write it as Python does.
     """
     text = arguments.strip().removeprefix("```json").removeprefix("```").strip()
     if not text:
         return {}
-    try:
+    found: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
         found, _ = json.JSONDecoder(strict=False).raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    if isinstance(found, str) and found.lstrip().startswith("{"):
+        return repaired(found)
+    if found is None and len(text) < MOST_PYTHON:
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            found = ast.literal_eval(text)
+    if isinstance(found, dict) and all(isinstance(name, str) for name in found):
+        with contextlib.suppress(ValueError, TypeError):
+            return dict(json.loads(json.dumps(found, allow_nan=False)))
+    return None
 
 
 def shown(observation: Mapping[str, Any], most: int = MOST_CHARACTERS) -> str:

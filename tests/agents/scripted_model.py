@@ -1,10 +1,19 @@
-"""A server of chat completions that plays a script, as strict with requests as a real one."""
+"""A server of chat completions that plays a script, as strict with requests as a real one.
+
+    python -m tests.agents.scripted_model COMMAND...
+
+runs a command for which the variables of agents name such a server, which plays a model that hands
+in the sample submission of any task.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +29,13 @@ class Failing:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Always:
+    """Answers all further requests by a function of the request."""
+
+    answer: Callable[[dict[str, Any]], Any]
 
 
 def says(text: str | None = None, *calls: tuple[str, Any], **fields: Any) -> dict[str, Any]:
@@ -67,7 +83,11 @@ class ScriptedModel:
         if problem:
             return Failing(400, {"error": {"message": problem, "code": "invalid_request_error"}})
         self.requests.append(request)
-        return self._script.pop(0) if self._script else Failing(400, {"error": {"message": "over"}})
+        if not self._script:
+            return Failing(400, {"error": {"message": "over"}})
+        if isinstance(self._script[0], Always):
+            return self._script[0].answer(request)
+        return self._script.pop(0)
 
     def last(self) -> list[dict[str, Any]]:
         """The messages of the last request."""
@@ -135,3 +155,31 @@ def serving(*script: Any) -> Iterator[ScriptedModel]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+COPY = "cp data/sample_submission.csv submission.csv"
+PROGRAM = f"""I copy the sample.
+
+```python
+import os
+
+os.system("{COPY}")
+print("validation: 0.5")
+```"""
+
+
+def hands_in_the_sample(request: dict[str, Any]) -> dict[str, Any]:
+    """The reply of a model that does so in whichever form it is asked for."""
+    messages = request["messages"]
+    if "validation: NUMBER" in messages[-1]["content"]:
+        return says(PROGRAM)
+    begun = any(message["role"] == "assistant" for message in messages)
+    if "tools" in request:
+        return says(None, ("submit", {}) if begun else ("bash", {"command": COPY}))
+    return says(f"```bash\n{'submit' if begun else COPY}\n```")
+
+
+if __name__ == "__main__":
+    with serving(Always(hands_in_the_sample)) as scripted:
+        variables = {"OPENAI_BASE_URL": scripted.url, "MLE_GYM_MODEL": "scripted"}
+        sys.exit(subprocess.call(sys.argv[1:], env=os.environ | variables))
