@@ -27,6 +27,7 @@ from rich.table import Table
 
 import mle_gym
 from mle_gym.agents import Agent, agent_class, is_agents, load_agent
+from mle_gym.chat.model_budget import Spent
 from mle_gym.clean_console import CleanConsole
 from mle_gym.episode.variants import parse_variant
 from mle_gym.errors import MleGymError
@@ -86,6 +87,8 @@ def main() -> int:
         return 130
     finally:
         console.print(table(episodes, failed))
+        if (models := spending(episodes)).row_count:
+            console.print(models)
     return int(bool(failed))
 
 
@@ -191,8 +194,6 @@ def finished(episode: Episode) -> Trajectory | None:
     return trajectory if trajectory.complete and trajectory.failure is None else None
 
 
-MODEL_COLUMNS = ("calls", "tokens", "cost")
-"""Only where a language model played: means over episodes."""
 COLUMNS = ("task", "agent", "episodes", "failed", "valid", "score", "return", "± s.e.", "medals")
 
 
@@ -201,8 +202,7 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
     unplayed = sum(each not in failed and finished(each) is None for each in episodes)
     partial = f"; partial: {unplayed} of {len(episodes)} episodes are missing" if unplayed else ""
     result = Table(title=f"mle-gym {mle_gym.__version__}{partial}")
-    models = any(spent_in(found).calls for each in episodes if (found := finished(each)))
-    for column in COLUMNS + (MODEL_COLUMNS if models else ()):
+    for column in COLUMNS:
         result.add_column(column, justify="left" if column in ("task", "agent") else "right")
     for (task, agent), group in itertools.groupby(
         episodes, key=lambda each: (each.task, each.agent)
@@ -210,8 +210,7 @@ def table(episodes: Sequence[Episode], failed: Mapping[Episode, Fault]) -> Table
         cell = list(group)
         trajectories = [found for each in cell if (found := finished(each))]
         faults = [failed[each] for each in cell if each in failed]
-        spending = spending_cells(trajectories) if models else ()
-        result.add_row(task, agent, *row(trajectories, faults), *spending)
+        result.add_row(task, agent, *row(trajectories, faults))
     return result
 
 
@@ -235,16 +234,29 @@ def row(trajectories: Sequence[Trajectory], faults: Sequence[Fault]) -> Iterator
     yield " ".join(f"{medals.count(medal)} {medal}" for medal in sorted(set(medals))) or "-"
 
 
-def spending_cells(trajectories: Sequence[Trajectory]) -> tuple[str, str, str]:
-    """What a model took in an episode; a question mark for the cost if a price isn't known."""
-    spent = [spent_in(trajectory) for trajectory in trajectories]
-    if not any(each.calls for each in spent):
-        return ("-", "-", "-")
-    costs = [each.cost for each in spent if each.cost is not None]
-    calls = statistics.fmean(each.calls for each in spent)
-    tokens = statistics.fmean(each.tokens for each in spent)
-    cost = f"{statistics.fmean(costs):.4f} $" if len(costs) == len(spent) else "?"
-    return (f"{calls:.1f}", f"{tokens:,.0f}", cost)
+MODEL_COLUMNS = ("task", "agent", "calls", "tokens", "cost", "model", "retries", "commands")
+
+
+def spending(episodes: Sequence[Episode]) -> Table:
+    """What a language model took in an episode, on average; no rows if none played.
+
+    A cost is unknown if the price of any turn is.
+    """
+    result = Table(title="means of an episode; times in seconds, costs in dollars")
+    for column in MODEL_COLUMNS:
+        result.add_column(column, justify="left" if column in ("task", "agent") else "right")
+    for (task, agent), group in itertools.groupby(
+        episodes, key=lambda each: (each.task, each.agent)
+    ):
+        played = [spent_in(found) for each in group if (found := finished(each))]
+        total = sum(played, start=Spent())
+        if total.calls:
+            times = (total.model_seconds, total.retry_seconds, total.command_seconds)
+            means = [f"{seconds / len(played):.1f}" for seconds in times]
+            cost = "?" if total.cost is None else f"{total.cost / len(played):.4f}"
+            calls, tokens = total.calls / len(played), total.tokens / len(played)
+            result.add_row(task, agent, f"{calls:.1f}", f"{tokens:,.0f}", cost, *means)
+    return result
 
 
 def standard_error(values: Sequence[float]) -> float:

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from mle_gym.chat.budget import Budget
 from mle_gym.chat.model import ChatModel, Price
+from mle_gym.chat.model_budget import Budget
 from mle_gym.errors import AgentError
 
 __all__ = ["Endpoint", "add_options", "budget_of", "endpoint_of"]

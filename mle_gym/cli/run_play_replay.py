@@ -32,6 +32,7 @@ from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
 from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["commands"]
@@ -273,6 +274,7 @@ def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
         "failure": trajectory.failure,
         "reward_valid": trajectory.failure is None,
         "duration": footer.get("duration"),
+        "spent": spent.to_dict() if (spent := spent_in(trajectory)).calls else None,
         "grade": trajectory.grade,
         "trajectory": str(path),
     }
@@ -284,5 +286,7 @@ def _print_result(trajectory: Trajectory) -> None:
     if trajectory.left:
         reason = Text.assemble(("not graded: ", "bold"), trajectory.left)
         out().print(reason, soft_wrap=True)
+    if (spent := spent_in(trajectory)).calls:
+        out().print(Text.assemble(("model       ", "dim"), str(spent)), soft_wrap=True)
     reward = trajectory.episode_return
     out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))

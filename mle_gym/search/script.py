@@ -121,12 +121,8 @@ def _say(line: str) -> None:
 
 def _report(search: Search, episode: Trajectory | None, out: Path) -> None:
     spent = search.tree.spent()
-    cost = "cost unknown" if spent.cost is None else f"{spent.cost:.4f} dollars"
     _say(
-        f"{len(search.tree)} attempts, {spent.calls} calls, {spent.steps} steps, "
-        f"{spent.tokens} tokens, {cost}; {search.seconds:.0f} s, of which the model took "
-        f"{spent.model_seconds:.0f}, retries {spent.retry_seconds:.0f} and commands "
-        f"{spent.command_seconds:.0f}"
+        f"{len(search.tree)} attempts, {spent.steps} steps, {spent}; {search.seconds:.1f} s in all"
     )
     if episode is None:
         _say("no attempt led to a valid submission")

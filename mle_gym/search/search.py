@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from mle_gym.chat.budget import Budget, Spent
 from mle_gym.chat.model import ChatModel
+from mle_gym.chat.model_budget import Budget, Spent
 from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.search.attempt import Attempt, AttemptAgent, ended_early, play

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mle_gym.chat.budget import Spent
+from mle_gym.chat.model_budget import Spent
 
 __all__ = ["ROOT", "Node", "Operation", "Tree", "write_whole"]
 

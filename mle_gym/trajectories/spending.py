@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mle_gym.chat.budget import Spent
+from mle_gym.chat.model_budget import Spent
 from mle_gym.trajectories.trajectory import Step, Trajectory
 
 __all__ = ["spent_in"]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import mle_gym
-from mle_gym.chat.budget import Budget
 from mle_gym.chat.endpoint import Endpoint
+from mle_gym.chat.model_budget import Budget
 from mle_gym.env import MLEEnv
 from mle_gym.errors import AgentError
 from mle_gym.search.attempt import Attempt

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mle_gym.chat.budget import Budget, Spent
+from mle_gym.chat.model_budget import Budget, Spent
 from mle_gym.errors import AgentError
 from mle_gym.paths import bundled
 from mle_gym.search.attempt import Attempt

@@ -40,6 +40,17 @@ class Spent:
         """The fields by name."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """What a line for people says of it."""
+        cost = "cost unknown" if self.cost is None else f"{self.cost:.4f} dollars"
+        times = {
+            "model": self.model_seconds,
+            "retries": self.retry_seconds,
+            "commands": self.command_seconds,
+        }
+        took = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in times.items())
+        return f"{self.calls} calls, {self.tokens:,} tokens, {cost}; {took}"
+
     @classmethod
     def on_turn(cls, turn: Turn) -> Spent:
         """What a turn of the model took."""
