@@ -3,9 +3,10 @@
     python agents/evaluate.py --agents baseline solution --tasks titanic penguins --seeds 0 1 2
 
 Every episode is a trajectory in ``--out``. Finished episodes are not played again, so the same
-command resumes an evaluation that was stopped, and adds agents or seeds to a finished one. Failed
-episodes have a separate column, and the same command plays them again. If the agent failed, the
-mean return counts the episode as 0.
+command resumes an evaluation that was stopped, and adds agents or seeds to a finished one. An
+episode that was stopped goes on in its middle if the agent can do that (react can). Failed episodes
+have a separate column, and the same command plays them again. If the agent failed, the mean return
+counts the episode as 0.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import gymnasium as gym
 from rich.table import Table
 
 import mle_gym
-from mle_gym.agents import Agent, agent_class, is_agents, load_agent
+from mle_gym.agents import Agent, ResumableAgent, agent_class, is_agents, load_agent
 from mle_gym.chat.model_budget import Spent
 from mle_gym.clean_console import CleanConsole
 from mle_gym.episode.variants import parse_variant
@@ -151,13 +152,20 @@ def make(episode: Episode, sandbox: str) -> gym.Env[Any, Any]:
 
 
 def play(episode: Episode, sandbox: str) -> Fault | None:
-    """Play one episode in a new environment. Returns who is to blame if it failed."""
-    episode.path.unlink(missing_ok=True)
+    """Play one episode in a new environment, or go on with one that was stopped.
+
+    Returns:
+        Who is to blame if it failed.
+    """
+    checkpoint = episode.path.with_suffix(".checkpoint")
+    if not checkpoint.exists():
+        episode.path.unlink(missing_ok=True)
     env = make(episode, sandbox)
     agent = None
     try:
         agent = seeded(episode)
-        trajectory = rollout(env, agent, seed=episode.seed, path=episode.path)
+        kept = checkpoint if isinstance(agent, ResumableAgent) else None
+        trajectory = rollout(env, agent, seed=episode.seed, path=episode.path, checkpoint=kept)
     except Stopped:
         raise
     except BaseException as error:  # one fault must not stop the other episodes

@@ -136,6 +136,18 @@ class ReactAgent:
             self._running.name, self._running.arguments if meant is None else meant
         )
 
+    def state(self) -> dict[str, Any]:
+        """The conversation, the calls that wait, and what was spent."""
+        names = ("_talk", "_calls", "_running", "_nudges", "spent")
+        seconds = time.monotonic() - self._began
+        return {"seconds": seconds, **{name: getattr(self, name) for name in names}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with such a state."""
+        self._began = time.monotonic() - state["seconds"]
+        for name in state.keys() - {"seconds"}:
+            setattr(self, name, state[name])
+
     def _deadline(self, observation: Any) -> float:
         """When a reply is of no use: the episode's time or the budget's is up."""
         ends = [time.monotonic() + float(observation["seconds_left"].item())]

@@ -35,6 +35,7 @@ __all__ = [
     "Agent",
     "LeaveEpisode",
     "ProgramAgent",
+    "ResumableAgent",
     "agent_class",
     "agent_names",
     "blamed",
@@ -70,6 +71,17 @@ class Agent(Protocol):
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
         """Choose the next action. For MLEEnv it is a shell script or a tool call (a dict)."""
+
+
+@runtime_checkable
+class ResumableAgent(Agent, Protocol):
+    """An agent that can go on in another process where it was stopped, between two actions."""
+
+    def state(self) -> Any:
+        """Everything that it knows of the episode, in a form that pickles."""
+
+    def restore(self, state: Any) -> None:
+        """Know of the episode what :meth:`state` returned. ``reset`` was called before."""
 
 
 class ProgramAgent:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +27,13 @@ FEWEST_CHARACTERS = 500
 """An answer that is shorter isn't shortened further."""
 MOST_PYTHON = 100_000
 """Characters of arguments that are read as Python. Its parser takes a lot of memory."""
+MOST_NAME = 64
+"""Characters of a tool's name."""
+SILENCE = "(nothing)"
 LEFT_OUT = "[Earlier turns were left out, since the conversation became too long.]"
+
+
+_NO_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass
@@ -51,39 +59,51 @@ class Conversation:
         ]
         self._exchanges: list[_Exchange] = []
         self._left_out = False
+        self._ids: set[str] = set()
 
     def messages(self) -> list[dict[str, Any]]:
         """All messages, ready to be sent."""
-        note = [{"role": "user", "content": LEFT_OUT}] if self._left_out else []
+        system, brief = self._head
+        if self._left_out:  # no message of its own: some servers require that roles alternate
+            brief = brief | {"content": f"{brief['content']}\n\n{LEFT_OUT}"}
         rest = [each for one in self._exchanges for each in (one.said, *one.answers)]
-        return [*self._head, *note, *rest]
+        return [system, brief, *rest]
 
     def add_turn(self, turn: Turn) -> list[ToolCall]:
         """Keep what the model said; returns its calls, each with an id of its own.
 
-        Arguments that are no JSON are kept as an empty object, because servers refuse a
+        Arguments are kept as they were repaired, or else as an empty object, names without
+        characters that names can't have, and silence as a word, because servers refuse a
         conversation that contains them.
         """
         said: dict[str, Any] = {"role": "assistant", "content": turn.text}
         calls: list[ToolCall] = []
         for each in turn.calls:
-            fresh = f"call_{len(self._exchanges)}_{len(calls)}"
-            taken = not each.id or any(call.id == each.id for call in calls)
-            calls.append(ToolCall(fresh if taken else each.id, each.name, each.arguments))
+            calls.append(ToolCall(self._own_id(each.id), each.name, each.arguments))
         if calls:
             said["tool_calls"] = [
                 {
                     "id": call.id,
                     "type": "function",
                     "function": {
-                        "name": call.name,
+                        "name": _NO_NAME.sub("_", call.name)[:MOST_NAME] or "unknown",
                         "arguments": json.dumps(repaired(call.arguments) or {}),
                     },
                 }
                 for call in calls
             ]
+        elif not turn.text.strip():
+            said["content"] = SILENCE
         self._exchanges.append(_Exchange(said))
         return calls
+
+    def _own_id(self, given: str) -> str:
+        """An id that no other call of the conversation has: the given one, if that is so."""
+        fresh = (f"call_{number}" for number in itertools.count(len(self._ids)))
+        candidates = itertools.chain([given], fresh)
+        own = next(each for each in candidates if each and each not in self._ids)
+        self._ids.add(own)
+        return own
 
     def answer(self, call: ToolCall, content: str) -> None:
         """Say what came of a call."""

@@ -50,6 +50,14 @@ Redacted = Annotated[
     ),
 ]
 
+CheckpointPath = Annotated[
+    Path | None,
+    typer.Option(
+        help="Keep the episode's state in this file, so that the same command goes on with an "
+        "episode that was stopped. The agent must be able to (react is)."
+    ),
+]
+
 RUN_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym run titanic --agent solution
@@ -95,6 +103,7 @@ def run(
     out_file: OutFile = None,
     key_file: KeyFile = None,
     redact: Redacted = False,
+    checkpoint: CheckpointPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Let an agent play one episode of a task; print its grade and where it was recorded."""
@@ -102,7 +111,9 @@ def run(
     player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
     name = Path(agent.partition(":")[0]).stem
     spec = find_task(task)
-    record = _Record(out_file or _new_path(spec.id, name), key, redact)
+    if checkpoint is not None and out_file is None:
+        raise UsageError("--checkpoint requires --out, the record that goes on")
+    record = _Record(out_file or _new_path(spec.id, name), key, redact, checkpoint)
     arguments = environment_arguments(variant, sandbox, reward, env)
     display = contextlib.nullcontext() if agent == "human" else Progress(err())
     with _environment(spec, arguments) as environment, display as progress:
@@ -213,6 +224,7 @@ class _Record:
     path: Path
     key: bytes | None
     redact: bool
+    checkpoint: Path | None = None
 
 
 def _rollout(

@@ -10,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from mle_gym.agents import Agent, LeaveEpisode, blamed
+from mle_gym.agents import Agent, LeaveEpisode, ResumableAgent, blamed
+from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.spaces import ActionSpace
+from mle_gym.trajectories.checkpoint import Checkpoint, CheckpointFile
 from mle_gym.trajectories.provenance import provenance, result
-from mle_gym.trajectories.redaction import redactor
+from mle_gym.trajectories.redaction import Redact, redactor
 from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
@@ -36,6 +39,7 @@ def rollout(
     key: bytes | None = None,
     redact: bool = False,
     on_step: Callable[[Step], None] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Trajectory:
     """Play one episode and record it.
 
@@ -57,50 +61,139 @@ def rollout(
         redact: Write placeholders for what identifies this machine and its user, such as paths and
             names (:mod:`mle_gym.trajectories.redaction`). The returned trajectory is not redacted.
         on_step: Called after each step, to show progress.
+        checkpoint: A file that keeps the state after each step. If it exists, the episode of the
+            run that wrote it goes on, with the same ``path``. The steps, the time and whatever the
+            agent counts stay spent. It requires an :class:`~mle_gym.env.MLEEnv` and a
+            :class:`~mle_gym.agents.ResumableAgent`, and is removed when the episode is over.
 
     Raises:
         FileExistsError: There is something at ``path``. This is noticed before the episode begins.
-        ValueError: The key is too short, or given without a path.
+        ValueError: The key is too short, or given without a path; or a checkpoint is, or can't be
+            written with this environment or agent.
     """
-    if key is not None and path is None:
-        raise ValueError("a key signs a file, so it requires a path")
+    if path is None and (key is not None or checkpoint is not None):
+        what = "a checkpoint" if key is None else "a key"
+        raise ValueError(f"{what} belongs to a file, so it requires a path")
+    saved = None if checkpoint is None else _checkpoint_file(env, agent, checkpoint)
     with contextlib.ExitStack() as stack:
         change = redactor() if redact else None
+        before = _recorded(path, saved)
         # Before the reset, which may take minutes: a file that exists must be noticed first.
-        writer = TrajectoryWriter(path, key=key, redact=change) if path else None
+        writer = _writer(path, key, change, before)
         if writer:
             stack.enter_context(contextlib.closing(writer))
-        observation, info = env.reset(seed=seed, options=options)
-        header = _header(env, agent, seed, options, observation, info)
-        if writer:
-            writer.header(header)
-        steps: list[Step] = []
+        if before is None:
+            beginning = _begin(env, agent, seed, options)
+        else:
+            beginning = _go_on(env, saved, before)
+        if writer and before is None:
+            writer.header(beginning.header)
+        header, steps = beginning.header, list(beginning.steps)
         footer: dict[str, Any] = {"left": None}
-        started = time.monotonic()
-        for step in _play(env, agent, observation, info, started, path, footer):
+        for step in _play(env, agent, beginning, path, footer):
             steps.append(step)
             if writer:
                 writer.step(step)
+            if saved and not (step.terminated or step.truncated or footer["left"]):
+                saved.save(_state(env, agent, steps))
             if on_step:
                 on_step(step)
-        footer |= _footer(steps, time.monotonic() - started) | result(env)
+        footer |= _footer(steps, time.monotonic() - beginning.started) | result(env)
         if writer:
             writer.footer(footer)
+        if saved:
+            saved.discard()
     head = writer.head if writer else ""
     return Trajectory(_plain(header), tuple(steps), _plain(footer), head=head)
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """Where the steps that are to be played begin."""
+
+    header: dict[str, Any]
+    observation: Any
+    info: dict[str, Any]
+    started: float
+    """The moment of ``time.monotonic()`` at which the episode began, or would have without a
+    pause."""
+    steps: tuple[Step, ...] = ()
+    checkpoint: Checkpoint | None = None
+    """What an earlier run left behind, with the agent's state."""
+
+
+def _begin(
+    env: gym.Env[Any, Any],
+    agent: Agent,
+    seed: int | None,
+    options: dict[str, Any] | None,
+) -> _Beginning:
+    observation, info = env.reset(seed=seed, options=options)
+    header = _header(env, agent, seed, options, observation, info)
+    return _Beginning(header, observation, info, time.monotonic())
+
+
+def _go_on(env: gym.Env[Any, Any], saved: CheckpointFile | None, before: Trajectory) -> _Beginning:
+    """Continue from a checkpoint: the environment by its snapshot, the agent by its state."""
+    assert saved is not None
+    assert saved.found is not None
+    observation, info = env.reset(options={"snapshot": saved.found.snapshot})
+    started = time.monotonic() - saved.found.seconds
+    return _Beginning(before.header, observation, info, started, before.steps, saved.found)
+
+
+def _checkpoint_file(env: gym.Env[Any, Any], agent: Agent, path: str | Path) -> CheckpointFile:
+    if not isinstance(env.unwrapped, MLEEnv):
+        raise ValueError(f"a checkpoint requires an MLEEnv, whose state can be kept, not {env}")
+    if not isinstance(agent, ResumableAgent):
+        raise ValueError(f"{type(agent).__name__} lacks state or restore, so it can't go on")
+    return CheckpointFile(path)
+
+
+def _state(env: gym.Env[Any, Any], agent: Agent, steps: list[Step]) -> Checkpoint:
+    assert isinstance(env.unwrapped, MLEEnv)
+    assert isinstance(agent, ResumableAgent)
+    return Checkpoint(env.unwrapped.snapshot(), agent.state(), len(steps), steps[-1].time)
+
+
+def _recorded(path: str | Path | None, saved: CheckpointFile | None) -> Trajectory | None:
+    """The record that a checkpoint goes on with, up to it; None without one."""
+    if path is None or saved is None or saved.found is None:
+        return None
+    record = Trajectory.read(path)
+    return replace(record, steps=record.steps[: saved.found.steps])
+
+
+def _writer(
+    path: str | Path | None, key: bytes | None, change: Redact | None, before: Trajectory | None
+) -> TrajectoryWriter | None:
+    """Writes a new file, or one that begins with what was recorded before and replaces that."""
+    if path is None:
+        return None
+    if before is None:
+        return TrajectoryWriter(path, key=key, redact=change)
+    fresh = Path(path).with_name(f"{Path(path).name}.new")
+    fresh.unlink(missing_ok=True)
+    writer = TrajectoryWriter(fresh, key=key, redact=change)
+    writer.header(before.header)
+    for step in before.steps:
+        writer.step(step)
+    fresh.replace(path)
+    return writer
 
 
 def _play(
     env: gym.Env[Any, Any],
     agent: Agent,
-    observation: Any,
-    info: dict[str, Any],
-    started: float,
+    beginning: _Beginning,
     path: str | Path | None,
     footer: dict[str, Any],
 ) -> Iterator[Step]:
+    observation, info = beginning.observation, beginning.info
     with blamed(agent, path):
-        agent.reset(observation, info)
+        agent.reset(beginning.header["observation"], beginning.header["info"])
+        if beginning.checkpoint is not None and isinstance(agent, ResumableAgent):
+            agent.restore(beginning.checkpoint.agent)
     done = False
     while not done:
         try:
@@ -121,7 +214,7 @@ def _play(
             terminated=bool(terminated),
             truncated=bool(truncated),
             info=_plain(info),
-            time=round(time.monotonic() - started, 6),
+            time=round(time.monotonic() - beginning.started, 6),
             turn=_plain(turn) if isinstance(turn, dict) else None,
         )
 

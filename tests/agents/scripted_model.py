@@ -8,18 +8,20 @@ in the sample submission of any task.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FIELDS = {"model", "messages", "tools", "temperature", "max_tokens", "seed"}
+from tests.agents.strict_requests import malformed
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,61 @@ class Failing:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+EMPTY: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Stalling:
+    """No reply for so many seconds, and then the connection ends."""
+
+    seconds: float = 20.0
+    until: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A reply as the pieces of a stream, each as it is sent."""
+
+    data: tuple[str, ...]
+    pause: float = 0.0
+    """Seconds before each piece."""
+
+    @classmethod
+    def of(cls, reply: dict[str, Any], usage: bool = True, done: bool = True) -> Pieces:
+        """The whole stream: text and arguments come in parts of a few characters."""
+        choice = reply["choices"][0]
+        deltas = list(deltas_of(choice["message"]))
+        shared = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "scripted"}
+        last = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+        bodies = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas] + [
+            [last]
+        ]
+        chunks = [shared | {"choices": choices, "usage": None} for choices in bodies]
+        if usage:
+            chunks.append(shared | {"choices": [], "usage": reply.get("usage")})
+        return cls((*map(json.dumps, chunks), *(["[DONE]"] if done else [])))
+
+    def cut(self, after: int) -> Pieces:
+        """Only the first of them, without an end."""
+        return Pieces(self.data[:after], self.pause)
+
+
+def deltas_of(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pieces of a message."""
+    yield {"role": "assistant", "content": ""}
+    for name in ("content", "refusal"):
+        text = message.get(name) or ""
+        for at in range(0, len(text), 7):
+            yield {name: text[at : at + 7]}
+    for index, call in enumerate(message.get("tool_calls", ())):
+        function = call["function"]
+        opening = {"name": function["name"], "arguments": ""}
+        yield {"tool_calls": [{**call, "index": index, "function": opening}]}
+        for at in range(0, len(function["arguments"]), 7):
+            part = {"arguments": function["arguments"][at : at + 7]}
+            yield {"tool_calls": [{"index": index, "function": part}]}
 
 
 @dataclass(frozen=True)
@@ -78,7 +135,7 @@ class ScriptedModel:
         self.requests: list[dict[str, Any]] = []
         self.url = ""
 
-    def reply(self, request: dict[str, Any]) -> Failing | dict[str, Any]:
+    def reply(self, request: dict[str, Any]) -> Any:
         problem = malformed(request)
         if problem:
             return Failing(400, {"error": {"message": problem, "code": "invalid_request_error"}})
@@ -94,32 +151,6 @@ class ScriptedModel:
         return list(self.requests[-1]["messages"])
 
 
-def malformed(request: dict[str, Any]) -> str:
-    """Why a real server would refuse a request; empty if it would not."""
-    if request.keys() - FIELDS:
-        return f"unknown fields: {request.keys() - FIELDS}"
-    open_calls: set[str] = set()
-    for message in request["messages"]:
-        role = message["role"]
-        if role == "tool":
-            if message["tool_call_id"] not in open_calls:
-                return "a tool message answers no call"
-            open_calls.remove(message["tool_call_id"])
-        elif open_calls:
-            return f"calls without answers: {open_calls}"
-        if role != "assistant" and not isinstance(message["content"], str):
-            return "content is no text"
-        for call in message.get("tool_calls", ()):
-            try:
-                json.loads(call["function"]["arguments"])
-            except ValueError:
-                return "arguments are no JSON"
-            if call["id"] in open_calls:
-                return "two calls have one id"
-            open_calls.add(call["id"])
-    return f"calls without answers: {open_calls}" if open_calls else ""
-
-
 @contextmanager
 def serving(*script: Any) -> Iterator[ScriptedModel]:
     """Serve a script at ``model.url``."""
@@ -128,14 +159,31 @@ def serving(*script: Any) -> Iterator[ScriptedModel]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])
-            reply = model.reply(json.loads(self.rfile.read(length)))
-            status, headers = 200, {}
-            if isinstance(reply, Failing):
-                status, headers, reply = reply.status, reply.headers, reply.body
-            if status == 0:  # the connection breaks
+            request = json.loads(self.rfile.read(length))
+            if not self.headers.get("authorization", "").startswith("Bearer "):
+                self._send(401, b"{}")
+                return
+            reply = model.reply(request)
+            if isinstance(reply, Stalling):
+                reply.until.wait(reply.seconds)
+                self.close_connection = True
+            elif isinstance(reply, Failing):
+                self._fail(reply)
+            elif request.get("stream"):
+                usage = bool(request.get("stream_options", {}).get("include_usage"))
+                self._stream(reply if isinstance(reply, Pieces) else Pieces.of(reply, usage))
+            else:
+                self._send(200, json.dumps(reply).encode())
+
+        def _fail(self, reply: Failing) -> None:
+            if reply.status == 0:  # the connection breaks
                 self.close_connection = True
                 return
-            content = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
+            body = reply.body
+            content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            self._send(reply.status, content, reply.headers)
+
+        def _send(self, status: int, content: bytes, headers: Mapping[str, str] = EMPTY) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -143,6 +191,18 @@ def serving(*script: Any) -> Iterator[ScriptedModel]:
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _stream(self, pieces: Pieces) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client may be gone
+                for piece in pieces.data:
+                    if pieces.pause:
+                        time.sleep(pieces.pause)
+                    self.wfile.write(f"data: {piece}\n\n".encode())
+                    self.wfile.flush()
+            self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
