@@ -120,11 +120,16 @@ def without_datasets(folder: Path, cache_folder: Path) -> Path:
 
     Finding that out takes ten seconds of a processor, and is the same for every test.
     """
+    folder.mkdir(parents=True)
+    (folder / "tables").symlink_to(tables_of(cache_folder))
+    return folder
+
+
+def tables_of(cache_folder: Path) -> Path:
+    """The folder of a cache that says which tables the installed packages hold."""
     tables = cache_folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(parents=True)
-    (folder / "tables").symlink_to(tables)
-    return folder
+    return tables
 
 
 @pytest.fixture

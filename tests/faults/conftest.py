@@ -19,6 +19,7 @@ import pytest
 from mle_gym.sandbox.docker.daemon import OWNER_LABEL, connect, identity
 from tests.sandbox.conftest import eventually, isolating_backend  # noqa: F401
 from tests.sandbox.docker_daemon import docker_host  # noqa: F401
+from tests.task_folders import own_cache  # noqa: F401
 
 PROGRAM = Path(__file__).with_name("host_program.py")
 LONGEST = 60.0

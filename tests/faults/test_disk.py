@@ -16,6 +16,7 @@ from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
 from tests.sandbox.docker_daemon import require
+from tests.task_folders import tables_of, without_datasets
 
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
 
@@ -27,8 +28,10 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
     program = "from mle_gym.datasets.dataset import *\nfrom mle_gym.datasets.prepare import *\n"
     program += "import gymnasium, mle_gym, os\n"
     program += textwrap.dedent(script)
-    command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; exec "$@"'
-    folder = Path(os.environ["MLE_GYM_CACHE"]).with_name("small-disk")
+    whole = Path(os.environ["MLE_GYM_CACHE"])
+    shared = f'ln -s "{tables_of(whole)}" "$MLE_GYM_CACHE"'
+    command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; {shared} || exit 78; exec "$@"'
+    folder = whole.with_name("small-disk")
     folder.mkdir(exist_ok=True)
     result = subprocess.run(
         ["unshare", "--mount", "bash", "-c", command, "bash", sys.executable, "-c", program],
@@ -90,37 +93,35 @@ def test_a_read_only_cache_that_served_an_episode_serves_more(tmp_path: Path) ->
 @pytest.mark.parametrize("last", ["submit", "echo no submission"])
 @pytest.mark.slow("it plays whole episodes on a cache of its own")
 def test_a_dataset_that_is_deleted_during_an_episode_gives_no_score(
-    tmp_path: Path, last: str
+    own_cache: Path, cache_folder: Path, last: str
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
-        env = gymnasium.make("mle/zoo-v0", max_steps=2)
-        env.reset()
-        observation, *_ = env.step("cp data/sample_submission.csv submission.csv; validate")
-        assert "is a valid submission" in observation["output"]
-        shutil.rmtree(tmp_path / "cache")
-        _, reward, terminated, truncated, info = env.step(last)
-        assert (reward, terminated, truncated) == (0.0, False, True)
-        assert not info["reward_valid"]
-        assert (info["failure"]["kind"], info["failure"]["stage"]) == ("dataset_gone", "grade")
-        assert "prepare this dataset again" in info["failure"]["message"]
-        assert "grade" not in info
-        env.reset()
-        assert env.step(SUBMIT)[4]["grade"]["valid"]
-        env.close()
+    env = gymnasium.make("mle/zoo-v0", max_steps=2)
+    env.reset()
+    observation, *_ = env.step("cp data/sample_submission.csv submission.csv; validate")
+    assert "is a valid submission" in observation["output"]
+    shutil.rmtree(own_cache)
+    _, reward, terminated, truncated, info = env.step(last)
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert not info["reward_valid"]
+    assert (info["failure"]["kind"], info["failure"]["stage"]) == ("dataset_gone", "grade")
+    assert "prepare this dataset again" in info["failure"]["message"]
+    assert "grade" not in info
+    without_datasets(own_cache, cache_folder)
+    env.reset()
+    assert env.step(SUBMIT)[4]["grade"]["valid"]
+    env.close()
 
 
 @pytest.mark.slow("it plays an episode for each kind of damage")
-def test_answers_that_are_damaged_never_become_a_score(tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
-        dataset = prepare("zoo", DatasetOptions(variant=3))
-        answers = dataset.private / "answers.csv"
-        answers.write_bytes(b"\n".join(answers.read_bytes().split(b"\n")[:-5]))
-        env = gymnasium.make("mle/zoo-v0", variant=3)
-        env.reset()  # finds the damage and prepares it again
-        assert env.step(SUBMIT)[4]["grade"]["rows"] > 5
-        env.close()
+@pytest.mark.usefixtures("own_cache")
+def test_answers_that_are_damaged_never_become_a_score() -> None:
+    dataset = prepare("zoo", DatasetOptions(variant=3))
+    answers = dataset.private / "answers.csv"
+    answers.write_bytes(b"\n".join(answers.read_bytes().split(b"\n")[:-5]))
+    env = gymnasium.make("mle/zoo-v0", variant=3)
+    env.reset()  # finds the damage and prepares it again
+    assert env.step(SUBMIT)[4]["grade"]["rows"] > 5
+    env.close()
 
 
 def test_a_full_disk_inside_is_the_agents_to_handle() -> None:

@@ -127,7 +127,13 @@ def rewritten_files(python: PythonInstallation, layout: Layout) -> dict[Path, Pa
     sources = _all_sources(python, layout)
     status = [path.stat() for path in sources]
     stamps = tuple((each.st_mtime_ns, each.st_ino) for each in status)
-    return _rewritten(python, layout, sources, stamps) if sources else {}
+    if not sources:
+        return {}
+    # Looked at each time: whoever empties the cache need not start this process again.
+    folder = checked_cache("installations") / _key(layout, sources, stamps)
+    if not folder.is_dir():
+        _make_once(folder, python, layout, sources)
+    return _by_source(folder, sources)
 
 
 @functools.lru_cache(maxsize=16)
@@ -143,26 +149,28 @@ def _sources(python: PythonInstallation, folder: Path) -> Iterator[Path]:
 
 
 @functools.lru_cache(maxsize=16)
-def _rewritten(
-    python: PythonInstallation,
-    layout: Layout,
-    sources: tuple[Path, ...],
-    stamps: tuple[tuple[int, ...], ...],
-) -> dict[Path, Path]:
-    key = hashlib.sha256(repr((layout, sources, stamps)).encode()).hexdigest()[:32]
-    folder = checked_cache("installations") / key
+def _key(layout: Layout, sources: tuple[Path, ...], stamps: tuple[tuple[int, ...], ...]) -> str:
+    return hashlib.sha256(repr((layout, sources, stamps)).encode()).hexdigest()[:32]
+
+
+@functools.lru_cache(maxsize=16)
+def _by_source(folder: Path, sources: tuple[Path, ...]) -> dict[Path, Path]:
+    return {source: folder / str(number) for number, source in enumerate(sources)}
+
+
+def _make_once(
+    folder: Path, python: PythonInstallation, layout: Layout, sources: tuple[Path, ...]
+) -> None:
     try:
-        if not folder.is_dir():
-            own_cache("installations")
-            with file_lock(f"{folder}.lock"):
-                if not folder.is_dir():
-                    _make(folder, python, layout, sources)
+        own_cache("installations")
+        with file_lock(f"{folder}.lock"):
+            if not folder.is_dir():
+                _make(folder, python, layout, sources)
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxUnavailable(
             f"{folder}: can't write what sandboxes show of Python: {error}; make room or access "
             "there, or set MLE_GYM_CACHE to a folder that can be written"
         ) from None
-    return {source: folder / str(number) for number, source in enumerate(sources)}
 
 
 def _make(
