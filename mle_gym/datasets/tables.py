@@ -62,6 +62,9 @@ def _column(column: pd.Series[Any]) -> pd.Series[Any]:
         return values.astype(bool)
     if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
         return _numbers(values.astype("float64"), values)
+    if isinstance(values.dtype, pd.StringDtype):
+        strings = values.astype(object)
+        return strings.where(strings.notna(), None)
     # Lists: to go through a column of pandas itself takes five times as long.
     cells = zip(values.tolist(), values.isna().tolist(), strict=True)
     texts = [None if missing else str(value) for value, missing in cells]

@@ -22,8 +22,10 @@ import numpy as np
 from mle_gym.errors import MleGymError
 from mle_gym.metrics import Metric
 from mle_gym.metrics.labels import is_label
+from mle_gym.metrics.masks import MASK_METRICS
 from mle_gym.metrics.metric import Array
 from mle_gym.metrics.ranked_lists import RANKING_METRICS
+from mle_gym.metrics.words import TEXT_METRICS
 
 __all__ = ["RESAMPLERS", "quick_score", "score_interval"]
 
@@ -253,6 +255,7 @@ def _kappa(power: int) -> Resampler:
     return score
 
 
+_MEANS_OVER_ROWS = (*RANKING_METRICS, *MASK_METRICS, *TEXT_METRICS)
 RESAMPLERS: Mapping[str, Resampler] = MappingProxyType(
     {
         "accuracy": _rows(lambda t, p: np.asarray(t == p, dtype=np.float64)),
@@ -276,7 +279,7 @@ RESAMPLERS: Mapping[str, Resampler] = MappingProxyType(
         "roc_auc": _one_area,
         "roc_auc_columns": _column_areas,
         "roc_auc_macro": _column_areas,
-        **{metric.name: _row_by_row(metric.function) for metric in RANKING_METRICS},
+        **{each.name: _row_by_row(each.function) for each in _MEANS_OVER_ROWS},
     }
 )
 """The quick way of each metric that has one; it gives what the metric gives on the drawn rows."""

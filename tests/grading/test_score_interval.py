@@ -29,11 +29,16 @@ def example(name: str, rng: np.random.Generator) -> tuple[Any, Any, dict[str, An
             return truth, guesses / guesses.sum(axis=1, keepdims=True), {}
         truth = (rng.random((ROWS, width)) < 0.3).astype(float)
         return (truth, guesses, {}) if many else (truth[:, 0], guesses[:, 0], {})
-    if metric.kind == "ranking":
+    if metric.kind in ("ranking", "text"):
         lists = [
             " ".join(rng.permutation(list("abcdef"))[: rng.integers(5)]) for _ in range(2 * ROWS)
         ]
-        return np.array(lists[:ROWS], dtype=object), np.array(lists[ROWS:], dtype=object), {"k": 3}
+        params = {"k": 3} if metric.kind == "ranking" else {}
+        return np.array(lists[:ROWS], dtype=object), np.array(lists[ROWS:], dtype=object), params
+    if metric.kind == "mask":
+        runs = rng.integers(1, 9, (2 * ROWS, 2))
+        masks = [f"{start} {length}" if length > 2 else "" for start, length in runs]
+        return np.array(masks[:ROWS], dtype=object), np.array(masks[ROWS:], dtype=object), {}
     truth, guesses = rng.gamma(2.0, 1.0, (2, ROWS, width))
     params = {"alpha": 0.9} if name == "pinball" else {}
     return (truth, guesses, params) if many else (truth[:, 0], guesses[:, 0], params)
