@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,8 +86,11 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_task(tmp_path: Path) -> MakeTask:
-    """``make_task({"data": {"test_size": 5}}, files={"prepare.py": …})`` writes a task folder."""
+def make_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeTask]:
+    """``make_task({"data": {"test_size": 5}}, files={"prepare.py": …})`` writes a task folder.
+
+    If the test, or a command in it, registers the folder, that is forgotten after the test.
+    """
 
     def make(
         changes: dict[str, Any] | None = None,
@@ -104,7 +108,8 @@ def make_task(tmp_path: Path) -> MakeTask:
             (path / name).write_text(content)
         return keyed(path)
 
-    return make
+    with forgotten(monkeypatch):
+        yield make
 
 
 @pytest.fixture
@@ -135,8 +140,17 @@ def tables_of(cache_folder: Path) -> Path:
 @pytest.fixture
 def clean_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tasks that a test registers are forgotten after it."""
+    with forgotten(monkeypatch):
+        yield
+
+
+@contextlib.contextmanager
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget at the end what is registered meanwhile."""
     before = dict(gymnasium.registry)
     monkeypatch.setattr(catalog, "_registered", {})
-    yield
-    gymnasium.registry.clear()
-    gymnasium.registry.update(before)
+    try:
+        yield
+    finally:
+        gymnasium.registry.clear()
+        gymnasium.registry.update(before)
