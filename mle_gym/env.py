@@ -287,7 +287,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode in place of the one that is running."""
         episode = self._current.replace(
-            lambda: start_episode(self.task, settings, snapshot, self.np_random)
+            lambda: start_episode(
+                self.task, settings, snapshot, self.np_random, self._current.client
+            )
         )
         self._screen.clear()
         opening = episode.opening()

@@ -14,6 +14,7 @@ from mle_gym.episode.outcome import Record
 from mle_gym.episode.rewards import NEED_NO_CEILING, load_reward
 from mle_gym.episode.variants import draw_variant
 from mle_gym.errors import SandboxCrashed
+from mle_gym.sandbox.spares import Client, current_spares
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,11 @@ be copied and pickled, and locks can't be."""
 
 
 def start_episode(
-    task: TaskSpec, settings: Settings, snapshot: Snapshot | None, rng: np.random.Generator
+    task: TaskSpec,
+    settings: Settings,
+    snapshot: Snapshot | None,
+    rng: np.random.Generator,
+    client: Client,
 ) -> Episode:
     """Draw the variant, prepare its data, and start an episode on them."""
     variant = draw_variant(settings.variant, rng)
@@ -40,7 +45,7 @@ def start_episode(
         from mle_gym.episode.reference_programs import measure_ceiling
 
         measure_ceiling(dataset, settings.sandbox)
-    return Episode(dataset, settings, load_reward(settings.reward), snapshot)
+    return Episode(dataset, settings, load_reward(settings.reward), snapshot, client)
 
 
 class CurrentEpisode:
@@ -50,6 +55,8 @@ class CurrentEpisode:
         self.episode: Episode | None = None
         self.record: Record | None = None
         """How the current episode, or the last one, was made, and its result so far."""
+        self.client = Client()
+        """For whom sandboxes are started ahead."""
         self._turns = 0
         """Counts replacements and ends, to notice one by another thread while an episode starts."""
 
@@ -99,10 +106,11 @@ class CurrentEpisode:
             episode.interrupt()
 
     def close(self) -> None:
-        """End the episode and wait until its sandbox is gone. Idempotent."""
+        """End the episode and what was started ahead, and wait until that is gone. Idempotent."""
         _, episode = self._take()
         if episode is not None:
             episode.close()
+        current_spares().leave(self.client)
 
     def _take(self) -> tuple[int, Episode | None]:
         """Take the episode away. The number shows later whether another thread did so too."""

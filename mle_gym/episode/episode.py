@@ -32,6 +32,7 @@ from mle_gym.errors import ActionError, MleGymError, SandboxEnded, SandboxError,
 from mle_gym.grading.grade import Grade
 from mle_gym.sandbox.protocol import Execution
 from mle_gym.sandbox.snapshots.store import current_store
+from mle_gym.sandbox.spares import Client
 from mle_gym.text import clean_text
 
 __all__ = ["Episode"]
@@ -50,6 +51,7 @@ class Episode:
         settings: The limits and the rules.
         potential: Decides what each step pays.
         snapshot: What to continue from, instead of an empty workspace.
+        client: Who plays one episode after the other; None if no other one follows.
 
     Raises:
         ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
@@ -62,6 +64,7 @@ class Episode:
         settings: Settings,
         potential: Potential,
         snapshot: Snapshot | None = None,
+        client: Client | None = None,
     ) -> None:
         self.settings = settings
         self.dataset = dataset
@@ -81,7 +84,7 @@ class Episode:
         """Held by every thread that acts on the episode, except in :meth:`close`, :meth:`discard`
         and :meth:`interrupt`, which must get through to a step that is running."""
         # The budget begins after the sandbox, whose start must not be on the agent's clock.
-        self._sandbox = make_sandbox(dataset, settings, snapshot)
+        self._sandbox = make_sandbox(dataset, settings, snapshot, client)
         self._filename = dataset.task.submission.filename
         self.budget = make_budget(settings, snapshot)
         self._turns = ScriptTurns(self._sandbox, self.budget)

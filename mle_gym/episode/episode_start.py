@@ -17,6 +17,7 @@ from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.submit_commands import INSIDE_COMMANDS, SubmitCommands, largest_submission
 from mle_gym.grading.graders.program_run import EXCHANGE, ProgramRunner
 from mle_gym.sandbox.protocol import InsideCommand, Mount, Sandbox, SandboxConfig
+from mle_gym.sandbox.spares import Client
 
 if TYPE_CHECKING:
     from mle_gym.tasks.submission_schema import CodeSpec
@@ -24,14 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["make_brief", "make_budget", "make_sandbox", "make_submit_commands", "program_sandboxes"]
 
 
-def make_sandbox(dataset: Dataset, settings: Settings, snapshot: Snapshot | None) -> Sandbox:
-    """Start the sandbox.
+def make_sandbox(
+    dataset: Dataset, settings: Settings, snapshot: Snapshot | None, client: Client | None
+) -> Sandbox:
+    """Start the sandbox, or take one that was started ahead for a client.
 
     Raises:
         SnapshotError: The snapshot does not fit the data, or its files are gone.
         SandboxError: It can't be started.
     """
-    config = _config(dataset, settings)
+    config = dataclasses.replace(_config(dataset, settings), client=client)
     if snapshot is None:
         return sandbox.create(settings.sandbox, config)
     snapshot.check_data(dataset)

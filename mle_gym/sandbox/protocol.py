@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from mle_gym.sandbox.limits import Limits
+from mle_gym.sandbox.spares import Client
 
 if TYPE_CHECKING:
     from mle_gym.sandbox.snapshots.store import Lease
@@ -126,6 +127,9 @@ class SandboxConfig:
     so. For the program, only the time differs."""
     preload: tuple[str, ...] = PRELOAD
     """The modules that this process imports; those that are not installed are left out."""
+    client: Client | None = field(default=None, compare=False)
+    """Who will make more sandboxes like this one, one after the other, so that the next one may be
+    started ahead; see :mod:`mle_gym.sandbox.spares`."""
 
 
 @dataclass(frozen=True)

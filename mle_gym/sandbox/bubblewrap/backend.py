@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
@@ -18,7 +21,11 @@ from mle_gym.sandbox.bubblewrap.bwrap_arguments import (
     data_mounts,
     overlay,
 )
-from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.bubblewrap.launcher_client import (
+    LaunchedSandbox,
+    LauncherClient,
+    current_launcher,
+)
 from mle_gym.sandbox.bubblewrap.python_mounts import (
     SHIMS,
     STANDALONE,
@@ -35,6 +42,7 @@ from mle_gym.sandbox.installation.python_layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.spares import current_spares
 from mle_gym.sandbox.standalone.shared.launcher_messages import GroupLimits, Start
 from mle_gym.sandbox.standalone.start_commands import runner_command
 
@@ -45,6 +53,9 @@ _INSTALL = (
     "or use sandbox='docker'. `mle-gym doctor` tries what this machine can do."
 )
 
+
+_IDLE_SECONDS = 300.0
+"""How long a sandbox that was started ahead may wait for an episode."""
 
 _asking = threading.Lock()
 """Held while an interpreter is asked, so that threads that start sandboxes don't all ask it."""
@@ -94,20 +105,55 @@ class BubblewrapBackend:
         """
         launcher = current_launcher()
         executable, environment, shown = _offered_python(config, launcher.trees)
-        command, warm = runner_command(executable, STANDALONE), shown.warm
-        if warm:
+        command = runner_command(executable, STANDALONE)
+        if shown.warm:
             environment["PATH"] = f"{SHIMS}:{environment['PATH']}"
-        inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config)]
+        request = functools.partial(self._request, config, command, shown)
+        serve = functools.partial(
+            self._serve, launcher, config, command, environment, bool(shown.warm)
+        )
+        if config.client is None or config.layers:
+            return serve(launcher.start(request()))
+        ahead = request(late=launcher.trees)
+        ahead["idle_seconds"] = _IDLE_SECONDS
+        kind = launcher.pid, ahead
+        late = [str(mount.source) for mount in config.mounts] if launcher.trees else []
+        sandbox = _use_spare(kind, late, serve) or serve(launcher.start(request()))
+        current_spares().prepare_soon(kind, config.client, lambda: launcher.start(ahead))
+        return sandbox
+
+    def _request(
+        self, config: SandboxConfig, command: list[str], shown: PythonMounts, late: bool = False
+    ) -> Start:
+        """What the launcher is asked to start.
+
+        Args:
+            config: The sandbox's configuration.
+            command: Runs the runner's program.
+            shown: What shows the interpreter.
+            late: Whether the caller's folders come in when the sandbox is claimed.
+        """
+        inside = [*bwrap_arguments(config, shown.arguments), *data_mounts(config, late=late)]
         # Read-only only now: mount points can still be made until here.
         inside += ["--remount-ro", "/", "--chdir", WORKSPACE]
-        request: Start = {
+        return {
             "op": "start",
             "arguments": [self._program(), *inside, "--", *command, "serve"],
             "limits": _group_limits(config.limits),
-            "plan": warm.plan if warm else None,
+            "plan": shown.warm.plan if shown.warm else None,
             "overlay": overlay(config),
         }
-        launched = launcher.start(request)
+
+    def _serve(
+        self,
+        launcher: LauncherClient,
+        config: SandboxConfig,
+        command: list[str],
+        environment: dict[str, str],
+        warm: bool,
+        launched: LaunchedSandbox,
+    ) -> RunnerSandbox:
+        """Configure a sandbox that the launcher has started."""
         return RunnerSandbox(
             self.name,
             launched.stream,
@@ -147,6 +193,18 @@ class BubblewrapBackend:
                 f"bubblewrap (its program `bwrap`) is not installed. {_INSTALL}"
             )
         return program
+
+
+def _use_spare(
+    kind: object, sources: list[str], serve: Callable[[LaunchedSandbox], RunnerSandbox]
+) -> RunnerSandbox | None:
+    """A sandbox that was started ahead; None if there is none that still works."""
+    while (spare := current_spares().take(kind)) is not None:
+        if spare.claim(sources):
+            with contextlib.suppress(SandboxCrashed):
+                return serve(spare)
+        spare.close()
+    return None
 
 
 def _offered_python(config: SandboxConfig, trees: bool) -> tuple[str, dict[str, str], PythonMounts]:

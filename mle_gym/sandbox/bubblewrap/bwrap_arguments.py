@@ -54,11 +54,16 @@ def bwrap_arguments(config: SandboxConfig, folders: list[Argument]) -> list[Argu
     ]  # fmt: skip
 
 
-def data_mounts(config: SandboxConfig) -> Iterator[Argument]:
-    """Show the caller's folders, read-only below the workspace."""
-    for mount in config.mounts:
+def data_mounts(config: SandboxConfig, *, late: bool = False) -> Iterator[Argument]:
+    """Show the caller's folders, read-only below the workspace.
+
+    Args:
+        config: Names them.
+        late: Whether only their places are there at first.
+    """
+    for number, mount in enumerate(config.mounts):
         yield "--ro-bind"
-        yield {"source": str(mount.source)}
+        yield {"late": number} if late else {"source": str(mount.source)}
         yield f"{WORKSPACE}/{mount.target}"
 
 

@@ -12,13 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast, overload
 
 from mle_gym.errors import SandboxCrashed
 from mle_gym.sandbox.standalone.shared.launcher_messages import (
     Abilities,
     Answer,
+    Claim,
+    Claimed,
     Examine,
     Failed,
     Question,
@@ -89,6 +91,8 @@ class LauncherClient:
     def call(self, question: Status) -> Abilities | Failed: ...
     @overload
     def call(self, question: Start, stream: int) -> Started | Failed: ...
+    @overload
+    def call(self, question: Claim) -> Claimed | Failed: ...
     @overload
     def call(self, question: Stop) -> Stopped | Failed: ...
     @overload
@@ -169,6 +173,22 @@ class LaunchedSandbox:
         """Take over the connection to the runner."""
         self._launcher, self._id = launcher, id
         self.stream = SocketStream(connection, self._stop)
+
+    def claim(self, sources: Sequence[str]) -> bool:
+        """Take it for an episode if it was started ahead; False if it can't be used any more.
+
+        Args:
+            sources: The folders that appear in it now.
+        """
+        try:
+            answer = self._launcher.call({"op": "claim", "id": self._id, "sources": sources})
+        except (OSError, ValueError):
+            return False
+        return "error" not in answer
+
+    def close(self) -> None:
+        """End it."""
+        self.stream.close()
 
     def evidence(self, ended: bool) -> Evidence:
         """Report what the launcher sees of it.

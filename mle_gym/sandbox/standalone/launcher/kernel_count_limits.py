@@ -16,9 +16,14 @@ from ..shared.system_calls import (
     MS_NOEXEC,
     MS_NOSUID,
     make_mounts_private,
+    make_mounts_slaves,
     mount,
     unshare,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TERMINALS = "/dev/pts"
 ARGUMENTS = ["--dev-bind", TERMINALS, TERMINALS]
@@ -45,7 +50,7 @@ def bound(uid: int) -> None:
     Args:
         uid: The user to whom the sandbox belongs.
     """
-    enter_namespaces(uid)
+    enter_namespaces(uid, make_mounts_slaves)
     if os.geteuid() != 0:
         for name, most in MOST_WATCHES.items():
             write(f"/proc/sys/user/{name}", str(most))
@@ -53,8 +58,13 @@ def bound(uid: int) -> None:
     mount("devpts", TERMINALS, "devpts", MS_NOSUID | MS_NOEXEC, options)
 
 
-def enter_namespaces(uid: int) -> None:
-    """Enter a mount namespace, and for an ordinary user the user namespace that it requires."""
+def enter_namespaces(uid: int, separate: Callable[[], None] = make_mounts_private) -> None:
+    """Enter a mount namespace, and for an ordinary user the user namespace that it requires.
+
+    Args:
+        uid: The user.
+        separate: Separates its mounts from those of others.
+    """
     if os.geteuid() == 0:
         unshare(CLONE_NEWNS)
     else:
@@ -63,4 +73,4 @@ def enter_namespaces(uid: int) -> None:
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{uid} {uid} 1")
         write("/proc/self/gid_map", f"{gid} {gid} 1")
-    make_mounts_private()
+    separate()

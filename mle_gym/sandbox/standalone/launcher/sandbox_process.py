@@ -10,7 +10,7 @@ import time
 
 from ..shared.descriptors import close_all_but
 from ..shared.kernel_files import children, is_halted, is_stopped, lines, write
-from ..shared.system_calls import die_with
+from ..shared.system_calls import die_with, make_mounts_slaves
 from .kernel_count_limits import bound, enter_namespaces
 from .process_limits import SANDBOX_LIMITS
 from .snapshot_overlay import mount_overlay
@@ -36,6 +36,7 @@ class Launch:
         uid: The user to whom it belongs; only root can choose another than its own.
         overlay: Arguments of :func:`mount_overlay`, if there is something to overlay.
         bounded: Whether :func:`bound` works here.
+        places: Where folders can appear in it later.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Launch:
         uid: int,
         overlay: Overlay | None,
         bounded: bool,
+        places: list[str],
     ) -> None:
-        self.bounded = bounded
+        self.bounded, self.places = bounded, places
         self.command, self.stream, self.inherited = command, stream, inherited
         self.groups, self.uid, self.overlay = groups, uid, overlay
 
@@ -58,7 +60,7 @@ class SandboxProcess:
 
     def __init__(self, launch: Launch) -> None:
         """Fork, and execute bubblewrap."""
-        self.uid, self.groups = launch.uid, launch.groups
+        self.uid, self.groups, self.places = launch.uid, launch.groups, launch.places
         self._messages = os.memfd_create("messages", os.MFD_CLOEXEC)
         self._kills = host_kills()
         self._found: Seen | None = None
@@ -143,7 +145,7 @@ def _become(launch: Launch, messages: int, parent: int) -> None:
         if launch.bounded:
             bound(launch.uid)
         elif launch.overlay:
-            enter_namespaces(launch.uid)
+            enter_namespaces(launch.uid, make_mounts_slaves)
         if launch.overlay:
             mount_overlay(**launch.overlay, uid=launch.uid)
         if os.getuid() != launch.uid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -10,10 +11,12 @@ import select
 import signal
 import socket
 import sys
+import time
 
 from ..shared.group_folders import open_meters
 from .control_groups import ControlGroups
 from .kernel_count_limits import ARGUMENTS, can_bound
+from .late_mounts import LateMounts
 from .merged_folders import Trees, own_root
 from .neutral_paths import NeutralPaths
 from .process_limits import SANDBOX_LIMITS, raise_open_files
@@ -23,6 +26,8 @@ from .warm_zygotes import Warm, Zygotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..shared.launcher_messages import (
         Abilities,
         Answer,
@@ -63,6 +68,9 @@ class Launcher:
         self._is_root = os.getuid() == 0
         root = own_root()
         self._trees = Trees(root) if root else None
+        self._late = LateMounts(root) if root else None
+        self._idle: dict[int, float] = {}
+        """Sandboxes that were started ahead, and when to end them."""
         self._neutral = NeutralPaths(root) if root and self._is_root else None
         self._zygotes = Zygotes(self._poll, self._trees)
         self._bounded = can_bound()
@@ -81,7 +89,7 @@ class Launcher:
         groups_left = False
         try:
             while True:
-                for descriptor, _ in self._poll.poll(100 if groups_left else None):
+                for descriptor, _ in self._poll.poll(self._milliseconds(groups_left)):
                     if descriptor == self._wakeup:
                         os.read(self._wakeup, 1 << 16)
                     elif descriptor != self._control.fileno():
@@ -89,9 +97,24 @@ class Launcher:
                     elif not self._answer():
                         return
                 self._reap()
+                self._end_idle()
                 groups_left = self._groups.remove()
+                if self._late:
+                    self._late.remove()
         finally:
             self._end()
+
+    def _milliseconds(self, groups_left: bool) -> float | None:
+        """How long the loop may sleep."""
+        waits = [0.1] if groups_left else []
+        if self._idle:
+            waits.append(max(0.0, min(self._idle.values()) - time.monotonic()))
+        return min(waits) * 1000 + 1 if waits else None
+
+    def _end_idle(self) -> None:
+        now = time.monotonic()
+        for id in [id for id, end in self._idle.items() if end < now]:
+            self._stop(id)
 
     def _answer(self) -> bool:
         message, descriptors = receive(self._control, MESSAGE)
@@ -114,6 +137,9 @@ class Launcher:
             return self._status()
         if question["op"] == "start":
             return self._start(question, descriptors[0])
+        if question["op"] == "claim":
+            self._claim(question["id"], question["sources"])
+            return {}
         if question["op"] == "stop":
             self._stop(question["id"])
             return {}
@@ -136,27 +162,70 @@ class Launcher:
             overlay["point"] = self._neutral.overlays
         warm = Warm(plan, int(limits["processes"])) if plan else None
         ours: list[int] = []
+        places: list[str] = []
         try:
-            command = [self._argument(argument, overlay, ours) for argument in request["arguments"]]
+            command = self._command(request, ours, places)
             groups = self._groups.make(limits)
             meters = open_meters(groups)
             ours += [meter for meter in meters if meter is not None]
             line = warm.theirs.fileno() if warm else None
             command += ["", *("" if each is None else str(each) for each in (line, *meters))]
-            if self._bounded:
-                place = command.index("--dev") + 2
-                command[place:place] = ARGUMENTS
             inherited = ours if line is None else [*ours, line]
             sandbox = SandboxProcess(
-                Launch(command, stream, inherited, groups, uid, overlay, self._bounded)
+                Launch(command, stream, inherited, groups, uid, overlay, self._bounded, places)
             )
+        except OSError:
+            self._discard_places(places)
+            raise
         finally:
             for descriptor in ours:
                 os.close(descriptor)
         self._sandboxes[sandbox.pid] = sandbox
+        if "idle_seconds" in request:
+            self._idle[sandbox.pid] = time.monotonic() + request["idle_seconds"]
         if warm:
             self._zygotes.expect(sandbox, warm)
         return {"id": sandbox.pid}
+
+    def _command(self, request: Start, texts: list[int], places: list[str]) -> list[str]:
+        """Resolve bubblewrap's arguments.
+
+        Args:
+            request: Has them.
+            texts: Receives descriptors of content.
+            places: Receives the folders in which others appear later.
+        """
+        command = []
+        for argument in request["arguments"]:
+            if isinstance(argument, dict) and "late" in argument:
+                command.append(self._place(places))
+            else:
+                command.append(self._argument(argument, request["overlay"], texts))
+        if self._bounded:
+            place = command.index("--dev") + 2
+            command[place:place] = ARGUMENTS
+        return command
+
+    def _place(self, places: list[str]) -> str:
+        """Make the next place for a folder that appears later."""
+        if self._late is None:
+            raise OSError(errno.ENOTSUP, "folders can't appear later here")
+        places.append(self._late.make())
+        return places[-1]
+
+    def _discard_places(self, places: list[str]) -> None:
+        if self._late:
+            self._late.discard(places)
+
+    def _claim(self, id: int, sources: Sequence[str]) -> None:
+        """Keep a sandbox that was started ahead, and show folders in it."""
+        self._reap()
+        sandbox = self._sandboxes.get(id)
+        if sandbox is None or not sandbox.alive or self._idle.pop(id, None) is None:
+            raise OSError(errno.ESRCH, "it is gone")
+        for source, place in zip(sources, sandbox.places, strict=True):
+            if self._late:
+                self._late.show(source, place)
 
     def _argument(self, argument: Argument, overlay: Overlay | None, texts: list[int]) -> str:
         """Resolve an argument: a string, a path of the host, or content passed as a descriptor."""
@@ -179,6 +248,7 @@ class Launcher:
     def _stop(self, id: int) -> None:
         """Kill a sandbox; what is left of it is removed when it is reaped."""
         sandbox = self._sandboxes.pop(id, None)
+        self._idle.pop(id, None)
         if sandbox and sandbox.alive:
             sandbox.kill()
             self._free(sandbox)
@@ -201,6 +271,7 @@ class Launcher:
     def _free(self, sandbox: SandboxProcess) -> None:
         sandbox.free()
         self._groups.discard(sandbox.groups)
+        self._discard_places(sandbox.places)
         self._zygotes.dismiss(sandbox)
 
     def _end(self) -> None:

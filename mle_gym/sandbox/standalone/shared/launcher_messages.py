@@ -41,6 +41,8 @@ class Special(TypedDict, total=False):
     """The ``point`` of the :class:`Overlay`."""
     tree: Sequence[Entry]
     """The entries of a folder that is put together."""
+    late: int
+    """The number of a folder that :class:`Claim` shows there, counted from 0."""
 
 
 Argument = str | Special
@@ -93,6 +95,17 @@ class Start(TypedDict):
     limits: GroupLimits
     plan: ZygotePlan | None
     overlay: Overlay | None
+    idle_seconds: NotRequired[float]
+    """When to end it unless it has been claimed by then: it was started ahead."""
+
+
+class Claim(TypedDict):
+    """Takes a sandbox that was started ahead."""
+
+    op: Literal["claim"]
+    id: int
+    sources: Sequence[str]
+    """The folders of the host that appear in it, by their numbers."""
 
 
 class Stop(TypedDict):
@@ -109,7 +122,7 @@ class Examine(TypedDict):
     id: int
 
 
-Question = Status | Start | Stop | Examine
+Question = Status | Start | Claim | Stop | Examine
 
 
 # -------------------------------------------------------------------------------------- the answers
@@ -141,6 +154,11 @@ class Stopped(TypedDict):
 
 
 @final
+class Claimed(TypedDict):
+    """The answer to :class:`Claim`: nothing."""
+
+
+@final
 class Seen(TypedDict, total=False):
     """The answer to :class:`Examine`; empty where the sandbox is not known."""
 
@@ -163,5 +181,5 @@ class Failed(TypedDict):
     error: str
 
 
-Answer = Abilities | Started | Stopped | Seen | Failed
+Answer = Abilities | Started | Claimed | Stopped | Seen | Failed
 """Together with the request's ``serial``."""

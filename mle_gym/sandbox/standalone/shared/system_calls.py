@@ -6,8 +6,10 @@ import ctypes
 import os
 import signal
 
-MS_NOSUID, MS_NOEXEC = 2, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC = 32, 4096, 8192, 16384
+MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
+MNT_DETACH = 2
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
@@ -39,6 +41,11 @@ def mount(
     check(libc.mount(texts[0], texts[1], texts[2], flags, texts[3]), f"mount {target}")
 
 
+def unmount(target: str, flags: int) -> None:
+    """Call ``umount2``."""
+    check(libc.umount2(os.fsencode(target), flags), f"unmount {target}")
+
+
 def unshare(flags: int) -> None:
     """Enter new namespaces of these kinds."""
     check(libc.unshare(flags), "unshare")
@@ -47,6 +54,11 @@ def unshare(flags: int) -> None:
 def make_mounts_private() -> None:
     """Share no mount between this mount namespace and others, in either direction."""
     mount(None, "/", None, MS_REC | MS_PRIVATE)
+
+
+def make_mounts_slaves() -> None:
+    """Let mounts come from other mount namespaces, as far as those share any, and none go there."""
+    mount(None, "/", None, MS_REC | MS_SLAVE)
 
 
 def die_with(parent: int) -> None:
