@@ -49,7 +49,15 @@ def user_tasks() -> Path:
 def cache_folder() -> Path:
     """Where datasets are cached: ``$MLE_GYM_CACHE``, or the platform's user cache."""
     configured = os.environ.get("MLE_GYM_CACHE")
-    return Path(configured) if configured else Path(platformdirs.user_cache_dir("mle-gym"))
+    if configured:
+        return Path(configured)
+    return _user_cache(os.environ.get("XDG_CACHE_HOME"), os.environ.get("HOME"))
+
+
+@functools.cache
+def _user_cache(*_variables: str | None) -> Path:
+    """The platform's user cache, as long as these variables stay as they are."""
+    return Path(platformdirs.user_cache_dir("mle-gym"))
 
 
 def plain_name(name: object, wrong: type[MleGymError] = DatasetError) -> str:

@@ -8,6 +8,7 @@ on it, and passes the score to :func:`settle`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Callable
@@ -108,6 +109,7 @@ def made_by(task: TaskSpec) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
+@functools.cache  # it is in a file with all of the README
 def _version() -> str:
     try:
         return version("mle-gym")
