@@ -126,6 +126,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `default_timeout` | `120.0`      | seconds for a command that names no timeout           |
     | `feedback`        | `"validate"` | what an agent may ask before it submits               |
     | `score_calls`     | `5`          | how often `score` answers, with `feedback="score"`    |
+    | `score_ci`        | `False`      | give the grade an interval of its score               |
     | `sandbox`         | `"auto"`     | the backend, which runs the commands                  |
     | `limits`          | the task's   | changes to the sandbox's limits                       |
     | `network`         | `False`      | let the sandbox reach the network                     |

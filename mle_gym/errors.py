@@ -12,6 +12,7 @@ Each exception also derives from the built-in that fits, so callers may catch ei
     │       └── SandboxEnded                    programs in the sandbox brought it down
     ├── RewardError             ValueError      the caller's own reward function is broken
     ├── AgentError              ValueError      no such agent, or its file can't be used
+    ├── PlanError               ValueError      an evaluation's plan can't be used
     ├── TrajectoryError         ValueError      a file is not a trajectory, or is damaged
     ├── SnapshotError           ValueError      a snapshot can't be taken or continued here
     ├── ActionError             ValueError      a malformed action; inside an episode an observation
@@ -31,6 +32,7 @@ __all__ = [
     "CacheError",
     "DatasetError",
     "MleGymError",
+    "PlanError",
     "RewardError",
     "SandboxCrashed",
     "SandboxEnded",
@@ -120,6 +122,10 @@ class RewardError(MleGymError, ValueError):
 
 class AgentError(MleGymError, ValueError):
     """No agent has that name, its file can't be used, or it does not accept the arguments."""
+
+
+class PlanError(MleGymError, ValueError):
+    """The plan of an evaluation can't be used, or its folder holds another one."""
 
 
 class TrajectoryError(MleGymError, ValueError):

@@ -66,6 +66,17 @@ COMMANDS = {
             "Say whether training on recorded episodes would go right, and what to do if not.",
         ),
     },
+    "Evaluations": {
+        "eval": (
+            "eval_compare",
+            "Evaluate agents on tasks: play every episode of a plan, and print figures with "
+            "intervals.",
+        ),
+        "compare": (
+            "eval_compare",
+            "Compare the agents of two evaluations on the episodes that both have.",
+        ),
+    },
     "Submissions": {
         "grade": (
             "grade_validate",
@@ -109,6 +120,7 @@ EXAMPLES = """\b
   mle-gym list                             the tasks
   mle-gym run titanic --agent solution     one episode, graded
   mle-gym play titanic                     the same, with you at the prompt
+  mle-gym eval --agents solution,baseline --tasks titanic,wine --seeds 3
   mle-gym verify runs/*.jsonl              are these results complete and true?
   mle-gym audit runs/*.jsonl               did the agents play by the rules?
   mle-gym grade titanic submission.csv     a grade without a sandbox

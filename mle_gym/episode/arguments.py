@@ -199,6 +199,15 @@ class Arguments(TypedDict, total=False):
         int,
         Argument(5, Integer(0), 'how often `score` answers, with `feedback="score"`'),
     ]
+    score_ci: Annotated[
+        bool,
+        Argument(
+            False,
+            Boolean(),
+            "give the grade an interval of its score",
+            link="grading.md",
+        ),
+    ]
     sandbox: Annotated[
         str,
         Argument(

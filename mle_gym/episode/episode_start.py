@@ -68,7 +68,7 @@ def make_submit_commands(
         score_calls=settings.score_calls,
         runner=runner,
         sandbox=settings.sandbox,
-        score_ci=settings.reward == "milestones",
+        score_ci=settings.score_ci or settings.reward == "milestones",
     )
     if snapshot is not None:
         commands.score_calls_used = snapshot.score_calls_used

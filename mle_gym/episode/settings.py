@@ -37,6 +37,7 @@ class Settings:
     default_timeout: float
     feedback: str
     score_calls: int
+    score_ci: bool
     size: Size
     difficulty: float
     train_rows: int | None

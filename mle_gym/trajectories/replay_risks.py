@@ -60,6 +60,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "obfuscate": _anything,
     "feedback": _anything,
     "score_calls": _anything,
+    "score_ci": _anything,
     "max_steps": _anything,  # a replay plays only the recorded actions
     "warm": _anything,
     "render_mode": _anything,

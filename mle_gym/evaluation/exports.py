@@ -1,0 +1,43 @@
+"""Results as files for other programs: JSON, CSV and Parquet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from mle_gym.evaluation.result import Result
+from mle_gym.evaluation.run_folder import Run, write_atomically
+from mle_gym.evaluation.summary import Summary
+
+__all__ = ["results_table", "write_exports"]
+
+
+def results_table(run: Run) -> pd.DataFrame:
+    """One row for each episode with a result; what is nested is text, so that CSV can hold it."""
+    rows = []
+    for each in run.results:
+        row = each.model_dump(mode="json")
+        low, high = row.pop("score_ci") or (None, None)
+        row["failure"] = row["failure"] and row["failure"]["kind"]
+        row["findings"] = " ".join(row["findings"])
+        rows.append(row | {"score_low": low, "score_high": high})
+    columns = [name for name in Result.model_fields if name != "score_ci"]
+    return pd.DataFrame(rows, columns=[*columns, "score_low", "score_high"])
+
+
+def write_exports(run: Run, summary: Summary, folder: Path) -> list[Path]:
+    """Write ``summary.json``, ``results.csv`` and, if pyarrow is installed, ``results.parquet``.
+
+    Returns the files that were written.
+    """
+    table = results_table(run)
+    written = [folder / "summary.json", folder / "results.csv"]
+    write_atomically(written[0], json.dumps(summary.to_dict(), indent=1) + "\n")
+    write_atomically(written[1], table.to_csv(index=False))
+    try:
+        table.to_parquet(folder / "results.parquet", index=False)
+    except ImportError:  # of the extra eval
+        return written
+    return [*written, folder / "results.parquet"]

@@ -1,0 +1,298 @@
+"""The formulas of an evaluation, on plain arrays. Each says where it comes from.
+
+An agent's values on one task come in *clusters*, one for each variant: the episodes of a cluster
+share their test rows and differ in their seeds. Intervals respect that, since episodes of the same
+variant are no independent evidence of how an agent does on the task.
+
+Requires scipy, which scikit-learn brings along, and for :func:`holm` and :func:`bradley_terry`
+statsmodels (``pip install 'mle-gym[eval]'``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+__all__ = [
+    "Clusters",
+    "Estimate",
+    "Strength",
+    "area_under_profile",
+    "best_at_k",
+    "bootstrap",
+    "bradley_terry",
+    "holm",
+    "iqm",
+    "mean_interval",
+    "paired_test",
+    "pass_at_k",
+    "probability_of_improvement",
+    "profile",
+    "proportion",
+    "ratio_profile",
+]
+
+Array = npt.NDArray[np.float64]
+Clusters = Sequence[Sequence[float]]
+"""One agent's values on one task: a sequence for each variant."""
+
+LEVEL = 0.95
+DRAWS = 2000
+EXACT = 12
+"""Up to this many pairs, all their signs are tried in place of random ones."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95% interval; None where there is too little to say how wide it is."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The fields by name."""
+        return dict(vars(self))
+
+
+def mean_interval(clusters: Clusters, row_errors: Sequence[float] = ()) -> Estimate:
+    """The mean of one agent on one task, with an interval over seeds, variants *and* test rows.
+
+    With two variants or more, the variants' means are independent and contain all three sources,
+    so this is Student's interval of their mean. With a single variant, its seeds say nothing about
+    its test rows; the rows' variance, which the grade's own bootstrap has measured, is added to the
+    squared half width. Student's t in place of a percentile bootstrap: with three values the
+    latter covers 75% where it says 95% (Hesterberg 2015, *What teachers should know about the
+    bootstrap*, section 3); ``benchmarks/coverage.py`` measures both.
+
+    Args:
+        clusters: The values by variant.
+        row_errors: For a single variant, the standard error over its test rows, of each value that
+            has one.
+    """
+    means = np.array([np.mean(each) for each in clusters])
+    value = float(means.mean())
+    if len(clusters) > 1:
+        return _around(value, _half_width(means))
+    (values,) = clusters
+    squares = []
+    if len(values) > 1:
+        squares.append(_half_width(np.asarray(values, dtype=float)) ** 2)
+    if row_errors:
+        squares.append((stats.norm.ppf((1 + LEVEL) / 2) * float(np.mean(row_errors))) ** 2)
+    return _around(value, math.sqrt(sum(squares))) if squares else Estimate(value)
+
+
+def _half_width(values: Array) -> float:
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+
+
+def _around(value: float, half: float) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+def iqm(values: Array) -> float:
+    """The interquartile mean, of the middle half of all values (Agarwal et al. 2021, rliable)."""
+    return float(stats.trim_mean(values, 0.25))
+
+
+def bootstrap(
+    tasks: Sequence[Clusters],
+    statistic: Callable[[Array], float],
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> Estimate:
+    """A figure over all tasks, with a stratified percentile bootstrap (rliable).
+
+    Tasks are the strata: they are the benchmark and stay as they are. Within each, variants are
+    drawn with replacement, and within each of those its seeds.
+
+    Args:
+        tasks: The values of each task, by variant.
+        statistic: Of the values of all episodes.
+        rng: For the draws.
+        draws: How many.
+    """
+    value = statistic(np.concatenate([np.concatenate(each) for each in tasks]))
+    if all(len(each) == 1 and len(each[0]) == 1 for each in tasks):
+        return Estimate(value)
+    found = [
+        statistic(np.concatenate([_resampled(each, rng) for each in tasks])) for _ in range(draws)
+    ]
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def _resampled(clusters: Clusters, rng: np.random.Generator) -> Array:
+    chosen = rng.integers(len(clusters), size=len(clusters))
+    return np.concatenate(
+        [rng.choice(np.asarray(clusters[at], float), len(clusters[at])) for at in chosen]
+    )
+
+
+def proportion(hits: int, trials: int) -> Estimate:
+    """A share with Wilson's interval (Wilson 1927), which is right near 0 and 1, too."""
+    if not trials:
+        return Estimate(math.nan)
+    found = stats.binomtest(hits, trials).proportion_ci(LEVEL, "wilson")
+    return Estimate(hits / trials, float(found.low), float(found.high))
+
+
+def pass_at_k(hits: int, trials: int, k: int) -> float | None:
+    """The chance that at least one of k episodes succeeds, unbiased (Chen et al. 2021, equation 1).
+
+    None with fewer than k trials.
+    """
+    if trials < k:
+        return None
+    return 1.0 - math.comb(trials - hits, k) / math.comb(trials, k)
+
+
+def best_at_k(values: Sequence[float], k: int) -> float | None:
+    """The expected best of k episodes, unbiased: the mean over all subsets of k values.
+
+    In ascending order, the value at place i (from 1) is the best of C(i - 1, k - 1) of the C(n, k)
+    subsets. None with fewer than k values.
+    """
+    count = len(values)
+    if count < k:
+        return None
+    ordered = sorted(values)
+    best_of = (math.comb(place, k - 1) * value for place, value in enumerate(ordered))
+    return math.fsum(best_of) / math.comb(count, k)
+
+
+def profile(values: Array, thresholds: Array) -> Array:
+    """The share of values above each threshold (Agarwal et al. 2021, performance profiles)."""
+    return np.asarray([(values > each).mean() for each in thresholds])
+
+
+def ratio_profile(scores: Mapping[str, Array], ratios: Array) -> dict[str, Array]:
+    """For each agent, the share of tasks on which it is within a ratio of the best agent.
+
+    Dolan and Moré 2002, as MLGym uses it, for scores where more is better: the best agent's score
+    divided by the agent's own. A score of 0 is within no ratio.
+
+    Args:
+        scores: Each agent's scores from 0 to 1, one for each task, in the same order.
+        ratios: From 1.
+    """
+    best = np.max(np.stack(list(scores.values())), axis=0)
+    found = {}
+    for name, own in scores.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(own > 0, best / own, np.inf)
+        found[name] = np.asarray([(ratio <= each).mean() for each in ratios])
+    return found
+
+
+def area_under_profile(shares: Array, ratios: Array) -> float:
+    """MLGym's AUP, divided by the width of the range of ratios so that it lies from 0 to 1."""
+    return float(np.trapezoid(shares, ratios) / (ratios[-1] - ratios[0]))
+
+
+def probability_of_improvement(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
+    """The chance that an episode of ours beats one of theirs on a task drawn at random.
+
+    Agarwal et al. 2021: the mean over tasks of Mann and Whitney's U divided by its largest value;
+    ties count one half.
+    """
+    shares = []
+    for one, other in zip(ours, theirs, strict=True):
+        above = (one[:, None] > other).mean() + (one[:, None] == other).mean() / 2
+        shares.append(above)
+    return float(np.mean(shares))
+
+
+def paired_test(differences: Sequence[float], rng: np.random.Generator) -> float:
+    """The two-sided p-value that paired differences have a mean of 0, by flipping their signs.
+
+    Fisher's randomization test (:func:`scipy.stats.permutation_test`, ``samples``); exact for up to
+    :data:`EXACT` pairs, else with random flips.
+
+    Args:
+        differences: One for each pair of what is compared: the clusters' mean differences.
+        rng: For the random flips.
+    """
+    values = np.asarray(differences, dtype=float)
+    if not values.any():
+        return 1.0
+    draws = np.inf if len(values) <= EXACT else 20_000
+    found = stats.permutation_test(
+        (values,), np.mean, permutation_type="samples", n_resamples=draws, rng=rng
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for their number (Holm 1979)."""
+    if not p_values:
+        return []
+    from statsmodels.stats.multitest import multipletests  # of the extra eval
+
+    return [float(each) for each in multipletests(p_values, method="holm")[1]]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """An agent's strength by Bradley and Terry, in log odds; the agents' mean is 0."""
+
+    value: float
+    error: float
+    """Its standard error."""
+
+
+def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, Strength]:
+    """Strengths such that A beats B with log odds strength(A) - strength(B).
+
+    Bradley and Terry 1952, fitted as a logistic regression without an intercept. Half a win each
+    is added to every pair that met, which keeps strengths finite where one agent always won
+    (Jeffreys' prior for each pair).
+
+    Args:
+        wins: How often the first of two agents beat the second; half for each tie.
+    """
+    from statsmodels.api import GLM, families  # of the extra eval
+
+    names = sorted({name for pair in wins for name in pair})
+    pairs = [
+        pair
+        for pair in itertools.combinations(names, 2)
+        if wins.get(pair, 0) + wins.get((pair[1], pair[0]), 0) > 0
+    ]
+    if not pairs:
+        return {name: Strength(0.0, math.inf) for name in names}
+    outcomes = [(wins.get(p, 0) + 0.5, wins.get((p[1], p[0]), 0) + 0.5) for p in pairs]
+    # Deviations from the mean: the last agent's strength is minus the sum of the others'.
+    weights = np.vstack([np.eye(len(names) - 1), -np.ones(len(names) - 1)])
+    design = np.array([weights[names.index(a)] - weights[names.index(b)] for a, b in pairs])
+    fit = GLM(np.array(outcomes), design, family=families.Binomial()).fit()
+    values, spread = weights @ fit.params, weights @ fit.cov_params() @ weights.T
+    return {
+        name: Strength(float(values[at]), float(math.sqrt(max(spread[at, at], 0.0))))
+        for at, name in enumerate(names)
+    }
+
+
+def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Names whose (cost, value) no other name betters in both, the cheapest first."""
+    best, found = -math.inf, []
+    for name, (_, value) in sorted(points.items(), key=lambda each: (each[1][0], -each[1][1])):
+        if value > best:
+            best = value
+            found.append(name)
+    return found
+
+
+def ranks(values: Mapping[str, float]) -> dict[str, float]:
+    """Each name's place, from 1 for the largest; ties share the mean of their places."""
+    places: Any = stats.rankdata([-each for each in values.values()])
+    return dict(zip(values, map(float, places), strict=True))

@@ -1,0 +1,227 @@
+"""What an evaluation came to: each agent on each task, each agent over all, and agents in pairs.
+
+All means are of ``anchored`` scores: 0 is what needs no knowledge, 1 the reference solution. An
+agent that crashed, hung or handed nothing in has 0. A failure of the machinery is no result: it has
+a column of its own, and ``worst_case`` shows the mean as if each had been a 0, so that a failure
+never makes an agent look better.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics as of_python
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mle_gym.evaluation import statistics
+from mle_gym.evaluation.cells import Cell, Counts, cell_of, clusters_of, counts_of, share
+from mle_gym.evaluation.comparison import Comparison, compare_agents
+from mle_gym.evaluation.result import Result
+from mle_gym.evaluation.run_folder import Run
+from mle_gym.evaluation.statistics import Clusters, Estimate
+
+__all__ = ["AgentRow", "Summary", "summarize"]
+
+RATIOS = np.linspace(1, 4, 61)
+"""Of the performance profiles: from as good as the best agent to a quarter of that."""
+THRESHOLDS = np.linspace(0, 1, 51)
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """One agent over all tasks."""
+
+    agent: str
+    counts: Counts
+    mean: Estimate | None
+    median: Estimate | None
+    iqm: Estimate | None
+    worst_case: float
+    any_medal: Estimate | None
+    rank: float | None
+    """The mean place among the agents, over tasks."""
+    strength: statistics.Strength | None
+    """By Bradley and Terry; None with fewer than two agents."""
+    profile: list[float]
+    """The share of episodes above each of ``Summary.thresholds``."""
+    area_under_profile: float | None
+    exploit_rate: Estimate | None
+    """The share of recorded episodes in which the audit found a violation."""
+    seconds: float | None
+    steps: float | None
+    tokens: float | None
+    cost: float | None
+    """Means for an episode; None if any episode doesn't know."""
+    on_front: bool
+    """Whether no other agent is both cheaper and better. Without costs, seconds count."""
+    reasons: dict[str, int]
+    """How often an episode ended without a valid submission, by reason."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An evaluation in figures."""
+
+    name: str
+    counts: Counts
+    cells: tuple[Cell, ...]
+    agents: tuple[AgentRow, ...]
+    """The best first, by ``worst_case``."""
+    comparisons: tuple[Comparison, ...]
+    thresholds: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self)
+
+
+def summarize(run: Run, seed: int = 0) -> Summary:
+    """Compute all figures of an evaluation from its results.
+
+    Args:
+        run: The evaluation, complete or not.
+        seed: Of the bootstrap and of the random permutations.
+    """
+    rng = np.random.default_rng(seed)
+    agents = [each.name for each in run.plan.agents]
+    tasks = list(run.plan.env_ids.values())
+    found: dict[tuple[str, str], list[Result]] = {
+        each: [] for each in itertools.product(agents, tasks)
+    }
+    for result in run.results:
+        found[result.agent, result.task].append(result)
+    each_planned = len(run.plan.variants) * len(run.plan.seeds)
+    cells = [cell_of(*key, results, each_planned) for key, results in found.items()]
+    places, areas = _places(cells), _areas(cells, agents)
+    strengths = _strengths(run, agents)
+    rows = []
+    for agent in agents:
+        results = [result for result in run.results if result.agent == agent]
+        rows.append(
+            _agent_row(
+                agent,
+                results,
+                each_planned * len(tasks),
+                [clusters_of(found[agent, task]) for task in tasks],
+                places.get(agent),
+                areas.get(agent),
+                strengths.get(agent),
+                rng,
+            )
+        )
+    return Summary(
+        run.name,
+        counts_of(run.results, len(run.plan)),
+        tuple(cells),
+        tuple(sorted(_with_front(rows), key=lambda row: -row.worst_case)),
+        compare_agents(run, rng),
+        tuple(map(float, THRESHOLDS)),
+    )
+
+
+def _places(cells: Sequence[Cell]) -> dict[str, float]:
+    """Each agent's mean place, over the tasks on which all agents have a mean."""
+    by_task: dict[str, dict[str, float]] = defaultdict(dict)
+    for cell in cells:
+        if cell.mean is not None:
+            by_task[cell.task][cell.agent] = cell.mean.value
+    most = max(map(len, by_task.values()), default=0)
+    places: dict[str, list[float]] = defaultdict(list)
+    for values in by_task.values():
+        if len(values) == most > 1:
+            for agent, place in statistics.ranks(values).items():
+                places[agent].append(place)
+    return {agent: of_python.fmean(each) for agent, each in places.items()}
+
+
+def _areas(cells: Sequence[Cell], agents: Sequence[str]) -> dict[str, float]:
+    """Each agent's area under its profile of ratios, over the tasks that all agents have played."""
+    means = {(cell.agent, cell.task): cell.mean.value for cell in cells if cell.mean is not None}
+    tasks = sorted({task for _, task in means})
+    shared = [task for task in tasks if all((agent, task) in means for agent in agents)]
+    if not shared or len(agents) < 2:
+        return {}
+    scores = {agent: np.array([means[agent, task] for task in shared]) for agent in agents}
+    shares = statistics.ratio_profile(scores, RATIOS)
+    return {name: statistics.area_under_profile(each, RATIOS) for name, each in shares.items()}
+
+
+def _strengths(run: Run, agents: Sequence[str]) -> dict[str, statistics.Strength]:
+    """Strengths from every pair of agents in every episode that both have played."""
+    played: dict[tuple[str, int, int], dict[str, float]] = defaultdict(dict)
+    for each in run.results:
+        if each.value is not None:
+            played[each.task, each.variant, each.seed][each.agent] = each.value
+    wins: Counter[tuple[str, str]] = Counter()
+    for values in played.values():
+        for one, other in itertools.permutations(values, 2):
+            wins[one, other] += (values[one] > values[other]) + (values[one] == values[other]) / 2  # type: ignore[assignment]
+    return statistics.bradley_terry(wins) if len(agents) > 1 and wins else {}
+
+
+def _agent_row(
+    agent: str,
+    results: list[Result],
+    planned: int,
+    tasks: Sequence[Clusters],
+    place: float | None,
+    area: float | None,
+    strength: statistics.Strength | None,
+    rng: np.random.Generator,
+) -> AgentRow:
+    tasks = [each for each in tasks if each]
+    values = np.array([value for task in tasks for cluster in task for value in cluster])
+    with_medals = [each for each in results if each.has_medals and each.known]
+    recorded = [each for each in results if each.integrity is not None]
+    known = bool(len(values))
+    return AgentRow(
+        agent=agent,
+        counts=counts_of(results, planned),
+        mean=statistics.bootstrap(tasks, _mean_of, rng) if known else None,
+        median=statistics.bootstrap(tasks, _median_of, rng) if known else None,
+        iqm=statistics.bootstrap(tasks, statistics.iqm, rng) if known else None,
+        worst_case=float(values.sum()) / planned,
+        any_medal=share([bool(each.medal) for each in with_medals]),
+        rank=place,
+        strength=strength,
+        profile=[float(each) for each in statistics.profile(values, THRESHOLDS)] if known else [],
+        area_under_profile=area,
+        exploit_rate=share([each.integrity == "violation" for each in recorded]),
+        seconds=_mean_if_known([each.seconds for each in results]),
+        steps=_mean_if_known([each.steps for each in results]),
+        tokens=_mean_if_known([each.tokens for each in results]),
+        cost=_mean_if_known([each.cost for each in results]),
+        on_front=False,
+        reasons=dict(Counter(each.reason for each in results if each.reason).most_common()),
+    )
+
+
+def _mean_of(values: Any) -> float:
+    return float(np.mean(values))
+
+
+def _median_of(values: Any) -> float:
+    return float(np.median(values))
+
+
+def _mean_if_known(values: Sequence[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return of_python.fmean(known) if known and len(known) == len(values) else None
+
+
+def _with_front(rows: Sequence[AgentRow]) -> list[AgentRow]:
+    """Mark those that no other agent betters in both price and result."""
+    prices = {row.agent: row.cost for row in rows}
+    if any(price is None for price in prices.values()):
+        prices = {row.agent: row.seconds for row in rows}
+    points = {
+        row.agent: (price, row.worst_case)
+        for row in rows
+        if (price := prices[row.agent]) is not None
+    }
+    best = statistics.front(points)
+    return [AgentRow(**{**vars(row), "on_front": row.agent in best}) for row in rows]
