@@ -72,12 +72,16 @@ class LocalEngine:
         jobs: The most at a time; by default as many as fit. One always runs, even if it is larger
             than the machine.
         capacity: What there is to share; by default all of this machine.
+        grace: Seconds that an agent may think after its episode's time, whose end it notices at its
+            next step. Then it hangs, and its process is ended.
     """
 
-    def __init__(self, jobs: int | None = None, capacity: Capacity | None = None) -> None:
+    def __init__(
+        self, jobs: int | None = None, capacity: Capacity | None = None, grace: float = 30.0
+    ) -> None:
         if jobs is not None and jobs < 1:
             raise ValueError(f"jobs: expected at least 1, found {jobs}")
-        self._jobs = jobs
+        self._jobs, self._grace = jobs, grace
         self._capacity = capacity or Capacity.of_machine()
         self._context = multiprocessing.get_context("forkserver")
         # Each process is a fork of one that has imported all of this.
@@ -87,7 +91,9 @@ class LocalEngine:
         self, plan: Plan, episodes: Sequence[Episode], folder: RunFolder, watch: Watch
     ) -> Iterator[tuple[Episode, Result]]:
         """See :meth:`mle_gym.evaluation.engine.Engine.play`."""
-        waiting = list(episodes)
+        # Read once: a task that breaks while this runs is a failure of its own episodes.
+        needs = {each.task: Capacity.of_episode(plan, each) for each in episodes}
+        waiting = [(each, needs[each.task]) for each in episodes]
         workers: list[_Worker] = []
         try:
             while waiting or any(worker.episode for worker in workers):
@@ -96,7 +102,7 @@ class LocalEngine:
                 for worker in list(workers):
                     if worker.connection in ready:
                         yield from self._hear(worker, workers, folder, watch)
-                    elif worker.is_late():
+                    elif worker.is_late(self._grace):
                         workers.remove(worker)
                         yield worker.episode_now, worker.end_hung(folder)
         finally:
@@ -106,7 +112,7 @@ class LocalEngine:
     def _begin(
         self,
         plan: Plan,
-        waiting: list[Episode],
+        waiting: list[tuple[Episode, Capacity]],
         workers: list[_Worker],
         folder: RunFolder,
         watch: Watch,
@@ -116,10 +122,9 @@ class LocalEngine:
         free = self._capacity
         for worker in busy:
             free = free.less(worker.needs)
-        for episode in list(waiting):
+        for episode, needs in list(waiting):
             if self._jobs is not None and len(busy) >= self._jobs:
                 return
-            needs = Capacity.of_episode(plan, episode)
             if busy and not free.holds(needs):
                 if free.cpus <= 0 or free.memory_mb <= 0:
                     return
@@ -128,7 +133,7 @@ class LocalEngine:
             worker = idle[0] if idle else _Worker.start(self._context, plan, folder)
             if not idle:
                 workers.append(worker)
-            waiting.remove(episode)
+            waiting.remove((episode, needs))
             watch.began(episode)
             worker.give(episode, needs)
             busy.append(worker)
@@ -196,10 +201,10 @@ class _Worker:
         """It does something else now."""
         self.phase, self.since = phase, time.monotonic()
 
-    def is_late(self) -> bool:
+    def is_late(self, grace: float) -> bool:
         """Whether its agent has taken longer than it may."""
         limit = self.phase.seconds if self.episode else None
-        return limit is not None and time.monotonic() - self.since > limit
+        return limit is not None and time.monotonic() - self.since > limit + grace
 
     def end_hung(self, folder: RunFolder) -> Result:
         """End the process of an agent that hangs."""

@@ -73,6 +73,10 @@ class Plan(_Strict):
     tries: int = Field(default=3, ge=1, le=100)
     """How often an episode is played at most, while it ends with a failure that is retryable."""
 
+    ids: dict[str, str] = {}
+    """The Gymnasium id of each task; :meth:`check` fills them in, so that results can be read where
+    the tasks aren't known."""
+
     @field_validator("agents", "tasks", "variants", "seeds")
     @classmethod
     def _no_twins(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -85,7 +89,7 @@ class Plan(_Strict):
     @cached_property
     def env_ids(self) -> dict[str, str]:
         """The Gymnasium id of each task, by its name in this plan."""
-        return {task: load_task(task).env_id for task in self.tasks}
+        return self.ids or {task: load_task(task).env_id for task in self.tasks}
 
     @property
     def episodes(self) -> Iterator[Episode]:
@@ -104,7 +108,7 @@ class Plan(_Strict):
         return next(each for each in self.agents if each.name == name)
 
     def check(self) -> Self:
-        """This plan, if all that it names exists.
+        """This plan with its tasks' ids, if all that it names exists.
 
         Raises:
             AgentError: An agent is unknown, or its file can't be used.
@@ -113,7 +117,8 @@ class Plan(_Strict):
         """
         for each in self.agents:
             agent_class(each.agent)
-        ids = list(self.env_ids.values())
+        known = {task: load_task(task).env_id for task in self.tasks}
+        ids = list(known.values())
         if twins := sorted({each for each in ids if ids.count(each) > 1}):
             raise PlanError(f"tasks: {', '.join(twins)} is named twice, and would count twice")
         if taken := sorted(OF_THE_PLAN & self.environment.keys()):
@@ -125,7 +130,7 @@ class Plan(_Strict):
             check_arguments(self.environment)
         except (TypeError, ValueError) as error:
             raise PlanError(f"environment: {error}") from error
-        return self
+        return self.model_copy(update={"ids": known})
 
     def arguments(self, episode: Episode) -> dict[str, Any]:
         """The environment's arguments for one episode."""

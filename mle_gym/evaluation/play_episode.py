@@ -24,8 +24,6 @@ __all__ = ["LOADING_SECONDS", "Phase", "Tell", "play_episode", "unplayed"]
 
 LOADING_SECONDS = 600.0
 """For importing and making an agent, which may load a model."""
-GRACE_SECONDS = 30.0
-"""What an agent may still think after its episode's time, which its next step ends."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +145,9 @@ class _Player:
         self.name = getattr(agent, "name", type(agent).__name__)
         self.__module__ = type(agent).__module__  # by which an exception's own frame is found
         self.steps = 0
+        self.turn: Any = None  # what the agent says that its last action cost
         self._spent = {"tokens": 0.0, "cost": 0.0}
         self._command = ""
-
-    @property
-    def turn(self) -> Any:
-        """What the agent says that its last action cost."""
-        return getattr(self._agent, "turn", None)
 
     def reset(self, observation: Any, info: dict[str, Any]) -> None:
         """Begin an episode."""
@@ -162,12 +156,16 @@ class _Player:
 
     def act(self, observation: Any, info: dict[str, Any]) -> Any:
         """Choose the next action, unless a budget is spent."""
+        self.turn = None
         for name, spent in self._spent.items():
             most = getattr(self._budget, name)
             if most is not None and spent >= most:
                 raise LeaveEpisode(f"the budget of {most:g} {name} is spent")
         self._think(observation)
-        action = self._agent.act(observation, info)
+        try:
+            action = self._agent.act(observation, info)
+        finally:
+            self.turn = getattr(self._agent, "turn", None)
         self._command = str(action)[:200]
         self._tell(Phase("working", None, self.steps, self._command))
         return action
@@ -182,4 +180,4 @@ class _Player:
 
     def _think(self, observation: Any) -> None:
         left = float(observation["seconds_left"].item())
-        self._tell(Phase("thinking", left + GRACE_SECONDS, self.steps, self._command))
+        self._tell(Phase("thinking", left, self.steps, self._command))

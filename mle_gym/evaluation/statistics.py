@@ -4,13 +4,12 @@ An agent's values on one task come in *clusters*, one for each variant: the epis
 share their test rows and differ in their seeds. Intervals respect that, since episodes of the same
 variant are no independent evidence of how an agent does on the task.
 
-Requires scipy, which scikit-learn brings along, and for :func:`holm` and :func:`bradley_terry`
-statsmodels (``pip install 'mle-gym[eval]'``).
+It needs scipy, which scikit-learn brings along. Holm's formula is a few lines, so it is written
+here and tested against statsmodels, which would be a large dependency for that.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +22,9 @@ from scipy import stats
 __all__ = [
     "Clusters",
     "Estimate",
-    "Strength",
     "area_under_profile",
     "best_at_k",
     "bootstrap",
-    "bradley_terry",
     "holm",
     "iqm",
     "mean_interval",
@@ -45,6 +42,8 @@ Clusters = Sequence[Sequence[float]]
 
 LEVEL = 0.95
 DRAWS = 2000
+MOST_VALUES = 4_000_000
+"""How many values of a bootstrap are in memory at a time."""
 EXACT = 12
 """Up to this many pairs, all their signs are tried in place of random ones."""
 
@@ -99,43 +98,52 @@ def _around(value: float, half: float) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
-def iqm(values: Array) -> float:
+def iqm(values: Array) -> Array:
     """The interquartile mean, of the middle half of all values (Agarwal et al. 2021, rliable)."""
-    return float(stats.trim_mean(values, 0.25))
+    return np.asarray(stats.trim_mean(values, 0.25, axis=-1))
 
 
 def bootstrap(
     tasks: Sequence[Clusters],
-    statistic: Callable[[Array], float],
+    statistic: Callable[[Array], Array],
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> Estimate:
     """A figure over all tasks, with a stratified percentile bootstrap (rliable).
 
     Tasks are the strata: they are the benchmark and stay as they are. Within each, variants are
-    drawn with replacement, and within each of those its seeds.
+    drawn with replacement, and within each of those its seeds: as many as the variant with most
+    has.
 
     Args:
         tasks: The values of each task, by variant.
-        statistic: Of the values of all episodes.
+        statistic: Of the values of all episodes, along the last axis.
         rng: For the draws.
         draws: How many.
     """
-    value = statistic(np.concatenate([np.concatenate(each) for each in tasks]))
+    value = float(statistic(np.concatenate([np.concatenate(each) for each in tasks])))
     if all(len(each) == 1 and len(each[0]) == 1 for each in tasks):
         return Estimate(value)
+    size = sum(len(each) * max(map(len, each)) for each in tasks)
+    rows = max(1, min(draws, MOST_VALUES // size))
     found = [
-        statistic(np.concatenate([_resampled(each, rng) for each in tasks])) for _ in range(draws)
+        statistic(np.concatenate([_resampled(each, rows, rng) for each in tasks], axis=1))
+        for _ in range(math.ceil(draws / rows))
     ]
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(np.concatenate(found), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))
 
 
-def _resampled(clusters: Clusters, rng: np.random.Generator) -> Array:
-    chosen = rng.integers(len(clusters), size=len(clusters))
-    return np.concatenate(
-        [rng.choice(np.asarray(clusters[at], float), len(clusters[at])) for at in chosen]
-    )
+def _resampled(clusters: Clusters, rows: int, rng: np.random.Generator) -> Array:
+    """Draws of one task's values, of shape (rows, variants times seeds)."""
+    sizes = np.array([len(each) for each in clusters])
+    padded = np.zeros((len(clusters), sizes.max()))
+    for row, each in zip(padded, clusters, strict=True):
+        row[: len(each)] = each
+    chosen = rng.integers(len(clusters), size=(rows, len(clusters), 1))
+    seeds = (rng.random((rows, *padded.shape)) * sizes[chosen]).astype(int)
+    drawn: Array = padded[chosen, seeds].reshape(rows, -1)
+    return drawn
 
 
 def proportion(hits: int, trials: int) -> Estimate:
@@ -234,52 +242,11 @@ def paired_test(differences: Sequence[float], rng: np.random.Generator) -> float
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted for their number (Holm 1979)."""
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests  # of the extra eval
-
-    return [float(each) for each in multipletests(p_values, method="holm")[1]]
-
-
-@dataclass(frozen=True)
-class Strength:
-    """An agent's strength by Bradley and Terry, in log odds; the agents' mean is 0."""
-
-    value: float
-    error: float
-    """Its standard error."""
-
-
-def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, Strength]:
-    """Strengths such that A beats B with log odds strength(A) - strength(B).
-
-    Bradley and Terry 1952, fitted as a logistic regression without an intercept. Half a win each
-    is added to every pair that met, which keeps strengths finite where one agent always won
-    (Jeffreys' prior for each pair).
-
-    Args:
-        wins: How often the first of two agents beat the second; half for each tie.
-    """
-    from statsmodels.api import GLM, families  # of the extra eval
-
-    names = sorted({name for pair in wins for name in pair})
-    pairs = [
-        pair
-        for pair in itertools.combinations(names, 2)
-        if wins.get(pair, 0) + wins.get((pair[1], pair[0]), 0) > 0
-    ]
-    if not pairs:
-        return {name: Strength(0.0, math.inf) for name in names}
-    outcomes = [(wins.get(p, 0) + 0.5, wins.get((p[1], p[0]), 0) + 0.5) for p in pairs]
-    # Deviations from the mean: the last agent's strength is minus the sum of the others'.
-    weights = np.vstack([np.eye(len(names) - 1), -np.ones(len(names) - 1)])
-    design = np.array([weights[names.index(a)] - weights[names.index(b)] for a, b in pairs])
-    fit = GLM(np.array(outcomes), design, family=families.Binomial()).fit()
-    values, spread = weights @ fit.params, weights @ fit.cov_params() @ weights.T
-    return {
-        name: Strength(float(values[at]), float(math.sqrt(max(spread[at, at], 0.0))))
-        for at, name in enumerate(names)
-    }
+    order = np.argsort(p_values)
+    counts = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(counts * np.asarray(p_values)[order]))
+    return [float(each) for each in adjusted]
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -23,6 +23,7 @@ from mle_gym.evaluation.comparison import Comparison, compare_agents
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.run_folder import Run
 from mle_gym.evaluation.statistics import Clusters, Estimate
+from mle_gym.evaluation.strengths import Strength, bradley_terry
 
 __all__ = ["AgentRow", "Summary", "summarize"]
 
@@ -44,7 +45,7 @@ class AgentRow:
     any_medal: Estimate | None
     rank: float | None
     """The mean place among the agents, over tasks."""
-    strength: statistics.Strength | None
+    strength: Strength | None
     """By Bradley and Terry; None with fewer than two agents."""
     profile: list[float]
     """The share of episodes above each of ``Summary.thresholds``."""
@@ -150,7 +151,7 @@ def _areas(cells: Sequence[Cell], agents: Sequence[str]) -> dict[str, float]:
     return {name: statistics.area_under_profile(each, RATIOS) for name, each in shares.items()}
 
 
-def _strengths(run: Run, agents: Sequence[str]) -> dict[str, statistics.Strength]:
+def _strengths(run: Run, agents: Sequence[str]) -> dict[str, Strength]:
     """Strengths from every pair of agents in every episode that both have played."""
     played: dict[tuple[str, int, int], dict[str, float]] = defaultdict(dict)
     for each in run.results:
@@ -160,7 +161,7 @@ def _strengths(run: Run, agents: Sequence[str]) -> dict[str, statistics.Strength
     for values in played.values():
         for one, other in itertools.permutations(values, 2):
             wins[one, other] += (values[one] > values[other]) + (values[one] == values[other]) / 2  # type: ignore[assignment]
-    return statistics.bradley_terry(wins) if len(agents) > 1 and wins else {}
+    return bradley_terry(wins) if len(agents) > 1 and wins else {}
 
 
 def _agent_row(
@@ -170,7 +171,7 @@ def _agent_row(
     tasks: Sequence[Clusters],
     place: float | None,
     area: float | None,
-    strength: statistics.Strength | None,
+    strength: Strength | None,
     rng: np.random.Generator,
 ) -> AgentRow:
     tasks = [each for each in tasks if each]
@@ -200,12 +201,12 @@ def _agent_row(
     )
 
 
-def _mean_of(values: Any) -> float:
-    return float(np.mean(values))
+def _mean_of(values: Any) -> Any:
+    return np.mean(values, axis=-1)
 
 
-def _median_of(values: Any) -> float:
-    return float(np.median(values))
+def _median_of(values: Any) -> Any:
+    return np.median(values, axis=-1)
 
 
 def _mean_if_known(values: Sequence[float | None]) -> float | None:
