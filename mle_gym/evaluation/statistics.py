@@ -231,7 +231,7 @@ def paired_test(differences: Sequence[float], rng: np.random.Generator) -> float
         rng: For the random flips.
     """
     values = np.asarray(differences, dtype=float)
-    if not values.any():
+    if len(values) < 2 or not values.any():  # one pair is as likely either way
         return 1.0
     draws = np.inf if len(values) <= EXACT else 20_000
     found = stats.permutation_test(

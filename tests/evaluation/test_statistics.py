@@ -58,6 +58,7 @@ def test_few_pairs_are_tested_exactly() -> None:
     rng = np.random.default_rng(0)
     assert statistics.paired_test([0.1, 0.2, 0.3, 0.2, 0.1], rng) == pytest.approx(2 / 32)
     assert statistics.paired_test([0.0, 0.0], rng) == 1.0
+    assert statistics.paired_test([0.7], rng) == 1.0
 
 
 def test_improvement_counts_ties_half() -> None:
