@@ -38,6 +38,6 @@ def write_exports(run: Run, summary: Summary, folder: Path) -> list[Path]:
     write_atomically(written[1], table.to_csv(index=False))
     try:
         table.to_parquet(folder / "results.parquet", index=False)
-    except ImportError:  # of the extra eval
+    except ImportError:  # of the extra export
         return written
     return [*written, folder / "results.parquet"]

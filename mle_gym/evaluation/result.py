@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from mle_gym.trajectories.audit import Audit
+from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["Integrity", "Result", "Status"]
@@ -62,13 +63,14 @@ class Result(BaseModel):
     steps: int = 0
     seconds: float = 0.0
     """Wall clock from the reset to the end."""
-    model_seconds: float | None = None
-    """What the agent says that its turns took; None if it says nothing."""
+    calls: int = 0
+    """Of a language model; this and what follows as :class:`~mle_gym.chat.model_budget.Spent`."""
+    tokens: int = 0
+    cost: float | None = 0.0
+    """In dollars; None if the price of any turn isn't known."""
+    model_seconds: float = 0.0
+    retry_seconds: float = 0.0
     command_seconds: float = 0.0
-    """Wall clock of the commands in the sandbox."""
-    tokens: int | None = None
-    cost: float | None = None
-    """None if the agent doesn't say, or doesn't know a price."""
     first_valid_step: int | None = None
     """The number of the step after which a valid submission was first known."""
     first_valid_seconds: float | None = None
@@ -142,14 +144,9 @@ def _anchored_error(grade: dict[str, Any]) -> float | None:
 def _of_steps(trajectory: Trajectory) -> dict[str, Any]:
     """Times, costs, and when there was a valid submission for the first time."""
     steps = trajectory.steps
-    turns = [step.turn for step in steps if step.turn]
     found: dict[str, Any] = {
-        "steps": len(steps),
+        **spent_in(trajectory).to_dict(),
         "seconds": steps[-1].time if steps else 0.0,
-        "command_seconds": sum(_command_seconds(step.info) for step in steps),
-        "model_seconds": _total(turns, "seconds"),
-        "tokens": _total(turns, "tokens"),
-        "cost": _total(turns, "cost"),
         "episode_return": trajectory.episode_return,
         "left": trajectory.left,
     }
@@ -158,18 +155,6 @@ def _of_steps(trajectory: Trajectory) -> dict[str, Any]:
         if validation.get("valid") or grade.get("valid"):
             return found | {"first_valid_step": number, "first_valid_seconds": step.time}
     return found
-
-
-def _command_seconds(info: dict[str, Any]) -> float:
-    return float((info.get("execution") or {}).get("duration") or 0.0)
-
-
-def _total(turns: list[dict[str, Any]], name: str) -> Any:
-    """The sum over turns; None if any of them doesn't know, since a part is no total."""
-    values = [turn.get(name) for turn in turns]
-    if not values or any(isinstance(each, bool | str) or each is None for each in values):
-        return None
-    return sum(values)
 
 
 def _of_audit(audit: Audit | None) -> dict[str, Any]:
