@@ -17,11 +17,11 @@ from mle_gym.episode.arguments import ARGUMENTS, check_name
 from mle_gym.errors import MleGymError
 from mle_gym.evaluation import Plan, Run, evaluate, read_run
 from mle_gym.evaluation.comparison import Comparison, paired
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.exports import write_exports
 from mle_gym.evaluation.local_engine import LocalEngine
 from mle_gym.evaluation.plan import plan_of, read_plan
 from mle_gym.evaluation.run_evaluation import missing_episodes
-from mle_gym.evaluation.run_folder import RunFolder
 from mle_gym.evaluation.summary import summarize
 
 __all__ = ["commands"]
@@ -171,7 +171,7 @@ def _environment(words: list[str]) -> dict[str, Any]:
 
 def _play(plan: Plan | None, folder: Path, resume: bool, engine: LocalEngine) -> Run:
     """Play what is missing, and show how it goes."""
-    files = RunFolder(folder)
+    files = EvaluationFolder(folder)
     asked = plan or files.read_plan()
     total = len(missing_episodes(asked, files))
     err().print(f"{total} of {len(asked)} episodes to play in {folder}", soft_wrap=True)

@@ -7,10 +7,10 @@ was stopped goes on where it was. The summary is computed from the records and f
     plan ─▶ engine ─▶ play_episode ─▶ result (a file for each episode) ─▶ summary ─▶ report
 """
 
+from mle_gym.evaluation.evaluation_folder import Run, read_run
 from mle_gym.evaluation.plan import AgentEntry, Budget, Episode, Plan
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.run_evaluation import evaluate
-from mle_gym.evaluation.run_folder import Run, read_run
 
 __all__ = [
     "AgentEntry",

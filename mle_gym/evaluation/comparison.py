@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mle_gym.evaluation import statistics
+from mle_gym.evaluation.evaluation_folder import Run
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import Run
 from mle_gym.evaluation.statistics import Estimate
 
 __all__ = ["Comparison", "compare_agents", "paired"]

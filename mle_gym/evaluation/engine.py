@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.play_episode import Phase
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import RunFolder
 
 __all__ = ["Engine", "Watch"]
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
     """Plays episodes."""
 
     def play(
-        self, plan: Plan, episodes: Sequence[Episode], folder: RunFolder, watch: Watch
+        self, plan: Plan, episodes: Sequence[Episode], folder: EvaluationFolder, watch: Watch
     ) -> Iterator[tuple[Episode, Result]]:
         """Play all of them, and yield each with its result as soon as it has one.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from mle_gym.evaluation.evaluation_folder import Run, write_atomically
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import Run, write_atomically
 from mle_gym.evaluation.summary import Summary
 
 __all__ = ["results_table", "write_exports"]

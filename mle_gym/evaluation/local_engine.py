@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.episode.failures import Failure
 from mle_gym.evaluation.engine import Watch
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.play_episode import Phase, play_episode, unplayed, with_record
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import RunFolder
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class LocalEngine:
         self._context.set_forkserver_preload(["mle_gym.evaluation.local_engine"])
 
     def play(
-        self, plan: Plan, episodes: Sequence[Episode], folder: RunFolder, watch: Watch
+        self, plan: Plan, episodes: Sequence[Episode], folder: EvaluationFolder, watch: Watch
     ) -> Iterator[tuple[Episode, Result]]:
         """See :meth:`mle_gym.evaluation.engine.Engine.play`."""
         # Read once: a task that breaks while this runs is a failure of its own episodes.
@@ -114,7 +114,7 @@ class LocalEngine:
         plan: Plan,
         waiting: list[tuple[Episode, Capacity]],
         workers: list[_Worker],
-        folder: RunFolder,
+        folder: EvaluationFolder,
         watch: Watch,
     ) -> None:
         """Give out every episode for which there is room, in the order of the plan."""
@@ -140,7 +140,7 @@ class LocalEngine:
             free = free.less(needs)
 
     def _hear(
-        self, worker: _Worker, workers: list[_Worker], folder: RunFolder, watch: Watch
+        self, worker: _Worker, workers: list[_Worker], folder: EvaluationFolder, watch: Watch
     ) -> Iterator[tuple[Episode, Result]]:
         """Take one message from a process, or notice that it has ended."""
         try:
@@ -173,7 +173,7 @@ class _Worker:
     since: float = 0.0
 
     @classmethod
-    def start(cls, context: Any, plan: Plan, folder: RunFolder) -> _Worker:
+    def start(cls, context: Any, plan: Plan, folder: EvaluationFolder) -> _Worker:
         """Start a process."""
         ours, theirs = context.Pipe()
         process = context.Process(
@@ -206,7 +206,7 @@ class _Worker:
         limit = self.phase.seconds if self.episode else None
         return limit is not None and time.monotonic() - self.since > limit + grace
 
-    def end_hung(self, folder: RunFolder) -> Result:
+    def end_hung(self, folder: EvaluationFolder) -> Result:
         """End the process of an agent that hangs."""
         took = time.monotonic() - self.since
         self.end()
@@ -215,7 +215,7 @@ class _Worker:
         result = unplayed(episode, status="agent_failed", reason="hung", message=message)
         return with_record(result, episode, folder)
 
-    def end_dead(self, folder: RunFolder) -> Result:
+    def end_dead(self, folder: EvaluationFolder) -> Result:
         """What an episode came to whose process has ended."""
         self.process.join(5)
         code = self.process.exitcode
@@ -255,7 +255,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that gives orders ends this one
     os.environ.clear()
     os.environ.update(environment)
-    files = RunFolder(folder)
+    files = EvaluationFolder(folder)
     while True:
         try:
             episode = line.recv()

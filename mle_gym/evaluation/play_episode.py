@@ -12,9 +12,9 @@ from mle_gym.agents import Agent, LeaveEpisode, agent_class, is_agents, load_age
 from mle_gym.env import MLEEnv
 from mle_gym.episode.failures import Failure
 from mle_gym.errors import AgentError, MleGymError, TrajectoryError
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import AgentEntry, Budget, Episode, Plan
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import RunFolder
 from mle_gym.make_env import make
 from mle_gym.trajectories.audit import audit_trajectory
 from mle_gym.trajectories.rollout import rollout
@@ -48,7 +48,7 @@ class Phase:
 Tell = Callable[[Phase], None]
 
 
-def play_episode(plan: Plan, episode: Episode, folder: RunFolder, tell: Tell) -> Result:
+def play_episode(plan: Plan, episode: Episode, folder: EvaluationFolder, tell: Tell) -> Result:
     """Play it until there is something to count, at most ``plan.tries`` times.
 
     Whatever the agent or the machinery does, this returns a result. The record of each try is kept.
@@ -72,7 +72,7 @@ def unplayed(episode: Episode, **values: Any) -> Result:
     )
 
 
-def _play_once(plan: Plan, episode: Episode, folder: RunFolder, tell: Tell) -> Result:
+def _play_once(plan: Plan, episode: Episode, folder: EvaluationFolder, tell: Tell) -> Result:
     entry = plan.agent(episode.agent)
     player = None
     try:
@@ -115,7 +115,7 @@ def _failed(result: Result, failure: dict[str, Any]) -> Result:
     return result.model_copy(update=found)
 
 
-def with_record(result: Result, episode: Episode, folder: RunFolder) -> Result:
+def with_record(result: Result, episode: Episode, folder: EvaluationFolder) -> Result:
     """The result with what its trajectory says, as far as there is one."""
     path = folder.trajectory_path(episode)
     try:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from mle_gym.errors import PlanError
 from mle_gym.evaluation.engine import Engine, Watch
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder, Run, read_run
 from mle_gym.evaluation.local_engine import LocalEngine
 from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.play_episode import Phase
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import Run, RunFolder, read_run
 from mle_gym.file_lock import file_lock
 
 __all__ = ["Unwatched", "evaluate", "missing_episodes"]
@@ -58,7 +58,7 @@ def evaluate(
         TaskError: A task of the plan is unknown or broken.
         TimeoutError: Another process plays in this folder.
     """
-    files = RunFolder(folder)
+    files = EvaluationFolder(folder)
     if plan is None:
         plan, resume = files.read_plan(), True
     plan = plan.check()
@@ -76,7 +76,7 @@ def evaluate(
     return read_run(files.path)
 
 
-def missing_episodes(plan: Plan, files: RunFolder) -> list[Episode]:
+def missing_episodes(plan: Plan, files: EvaluationFolder) -> list[Episode]:
     """Episodes without a result, or whose failure may not happen again."""
     found = []
     for episode in plan.episodes:
@@ -86,12 +86,12 @@ def missing_episodes(plan: Plan, files: RunFolder) -> list[Episode]:
     return found
 
 
-def _alone(files: RunFolder) -> contextlib.AbstractContextManager[object]:
+def _alone(files: EvaluationFolder) -> contextlib.AbstractContextManager[object]:
     """Keeps two evaluations from playing in one folder."""
     return file_lock(files.path / ".lock", timeout=1)
 
 
-def _continue(files: RunFolder, plan: Plan, resume: bool) -> None:
+def _continue(files: EvaluationFolder, plan: Plan, resume: bool) -> None:
     """Check that a plan may go on where another one was.
 
     Raises:
@@ -117,7 +117,7 @@ def _lost(old: Iterable[object], new: Iterable[object]) -> str:
     return ", ".join(str(each) for each in old if each not in kept)
 
 
-def _other(files: RunFolder, name: str, old: object, new: object) -> str:
+def _other(files: EvaluationFolder, name: str, old: object, new: object) -> str:
     return (
         f"{files.path} has an evaluation with another plan: {name} was {old}, now {new}; "
         "name another folder, or leave everything out but --resume to go on with the old plan"

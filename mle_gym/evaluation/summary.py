@@ -20,8 +20,8 @@ import numpy as np
 from mle_gym.evaluation import statistics
 from mle_gym.evaluation.cells import Cell, Counts, cell_of, clusters_of, counts_of, share
 from mle_gym.evaluation.comparison import Comparison, compare_agents
+from mle_gym.evaluation.evaluation_folder import Run
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.run_folder import Run
 from mle_gym.evaluation.statistics import Clusters, Estimate
 from mle_gym.evaluation.strengths import Strength, bradley_terry
 

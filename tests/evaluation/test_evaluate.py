@@ -15,9 +15,9 @@ import pytest
 
 from mle_gym.errors import PlanError
 from mle_gym.evaluation import Episode, Result, Run, evaluate, read_run
+from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.local_engine import Capacity, LocalEngine
 from mle_gym.evaluation.run_evaluation import Unwatched
-from mle_gym.evaluation.run_folder import RunFolder
 from mle_gym.evaluation.summary import summarize
 from mle_gym.trajectories.trajectory import Trajectory
 
@@ -55,7 +55,7 @@ def test_whatever_an_agent_does_the_others_are_played(plan: MakePlan, tmp_path: 
     assert found["Sample"].valid
     assert found["Sample"].integrity == "clean"
     assert found["Sample"].anchored_error is not None
-    log = RunFolder(tmp_path).log_path(next(iter(plan("Sample").episodes))).read_text()
+    log = EvaluationFolder(tmp_path).log_path(next(iter(plan("Sample").episodes))).read_text()
     assert "I begin with seed 0" in log
 
 
@@ -113,9 +113,19 @@ def test_a_folder_is_not_used_twice_by_accident(plan: MakePlan, tmp_path: Path) 
         evaluate(plan("Sample", environment={"feedback": "none"}), tmp_path, resume=True)
     larger = evaluate(plan("Sample", "Leaves", seeds=2), tmp_path, resume=True)
     assert len(larger.results) == 4
-    before = RunFolder(tmp_path).result_path(next(iter(plan("Sample").episodes))).stat().st_mtime_ns
+    before = (
+        EvaluationFolder(tmp_path)
+        .result_path(next(iter(plan("Sample").episodes)))
+        .stat()
+        .st_mtime_ns
+    )
     evaluate(None, tmp_path)
-    again = RunFolder(tmp_path).result_path(next(iter(plan("Sample").episodes))).stat().st_mtime_ns
+    again = (
+        EvaluationFolder(tmp_path)
+        .result_path(next(iter(plan("Sample").episodes)))
+        .stat()
+        .st_mtime_ns
+    )
     assert again == before  # what counts is not played again
 
 
@@ -184,7 +194,7 @@ def test_killed_at_any_moment_it_goes_on_and_nothing_is_lost_or_counted_twice(
 
 def test_a_damaged_result_is_named_and_never_guessed(plan: MakePlan, tmp_path: Path) -> None:
     run = evaluate(plan("Sample", seeds=2), tmp_path)
-    first, second = (RunFolder(tmp_path).result_path(each) for each in run.plan.episodes)
+    first, second = (EvaluationFolder(tmp_path).result_path(each) for each in run.plan.episodes)
     shutil.copy(first, second)
     with pytest.raises(PlanError, match="another episode"):
         read_run(tmp_path)

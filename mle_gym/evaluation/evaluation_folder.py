@@ -25,7 +25,7 @@ from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.result import Result
 from mle_gym.regular_files import read_whole
 
-__all__ = ["Run", "RunFolder", "read_run"]
+__all__ = ["EvaluationFolder", "Run", "read_run"]
 
 MOST_BYTES = 16 * 2**20
 """Of a plan or a result, which may come from anybody."""
@@ -48,7 +48,7 @@ class Run:
         return self.folder.resolve().name
 
 
-class RunFolder:
+class EvaluationFolder:
     """Reads and writes the files of one evaluation.
 
     Args:
@@ -141,7 +141,7 @@ def read_run(path: str | Path) -> Run:
         PlanError: The folder is no evaluation's, or a file in it is damaged.
         TaskError: A task of the plan is not known here.
     """
-    folder = RunFolder(path)
+    folder = EvaluationFolder(path)
     plan = folder.read_plan()
     found = [(episode, folder.read_result(episode)) for episode in plan.episodes]
     return Run(
