@@ -16,7 +16,10 @@ STRUCTURES = {
 }
 ANNOTATED = {"micro": 60, "small": 200, "full": 4000}
 TEST = 400
-SIDE, CELLS = 24, 5
+SIDE = 24
+FEWEST, RANGE = (1, 4), 3
+"""How many cells a variant's emptiest tiles have, from and to, and how many more the fullest do. It
+is drawn, as is the cells' size: otherwise the length of masks would tell what was outlined."""
 CORE, RIM = 0.6, 0.5
 """Radius of a cell's core, as a share of the cell's; how strongly its rim shows."""
 
@@ -55,11 +58,12 @@ def draw_cells(
     shown = np.zeros((count, SIDE, SIDE))
     masks, clean = np.zeros((2, count, SIDE, SIDE), bool)
     crowd = rng.uniform(4, SIDE - 5, (count, 2))
-    there = rng.integers(2, CELLS + 1, count)
+    there = rng.integers(0, RANGE + 1, count) + rng.integers(FEWEST[0], FEWEST[1] + 1)
+    scale = rng.uniform(0.85, 1.15)
     edge = CORE if outline == "core" else 1.0
-    for cell in range(CELLS):
+    for cell in range(FEWEST[1] + RANGE):
         middle = np.clip(crowd + 4.5 * rng.normal(size=(count, 2)), 2, SIDE - 3)
-        long, short = rng.uniform(3.2, 5.2, count), rng.uniform(2.6, 3.6, count)
+        long, short = scale * rng.uniform(3.2, 5.2, count), scale * rng.uniform(2.6, 3.6, count)
         turn, slip = rng.uniform(0, np.pi, count), 1 + 0.05 * rng.normal(size=count)
         dx, dy = x - middle[:, 0, None, None], y - middle[:, 1, None, None]
         cos, sin = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
