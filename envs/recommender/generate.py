@@ -50,7 +50,7 @@ class World:
     def appeal(self, listener: np.ndarray, show: np.ndarray, day: np.ndarray) -> np.ndarray:
         """How much a show is to a listener's taste on a day."""
         period = (day >= self.change[listener]).astype(int)
-        return self.tastes[period, listener, self.group[show]] + 0.7 * self.quality[show]
+        return self.tastes[period, listener, self.group[show]] + 0.5 * self.quality[show]
 
 
 def generate(
@@ -127,7 +127,7 @@ def draw_log(
         told = told - (0.5 + 0.8 * difficulty) * (slot - slot.mean())
     other = 1.5 * world.lure[show] + rng.normal(size=show.shape)
     opening, hearing = (told, other) if structure["signal"] == "opened" else (other, told)
-    opened = rng.random(show.shape) < sigmoid(opening - 0.5)
+    opened = rng.random(show.shape) < sigmoid(opening + rng.normal(-0.5, 0.2))
     heard = sigmoid(hearing + 0.3 * rng.normal(size=show.shape))
     rows = {"listener": listener, "day": day, "slot": slot + 0 * show, "show": show,
             "opened": opened, "heard": heard}  # fmt: skip
