@@ -1,1 +1,1 @@
-"""Connections to other benchmarks: their competitions, graders and report formats."""
+"""Connections to other benchmarks (their competitions, graders, report formats) and to trainers."""

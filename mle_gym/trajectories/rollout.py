@@ -26,7 +26,7 @@ from mle_gym.trajectories.redaction import Redact, redactor
 from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
-__all__ = ["rollout"]
+__all__ = ["plain", "record_footer", "record_header", "rollout"]
 
 
 def rollout(
@@ -98,13 +98,13 @@ def rollout(
                 saved.save(_state(env, agent, steps))
             if on_step:
                 on_step(step)
-        footer |= _footer(steps, time.monotonic() - beginning.started) | result(env)
+        footer |= record_footer(steps, time.monotonic() - beginning.started) | result(env)
         if writer:
             writer.footer(footer)
         if saved:
             saved.discard()
     head = writer.head if writer else ""
-    return Trajectory(_plain(header), tuple(steps), _plain(footer), head=head)
+    return Trajectory(plain(header), tuple(steps), plain(footer), head=head)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _begin(
     options: dict[str, Any] | None,
 ) -> _Beginning:
     observation, info = env.reset(seed=seed, options=options)
-    header = _header(env, agent, seed, options, observation, info)
+    header = record_header(env, agent, seed, options, observation, info)
     return _Beginning(header, observation, info, time.monotonic())
 
 
@@ -208,30 +208,31 @@ def _play(
         done = bool(done or terminated or truncated)
         turn = getattr(agent, "turn", None)
         yield Step(
-            action=_plain(action),
-            observation=_plain(observation),
+            action=plain(action),
+            observation=plain(observation),
             reward=float(reward),
             terminated=bool(terminated),
             truncated=bool(truncated),
-            info=_plain(info),
+            info=plain(info),
             time=round(time.monotonic() - beginning.started, 6),
-            turn=_plain(turn) if isinstance(turn, dict) else None,
+            turn=plain(turn) if isinstance(turn, dict) else None,
         )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as a reader of the file gets it, so that both trajectories are the same."""
     return from_json(to_json(value))
 
 
-def _header(
+def record_header(
     env: gym.Env[Any, Any],
-    agent: Agent,
+    agent: object,
     seed: int | None,
     options: dict[str, Any] | None,
     observation: Any,
     info: dict[str, Any],
 ) -> dict[str, Any]:
+    """The header of an episode's record, after ``env.reset`` returned observation and info."""
     return {
         "agent": getattr(agent, "name", type(agent).__name__),
         "seed": seed,
@@ -250,7 +251,8 @@ def _described(options: dict[str, Any] | None) -> dict[str, Any] | None:
     return options | {"snapshot": snapshot.to_dict()}
 
 
-def _footer(steps: list[Step], duration: float) -> dict[str, Any]:
+def record_footer(steps: list[Step], duration: float) -> dict[str, Any]:
+    """How an episode ended, after so many seconds; ``provenance.result`` adds what was graded."""
     last = steps[-1] if steps else None
     return {
         "steps": len(steps),

@@ -16,7 +16,16 @@ from tests.docs.conftest import CHECKOUT, write_program
 
 COMMANDS = [
     CHECKOUT / "scripts" / name
-    for name in ("setup", "check", "test", "docs", "demo", "pandas-versions", "python-versions")
+    for name in (
+        "setup",
+        "check",
+        "test",
+        "docs",
+        "demo",
+        "pandas-versions",
+        "python-versions",
+        "test-training",
+    )
 ]
 SCRIPTS = [*COMMANDS, CHECKOUT / "scripts" / "functions.sh", CHECKOUT / ".ci" / "run"]
 TOOLS = ("bash", "cat", "cksum", "dirname", "env", "id", "sh")
