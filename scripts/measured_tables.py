@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mle_gym.tasks.catalog import load_task, task_folders
+
 __all__ = ["benchmarks_table", "families_table", "hand_ins_table", "soak_table", "speed_table"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
@@ -82,20 +84,28 @@ def families_table() -> str:
         "closes | two close | learnable |",
         "|---|--:|--:|--:|--:|--:|--:|---|",
     ]
-    for report in _read("families.json"):
-        name = f"[`{report['task']}`](environments/{report['task']}.md)"
-        if "error" in report:
+    reports = {each["task"]: each for each in _read("families.json")}
+    if not reports:
+        return "No family has been measured yet."
+    for family in _families():
+        report = reports.get(family)
+        name = f"[`{family}`](environments/{family}.md)"
+        if report is None or "error" in report:
             lines.append(f"| {name} | | | | | | | not measured |")
             continue
         ends = f"{report['baseline']:.2f} → {report['solution']:.2f}"
         entries = report["programs"] or f"{report['patches']} patches"
         cells = (report["variants"], entries, ends, *_gap(report), _reasons(report))
         lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
-    if len(lines) == 2:
-        return "No family has been measured yet."
     if (FOLDER / "families.png").is_file():
         lines += ["", "![what closes the gap in each family](benchmarks/families.png)"]
     return "\n".join(lines)
+
+
+def _families() -> list[str]:
+    """The built-in tasks whose data are generated."""
+    tasks = map(load_task, task_folders())
+    return sorted(task.id for task in tasks if task.data.loader == "generate")
 
 
 def _gap(report: dict[str, Any]) -> tuple[str, str, str]:
