@@ -87,7 +87,7 @@ def families_table() -> str:
     reports = {each["task"]: each for each in _read("families.json")}
     if not reports:
         return "No family has been measured yet."
-    for family in _families():
+    for family in sorted({*reports, *_families()}):
         report = reports.get(family)
         name = f"[`{family}`](environments/{family}.md)"
         if report is None or "error" in report:
