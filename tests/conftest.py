@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 settings.register_profile("long", max_examples=3000)
 
 QUICK = "not slow and not docker"
+KNOWN_TABLES = "MLE_GYM_TEST_TABLES"
+"""Names a folder in which another run has written down the tables of the installed packages."""
 
 # Importing mle_gym registers tasks. Those that the user has imported must not be among them.
 os.environ["MLE_GYM_TASKS"] = os.devnull
@@ -68,6 +70,9 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         base = base.parent
     folder = base / "mle-gym-cache"
     os.environ["MLE_GYM_CACHE"] = str(folder)
+    if KNOWN_TABLES in os.environ:
+        folder.mkdir(mode=0o700)
+        (folder / "tables").symlink_to(os.environ[KNOWN_TABLES])
     return folder
 
 

@@ -120,21 +120,20 @@ def own_cache(tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatc
     return folder
 
 
-def without_datasets(folder: Path, cache_folder: Path) -> Path:
-    """A cache that shares with the whole run's only which tables the installed packages hold.
+SHARED = ("tables", "packages", "programs", "installations")
+"""Parts of a cache that follow from what is installed."""
 
-    Finding that out takes ten seconds of a processor, and is the same for every test.
+
+def without_datasets(folder: Path, cache_folder: Path) -> Path:
+    """A cache that shares with the whole run's only what follows from what is installed.
+
+    Finding that out and putting it together takes ten seconds of a processor.
     """
     folder.mkdir(parents=True)
-    (folder / "tables").symlink_to(tables_of(cache_folder))
+    for part in SHARED:
+        (cache_folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / part).symlink_to(cache_folder / part)
     return folder
-
-
-def tables_of(cache_folder: Path) -> Path:
-    """The folder of a cache that says which tables the installed packages hold."""
-    tables = cache_folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    return tables
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.errors import DatasetError
 from tests.sandbox.docker_daemon import require
-from tests.task_folders import tables_of, without_datasets
+from tests.task_folders import without_datasets
 
 SUBMIT = "cp data/sample_submission.csv submission.csv; submit"
 
@@ -29,7 +29,7 @@ def with_cache_on(mount: str, script: str) -> subprocess.CompletedProcess[str]:
     program += "import gymnasium, mle_gym, os\n"
     program += textwrap.dedent(script)
     whole = Path(os.environ["MLE_GYM_CACHE"])
-    shared = f'ln -s "{tables_of(whole)}" "$MLE_GYM_CACHE"'
+    shared = f'ln -s "{whole / "tables"}" "$MLE_GYM_CACHE"'
     command = f'mount {mount} tmpfs "$MLE_GYM_CACHE" || exit 77; {shared} || exit 78; exec "$@"'
     folder = whole.with_name("small-disk")
     folder.mkdir(exist_ok=True)

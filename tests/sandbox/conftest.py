@@ -16,6 +16,7 @@ from mle_gym.sandbox import InsideCommand, Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
+from tests.task_folders import own_cache  # noqa: F401
 
 MakeSandbox = Callable[..., Sandbox]
 COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
