@@ -106,6 +106,7 @@ def test_what_cannot_be_is_refused_as_by_the_class(make: type[MLEEnv]) -> None:
         make("titanic", render_mode="rgb_array_list")
 
 
+@pytest.mark.slow("mypy reads the package")
 def test_type_checkers_know_the_arguments_and_the_methods(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"

@@ -66,14 +66,9 @@ def test_the_quick_tests_run_where_none_is_selected(project: Path, workers: str)
 
 
 @pytest.mark.parametrize(
-    "selection",
-    few_quick(
-        [["tests/part"], ["-k", "test"], ["-m", "not bubblewrap"]],
-        lambda words: words[0] == "-k",
-        "each is a run of its own",
-    ),
-    ids=" ".join,
+    "selection", [["tests/part"], ["-k", "test"], ["-m", "not bubblewrap"]], ids=" ".join
 )
+@pytest.mark.slow("each is a run of its own")
 def test_all_that_is_selected_runs(project: Path, selection: list[str]) -> None:
     assert collected(project, "--quick", *selection) == RUN_QUICKLY | SLOW
 

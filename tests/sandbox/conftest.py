@@ -17,6 +17,7 @@ from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 from tests.task_folders import own_cache  # noqa: F401
+from tests.tiers import few_quick
 
 MakeSandbox = Callable[..., Sandbox]
 COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
@@ -25,7 +26,14 @@ PATIENCE = 60.0
 """Seconds that a busy machine may need for what an idle one does immediately."""
 
 
-@pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
+BACKENDS = few_quick(
+    ["bubblewrap", "docker", "subprocess"],
+    ("bubblewrap", "docker"),
+    "its sandboxes do what those of bubblewrap do, with the same runner",
+)
+
+
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of each backend that works on this machine."""
     return working_backend(request)

@@ -26,6 +26,7 @@ from mle_gym.sandbox.snapshots.store import Store, current_store
 from mle_gym.sandbox.snapshots.transfer import take_workspace
 from mle_gym.sandbox.standalone.shared.runner_messages import Done, Order
 from tests.sandbox.conftest import (
+    BACKENDS,
     PATIENCE,
     MakeSandbox,
     eventually,
@@ -41,7 +42,7 @@ LIST = (
 )
 
 
-@pytest.fixture(params=["bubblewrap", "docker", "subprocess"])
+@pytest.fixture(params=BACKENDS)
 def onward(request: pytest.FixtureRequest) -> str:
     """The backend on which a snapshot is continued: each, for snapshots from each."""
     return working_backend(request)

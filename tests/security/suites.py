@@ -28,6 +28,7 @@ def both_ways(attacks: Sequence[Attack]) -> tuple[Test, Test]:
     Without the second one, an attack with a mistake in it would pass the first one for ever.
     """
 
+    @pytest.mark.slow("it is about the attacks, which seldom change")
     @pytest.mark.parametrize("attack", attacks, ids=str)
     def test(attack: Attack, exposed: Exposed) -> None:
         assert exposed.suffers(attack)

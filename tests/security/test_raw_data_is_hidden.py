@@ -45,6 +45,7 @@ from mle_gym.trajectories.provenance import provenance
 from tests.sandbox.conftest import start
 from tests.sandbox.installation import Installation
 from tests.security.bait import RAW_DATA
+from tests.tiers import few_quick
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 SHOWN = layout_of(describe_python(None))(SITE_PACKAGES)
@@ -92,7 +93,7 @@ def needles(task: str) -> bytes:
 
 
 @pytest.mark.bubblewrap
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", few_quick(TASKS, ("titanic", "wine"), "a search for each task"))
 def test_the_search_finds_every_place_that_is_known_by_itself(task: str) -> None:
     found = files_with_rows(load_task(task), "bubblewrap", SandboxConfig())
     known = {str(SHOWN / file) for file in RAW_DATA[task]}
@@ -116,7 +117,7 @@ def test_every_file_with_raw_rows_in_a_sandbox_is_found() -> None:
 
 
 @pytest.mark.bubblewrap
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", few_quick(TASKS, ("titanic", "wine"), "an episode for each task"))
 def test_a_tasks_own_raw_data_cannot_be_read_in_its_environment(task: str) -> None:
     mle_gym.prepare(task)
     env = gym.make(load_task(task).env_id, sandbox="bubblewrap")
@@ -300,6 +301,7 @@ def unread(carrier: Installation) -> set[str]:
     return {name for name in names if name.endswith((*kinds, "objects.npy"))}
 
 
+@pytest.mark.slow("it tries every start and width of many arrays")
 def test_with_numpy_pickles_and_arrays_are_looked_into(tmp_path: Path) -> None:
     """By a program that loads none of them."""
     files = {f"wine-{name}": WAYS[name](load_raw(load_task("wine"))) for name in LOOKED_INTO}
@@ -317,6 +319,7 @@ def test_with_numpy_pickles_and_arrays_are_looked_into(tmp_path: Path) -> None:
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("it searches another installation's packages")
 @pytest.mark.parametrize("task", CARRIED)
 def test_rows_in_what_a_user_adds_are_found_in_every_format(
     carrier: Installation, task: str
@@ -330,6 +333,7 @@ def test_rows_in_what_a_user_adds_are_found_in_every_format(
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("it searches another installation's packages")
 def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> None:
     arguments = {"sandbox_python": str(carrier.python), "packages": ["carrier"]}
     env = gym.make("mle/wine-v0", sandbox="bubblewrap", **arguments)
@@ -369,6 +373,7 @@ ELSEWHERE = (
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("it searches what is shown twice")
 def test_rows_that_lie_elsewhere_in_what_is_shown_are_not_there(tmp_path: Path) -> None:
     """In other languages' packages, other interpreters', and what programs bring along.
 

@@ -80,6 +80,7 @@ ATTACKS = [
 test_it_fails = fails(ATTACKS)
 
 
+@pytest.mark.slow("it is about the attacks, which seldom change")
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
 def test_it_works_without_isolation(attack: Attack, exposed: Exposed, bait: Bait) -> None:
     try:
