@@ -24,7 +24,7 @@ from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
 from mle_gym.sandbox.standalone import zygote
 from tests.tiers import few_quick
 
-from .conftest import eventually, parent_of, processes_with, sleepers, start
+from .conftest import PATIENCE, eventually, parent_of, processes_with, sleepers, start
 from .docker_daemon import require
 from .warm_corpus import COLD, CORPUS, is_light
 
@@ -82,8 +82,9 @@ def test_a_program_does_the_same(warm: Sandbox, cold: Sandbox, name: str) -> Non
 
 def run_in_a_clean_place(sandbox: Sandbox, script: str) -> tuple[int, str]:
     command = f"find /workspace /tmp -xdev -mindepth 1 -delete 2>/dev/null; cd /workspace\n{script}"
-    execution = sandbox.execute(command, timeout=60)
-    sandbox.execute("cd /workspace; unset $(compgen -v MLE_TEST)", timeout=10)
+    # The real interpreter takes two seconds to import what some programs need, on an idle machine.
+    execution = sandbox.execute(command, timeout=5 * PATIENCE)
+    sandbox.execute("cd /workspace; unset $(compgen -v MLE_TEST)", timeout=PATIENCE)
     output = execution.output.decode("utf-8", "backslashreplace")
     output = re.sub(r"(bash: line \d+:) +\d+", r"\1 PID", output)
     output = _OF_C.sub("", output)

@@ -44,6 +44,11 @@ def code(source: str) -> str:
     return f"python -c '{source}'"
 
 
+_TERMINATED = (
+    "{} script.py & until [ -e up ]; do sleep 0.02; done; kill $!; wait $!; echo $?; rm up"
+)
+"""The signal comes when the program has said that it handles it, however busy the machine is."""
+
 _ERROR = """
 def first(x):
     return second(x) + 1
@@ -259,8 +264,8 @@ CORPUS = {
     "interrupt caught": "timeout --foreground -s INT 0.5 python -c 'import time\ntry:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print(\"caught\")'; echo $?",
     "terminated": "timeout 0.5 python -c 'import time; time.sleep(20)'; echo $?",
     "terminated with handler": script(
-        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: (print('term', a[0]), sys.exit(6)))\ntime.sleep(20)",
-        "timeout 0.5 python script.py; echo $?; timeout 0.5 python -u script.py; echo $?",
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: (print('term', a[0]), sys.exit(6)))\nopen('up', 'w')\ntime.sleep(20)",
+        f"{_TERMINATED.format('python')}; {_TERMINATED.format('python -u')}",
     ),
     "user signals": script(
         "import signal, time\nsignal.signal(signal.SIGUSR1, lambda *a: print('one'))\nprint('up', flush=True)\nsignal.pause()",
@@ -268,8 +273,8 @@ CORPUS = {
     ),
     "killed from outside": "python -c 'import time; time.sleep(20)' & sleep 0.5; kill -9 $!; wait $!; echo $?",
     "killed by name": script(
-        "import time; time.sleep(20)",
-        "python script.py & sleep 0.5; pkill -f script.py; wait $!; echo $?",
+        "import time; open('up', 'w'); time.sleep(20)",
+        "python script.py & until [ -e up ]; do sleep 0.02; done; pkill -f script.py; wait $!; echo $?",
     ),
     "ignored signals": script(
         "import signal\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP))",

@@ -91,10 +91,6 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
-            # Whatever the host's own: programs begin with it, and those that are not warm have 0
-            # where root starts their sandbox with a higher priority than they may have.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, 0, 0)
             os.setsid()
             os.chdir("/")
             os.execve(command[0], command, variables)
