@@ -24,14 +24,15 @@ os.dup2(2, 1)
 import aide
 interpreter = None
 for line in sys.stdin:
-    folder, code = json.loads(line)
+    folder, code, lives_on = json.loads(line)
     answer = None
     if folder:
         if interpreter:
             interpreter.cleanup_session()
         interpreter = aide.Interpreter(folder, timeout=600)
     else:
-        result = interpreter.run(code, reset_session=True)
+        fresh = not lives_on or interpreter.process is None
+        result = interpreter.run(code, reset_session=fresh)
         if result.exc_type:
             answer = "".join(result.term_out)[-300:] or result.exc_type
     print(json.dumps(answer), file=answers, flush=True)
@@ -74,10 +75,13 @@ class AideSession(BashSession):
     def script(self, path: str) -> None:
         self._ask("", (self.folder / path).read_text(encoding="utf-8"))
 
-    def _ask(self, folder: str, code: str) -> None:
+    def cell(self, code: str) -> None:
+        self._ask("", code, lives_on=True)
+
+    def _ask(self, folder: str, code: str, *, lives_on: bool = False) -> None:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps([folder, code]) + "\n")
+        self._process.stdin.write(json.dumps([folder, code, lives_on]) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:

@@ -14,6 +14,18 @@ from benchmarks.programs import copy_of_data, naive_grade, run, temporary_folder
 __all__ = ["BashSession", "PythonSession"]
 
 
+END = "\0\n"
+LIVE = """\
+import sys
+names = {}
+for line in sys.stdin:
+    exec(compile(eval(line), "<cell>", "exec" if r"\\n" in line else "single"), names)
+    print("\\0", flush=True)
+"""
+"""The least that can be called a live interpreter: it runs one cell after the other, each in a line
+of its own, and says when it is done."""
+
+
 class BashSession:
     """A temporary folder with a copy of the data: ``bash -c`` for each command, ``cp`` to fork."""
 
@@ -65,8 +77,11 @@ class BashSession:
     def script(self, path: str) -> None:
         run([sys.executable, path], self.folder)
 
+    def cell(self, code: str) -> None:
+        raise NotImplementedError("bash is no interpreter of Python")
+
     def submit(self, path: str) -> float:
-        return naive_grade(self.folder / path)
+        return naive_grade(self.folder / path, self._task)
 
     def snapshot(self) -> Callable[[], None]:
         return partial(shutil.rmtree, self._copy())
@@ -92,7 +107,16 @@ class BashSession:
 class PythonSession(BashSession):
     """Like `BashSession`, with Python for the steps in which the interpreter matters."""
 
-    idle = (sys.executable, "-c", "import sys; sys.stdin.read()")
+    idle = (sys.executable, "-c", LIVE)
+
+    def cell(self, code: str) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{code!r}\n")
+        self._process.stdin.flush()
+        while (line := self._process.stdout.readline()) != END:
+            if not line:
+                raise RuntimeError("the interpreter has ended")
 
     def trivial(self) -> None:
         run([sys.executable, "-c", "pass"], self.folder)

@@ -34,6 +34,9 @@ class Session(Protocol):
     def script(self, path: str) -> None:
         """Run a Python script that must succeed."""
 
+    def cell(self, code: str) -> None:
+        """Run a cell in an interpreter that lives on from one to the next."""
+
     def submit(self, path: str) -> float:
         """Submit a CSV file and return its score. Ends the episode."""
 
@@ -97,7 +100,7 @@ def all_contenders(aide_python: Path | None = None) -> list[Contender]:
             "bare bash",
             "`bash -c` in a folder with a copy of the data; no sandbox",
             bare.BashSession,
-            lacks=dict.fromkeys(("python", "program", "grading"), "see bare python"),
+            lacks=dict.fromkeys(("python", "program", "grading", "cells"), "see bare python"),
         ),
         Contender(
             "bare python",
@@ -115,7 +118,10 @@ def all_contenders(aide_python: Path | None = None) -> list[Contender]:
             "docker exec",
             "a container for each episode, the SDK's `exec_run` for each command",
             docker_exec.DockerExecSession,
-            lacks={"grading": "see bare python"},
+            lacks={
+                "grading": "see bare python",
+                "cells": "each command is a process of its own",
+            },
             program=(sys.executable, "-c", "import docker"),
             probe=docker_exec.probe,
             through_daemon=True,

@@ -65,8 +65,11 @@ class DockerExecSession:
     def script(self, path: str) -> None:
         self._output(f"python3 {path}")
 
+    def cell(self, code: str) -> None:
+        raise NotImplementedError("each command is a process of its own")
+
     def submit(self, path: str) -> float:
-        return naive_grade(io.BytesIO(self._output(f"cat {shlex.quote(path)}")))
+        return naive_grade(io.BytesIO(self._output(f"cat {shlex.quote(path)}")), self._task)
 
     def snapshot(self) -> Callable[[], object]:
         image = self._container.commit()

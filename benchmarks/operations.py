@@ -20,6 +20,8 @@ from benchmarks.programs import (
     HOLDER,
     HOLDING,
     LOOK,
+    MICRO,
+    MICRO_PROGRAM,
     episode_program,
     fill,
     naive_grade,
@@ -33,14 +35,17 @@ __all__ = [
     "count_system_calls",
     "grade_submission",
     "import_package",
+    "live_cell",
     "make_and_close",
     "memory_of_program",
     "memory_of_sessions",
+    "micro_episode",
     "reset_episode",
     "reset_large_dataset",
     "script_step",
     "snapshot_or_fork",
     "throughput",
+    "throughput_of_micro_episodes",
     "trivial_step",
     "whole_episode",
 ]
@@ -49,6 +54,8 @@ RESERVE = 0.2
 """The share of the machine's memory that is never used."""
 SOUND_SCORE = 0.7
 """An episode with a lower score did not do the work that is measured."""
+SOUND_ERROR = 200.0
+"""Kilograms: a micro episode with a larger error did not do it either."""
 
 
 # ------------------------------------------------------------------------------- before a session
@@ -95,6 +102,41 @@ def script_step(program: str, context: Context, contender: Contender) -> Operati
     session = context.session(contender)
     session.write("script.py", program)
     return timed(partial(session.script, "script.py"))
+
+
+def live_cell(context: Context, contender: Contender) -> Operation:
+    """The smallest possible cell in an interpreter that is there already."""
+    contender.need("cells")
+    session = context.session(contender)
+    session.cell("0")
+    return timed(partial(session.cell, "1+1"))
+
+
+def micro_episode(in_a_cell: bool, context: Context, contender: Contender) -> Operation:
+    """The smallest whole episode, with its program as a script or as a cell."""
+    contender.need("cells" if in_a_cell else "python")
+    play = _play_micro_in_a_cell if in_a_cell else _play_micro
+    return timed(partial(play, context.session(contender, MICRO)))
+
+
+def _play_micro(session: Session) -> None:
+    """Reset, write a program that fits a line to 50 rows, run it, submit."""
+    session.reset()
+    session.write("train.py", MICRO_PROGRAM)
+    session.script("train.py")
+    _submit_micro(session)
+
+
+def _play_micro_in_a_cell(session: Session) -> None:
+    session.reset()
+    session.cell(MICRO_PROGRAM)
+    _submit_micro(session)
+
+
+def _submit_micro(session: Session) -> None:
+    error = session.submit("submission.csv")
+    if error > SOUND_ERROR:
+        raise RuntimeError(f"the episode's error is {error}")
 
 
 def whole_episode(context: Context, contender: Contender) -> Operation:
@@ -204,7 +246,9 @@ def _processes(sessions: list[Session]) -> set[int]:
     return descendants().union(*(session.processes() for session in sessions[:1]))
 
 
-def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Session]:
+def _open_many(
+    contender: Contender, count: int, stack: ExitStack, task: str = TASK
+) -> list[Session]:
     """Open sessions in parallel, while there is memory. The stack closes them in parallel."""
     sessions: list[Session] = []
 
@@ -215,7 +259,7 @@ def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Sessi
     def open_one(_: int) -> None:
         if free_share() < RESERVE:
             raise Skip(f"{len(sessions)} of {count} use all the memory that this machine can spare")
-        sessions.append(contender.open(TASK))
+        sessions.append(contender.open(task))
 
     stack.callback(close)
     with ThreadPoolExecutor(min(8, count)) as pool:
@@ -229,15 +273,36 @@ def _open_many(contender: Contender, count: int, stack: ExitStack) -> list[Sessi
 def throughput(count: int, context: Context, contender: Contender) -> Operation:
     """Episodes per second, with as many threads as sessions. Opening them is not counted."""
     contender.need("python")
-    rounds = max(2, 8 // count) if context.scale.environments > QUICK.environments else 1
+    return _throughput(_play, TASK, count, 8, context, contender)
+
+
+def throughput_of_micro_episodes(
+    in_a_cell: bool, count: int, context: Context, contender: Contender
+) -> Operation:
+    """The same with micro episodes."""
+    contender.need("cells" if in_a_cell else "python")
+    play = _play_micro_in_a_cell if in_a_cell else _play_micro
+    return _throughput(play, MICRO, count, 40, context, contender)
+
+
+def _throughput(
+    play: Callable[[Session], None],
+    task: str,
+    count: int,
+    episodes: int,
+    context: Context,
+    contender: Contender,
+) -> Operation:
+    """Plays so many episodes, or at least two with each session."""
+    rounds = max(2, episodes // count) if context.scale.environments > QUICK.environments else 1
 
     def play_all(session: Session) -> None:
         for _ in range(rounds):
-            _play(session)
+            play(session)
 
     def operation() -> float:
         with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
-            sessions = _open_many(contender, count, stack)
+            sessions = _open_many(contender, count, stack, task)
             started = time.perf_counter()
             list(pool.map(play_all, sessions))
             return count * rounds / (time.perf_counter() - started)

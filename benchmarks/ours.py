@@ -13,6 +13,7 @@ import mle_gym  # noqa: F401  registers the tasks
 from benchmarks.docker_exec import container_processes
 from benchmarks.features import lacks
 from benchmarks.measure import Skip
+from benchmarks.programs import arguments_of
 from mle_gym.sandbox.docker.daemon import OWNER_LABEL, identity
 
 __all__ = ["Arguments", "EnvironmentSession", "make", "probe"]
@@ -36,8 +37,9 @@ class Arguments:
 
 def make(task: str, arguments: Arguments) -> gymnasium.Env[Any, Any]:
     """Make an environment of a task. Nothing is started."""
+    name, more = arguments_of(task)
     return gymnasium.make(
-        f"mle/{task}-v0", max_steps=ENDLESS, time_limit=ENDLESS, **arguments.to_dict()
+        f"mle/{name}-v0", max_steps=ENDLESS, time_limit=ENDLESS, **more, **arguments.to_dict()
     )
 
 
@@ -79,6 +81,9 @@ class EnvironmentSession:
 
     def script(self, path: str) -> None:
         self._succeed(f"python {path}")
+
+    def cell(self, code: str) -> None:
+        self._succeed({"tool": "python", "code": code})
 
     def submit(self, path: str) -> float:
         observation, _, terminated, _, info = self.env.step({"tool": "submit", "path": path})

@@ -45,6 +45,12 @@ def all_rows(scale: Scale) -> list[Row]:
             partial(operations.script_step, IMPORTS), 10),
         Row("training-step", "step: train a small random forest", "ms", SCRIPTED,
             partial(operations.script_step, TRAINING), 10),
+        Row("cell", "a cell in a live interpreter: `1+1`", "ms", SCRIPTED,
+            operations.live_cell, 200),
+        Row("micro-episode", "a micro episode: 50 rows, one fit", "ms", SCRIPTED,
+            partial(operations.micro_episode, False), 10),
+        Row("micro-cell", "a micro episode, its program a cell", "ms", SCRIPTED,
+            partial(operations.micro_episode, True), 10),
         Row("episode", "a whole Titanic episode", "ms", EXEC, operations.whole_episode, 10),
         Row("grading", "grade a Titanic submission", "ms", SCRIPTED,
             operations.grade_submission, 30),
@@ -64,6 +70,11 @@ def all_rows(scale: Scale) -> list[Row]:
         *(Row(f"throughput-{count}", f"Titanic episodes, {count} at once", "1/s", EXEC,
               partial(operations.throughput, count), 3, higher_is_better=True, warm_up=False)
           for count in scale.parallel),
+        *(Row(f"micro-{how}-throughput-{count}", f"micro episodes{words}, {count} at once", "1/s",
+              SCRIPTED, partial(operations.throughput_of_micro_episodes, in_a_cell, count), 3,
+              higher_is_better=True, warm_up=False)
+          for count in scale.parallel[:2]
+          for how, words, in_a_cell in (("episode", "", False), ("cell", " in cells", True))),
         *(Row(f"reset-{size}-mb", f"reset, dataset of {size:,} MB", "ms", EXEC,
               partial(operations.reset_large_dataset, size), 5)
           for size in scale.megabytes),
