@@ -58,8 +58,9 @@ def expert_episodes(
         TaskError: There is no such suite.
         ValueError: The variant isn't valid.
     """
-    chosen = size or find_suite(suite).size
+    wanted = size or find_suite(suite).size
     for task in tasks_of(suite, training=True):
+        chosen: Size = "small" if task.data.real else wanted  # real data have no other
         # Of the name, so that another task in the suite changes nothing.
         rng = np.random.default_rng([seed, *task.id.encode()])
         for _ in range(episodes):

@@ -247,18 +247,20 @@ def test_an_expert_looks_writes_runs_validates_and_submits(tmp_path: Path) -> No
     assert "train.csv" in record.chat.messages[3]["content"]
 
 
-@pytest.mark.slow("it plays a family's solution twice, once for its ceiling")
+@pytest.mark.slow("it plays two solutions twice, once for their ceilings")
 def test_experts_of_a_suite_play_training_variants_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks = [mle_gym.load_task("fit-in-memory")]
+    tasks = [mle_gym.load_task(name) for name in ("fit-in-memory", "glass")]
     monkeypatch.setattr(experts, "tasks_of", lambda suite, training: tasks)
-    (episode,) = experts.expert_episodes("micro", tmp_path)
+    episode, real = experts.expert_episodes("micro", tmp_path)
+    assert not real.problem
+    assert record_of(real.path).anchored == 1.0
     record = record_of(episode.path)
     assert not episode.problem
     assert record.variant is not None
     assert record.variant > 0
     assert record.anchored == record.reward == 1.0
     played = episode.path.stat().st_mtime_ns
-    assert [*experts.expert_episodes("micro", tmp_path)] == [episode]
+    assert [*experts.expert_episodes("micro", tmp_path)] == [episode, real]
     assert episode.path.stat().st_mtime_ns == played
