@@ -76,6 +76,11 @@ COMMANDS = {
             "eval_compare",
             "Compare the agents of two evaluations on the episodes that both have.",
         ),
+        "report": (
+            "report_view",
+            "Write a run as one HTML file: leaderboard, tasks, comparisons, and every episode's "
+            "steps.",
+        ),
     },
     "Submissions": {
         "grade": (

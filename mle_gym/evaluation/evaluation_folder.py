@@ -117,7 +117,9 @@ class EvaluationFolder:
         """Write what an episode came to. Afterwards it counts."""
         path = self.result_path(episode)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(result.model_dump(mode="json"), indent=1) + "\n")
+        text = json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        # An agent's message may have lone surrogates, which no reader of JSON has to accept.
+        write_atomically(path, text.encode("utf-8", "replace").decode() + "\n")
 
     def set_aside(self, episode: Episode) -> None:
         """Keep the record of a try that does not count under another name."""

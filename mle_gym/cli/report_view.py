@@ -1,0 +1,66 @@
+"""``report`` and ``view``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from mle_gym.cli.console import AsJson, UsageError, emit, err, out
+from mle_gym.report.sources import open_source
+from mle_gym.report.write_report import MOST_MB, Report, write_report
+
+__all__ = ["commands"]
+
+REPORT_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym report runs/first                        writes runs/first/report.html
+  mle-gym report runs/first --out first.html --most-mb 100
+  mle-gym report runs                              the records of `mle-gym run`
+  mle-gym report runs/search                       a search, with its tree
+
+[dim]The file needs no network and runs nothing that an agent wrote. Steps of episodes that it has
+no room for are left out, and it says so.[/dim]"""
+
+commands = typer.Typer()
+
+
+@commands.command("report", epilog=REPORT_EXAMPLES)
+def report_command(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of an evaluation, of a search, or of trajectories.")
+    ],
+    file: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The file; default: report.html in the folder."),
+    ] = None,
+    most_mb: Annotated[
+        float, typer.Option(min=0, help="Room for the steps of episodes, in MB.")
+    ] = MOST_MB,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run as one HTML file: leaderboard, tasks, comparisons, and every episode's steps."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder, such as --out of `mle-gym eval`")
+    path = file or folder / "report.html"
+    with Progress(console=err(), transient=True) as progress:
+        bar = progress.add_task("reading episodes", total=None)
+
+        def told(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        report = write_report(open_source(folder), path, most_mb=most_mb, told=told)
+    if as_json:
+        values = vars(report) | {"path": str(report.path)}
+        emit(values)
+    else:
+        out().print(_line(report), soft_wrap=True)
+
+
+def _line(report: Report) -> str:
+    """What was written, for people."""
+    episodes = f"{report.episodes:,} episode{'s' if report.episodes != 1 else ''}"
+    left_out = f", {report.left_out:,} without their steps (--most-mb)" if report.left_out else ""
+    return f"{report.path}: {report.bytes / 1e6:.1f} MB, {episodes}{left_out}"
