@@ -24,6 +24,9 @@ from ..shared.system_calls import (
     unmount,
 )
 
+MOST_UNUSED = 32
+"""How many discarded places may wait until there is time to remove them."""
+
 
 class LateMounts:
     """Makes places in which folders can appear later.
@@ -71,9 +74,17 @@ class LateMounts:
         """Have places removed when there is time: their sandbox is gone."""
         self._unused += places
 
-    def remove(self) -> None:
-        """Remove the discarded places."""
-        while self._unused:
+    @property
+    def has_unused(self) -> bool:
+        """Whether there are discarded places."""
+        return bool(self._unused)
+
+    def remove(self, *, idle: bool) -> None:
+        """Remove discarded places: all if there is nothing else to do, otherwise what is too many.
+
+        The kernel waits for all processors before it lets go of a mount.
+        """
+        while len(self._unused) > (0 if idle else MOST_UNUSED):
             place = self._unused.pop()
             with contextlib.suppress(OSError):  # nothing is mounted there any more
                 while True:

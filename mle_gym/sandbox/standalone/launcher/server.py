@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     )
 
 MESSAGE = 1 << 20
+QUIET = 0.02
+"""Seconds without a request after which there is time to clean up."""
 FIRST_UID, LAST_UID = 700_000, 700_000 + 2**29
 UIDS = 1024
 """How many users a launcher's sandboxes belong to, in turn."""
@@ -89,7 +91,8 @@ class Launcher:
         groups_left = False
         try:
             while True:
-                for descriptor, _ in self._poll.poll(self._milliseconds(groups_left)):
+                ready = self._poll.poll(self._milliseconds(groups_left))
+                for descriptor, _ in ready:
                     if descriptor == self._wakeup:
                         os.read(self._wakeup, 1 << 16)
                     elif descriptor != self._control.fileno():
@@ -100,13 +103,15 @@ class Launcher:
                 self._end_idle()
                 groups_left = self._groups.remove()
                 if self._late:
-                    self._late.remove()
+                    self._late.remove(idle=not ready)
         finally:
             self._end()
 
     def _milliseconds(self, groups_left: bool) -> float | None:
         """How long the loop may sleep."""
         waits = [0.1] if groups_left else []
+        if self._late and self._late.has_unused:
+            waits.append(QUIET)
         if self._idle:
             waits.append(max(0.0, min(self._idle.values()) - time.monotonic()))
         return min(waits) * 1000 + 1 if waits else None
