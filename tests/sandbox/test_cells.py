@@ -172,7 +172,11 @@ def test_background_work_of_cells_goes_on_and_is_charged(box: Sandbox) -> None:
         "def burn():\n    while time.monotonic() < end: pass\nthreading.Thread(target=burn).start()"
     )
     assert run(box, burn)[0] == 0
-    charged = box.execute("sleep 0.5", timeout=PATIENCE).cpu_seconds
+    charged = 0.0
+    for _ in range(50):  # it shares the machine with other tests
+        charged += box.execute("sleep 0.2", timeout=PATIENCE).cpu_seconds - 0.005
+        if charged > 0.1:
+            break
     assert charged > 0.1
     assert run(box, "end = 0") == (0, "")
 
