@@ -81,6 +81,10 @@ COMMANDS = {
             "Write a run as one HTML file: leaderboard, tasks, comparisons, and every episode's "
             "steps.",
         ),
+        "view": (
+            "report_view",
+            "Serve a folder of runs to a browser on this machine, live while they grow.",
+        ),
     },
     "Submissions": {
         "grade": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from rich.progress import Progress
 
 from mle_gym.cli.console import AsJson, UsageError, emit, err, out
 from mle_gym.report.sources import open_source
+from mle_gym.report.view_server import ViewServer
 from mle_gym.report.write_report import MOST_MB, Report, write_report
 
 __all__ = ["commands"]
@@ -23,6 +26,14 @@ REPORT_EXAMPLES = """\b
 
 [dim]The file needs no network and runs nothing that an agent wrote. Steps of episodes that it has
 no room for are left out, and it says so.[/dim]"""
+
+VIEW_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym view runs                    every run below runs, live
+  mle-gym view runs/first --port 8080
+
+[dim]Only this machine can connect. From elsewhere: ssh -L 8900:127.0.0.1:8900 HOST, and then
+http://127.0.0.1:8900/ there. Other users of this machine can read what is shown.[/dim]"""
 
 commands = typer.Typer()
 
@@ -57,6 +68,28 @@ def report_command(
         emit(values)
     else:
         out().print(_line(report), soft_wrap=True)
+
+
+@commands.command("view", epilog=VIEW_EXAMPLES)
+def view_command(
+    folder: Annotated[Path, typer.Argument(help="A folder with runs, or a run.")] = Path("runs"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0 for any that is free.")
+    ] = 8900,
+) -> None:
+    """Serve a folder of runs to a browser on this machine, live while they grow. Ctrl-C ends it."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder with runs")
+    try:
+        server = ViewServer(folder, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(f"port {port} is taken; --port 0 takes any that is free") from error
+    with server:
+        out().print(f"{folder} is shown at {server.url}  (Ctrl-C ends it)", soft_wrap=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def _line(report: Report) -> str:

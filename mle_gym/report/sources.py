@@ -7,6 +7,7 @@ may a link. Paths are checked when they are used, so nobody else should write th
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +39,14 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """For titles."""
+        ...
+
+    def state(self) -> Hashable:
+        """Something that changes when there is more to show, and is cheap to ask for.
+
+        Raises:
+            OSError: The folder can't be read.
+        """
         ...
 
     def overview(self) -> dict[str, Any]:
@@ -96,6 +105,12 @@ class EvaluationSource:
         """The folder's name."""
         return self._root.name
 
+    def state(self) -> Hashable:
+        """See :class:`Source`. Each new file changes the time of its folder."""
+        folders = [self._root, *self._root.glob("episodes/*/*")]
+        plan = self._files.plan_path.stat()
+        return plan.st_mtime_ns, tuple(each.stat().st_mtime_ns for each in folders)
+
     def overview(self) -> dict[str, Any]:
         """See :class:`Source`."""
         inside(self._root, self._files.plan_path)
@@ -131,6 +146,12 @@ class RecordsSource:
     def name(self) -> str:
         """The folder's name."""
         return self._root.name
+
+    def state(self) -> Hashable:
+        """See :class:`Source`. A search writes its tree when an attempt ends."""
+        files = [*self._paths(), self._root / "tree.json"]
+        found = [each.stat() for each in files if each.is_file()]
+        return tuple((each.st_mtime_ns, each.st_size) for each in found)
 
     def overview(self) -> dict[str, Any]:
         """See :class:`Source`."""

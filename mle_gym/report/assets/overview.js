@@ -87,7 +87,7 @@ function explanation() {
 
 /* A colour of the heat map, and text that can be read on it. */
 function heat(value) {
-  return { css: { "--heat": `${Math.round(8 + 92 * Math.min(1, Math.max(0, value)))}%` }, kind: value > 0.45 ? "heat dark" : "heat" };
+  return { css: { "--heat": `${Math.round(8 + 92 * Math.min(1, Math.max(0, value)))}%` }, kind: value > 0.77 ? "heat dark" : "heat" };
 }
 
 function heatMap(data, summary, filter) {

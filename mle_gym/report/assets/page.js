@@ -119,9 +119,10 @@ async function openEpisode(state, kept) {
 async function runsPage(kept) {
   if (!runs.length || kept) runs = (await ask("/api/runs")).runs;
   data = opened = null;
+  if (runs.length === 1 && !kept) { location.replace(addressOf({ run: runs[0].path })); return; }
   show(bar, make("div", { class: "inner" }, make("span", { class: "title" }, "mle-gym"), make("span", { class: "quiet" }, plural(runs.length, "run")), themeButton()));
-  const rows = runs.map(each => make("tr", {}, make("th", { scope: "row" }, make("a", { href: addressOf({ run: each.path }) }, each.name)), make("td", {}, each.kind), make("td", { class: "number" }, count(each.records)), make("td", {}, new Date(each.changed * 1000).toLocaleString("en-GB"))));
-  show(content, make("section", { class: "card", "aria-labelledby": "runs-title" }, make("h1", { id: "runs-title" }, "Runs"), rows.length ? table("Runs", [{ name: "folder" }, { name: "kind" }, { name: "records", number: true }, { name: "last changed" }], rows, "list") : make("p", {}, "There is nothing here yet. `mle-gym eval --out` writes runs; this page finds them while they grow.")));
+  const rows = runs.map(each => make("tr", {}, make("th", { scope: "row" }, make("a", { href: addressOf({ run: each.path }) }, each.name)), make("td", {}, each.kind), make("td", {}, new Date(each.changed * 1000).toLocaleString("en-GB"))));
+  show(content, make("section", { class: "card", "aria-labelledby": "runs-title" }, make("h1", { id: "runs-title" }, "Runs"), rows.length ? table("Runs", [{ name: "folder" }, { name: "kind" }, { name: "last changed" }], rows, "list") : make("p", {}, "There is nothing here yet. `mle-gym eval --out` writes runs; this page finds them while they grow.")));
   document.title = "Runs · mle-gym";
 }
 

@@ -1,0 +1,107 @@
+"""The runs below a folder, and what was last computed of each."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mle_gym.report.sources import Source, is_source, open_source
+
+__all__ = ["FoundRuns"]
+
+DEEPEST = 4
+MOST_RUNS = 1_000
+REST = 4.0
+"""A run is computed again at the earliest after so many times the time that it took before."""
+
+
+class FoundRuns:
+    """Finds runs, and computes their overviews no more often than needed. Safe for threads.
+
+    Args:
+        root: The folder. Links in it are not followed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._lock = threading.Lock()
+        self._kept: dict[str, _Kept] = {}
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Each run with its path below the root, those first that changed last."""
+        runs = [self._entry(path) for path in self._folders()]
+        return sorted(runs, key=lambda each: -each["changed"])
+
+    def overview(self, name: str) -> dict[str, Any]:
+        """The overview of a run (:mod:`mle_gym.report.overview`).
+
+        Raises:
+            KeyError: There is no such run.
+            MleGymError: A file of the run is damaged.
+            OSError: A file can't be read.
+        """
+        return self._of(name).overview()
+
+    def story(self, name: str, episode: str) -> dict[str, Any]:
+        """An episode of a run. Raises what :meth:`overview` raises; KeyError also for episodes."""
+        return self._of(name).source.story(episode)
+
+    def _of(self, name: str) -> _Kept:
+        """A run by its path. Only paths that the walk below the root found are ever opened."""
+        with self._lock:
+            if name not in self._kept:
+                found = {self._name(path): path for path in self._folders()}
+                self._kept[name] = _Kept(open_source(found[name]))
+            return self._kept[name]
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _entry(self, path: Path) -> dict[str, Any]:
+        evaluation, search = (path / "plan.json").is_file(), (path / "tree.json").is_file()
+        kind = "evaluation" if evaluation else "search" if search else "recorded episodes"
+        parts = [path, *path.glob("*.jsonl"), *path.glob("episodes/*/*")]
+        changed = max(each.lstat().st_mtime for each in parts)
+        name = path.name if path != self.root else self.root.name
+        return {"path": self._name(path), "name": name, "kind": kind, "changed": changed}
+
+    def _folders(self) -> Iterator[Path]:
+        found = 0
+        for place, folders, _ in os.walk(self.root):
+            path = Path(place)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if len(path.relative_to(self.root).parts) >= DEEPEST:
+                folders.clear()
+            if is_source(path):
+                folders[:] = [name for name in folders if name not in ("episodes", "attempts")]
+                yield path
+                found += 1
+            if found >= MOST_RUNS:
+                return
+
+
+class _Kept:
+    """A run with its last overview."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._lock = threading.Lock()
+        self._overview: dict[str, Any] | None = None
+        self._state: Hashable = None
+        self._not_before = 0.0
+
+    def overview(self) -> dict[str, Any]:
+        """What there is now, or was a moment ago if computing it takes long."""
+        with self._lock:
+            now = time.monotonic()
+            if self._overview is not None and now < self._not_before:
+                return self._overview
+            state = self.source.state()
+            if self._overview is None or state != self._state:
+                self._overview, self._state = self.source.overview(), state
+                self._not_before = time.monotonic() + REST * (time.monotonic() - now)
+            return self._overview
