@@ -296,7 +296,8 @@ def _print_result(trajectory: Trajectory) -> None:
     if trajectory.grade:
         out().print(grade_panel(trajectory.grade))
     if trajectory.left:
-        reason = Text.assemble(("not graded: ", "bold"), trajectory.left)
+        label = "ended early: " if trajectory.grade else "not graded: "
+        reason = Text.assemble((label, "bold"), trajectory.left)
         out().print(reason, soft_wrap=True)
     if (spent := spent_in(trajectory)).calls:
         out().print(Text.assemble(("model       ", "dim"), str(spent)), soft_wrap=True)

@@ -235,7 +235,9 @@ def hands_in_the_sample(request: dict[str, Any]) -> dict[str, Any]:
         return says(PROGRAM)
     begun = any(message["role"] == "assistant" for message in messages)
     if "tools" in request:
-        return says(None, ("submit", {}) if begun else ("bash", {"command": COPY}))
+        offered = [tool["function"]["name"] for tool in request["tools"]]
+        submit = ("submit", {}) if "submit" in offered else ("bash", {"command": "submit"})
+        return says(None, submit if begun else ("bash", {"command": COPY}))
     return says(f"```bash\n{'submit' if begun else COPY}\n```")
 
 

@@ -68,7 +68,7 @@ def wrong_messages(messages: list[dict[str, Any]]) -> str:
 
 def wrong_message(message: dict[str, Any], before: dict[str, Any], open_calls: set[str]) -> str:
     """What is wrong with a message; updates the calls that wait for an answer."""
-    role, content, calls = message["role"], message["content"], message.get("tool_calls")
+    role, content, calls = message["role"], message.get("content"), message.get("tool_calls")
     if message.keys() - MESSAGE_FIELDS[role]:
         return "unknown fields"
     if role == "tool":
