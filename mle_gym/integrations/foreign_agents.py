@@ -23,7 +23,7 @@ from typing import Any
 __all__ = ["ACTIONS", "BRIDGES", "START"]
 
 _missing: dict[str, ImportError] = {}
-"""Why a bridge can't be used with this Python: each one's package is in an environment of its own."""
+"""Why a bridge can't be used with this Python. Each one's package has an environment of its own."""
 try:
     from minisweagent.agents.default import DefaultAgent
     from minisweagent.models import get_model
