@@ -9,14 +9,14 @@ import pytest
 
 from mle_gym.sandbox import Execution, Limits, Reply, Request, Sandbox, SandboxConfig
 from mle_gym.sandbox.snapshots.store import current_store
-from tests.sandbox.conftest import COMMANDS, PATIENCE, start, working_backend
+from tests.sandbox.conftest import BACKENDS, COMMANDS, PATIENCE, start, working_backend
 
 GONE = "variables are gone"
 LINES = "import os\nlines = [int(n) for n in os.listdir('/proc/self/fd') if int(n) > 2]\n"
 """Finds every descriptor that the interpreter has, its socket to the runner among them."""
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "docker", "subprocess"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     config = SandboxConfig(limits=Limits(memory_mb=600), commands=COMMANDS)
     with warnings.catch_warnings():

@@ -23,6 +23,10 @@ EXPIRED_LOOKS = 0.2
 """Seconds between looks for processes once everything here has expired."""
 WATCH_EVERY = 0.1
 """Seconds between looks at memory while a command runs."""
+WATCH_IDLE = 1.0
+"""The longest time between looks at what earlier commands have left, such as an interpreter that
+waits for the next cell. It grows to this while their memory stays the same, and hundreds of idle
+sandboxes take next to no processor time."""
 
 
 class Watchdog:
@@ -39,6 +43,8 @@ class Watchdog:
         self._counts_sockets = os.getpid() == 1 and options["own_network"]
         self._look_at = 0.0
         """When to look at the background processes' memory again."""
+        self._every, self._used = WATCH_EVERY, -1
+        """Seconds between these looks, and what the last one saw."""
         self._expires: float | None = None
         """When everything that the agent started is ended, for good."""
 
@@ -49,7 +55,7 @@ class Watchdog:
         if command:
             waits += [WATCH_EVERY, (command.kill_at or command.deadline) - now]
         elif self._commands.may_have_left:
-            waits.append(WATCH_EVERY)
+            waits.append(self._every)
         if self._expires is not None:
             waits.append(self._expires - now if now < self._expires else EXPIRED_LOOKS)
         return min(waits) if waits else None
@@ -70,6 +76,8 @@ class Watchdog:
     def look(self) -> None:
         """Enforce time and memory on the running command, or memory on what others left."""
         command, now = self._commands.current, time.monotonic()
+        if command:
+            self._every, self._look_at = WATCH_EVERY, 0.0
         if not command:
             # Not on the time of a command that has just ended.
             next_look = max(self._look_at, self._commands.ended + WATCH_EVERY)
@@ -94,9 +102,11 @@ class Watchdog:
 
     def _look_at_background(self, now: float) -> None:
         """Between commands: the agent may think for long before the next one."""
-        self._look_at = now + WATCH_EVERY * 0.9
         self._commands.may_have_left = has_children()
-        if self._commands.may_have_left and self._memory_in_use() > self._memory_mb << 20:
+        used = self._memory_in_use() if self._commands.may_have_left else 0
+        self._every = min(2 * self._every, WATCH_IDLE) if used == self._used else WATCH_EVERY
+        self._look_at, self._used = now + self._every * 0.9, used
+        if used > self._memory_mb << 20:
             kill_descendants()
             what = f"what earlier commands left used more than {self._memory_mb} MB of memory"
             self._commands.note = f"[killed: {what}]\n".encode()
