@@ -51,7 +51,9 @@ def make_run(
     for episode in plan.episodes:
         last = episode.seed == seeds - 1
         if recorded:
-            write_record(folder.trajectory_path(episode), episode.agent, done=not last)
+            longest = 10_000_000 if episode == next(plan.episodes) else 20
+            path_of_record = folder.trajectory_path(episode)
+            write_record(path_of_record, episode.agent, done=not last, longest=longest)
         if not (last and episode.env_id == tasks[0]):
             folder.write_result(episode, _result(episode, plan, last, recorded))
     return path
@@ -70,21 +72,28 @@ def _result(episode: Episode, plan: Plan, last: bool, recorded: bool) -> Result:
     return Result(**values | {"integrity": "violation", "findings": ("private-data",)})
 
 
-def write_record(path: Path, agent: str, *, done: bool = True) -> None:
-    """Write an episode in which hostile output, edits, a score and a model's turns occur."""
+def write_record(path: Path, agent: str, *, done: bool = True, longest: int = 20) -> None:
+    """Write an episode in which hostile output, edits, a score and a model's turns occur.
+
+    Args:
+        path: The file.
+        agent: The name in the record.
+        done: Whether it is played to its end.
+        longest: The length of a line of output.
+    """
     with contextlib.closing(TrajectoryWriter(path)) as writer:
         header = {"agent": agent, "task": "titanic", "variant": 0, "seed": 0, "created": "2026"}
         observation = {"output": "# Titanic\n", "exit_code": 0}
         rest = {"observation": observation, "info": {}, "env": None, "options": None}
         writer.header(header | rest)
-        for number, step in enumerate(_steps(done), start=1):
+        for number, step in enumerate(_steps(done, longest), start=1):
             writer.step(step)
             if not done and number == 2:
                 return
         writer.footer({"left": None, "steps": 5, "grade": SUBMISSION, "duration": 12.5})
 
 
-def _steps(done: bool) -> list[Step]:
+def _steps(done: bool, longest: int) -> list[Step]:
     create = {"tool": "write_file", "path": "train.py", "content": "import os\nx = 1\nprint(x)\n"}
     edit = {"tool": "edit_file", "path": "train.py", "old": "x = 1", "new": "x = 2"}
     turn = {"model": "m", "text": f"I think {HOSTILE}", "tokens": 900, "cost": 0.01, "seconds": 2.0}
@@ -93,7 +102,7 @@ def _steps(done: bool) -> list[Step]:
         _step("for i in 1 2; do echo $i; done  # look", HOSTILE, 3.0, turn=turn),
         _step(create, "wrote\n", 4.0),
         _step(edit, "edited\n", 5.0),
-        _step("python train.py\nscore", "x" * 10_000_000 + "\n", 9.0, exit_code=1),
+        _step("python train.py\nscore", "x" * longest + "\n", 9.0, exit_code=1),
         _step({"tool": "score"}, "public score: 0.79000 (4 calls left)\n", 9.5),
         _step({"tool": "submit"}, "", 12.5, info=graded, terminated=done, reward=0.81),
     ]

@@ -20,7 +20,8 @@ function overview(data, filter) {
 function verdict(summary) {
   const [best, second] = summary.agents;
   if (!best || best.mean === null) return "No episode has a result yet.";
-  const mean = agent => `${fixed(agent.worst_case)} ${interval(agent.mean, fixed)}`.trim();
+  const mean = ({ mean: found, counts, worst_case: worst }) => (found === null ? "no result"
+    : `${fixed(found.value)} ${interval(found, fixed)}${counts.failed + counts.missing ? ` (${fixed(worst)} with what failed or is missing as 0)` : ""}`);
   const first = [make("strong", {}, best.agent), ` has a mean anchored score of ${mean(best)}`];
   if (!second) return [first, "."];
   const found = pairOf(summary, best.agent, second.agent);
@@ -137,7 +138,7 @@ function prices(summary, index) {
   const paid = summary.agents.every(each => each.cost !== null) && summary.agents.some(each => each.cost > 0);
   const points = summary.agents.map(each => ({
     name: each.agent, index: index[each.agent], price: paid ? each.cost : each.seconds, value: each.mean && each.worst_case, front: each.on_front,
-    low: each.mean ? each.mean.low : null, high: each.mean ? each.mean.high : null,
+    ...(each.counts.failed + each.counts.missing ? { low: null, high: null } : { low: each.mean?.low ?? null, high: each.mean?.high ?? null }),
   })).filter(each => each.price !== null && each.value !== null);
   const unit = paid ? "dollars" : "seconds";
   return section("prices", `Score against ${paid ? "cost" : "time"}`, "The line joins the agents that no other one betters in both.",

@@ -135,8 +135,9 @@ async function follow() {
     else if (!reading && data) {
       const found = await ask("/api/run", { run: state.run, version: data.version });
       const running = state.episode && episodes.find(each => each.id === state.episode)?.outcome === "running";
-      if (found.version !== data.version) take({ ...found, path: state.run });
-      if (found.version !== data.version || running) await render({ kept: true });
+      const changed = found.version !== data.version;
+      if (changed) take({ ...found, path: state.run });
+      if (changed || running) await render({ kept: true });
     }
   } catch { /* the server was stopped, or a file is being written: ask again later */ }
   setTimeout(follow, LIVE_SECONDS * 1000);
