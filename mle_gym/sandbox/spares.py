@@ -26,6 +26,10 @@ MOST = 8
 class Client:
     """Something that makes one sandbox after the other, such as an environment."""
 
+    def __init__(self) -> None:
+        self.left = 0
+        """How often it has left. What was begun for it before that comes too late."""
+
     def __reduce__(self) -> tuple[type[Client], tuple[()]]:
         """A copy is another client."""
         return Client, ()
@@ -73,15 +77,20 @@ class Spares(Generic[S]):
             kind = self._find(made_of)
             return kind.waiting.popleft() if kind and kind.waiting else None
 
-    def prepare(self, made_of: Any, client: Client, start: Callable[[], S]) -> None:
+    def prepare(
+        self, made_of: Any, client: Client, start: Callable[[], S], left: int | None = None
+    ) -> None:
         """Note that a client has made a sandbox of this kind; start the next one if it may come.
 
         Args:
             made_of: As for :meth:`take`.
             client: Who will want it.
             start: Starts one, without waiting until it is ready. If it raises, there is no spare.
+            left: How often the client had left when this was asked for; None for now.
         """
         with self._lock:
+            if left not in (None, client.left):
+                return
             kind = self._find(made_of) or _Kind(made_of)
             comes_again = client in kind.clients
             unused = self._leave(client, but=kind)
@@ -97,12 +106,14 @@ class Spares(Generic[S]):
 
     def prepare_soon(self, made_of: Any, client: Client, start: Callable[[], S]) -> None:
         """Like :meth:`prepare`, in a thread of its own: no reset has to wait for that."""
-        work = threading.Thread(target=self.prepare, args=(made_of, client, start), daemon=True)
+        asked = made_of, client, start, client.left
+        work = threading.Thread(target=self.prepare, args=asked, daemon=True)
         work.start()
 
     def leave(self, client: Client) -> None:
         """Note that a client makes no more sandboxes."""
         with self._lock:
+            client.left += 1
             unused = self._leave(client)
         _close(unused)
 

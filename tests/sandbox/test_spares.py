@@ -79,6 +79,20 @@ def test_a_client_that_nobody_holds_is_none() -> None:
     assert spares.waiting() == []
 
 
+def test_nothing_is_started_for_a_client_that_has_left_meanwhile() -> None:
+    spares: Spares[Box] = Spares()
+    client = Client()
+    spares.prepare("kind", client, Box)
+    asked = client.left
+    spares.leave(client)
+    for _ in range(2):
+        spares.prepare("kind", client, Box, asked)
+    assert spares.waiting() == []
+    for _ in range(2):
+        spares.prepare("kind", client, Box, client.left)
+    assert len(spares.waiting()) == 1
+
+
 def broken() -> Box:
     raise OSError
 
