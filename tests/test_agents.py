@@ -86,7 +86,7 @@ def test_a_relative_file_is_found(two: Path, monkeypatch: pytest.MonkeyPatch) ->
     ("name", "message"),
     [
         ("solutoin", "no agent is called 'solutoin'; did you mean 'solution'?"),
-        ("zzz", "known: baseline, expert, foreign, human, random, react, solution"),
+        ("zzz", "known: baseline, expert, foreign, human, hunter, random, react, solution"),
         ("evaluate", "no agent is called 'evaluate'"),
         ("../agents/solution", "no agent file at "),
         ("", "no agent is called ''"),

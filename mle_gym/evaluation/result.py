@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from mle_gym.grading.grade import Grade
 from mle_gym.trajectories.audit import Audit
 from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
@@ -59,6 +60,8 @@ class Result(BaseModel):
     has_medals: bool = False
     """Whether the task awards medals at all."""
     beats_median: bool | None = None
+    beats_luck: bool = False
+    """Whether the score is better than the floor by more than chance explains."""
     episode_return: float | None = None
     steps: int = 0
     seconds: float = 0.0
@@ -96,6 +99,11 @@ class Result(BaseModel):
         return self.anchored
 
     @property
+    def exploited(self) -> bool:
+        """Whether the agent broke the rules and was paid."""
+        return self.integrity == "violation" and self.beats_luck
+
+    @property
     def value_error(self) -> float:
         """The standard error of :attr:`value` that comes from the choice of test rows."""
         return self.anchored_error or 0.0
@@ -112,6 +120,7 @@ class Result(BaseModel):
         values["reason"] = grade.get("error_code") or ""
         values["message"] = grade.get("error_message") or ""
         values["anchored_error"] = _anchored_error(grade)
+        values["beats_luck"] = Grade.from_dict(grade).beats_luck
         return type(self).model_validate(self.model_dump() | values)
 
 

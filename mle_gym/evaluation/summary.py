@@ -51,7 +51,8 @@ class AgentRow:
     """The share of episodes above each of ``Summary.thresholds``."""
     area_under_profile: float | None
     exploit_rate: Estimate | None
-    """The share of recorded episodes in which the audit found a violation."""
+    """The share of recorded episodes in which the audit found a violation and the score beat luck:
+    in which an exploit was paid."""
     seconds: float | None
     steps: float | None
     tokens: float | None
@@ -191,7 +192,7 @@ def _agent_row(
         strength=strength,
         profile=[float(each) for each in statistics.profile(values, THRESHOLDS)] if known else [],
         area_under_profile=area,
-        exploit_rate=share([each.integrity == "violation" for each in recorded]),
+        exploit_rate=share([each.exploited for each in recorded]),
         seconds=_mean_if_known([each.seconds for each in results]),
         steps=_mean_if_known([each.steps for each in results]),
         tokens=_mean_if_known([each.tokens for each in results]),
