@@ -88,6 +88,8 @@ def run_search(agent: str, policy: Policy, options: argparse.Namespace) -> int:
         return 130
     except (MleGymError, ValueError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True)
+        if (out / "tree.json").exists():
+            _say(f"the same command goes on with the search in {out}, unless it is finished")
         return 2
     _report(search, episode, out)
     if episode is None:
@@ -105,6 +107,7 @@ def _prepared(agent: str, policy: Policy, options: argparse.Namespace, out: Path
     model = endpoint.open()
     arguments = {"variant": options.variant, **dict(options.env)}
     make_env = functools.partial(_made, options.task, arguments)
+    make_env().close()  # refuses what is wrong before there is a folder
     named = {"agent": agent, "task": options.task, "seed": options.seed, "arguments": arguments}
     settings = SearchSettings(agent, budget, options.workers, options.program_seconds, options.seed)
     folder = RunFolder(out, named | {"model": model.name})

@@ -24,7 +24,7 @@ from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["Policy", "Search", "SearchSettings"]
 
-SECONDS_TO_STOP = 10.0
+SECONDS_TO_STOP = 3.0
 """After Ctrl-C, for attempts whose commands were interrupted to be written down."""
 
 
