@@ -33,6 +33,7 @@ __all__ = ["ToolEnvironment", "environment_class"]
 OVER = "The episode is over."
 FAILED = "The environment failed, and this episode doesn't count."
 STOPPED = "the model stopped calling tools"
+SUBMIT = {"tool": "submit"}
 _TYPES: dict[str, Any] = {
     "string": str, "number": float, "integer": int, "boolean": bool, "array": list[int]
 }  # fmt: skip
@@ -185,7 +186,12 @@ class ToolEnvironment:
     def _end(self, episode: _Episode) -> float | None:
         if not episode.over:
             self._left = STOPPED
-            episode.add({"tool": "submit"}, episode.env.finish())
+            # As for any agent that leaves, so that its record can be verified and replayed.
+            episode.add(SUBMIT, episode.env.step(SUBMIT))
+        if not episode.over:  # there is nothing that could be handed in
+            outcome = episode.env.finish()
+            if outcome[-1]["failure"]:
+                episode.add(SUBMIT, outcome)
         trajectory = episode.trajectory(self._left)
         reward = None if trajectory.failure else trajectory.episode_return
         if self.log is not None:

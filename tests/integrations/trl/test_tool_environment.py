@@ -80,8 +80,8 @@ def test_a_rollout_earns_what_its_submission_is_worth(tmp_path: Path) -> None:
     assert environment.trajectory is None
 
 
-def test_a_model_that_stops_talking_gets_its_file_graded() -> None:
-    environment = played(WOMEN)
+def test_a_model_that_stops_talking_gets_its_file_graded(tmp_path: Path) -> None:
+    environment = played(WOMEN, log=EpisodeLog(tmp_path))
     reward = environment.get_reward()
     assert reward is not None
     assert reward > 0.7
@@ -90,12 +90,18 @@ def test_a_model_that_stops_talking_gets_its_file_graded() -> None:
     assert trajectory.left == "the model stopped calling tools"
     assert trajectory.grade is not None
     assert trajectory.grade["valid"]
+    (path,) = tmp_path.iterdir()
+    assert mle_gym.verify_trajectory(path).verdict == "confirmed"
 
 
-def test_a_model_that_does_nothing_earns_a_true_zero() -> None:
-    environment = played()
+def test_a_model_that_does_nothing_earns_a_true_zero(tmp_path: Path) -> None:
+    environment = played(log=EpisodeLog(tmp_path))
     assert environment.get_reward() == 0.0
     assert environment.failure is None
+    assert environment._seat.env is not None
+    assert environment._seat.env._episode is None  # its sandbox is not kept
+    (path,) = tmp_path.iterdir()
+    assert mle_gym.verify_trajectory(path).verdict == "confirmed"
 
 
 def test_a_failure_is_masked_and_no_zero() -> None:

@@ -50,17 +50,18 @@ def script() -> Any:
 def test_a_model_made_here_learns_which_calls_lead_to_a_score(tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = subprocess.run(
-        [sys.executable, SCRIPT, "--steps", "20", "--out", out], capture_output=True, text=True
+        [sys.executable, SCRIPT, "--steps", "15", "--out", out], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
     summary = json.loads((out / "summary.json").read_text())
     with (out / "rewards.csv").open() as file:
         rewards = [float(row["reward"]) for row in csv.DictReader(file)]
-    assert len(rewards) == 20
+    assert len(rewards) == 15
     assert summary["last"] > summary["first"] + 0.15, rewards
     episodes = sorted((out / "episodes").glob("leaky-training-*.jsonl"))
-    assert len(episodes) == 20 * 16
-    assert mle_gym.verify_trajectory(episodes[0]).verdict == "confirmed"
+    assert len(episodes) == 15 * 16
+    verdicts = {mle_gym.verify_trajectory(path).verdict for path in episodes[::8]}
+    assert verdicts == {"confirmed"}
     assert mle_gym.health(episodes[-32:]).metrics()["health/failures"] == 0
 
 
