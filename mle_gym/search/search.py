@@ -7,13 +7,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from mle_gym.chat.model import ChatModel
 from mle_gym.chat.model_budget import Budget, Spent
 from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
+from mle_gym.errors import SnapshotError
 from mle_gym.search.attempt import Attempt, AttemptAgent, ended_early, play
 from mle_gym.search.prompts import prompt
 from mle_gym.search.run_folder import RunFolder
@@ -190,6 +191,13 @@ class Search:
 
     def _finish(self, done: _Done, idle: list[MLEEnv]) -> None:
         """Keep what came of an attempt."""
+        attempt = self._running[done.number]
+        if isinstance(done.error, SnapshotError) and attempt.parent != ROOT:
+            # Its files were deleted to make room, or the path's time is spent.
+            self.tree.add(replace(self.tree[attempt.parent], can_continue=False))
+            del self._running[done.number]
+            idle.append(done.env)
+            return
         if done.node is None:
             assert done.error is not None
             raise done.error
@@ -213,17 +221,21 @@ class Search:
                 done.get(timeout=max(0.0, deadline - time.monotonic()))
 
     def _hand_in(self) -> Trajectory | None:
-        best = self.tree.best()
-        if best is None:
-            self._save(result={"reason": "no attempt led to a valid submission"})
-            return None
-        state = self._folder.snapshot(best.number)
-        assert state is not None  # it was kept, since the attempt works
-        records = [self._folder.attempt(node.number) for node in self.tree.path(best)]
-        name, path = self._settings.agent, self._folder.episode
-        episode = hand_in(self._envs[0], state, records, name, path)
-        self._save(result=_result(best, episode))
-        return episode
+        """Submit in the state of the best attempt whose state is still there."""
+        while (best := self.tree.best()) is not None:
+            state = self._folder.snapshot(best.number)
+            assert state is not None  # it was kept, since the attempt works
+            records = [self._folder.attempt(node.number) for node in self.tree.path(best)]
+            name, path = self._settings.agent, self._folder.episode
+            try:
+                episode = hand_in(self._envs[0], state, records, name, path)
+            except SnapshotError as error:
+                self.tree.add(replace(best, problem=f"its state is gone: {error}"))
+                continue
+            self._save(result=_result(best, episode))
+            return episode
+        self._save(result={"reason": "no attempt led to a valid submission"})
+        return None
 
     def _save(self, result: Mapping[str, Any] | None = None) -> None:
         best = self.tree.best()

@@ -149,6 +149,27 @@ def test_a_search_that_was_stopped_goes_on_and_keeps_what_it_spent(
         RunFolder(out, {"task": task.name})
 
 
+@pytest.mark.slow("it plays attempts, and is stopped")
+def test_an_attempt_whose_files_are_gone_is_neither_continued_nor_handed_in(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    task, out = levers(make_task), tmp_path / "run"
+    policy = script("tree_search").Greedy(drafts=1)
+    refusal = Failing(401, {"error": {"message": "no such key"}})
+    with serving(written("a", "a='plain'"), refusal) as model, pytest.raises(AgentError):
+        search(task, out, policy, model.url, budget=Budget(calls=2))
+    lost = RunFolder(out, {"task": task.name}).snapshot(1)
+    assert lost is not None
+    lost.delete()
+    with serving(written("b", "b='plain'")) as model:
+        episode = search(task, out, policy, model.url, budget=Budget(calls=2))
+    first, second = told(out)["nodes"]
+    assert not first["can_continue"]
+    assert (second["operation"], second["parent"]) == ("draft", 0)
+    assert episode is not None
+    assert told(out)["result"]["best"] == 2
+
+
 def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, {"task": "one", "seed": 1})
     folder.save({"result": None})
