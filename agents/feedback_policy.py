@@ -27,6 +27,7 @@ written all the same.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import json
@@ -158,6 +159,9 @@ class World(Protocol):
     def step(self, written: Mapping[int, Words | None]) -> dict[int, Outcome]:
         """Run what was written in some of the episodes; None hands in what there is."""
 
+    def close(self) -> None:
+        """End the episodes."""
+
 
 class Environments:
     """The real world: a vector environment."""
@@ -195,6 +199,10 @@ class Environments:
             )
             for i, words in written.items()
         }
+
+    def close(self) -> None:
+        """End the sandboxes."""
+        self.envs.close()
 
 
 @dataclass(frozen=True)
@@ -601,6 +609,11 @@ class Run:
         draw(self.out, self._log)
         return summary
 
+    def close(self) -> None:
+        """End what is still running."""
+        for world in self.worlds:
+            world.close()
+
 
 def draw(out: Path, log: Sequence[Mapping[str, Any]]) -> None:
     """Draw the curves: what training episodes score, and what held-out variants do."""
@@ -646,12 +659,12 @@ def parse(arguments: Sequence[str] | None = None) -> Args:
 def main() -> None:
     """Train, judge, and write what came of it."""
     torch.set_num_threads(1)  # the networks are small, and the sandboxes need the processors
-    run = Run(parse())
-    try:
-        run.train()
-    except KeyboardInterrupt:
-        print("\nthe training ends early")
-    summary = run.finish()
+    with contextlib.closing(Run(parse())) as run:
+        try:
+            run.train()
+        except KeyboardInterrupt:
+            print("\nthe training ends early")
+        summary = run.finish()
     for task, episodes in summary["heldout"].items():
         mean = np.mean([episode["score"] for episode in episodes])
         print(f"{task}: {mean:.3f} on {len(episodes)} held-out variants; see {run.out}")

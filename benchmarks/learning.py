@@ -120,6 +120,9 @@ class Recorded:
             outcomes[i] = self._outcome(validation, self._handed_in[i] if over else 0.0, over)
         return outcomes
 
+    def close(self) -> None:
+        """There is nothing to end."""
+
     def look_up(self, variant: int, words: Any) -> tuple[float | None, float]:
         """A program's own validation and its anchored score."""
         return self._known[variant, self._toolbox.command(words)]

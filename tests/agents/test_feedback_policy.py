@@ -77,6 +77,9 @@ class Hidden:
             )
         return outcomes
 
+    def close(self) -> None:
+        pass
+
 
 FIXED = float(np.mean([(k / 3) ** 2 for k in (3, 2, 2, 2, 1, 1, 1, 0)]))
 """What every single program scores on average."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from functools import partial
 from importlib.util import find_spec
@@ -56,9 +57,10 @@ def test_on_recorded_outcomes_training_is_what_it_is_in_the_environment(tmp_path
             "--tasks tickets --episodes 8 --num-envs 4 --group 2 --variants 2 --eval-variants 2"
         )
         options += f" --evaluations 1 --sandbox bubblewrap --out {tmp_path / name}"
-        run = learner.Run(learner.parse(options.split()), world or learner.Environments)
-        run.train()
-        run.finish()
+        args = learner.parse(options.split())
+        with contextlib.closing(learner.Run(args, world or learner.Environments)) as run:
+            run.train()
+            run.finish()
         with (tmp_path / name / "log.csv").open() as file:
             return [[*row.values()][:3] + [*row.values()][4:] for row in csv.DictReader(file)]
 
