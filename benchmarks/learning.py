@@ -224,6 +224,8 @@ def measured(
         "closed": round(float((score - fixed).mean() / (oracle - fixed).mean()), 3),
         "above best fixed": [round(each, 4) for each in interval(score - fixed)],
     }
+    if family in summary.get("swapped", {}):
+        row["swapped"] = summary["swapped"][family]
     if (like := found.get(f"best list of {round(programs)}")) is not None:
         row["above the best list of as many"] = round(float((score - like[shared]).mean()), 4)
     return row
@@ -248,8 +250,9 @@ def report(rows: Sequence[Mapping[str, Any]], family: str, runs: Sequence[Path])
     commands = list(dict.fromkeys(row["command"] for row in rows if row["task"] == family))
     liked = bandit(rows, family, 5000, seed=1)
     mean = float(scores[:, commands.index(liked)].mean())
-    result["references"]["bandit"] = {"score": round(mean, 4), "command": liked}
-    print(f"{'bandit':24} {mean:.3f}  {liked}")
+    closed = round((mean - float(found["best fixed"].mean())) / float(gap), 3)
+    result["references"]["bandit"] = {"score": round(mean, 4), "closed": closed}
+    print(f"{'bandit':24} {mean:.3f}  closes {closed:.0%}: {liked}")
     for run in runs:
         row = measured(run, family, found, variants)
         result["runs"].append(row)

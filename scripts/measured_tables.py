@@ -4,17 +4,26 @@ python -m benchmarks --out docs/benchmarks
 python -m benchmarks.soak --out docs/benchmarks
 python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
 python -m benchmarks.families --out docs/benchmarks
+python -m benchmarks.learning report FAMILY … --runs RUN …
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mle_gym.tasks.catalog import load_task, task_folders
 
-__all__ = ["benchmarks_table", "families_table", "hand_ins_table", "soak_table", "speed_table"]
+__all__ = [
+    "benchmarks_table",
+    "families_table",
+    "hand_ins_table",
+    "learning_table",
+    "soak_table",
+    "speed_table",
+]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 OURS = "bubblewrap warm"
@@ -75,6 +84,36 @@ def hand_ins_table() -> str:
 def _range(values: list[float]) -> str:
     least, most = f"{min(values):.2f}", f"{max(values):.2f}"
     return least if least == most else f"{least} to {most}"
+
+
+def learning_table() -> str:
+    """What trained policies score on held-out variants, beside what needs no learning."""
+    lines = [
+        "| family | | score | way closed | fits | episodes | seeds |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for report in _read("learning.json"):
+        family = f"[`{report['task']}`](environments/{report['task']}.md)"
+        for name, known in report["references"].items():
+            closed = f"{known['closed']:.0%}" if "closed" in known else ""
+            lines.append(f"| {family} | {name} | {known['score']:.3f} | {closed} | | | |")
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for run in report["runs"]:
+            groups.setdefault(run["run"].rpartition("-")[0], []).append(run)
+        for name, runs in groups.items():
+            cells = [_span([run[key] for run in runs], digits) for key, digits in LEARNED.items()]
+            lines.append(f"| {family} | **{name}** | {' | '.join(cells)} | {len(runs)} |")
+    return "\n".join(lines)
+
+
+LEARNED = {"score": ".3f", "closed": ".0%", "fits": ".1f", "episodes": ",.0f"}
+"""What is shown of runs, and how."""
+
+
+def _span(values: list[float], digits: str) -> str:
+    """The mean of some seeds' values, with the least and the most if they differ."""
+    mean, least, most = (format(of(values), digits) for of in (fmean, min, max))
+    return mean if least == most else f"{mean} ({least} to {most})"
 
 
 def families_table() -> str:

@@ -16,6 +16,7 @@ from measured_tables import (
     benchmarks_table,
     families_table,
     hand_ins_table,
+    learning_table,
     soak_table,
     speed_table,
 )
@@ -117,6 +118,7 @@ TABLES = {
     "benchmarks": ("docs/benchmarks.md", benchmarks_table),
     "hand_ins": ("docs/environment.md", hand_ins_table),
     "families": ("docs/families.md", families_table),
+    "learning": ("docs/training.md", learning_table),
     "soak": ("docs/benchmarks.md", soak_table),
 }
 """The name in the markers, with the file and the function that makes the content."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.docs.conftest import CHECKOUT, DOCUMENTS
 from tests.docs.snippets import RUNNABLE, SHELL, commands, parse
+from tests.sandbox.docker_daemon import require
 
 RUNNER = CHECKOUT / "tests" / "docs" / "snippets.py"
+WITH_TORCH = ("training.md",)
 WITH_CODE = [file for file in DOCUMENTS if parse(file.read_text(encoding="utf-8"))]
 
 
@@ -26,6 +29,8 @@ def run(file: Path, environment: dict[str, str] | None = None) -> subprocess.Com
 @pytest.mark.parametrize("file", WITH_CODE, ids=lambda file: file.name)
 @pytest.mark.slow("a document's code takes a minute")
 def test_everything_in_a_document_works(file: Path, installed: dict[str, str]) -> None:
+    if file.name in WITH_TORCH and find_spec("torch") is None:
+        require("rl", "PyTorch is not installed: pip install 'mle-gym[rl]'")
     result = run(file, installed)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
 
