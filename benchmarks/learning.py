@@ -266,33 +266,46 @@ def report(rows: Sequence[Mapping[str, Any]], family: str, runs: Sequence[Path])
 
 
 def draw(path: Path, result: Mapping[str, Any], runs: Sequence[Path]) -> None:
-    """The runs' training curves and held-out scores over the reference lines."""
+    """Each run's held-out scores over the reference lines; faintly, its training episodes'.
+
+    Runs are named like seed-1, and those whose names differ in the number alone share a colour.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.4), layout="constrained", dpi=110)
+    figure = Figure(figsize=(8, 4.6), layout="constrained", dpi=110)
     axes = figure.add_subplot()
-    for at, run in enumerate(runs):
+    groups = list(dict.fromkeys(run.name.rpartition("-")[0] for run in runs))
+    for run in runs:
+        group = run.name.rpartition("-")[0]
+        label = None if axes.get_legend_handles_labels()[1].count(group) else group
         rows = [row for row in read_log(run) if row["task"] == result["task"]]
-        for kind, style in (("training", "-"), ("held-out", "o")):
-            mine = [row for row in rows if row["kind"] == kind]
+        for kind, style, alpha in (("training", "-", 0.3), ("held-out", "o-", 0.9)):
+            mine = [row for row in rows if row["kind"] == kind and int(row["episodes"])]
             x, y = ([float(row[key]) for row in mine] for key in ("episodes", "score"))
-            label = f"{run.name}, held-out" if kind == "held-out" else None
-            axes.plot(
-                x, y, style, color=f"C{at}", alpha=0.35 if kind == "training" else 1, label=label
-            )
-    for name, known in result["references"].items():
-        axes.axhline(known["score"], color="#52514e", linewidth=0.8, linestyle=":")
-        axes.annotate(
-            name,
-            (1.01, known["score"]),
-            xycoords=("axes fraction", "data"),
-            fontsize=7,
-            va="center",
-        )
-    axes.set(xlabel="training episodes", ylabel="anchored score", ylim=(0, 1), title=result["task"])
+            if kind == "training":
+                y = [float(np.mean(y[max(0, at - 9) : at + 1])) for at in range(len(y))]
+            color, named = f"C{groups.index(group)}", label if alpha > 0.5 else None
+            axes.plot(x, y, style, color=color, alpha=alpha, label=named, linewidth=1, markersize=4)
+    for score, name in together(result["references"]):
+        axes.axhline(score, color="#52514e", linewidth=0.7, linestyle=":")
+        at = (1.01, score)
+        axes.annotate(name, at, xycoords=("axes fraction", "data"), fontsize=7, va="center")
+    axes.set(xlabel="training episodes", ylabel="anchored score", ylim=(0, 1), xscale="log")
+    axes.set_title(result["task"])
     axes.legend(loc="lower right", fontsize=7, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
+
+
+def together(references: Mapping[str, Mapping[str, float]]) -> list[tuple[float, str]]:
+    """The reference lines with their names; those too close to be told apart are one."""
+    lines: list[tuple[float, str]] = []
+    for name, known in sorted(references.items(), key=lambda each: each[1]["score"]):
+        if lines and known["score"] - lines[-1][0] < 0.02:
+            lines[-1] = (lines[-1][0], f"{lines[-1][1]}, {name}")
+        else:
+            lines.append((known["score"], name))
+    return lines
 
 
 def read_log(run: Path) -> list[dict[str, str]]:
