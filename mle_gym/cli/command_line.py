@@ -16,6 +16,7 @@ from mle_gym.regular_files import NotAFile, read_regular, read_whole
 from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.hash_chain import check_key
+from mle_gym.trajectories.training_data.export_records import record_files
 
 __all__ = [
     "DataSize",
@@ -29,6 +30,7 @@ __all__ = [
     "name_and_word",
     "read_file",
     "read_key",
+    "trajectory_files",
 ]
 
 TaskName = Annotated[
@@ -54,6 +56,22 @@ DataSize = Annotated[
 Difficulty = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="How hard a generated task is, from 0 to 1.")
 ]
+
+
+def trajectory_files(paths: list[Path]) -> list[Path]:
+    """The files that are named, and all trajectories in the folders that are.
+
+    Raises:
+        UsageError: A folder has none.
+    """
+    found = []
+    for path in paths:
+        files = list(record_files([path], ".jsonl"))
+        if not files:
+            raise UsageError(f"{path}: expected trajectories (JSONL) in this folder, found none")
+        found += files
+    return found
+
 
 MOST_KEY_BYTES = 2**16
 

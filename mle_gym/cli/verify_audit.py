@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 import mle_gym
-from mle_gym.cli.command_line import KeyFile, find_task, read_key
+from mle_gym.cli.command_line import KeyFile, find_task, read_key, trajectory_files
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ EXIT_CODES = {
 VERIFY_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym verify runs/titanic-solution.jsonl
-  mle-gym verify runs/*.jsonl --json | jq '.[].verdict'
+  mle-gym verify runs/first --json | jq '.[].verdict'
   mle-gym verify coins.jsonl --task ./coins --key-file secret.key
 
 [dim]Exit code 0: every record is complete and its score was reproduced; 1: something is
@@ -47,7 +47,7 @@ unknown or has changed, other versions of libraries, an old format, a missing ke
 AUDIT_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym audit runs/titanic-solution.jsonl
-  mle-gym audit runs/*.jsonl --json | jq '.[] | select(.worst == "violation") | .path'
+  mle-gym audit runs/first --json | jq '.[] | select(.worst == "violation") | .path'
   mle-gym audit episode.jsonl --references ./notebooks --threshold 0.6
 
 [dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,
@@ -60,7 +60,10 @@ commands = typer.Typer()
 
 @commands.command(epilog=VERIFY_EXAMPLES)
 def verify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Trajectories (JSONL), or folders of them."),
+    ],
     task: Annotated[
         str | None,
         typer.Option(help="Name or folder of their task, if it is not known here by its id."),
@@ -76,7 +79,7 @@ def verify(
     folder = None if task is None else find_task(task).folder
     key = read_key(key_file)
     results = []
-    for file in files:
+    for file in trajectory_files(files):
         results.append(mle_gym.verify_trajectory(file, task=folder, key=key))
         if not as_json:
             _print(results[-1])
@@ -100,7 +103,10 @@ def _print(result: Verification) -> None:
 
 @commands.command(epilog=AUDIT_EXAMPLES)
 def audit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Trajectories (JSONL).")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Trajectories (JSONL), or folders of them."),
+    ],
     references: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +131,7 @@ def audit(
     """
     chosen = {} if threshold is None else {"threshold": threshold}
     results = []
-    for file in files:
+    for file in trajectory_files(files):
         try:
             results.append(mle_gym.audit_trajectory(file, references=references, **chosen))
         except ModuleNotFoundError as error:

@@ -37,6 +37,22 @@ def test_verify_refutes_an_edited_record_and_says_where(command: Command, record
     assert failed[1]["detail"] == "step 2: observation.steps_left: expected 1, found 2"
 
 
+def test_a_folder_stands_for_the_records_in_it(command: Command, record: Path) -> None:
+    folder = Path("run/episodes")
+    folder.mkdir(parents=True)
+    record.rename(folder / "won.jsonl")
+    (folder / "won.json").write_text("{}")
+    assert [each["path"] for each in command("verify", "run", "--json").json] == [
+        "run/episodes/won.jsonl"
+    ]
+    assert command("audit", "run").code == 0
+    Path("empty").mkdir()
+    for name in ("verify", "audit"):
+        result = command(name, "empty")
+        assert result.code == 2
+        assert "found none" in result.err
+
+
 def test_an_unknown_task_exits_with_3_and_can_be_named(
     command: Command, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
