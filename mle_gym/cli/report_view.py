@@ -77,7 +77,9 @@ def view_command(
         int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0 for any that is free.")
     ] = 8900,
 ) -> None:
-    """Serve a folder of runs to a browser on this machine, live while they grow. Ctrl-C ends it."""
+    """Serve a folder of runs to a browser on this machine, live while they grow.
+
+    Ctrl-C ends it."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder with runs")
     try:
