@@ -79,7 +79,8 @@ def view_command(
 ) -> None:
     """Serve a folder of runs to a browser on this machine, live while they grow.
 
-    Ctrl-C ends it."""
+    Ctrl-C ends it.
+    """
     if not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder with runs")
     try:
