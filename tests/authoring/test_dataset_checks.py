@@ -226,12 +226,6 @@ def test_a_variant_with_a_canonical_test_row_is_found(
     }
 
 
-@pytest.mark.parametrize("name", ["penguins", "titanic", "wine"])
-@pytest.mark.slow("it runs all checks of a task")
-def test_built_in_tasks_are_sound(name: str) -> None:
-    assert failed(prepare(name)) == {}
-
-
 @pytest.mark.parametrize(
     ("column", "target", "low", "high"),
     [

@@ -12,7 +12,7 @@ NOTHING_FOR_NOTHING = ("anchored", "milestones", "medal")
 """``score`` and ``percentile`` are scales of the score itself, on which guesses are somewhere."""
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS[:2])
 @pytest.mark.parametrize("task", few_quick(offline(), ("titanic", "zoo"), "it prepares every task"))
 def test_knowing_nothing_pays_nothing_and_the_answers_pay_all(task: str, variant: int) -> None:
     for hand_in in HAND_INS:
