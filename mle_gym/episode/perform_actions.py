@@ -133,7 +133,7 @@ class ActionPerformer:
             execution = self._run(begin, seconds)
         if execution.timed_out and timeout is None and seconds < most:
             hint = "name a longer `timeout`, or let it run in the background"
-            note = f"[what names no timeout ends after {seconds:g} seconds: {hint}]\n"
+            note = f"[without a timeout of its own it ends after {seconds:g} seconds: {hint}]\n"
             execution = dataclasses.replace(execution, output=execution.output + note.encode())
         return dataclasses.replace(execution, queued=queued) if queued else execution
 
