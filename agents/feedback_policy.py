@@ -131,7 +131,7 @@ class Toolbox:
 
     def read(self, output: str) -> float | None:
         """How good a fit says it was, 1 for the metric's best; None after an error."""
-        found = re.findall(r"^validation: *(\S+)$", output, re.MULTILINE)
+        found = re.findall(r"^validation: *(-?[\d.]+(?:e[-+]?\d+)?)$", output, re.MULTILINE)
         return (float(found[-1]) - self.worst) / (self.best - self.worst) if found else None
 
     def name(self, axis: int, word: str) -> str:

@@ -16,129 +16,27 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import itertools
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mle_gym.authoring.family_programs import load_programs
-from mle_gym.authoring.play_programs import Play, play_all
-from mle_gym.paths import bundled
+from benchmarks.recorded_outcomes import Recorded, Swapped, agent, record
 from mle_gym.tasks.catalog import load_task
 
-__all__ = ["Recorded", "Swapped", "agent", "bandit", "interval", "record", "references"]
+__all__ = ["bandit", "interval", "references", "report", "train"]
 
 VARIANTS = 64
 FILE = "learning.json"
 Scores = npt.NDArray[np.float64]
 LONGEST_LIST = 6
 """The longest list of programs that is looked for: beyond it there are too many lists."""
-
-
-def agent() -> ModuleType:
-    """The module of agents/feedback_policy.py."""
-    name = "feedback_policy"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, bundled("agents") / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-def record(family: str, variants: int, workers: int, sandbox: str = "auto") -> list[dict[str, Any]]:
-    """Play every program on training and held-out variants; a row for each episode."""
-    task = load_task(family)
-    chosen = [v for n in range(1, variants + 1) for v in (n, -n)]
-    programs = load_programs(task).program
-    plays = [Play(p.name, p.command, v, "micro", 0.5) for v in chosen for p in programs]
-
-    def show(play: Play, left: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{family}: {left} left  ", end="", file=sys.stderr, flush=True)
-
-    found = play_all(task, plays, workers=workers, sandbox=sandbox, on_played=show)
-    return [
-        {
-            "task": task.id,
-            "variant": play.variant,
-            "command": play.command,
-            "validation": played.validation,
-            "anchored": played.anchored,
-        }
-        for play, played in zip(plays, found, strict=True)
-    ]
-
-
-class Recorded:
-    """A world of the agent in which outcomes are looked up.
-
-    Args:
-        args: The agent's settings.
-        toolbox: The family's toolbox.
-        rows: What :func:`record` found, of any families.
-    """
-
-    def __init__(self, args: Any, toolbox: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._steps, self._toolbox = args.steps, toolbox
-        self._outcome = agent().Outcome
-        self._known = {
-            (row["variant"], row["command"]): (
-                toolbox.read(f"validation: {row['validation']}"),
-                float(row["anchored"]),
-            )
-            for row in rows
-            if row["task"] == toolbox.task
-        }
-
-    def start(self, variants: Sequence[int]) -> None:
-        """Begin an episode of each variant."""
-        self.variants = list(variants)
-        self._left = [self._steps] * len(variants)
-        self._handed_in = [0.0] * len(variants)
-
-    def step(self, written: Mapping[int, Any]) -> dict[int, Any]:
-        """Look up what the commands do."""
-        outcomes = {}
-        for i, words in written.items():
-            self._left[i] -= 1
-            validation = None
-            if words is not None:
-                validation, self._handed_in[i] = self.look_up(self.variants[i], words)
-            over = words is None or self._left[i] == 0
-            outcomes[i] = self._outcome(validation, self._handed_in[i] if over else 0.0, over)
-        return outcomes
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-    def look_up(self, variant: int, words: Any) -> tuple[float | None, float]:
-        """A program's own validation and its anchored score."""
-        return self._known[variant, self._toolbox.command(words)]
-
-
-class Swapped(Recorded):
-    """An ablation: what is shown is another variant's validation, what counts is one's own."""
-
-    def step(self, written: Mapping[int, Any]) -> dict[int, Any]:
-        """Look up what the commands do, and what they do to the next variant."""
-        outcomes = super().step(written)
-        for i, words in written.items():
-            if words is not None:
-                other = self.variants[(i + 1) % len(self.variants)]
-                outcomes[i] = replace(outcomes[i], validation=self.look_up(other, words)[0])
-        return outcomes
 
 
 def table(rows: Sequence[Mapping[str, Any]], family: str) -> tuple[Scores, Scores, list[int]]:

@@ -128,6 +128,7 @@ def test_every_program_of_a_family_can_be_written_and_nothing_else(learner: Modu
     assert written == {program.command for program in programs}
     assert toolbox.read("reading\nvalidation: 0.25\n") == 0.25
     assert toolbox.read("Traceback: no such file") is None
+    assert toolbox.read("validation: nan") is None
     assert learner.Toolbox.of("demand").read("validation: 0.25") == 0.75  # an error: less is better
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import learning
+from benchmarks import learning, recorded_outcomes
 from tests.sandbox.docker_daemon import require
 
 SCORES = np.array([[1.0, 0.2, 0.5], [0.0, 0.8, 0.5]])
@@ -48,11 +48,11 @@ def test_a_bandit_finds_the_program_that_is_the_best_on_average() -> None:
 def test_on_recorded_outcomes_training_is_what_it_is_in_the_environment(tmp_path: Path) -> None:
     if find_spec("torch") is None:
         require("rl", "PyTorch is not installed: pip install 'mle-gym[rl]'")
-    rows = learning.record("tickets", 2, 2, sandbox="bubblewrap")
+    rows = recorded_outcomes.record("tickets", 2, 2, sandbox="bubblewrap")
     assert len(rows) == 4 * 8
 
     def curve(name: str, world: Any) -> list[list[str]]:
-        learner = learning.agent()
+        learner = recorded_outcomes.agent()
         options = (
             "--tasks tickets --episodes 8 --num-envs 4 --group 2 --variants 2 --eval-variants 2"
         )
@@ -66,4 +66,4 @@ def test_on_recorded_outcomes_training_is_what_it_is_in_the_environment(tmp_path
 
     played = curve("played", None)
     assert len(played) == 4
-    assert curve("looked-up", partial(learning.Recorded, rows=rows)) == played
+    assert curve("looked-up", partial(recorded_outcomes.Recorded, rows=rows)) == played
