@@ -106,7 +106,7 @@ def expected(
 def to_yield(signal: np.ndarray, link: str) -> np.ndarray:
     """Yields in kilograms."""
     if link == "additive":
-        return np.maximum(400 + 110 * signal, 30)
+        return np.maximum(320 + 110 * signal, 5)
     return 250 * np.exp(0.9 * signal)
 
 
