@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from mle_gym.episode.arguments import ARGUMENTS, check_name
 from mle_gym.errors import MleGymError
 from mle_gym.evaluation import Plan, Run, evaluate, read_run
 from mle_gym.evaluation.comparison import Comparison, paired
+from mle_gym.evaluation.engine import Engine
 from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.exports import write_exports
 from mle_gym.evaluation.local_engine import LocalEngine
@@ -31,6 +33,7 @@ EVAL_EXAMPLES = """\b
   mle-gym eval --agents solution,baseline --tasks titanic,wine --seeds 3 --out runs/first
   mle-gym eval --agents my_agent.py --suite micro --variants heldout:5 -j 2 --out runs/micro
   mle-gym eval plan.toml --out runs/paper
+  mle-gym eval plan.toml --out runs/paper --engine ray --address auto
   mle-gym eval --resume --out runs/paper                 play what is missing
   mle-gym eval --resume --out runs/paper --tables        show what there is, play nothing
 
@@ -86,6 +89,13 @@ def evaluate_command(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Episodes at a time; default: as many as fit."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="This machine, or a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; default: one that is started on this machine."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in a folder that has an evaluation.")
     ] = False,
@@ -102,7 +112,8 @@ def evaluate_command(
     plan = _plan(plan_file, agents, tasks, suite, variants, seeds, env)
     if plan is None and not (resume or only_tables):
         raise UsageError("name agents and tasks (--agents, --tasks or --suite), or a plan")
-    run = read_run(folder) if only_tables else _play(plan, folder, resume, LocalEngine(jobs))
+    chosen = None if only_tables else _engine(engine, address, jobs)
+    run = read_run(folder) if chosen is None else _play(plan, folder, resume, chosen)
     summary = summarize(run)
     written = write_exports(run, summary, folder)
     if as_json:
@@ -113,6 +124,28 @@ def evaluate_command(
         err().print(f"in {folder}: {', '.join(path.name for path in written)}", style="dim")
     done = not (summary.counts.failed or summary.counts.missing)
     raise typer.Exit(ExitCode.OK if done else ExitCode.NOT_OK)
+
+
+def _engine(name: str, address: str | None, jobs: int | None) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        UsageError: There is none, or Ray is not installed.
+    """
+    if name == "local":
+        if address is not None:
+            raise UsageError("--address is that of a Ray cluster: it requires --engine ray")
+        return LocalEngine(jobs)
+    if name != "ray":
+        raise UsageError(f"--engine: expected local or ray, found {name!r}")
+    try:
+        module = import_module("mle_gym.evaluation.ray_engine")
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise UsageError("--engine ray requires Ray: pip install 'mle-gym[ray]'") from error
+    made: Engine = module.RayEngine(address, jobs)
+    return made
 
 
 def _plan(
@@ -169,7 +202,7 @@ def _environment(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def _play(plan: Plan | None, folder: Path, resume: bool, engine: LocalEngine) -> Run:
+def _play(plan: Plan | None, folder: Path, resume: bool, engine: Engine) -> Run:
     """Play what is missing, and show how it goes."""
     files = EvaluationFolder(folder)
     asked = plan or files.read_plan()
