@@ -180,10 +180,13 @@ def draw(path: Path, result: Mapping[str, Any], runs: Sequence[Path]) -> None:
         for kind, style, alpha in (("training", "-", 0.3), ("held-out", "o-", 0.9)):
             mine = [row for row in rows if row["kind"] == kind and int(row["episodes"])]
             x, y = ([float(row[key]) for row in mine] for key in ("episodes", "score"))
+            if not x:  # it was only judged
+                continue
             if kind == "training":
                 y = [float(np.mean(y[max(0, at - 9) : at + 1])) for at in range(len(y))]
-            color, named = f"C{groups.index(group)}", label if alpha > 0.5 else None
-            axes.plot(x, y, style, color=color, alpha=alpha, label=named, linewidth=1, markersize=4)
+            place, named = groups.index(group), label if alpha > 0.5 else None
+            look = {"alpha": alpha, "linewidth": 1, "markersize": 4, "zorder": 9 - place}
+            axes.plot(x, y, style, color=f"C{place}", label=named, **look)
     for score, name in together(result["references"]):
         axes.axhline(score, color="#52514e", linewidth=0.7, linestyle=":")
         at = (1.01, score)
