@@ -19,7 +19,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 train, test = pd.read_csv("data/train.csv"), pd.read_csv("data/test.csv")
 sample = pd.read_csv("data/sample_submission.csv")
-key, target = sample.columns[0], sample.columns[-1]
+key, *wanted = sample.columns
+(target,) = set(train.columns) - set(test.columns)
+features = [name for name in test.columns if name != key]
+x, y = train[features], train[target]
 
 numbers = SimpleImputer(strategy="median")
 words = make_pipeline(
@@ -28,16 +31,19 @@ words = make_pipeline(
 )
 columns = make_column_transformer(
     (numbers, make_column_selector(dtype_include="number")),
-    (words, make_column_selector(dtype_exclude="number")),
+    (words, make_column_selector(dtype_include=["object", "string"])),
 )
 model = make_pipeline(columns, LogisticRegression(max_iter=2000))
 
-features = [name for name in test.columns if name != key]
-scores = cross_val_score(model, train[features], train[target], cv=5)
+scores = cross_val_score(model, x, y, cv=5)
 print(f"cross-validated accuracy: {scores.mean():.3f} ± {scores.std():.3f}")
-model.fit(train[features], train[target])
-sample[target] = model.predict(test[features])
-sample.to_csv("submission.csv", index=False)
+model.fit(x, y)
+out = test[[key]].copy()
+if sample[wanted[0]].dtype.kind == "f":  # probabilities are asked for
+    out[wanted] = model.predict_proba(test[features])[:, -len(wanted):]
+else:
+    out[target] = model.predict(test[features])
+out.to_csv("submission.csv", index=False)
 '''
 
 OLD_MODEL = "LogisticRegression(max_iter=2000)"

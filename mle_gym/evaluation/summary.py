@@ -216,9 +216,12 @@ def _mean_if_known(values: Sequence[float | None]) -> float | None:
 
 
 def _with_front(rows: Sequence[AgentRow]) -> list[AgentRow]:
-    """Mark those that no other agent betters in both price and result."""
+    """Mark those that no other agent betters in both price and result.
+
+    Where a cost isn't known, or nothing cost anything, time is the price.
+    """
     prices = {row.agent: row.cost for row in rows}
-    if any(price is None for price in prices.values()):
+    if None in prices.values() or not any(prices.values()):
         prices = {row.agent: row.seconds for row in rows}
     points = {
         row.agent: (price, row.worst_case)

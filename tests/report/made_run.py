@@ -1,4 +1,4 @@
-"""A run as ``mle-gym eval`` leaves it, written by the real writers without playing anything."""
+"""Runs as ``mle-gym eval`` and a search leave them, by the real writers; nothing is played."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from mle_gym.chat.model_budget import Spent
 from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import AgentEntry, Episode, Plan
 from mle_gym.evaluation.result import Result
+from mle_gym.search.run_folder import RunFolder
+from mle_gym.search.tree import ROOT, Node, Tree
 from mle_gym.trajectories.trajectory import Step, TrajectoryWriter
 
-__all__ = ["HOSTILE", "SUBMISSION", "make_run", "write_record"]
+__all__ = ["HOSTILE", "SUBMISSION", "make_run", "make_search", "write_record"]
 
 HOSTILE = (
     "</script><script>window.owned=1</script><img src=x onerror=window.owned=2>"
@@ -59,12 +62,30 @@ def make_run(
     return path
 
 
+def make_search(path: Path) -> Path:
+    """Write a search whose second draft was improved once, after an attempt that failed."""
+    nodes = (
+        Node(1, ROOT, "draft", HOSTILE, "raise SystemExit(1)", HOSTILE, None, problem="it failed"),
+        Node(2, ROOT, "draft", "a forest", "print(1)", "1", 0.7, spent=Spent(calls=1)),
+        Node(3, 2, "improve", "a larger forest", "print(2)", "2", 0.8),
+    )
+    folder = RunFolder(path, {})
+    tree = Tree(higher_is_better=True, nodes=nodes)
+    values = {"best": 3, "result": None, "running": [], "spent": tree.spent().to_dict()}
+    nodes_as_json = [node.to_dict() for node in tree]
+    folder.save({"higher_is_better": True, "seconds": 9.0, "nodes": nodes_as_json, **values})
+    for node in nodes:
+        write_record(folder.attempt(node.number), "search")
+    return path
+
+
 def _result(episode: Episode, plan: Plan, last: bool, recorded: bool) -> Result:
     first = episode.agent == plan.agents[0].name
     values: dict[str, Any] = {
         "agent": episode.agent, "task": episode.env_id, "variant": episode.variant,
         "seed": episode.seed, "status": "graded", "integrity": "clean", "steps": 4,
-        "seconds": 12.5, "trajectory": f"episodes/{episode.id}.jsonl" if recorded else None,
+        "seconds": 12.5 if first else 3.0,
+        "trajectory": f"episodes/{episode.id}.jsonl" if recorded else None,
     }  # fmt: skip
     if first or not last:
         return Result(**values).graded(SUBMISSION | {"anchored": 0.9 if first else 0.4})

@@ -19,7 +19,7 @@ from mle_gym.report.sources import open_source
 from mle_gym.report.view_server import ViewServer
 from mle_gym.report.write_report import write_report
 from tests.report.browser import Browser
-from tests.report.made_run import HOSTILE, SUBMISSION, make_run
+from tests.report.made_run import HOSTILE, SUBMISSION, make_run, make_search
 
 pytestmark = pytest.mark.slow("a browser takes seconds to start and to draw")
 
@@ -58,6 +58,7 @@ def test_every_chart_and_table_is_drawn_without_a_network(browser: Browser, repo
     assert number(browser, "#comparisons tbody tr") == 1
     browser.wait("document.querySelectorAll('#profiles polyline').length === 2")
     browser.wait("document.querySelectorAll('#prices .point').length === 2")
+    assert number(browser, "#prices path.front") == 1
     assert "ZeroDivisionError" in text(browser, "#reasons")
     assert "private-data" in text(browser, "#integrity")
     assert "careful has a mean anchored score of 0.900" in text(browser, "#content .lead")
@@ -76,6 +77,21 @@ def test_an_episode_opens_as_a_story(browser: Browser, report: Path) -> None:
     assert number(browser, "#step-1 .c-word") > 0
     assert "exit 1" in text(browser, "#step-4")
     browser.wait("document.querySelectorAll('#course .point').length === 2")
+    assert browser.complaints() == []
+
+
+def test_the_tree_of_a_search_is_drawn_and_its_attempts_open(
+    browser: Browser, tmp_path: Path
+) -> None:
+    browser.window(1280, 900)
+    search = make_search(tmp_path / "search")
+    go(browser, write_report(open_source(search), tmp_path / "search.html").path)
+    assert number(browser, "#tree g.attempt") == 3
+    assert number(browser, "#tree line.branch.best") == 2
+    browser.run("document.querySelector('#tree g.attempt').dispatchEvent(new MouseEvent('click'))")
+    assert "Attempt 1: draft" in text(browser, "#tree div.attempt")
+    assert browser.run("window.owned === undefined")
+    assert browser.run(f"{ROWS}") == 3
     assert browser.complaints() == []
 
 
