@@ -47,6 +47,7 @@ function show(element, ...children) {
 /* Numbers as people read them. */
 const dash = "–";
 const fixed = (value, digits = 3) => (value === null || value === undefined ? dash : value.toFixed(digits));
+const chance = value => (value !== null && value < 0.0005 ? "< 0.001" : fixed(value));
 const signed = value => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(3);
 const percent = value => (value === null || value === undefined ? dash : `${Math.round(value * 100)}%`);
 const count = value => Number(value).toLocaleString("en");
@@ -109,7 +110,7 @@ function scroller(label, ...children) {
 
 function table(label, heads, rows, kind = "") {
   const head = heads.map(each =>
-    make("th", { scope: "col", class: each.number ? "number" : null, title: each.title }, each.name));
-  return scroller(label, make("table", { class: kind },
+    make("th", { scope: "col", class: each.number ? "number" : null, title: each.title, colspan: each.span }, each.name));
+  return scroller(`Table: ${label}`, make("table", { class: kind },
     make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
 }

@@ -51,19 +51,19 @@ function episodeList(data, episodes, filter, { change, address }) {
     return make("th", { scope: "col", class: NUMBERS.has(name) ? "number" : null, "aria-sort": state },
       make("button", { type: "button", class: "sort", on: { click: () => change({ sort: state === "ascending" ? `-${name}` : state ? "" : name }) } }, label, state ? (state === "ascending" ? " ↑" : " ↓") : ""));
   });
-  const rows = found.slice(at * PAGE, at * PAGE + PAGE).map(each => episodeRow(each, address));
+  const rows = found.slice(at * PAGE, at * PAGE + PAGE).map(each => episodeRow(each, address, !data.summary));
   const turn = (words, to, off) => make("button", { type: "button", class: "plain", disabled: off, on: { click: () => change({ page: to }) } }, words);
   return section("episodes", "Episodes", null, controls,
     make("p", { class: "note", role: "status" }, found.length === episodes.length ? plural(found.length, "episode") : `${count(found.length)} of ${plural(episodes.length, "episode")}`,
       make("span", { class: "keys" }, "  Keys: ", make("kbd", {}, "/"), " search, ", make("kbd", {}, "j"), " ", make("kbd", {}, "k"), " move, ", make("kbd", {}, "Enter"), " open")),
-    scroller("Episodes", make("table", { class: "list" }, make("thead", {}, make("tr", {}, heads)), make("tbody", {}, rows))),
+    scroller("Table: Episodes", make("table", { class: "list" }, make("thead", {}, make("tr", {}, heads)), make("tbody", {}, rows))),
     last ? make("nav", { class: "pages", "aria-label": "Pages of the list" }, turn("← Previous", at - 1, at === 0), make("span", {}, `${at + 1} / ${last + 1}`), turn("Next →", at + 1, at === last)) : null);
 }
 
-function episodeRow(each, address) {
+function episodeRow(each, address, named) {
   const outcome = make("span", {}, chip(OUTCOMES[each.outcome]), each.medal ? chip([each.medal, each.medal]) : null, each.reason && each.outcome !== "valid" ? make("small", {}, ` ${each.reason.replaceAll("_", " ")}`) : null);
   const cells = {
-    agent: make("a", { href: address(each) }, each.agent), task: taskName(each.task), outcome, score: score(each.score), anchored: fixed(each.anchored),
+    agent: [make("a", { href: address(each) }, each.agent), named ? make("small", {}, ` ${each.id}`) : null], task: taskName(each.task), outcome, score: score(each.score), anchored: fixed(each.anchored),
     variant: each.variant, seed: each.seed, steps: each.steps ?? dash, seconds: duration(each.seconds), integrity: each.integrity ? chip(INTEGRITY[each.integrity]) : dash,
   };
   const row = make("tr", { "data-id": each.id, on: { click: event => { if (!event.target.closest("a") && !String(getSelection())) location.hash = address(each).slice(1); } } },

@@ -16,6 +16,8 @@ function overview(data, filter) {
   ];
 }
 
+const equals = p => (chance(p).startsWith("<") ? chance(p) : `= ${chance(p)}`);
+
 /* What the figures say, in words. */
 function verdict(summary) {
   const [best, second] = summary.agents;
@@ -29,8 +31,8 @@ function verdict(summary) {
   if (!found || found.p_adjusted === null) return [first, "They have too few episodes in common to compare them."];
   const sure = found.p_adjusted < SIGNIFICANT;
   return [first, sure
-    ? `The difference is significant (p = ${fixed(found.p_adjusted)} after Holm's correction).`
-    : `The difference is not significant (p = ${fixed(found.p_adjusted)} after Holm's correction, ${plural(found.blocks, "pair")} of task and variant).`];
+    ? `The difference is significant (p ${equals(found.p_adjusted)} after Holm's correction).`
+    : `The difference is not significant (p ${equals(found.p_adjusted)} after Holm's correction, ${plural(found.blocks, "pair")} of task and variant).`];
 }
 
 function pairOf(summary, one, other) {
@@ -40,9 +42,9 @@ function pairOf(summary, one, other) {
 function leaderboard(data, summary, index) {
   const paid = summary.agents.some(each => each.cost), medals = summary.agents.some(each => each.any_medal);
   const heads = [
-    { name: "", title: "Place" }, { name: "agent" },
+    { name: "#", title: "Place, by the worst case" }, { name: "agent" },
     { name: "worst case", number: true, title: "The mean with each failed or missing episode as 0" },
-    { name: "mean, 95% interval" }, { name: "" },
+    { name: "mean, 95% interval", span: 2 },
     { name: "IQM", number: true, title: "Interquartile mean: without the best and the worst quarter" },
     medals ? { name: "any medal", number: true } : null,
     { name: "strength", number: true, title: "Bradley and Terry's model, in log odds, ± standard error" },
@@ -110,7 +112,7 @@ function heatMap(data, summary, filter) {
 
 function comparisons(summary, index) {
   const reach = Math.max(0.1, ...summary.comparisons.flatMap(({ difference: found }) => (found ? [found.value, found.low, found.high].map(each => Math.abs(each ?? 0)) : [])));
-  const heads = [{ name: "first" }, { name: "second" }, { name: "first − second, 95% interval" }, { name: "" },
+  const heads = [{ name: "first" }, { name: "second" }, { name: "first − second, 95% interval", span: 2 },
     { name: "p", number: true, title: "Two-sided randomization test over pairs of task and variant" },
     { name: "p, Holm", number: true, title: "Adjusted for the number of comparisons" },
     { name: "beats", number: true, title: "The chance that an episode of the first is better than one of the second on a task drawn at random" },
@@ -121,7 +123,7 @@ function comparisons(summary, index) {
     return make("tr", {}, make("th", { scope: "row" }, each.first), make("th", { scope: "row" }, each.second),
       make("td", { class: "bar" }, whisker(found, -reach, reach, index[found && found.value < 0 ? each.second : each.first], 0)),
       make("td", { class: "number quiet" }, found ? `${signed(found.value)} ${interval(found, signed)}` : dash),
-      make("td", { class: "number" }, fixed(each.p)), make("td", { class: sure ? "number strong" : "number" }, fixed(each.p_adjusted)),
+      make("td", { class: "number" }, chance(each.p)), make("td", { class: sure ? "number strong" : "number" }, chance(each.p_adjusted)),
       make("td", { class: "number" }, percent(each.improvement)), make("td", { class: "number" }, `${each.pairs} in ${each.blocks}`),
       make("td", {}, !found ? "nothing in common" : sure ? chip([`${better} is better`, "good"]) : chip(["not significant", "none"])));
   });

@@ -18,7 +18,7 @@ function treeCard(data) {
   for (const each of nodes) svg.append(attemptMark(each, at(each.number), each.number === best, () => show(detail, attemptDetail(each))));
   return section("tree", "The tree of the search", `${plural(nodes.length, "attempt")}. A filled circle is one that works, with the validation score that it measured; an empty one failed. Choose one to read it.`,
     make("ul", { class: "legend" }, Object.entries(OPERATIONS).map(([name, index]) => make("li", {}, make("span", { class: "swatch", css: { background: colour(index) } }), name)), make("li", {}, make("span", { class: "swatch best" }), "the way to the best")),
-    scroller("Tree of attempts", svg), detail);
+    scroller("Picture: tree of attempts", svg), detail);
 }
 
 /* Column and generation of each attempt: leaves side by side, parents above the middle of theirs. */
