@@ -45,6 +45,7 @@ from torch import Tensor, nn
 
 import mle_gym
 from mle_gym.authoring.family_programs import load_programs
+from mle_gym.errors import MleGymError
 from mle_gym.tasks.catalog import load_task
 
 Array = npt.NDArray[Any]
@@ -54,8 +55,8 @@ View = tuple[Array, Array, Array]
 
 AXES, ROWS = 6, 7
 """The most axes that a toolbox may have, and the most words of an axis, with the stop."""
-FEATURES = 23
-"""Numbers that describe a word that could be written."""
+FEATURES, SHARED = 23, 12
+"""Numbers that describe a word that could be written, and how many of them are the same for all."""
 ROUNDS, PARTS, CLIP = 4, 4, 0.2
 """How often PPO goes through a batch, in how many parts, and where it clips."""
 
@@ -79,8 +80,8 @@ class Args:
     variants: int = option(64, "training variants: 1 to this")
     eval_variants: int = option(64, "held-out variants: -1 to minus this")
     evaluations: int = option(4, "how often it is judged during training")
-    learning_rate: float = option(2e-3, "of Adam; it falls to a tenth")
-    entropy: float = option(0.06, "weight of the entropy bonus; it falls to 0")
+    learning_rate: float = option(2e-3, "of Adam; from halfway on it falls to a tenth")
+    entropy: float = option(0.06, "weight of the entropy bonus; from halfway on it falls to 0")
     credit: str = option("step", "what an advantage belongs to: step or episode")
     gae: float = option(0.9, "lambda of GAE: how far credit looks ahead")
     price: float = option(0.01, "what a fit costs in training")
@@ -262,7 +263,7 @@ def play(
 def describe(toolbox: Toolbox, tries: list[Try], written: Words, steps: int) -> list[float]:
     """What the episode so far says about the last word of `written`, in FEATURES numbers.
 
-    The first ones are about the episode and the words before, the others about the word: by
+    The SHARED ones are about the episode and the words before, the others about the word: by
     itself, and after the words before it. Nothing in them depends on which family it is.
     """
     size, at = len(written), len(written) - 1
@@ -390,7 +391,7 @@ class Policy:
         for row, word in enumerate(toolbox.axes[axis], start=1):
             features[row] = describe(toolbox, tries, (*prefix, word), steps)
             numbers[row, 0], possible[row] = self._rows.get(toolbox.name(axis, word), 0), True
-        features[0, :12] = features[1, :12]
+        features[0, :SHARED] = features[1, :SHARED]
         numbers[0, 0], possible[0] = self._rows["stop"], bool(tries) and not prefix
         return features, numbers, possible
 
@@ -506,6 +507,8 @@ class Run:
     def __init__(
         self, args: Args, make_world: Callable[[Args, Toolbox], World] = Environments
     ) -> None:
+        if not 1 <= args.group <= args.num_envs or args.credit not in ("step", "episode"):
+            raise SystemExit("expected --group from 1 to --num-envs, --credit step or episode")
         self.args, self.out = args, Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
         self.toolboxes = [Toolbox.of(task) for task in args.tasks]
@@ -659,7 +662,11 @@ def parse(arguments: Sequence[str] | None = None) -> Args:
 def main() -> None:
     """Train, judge, and write what came of it."""
     torch.set_num_threads(1)  # the networks are small, and the sandboxes need the processors
-    with contextlib.closing(Run(parse())) as run:
+    try:
+        learning = Run(parse())
+    except MleGymError as error:
+        raise SystemExit(str(error)) from None
+    with contextlib.closing(learning) as run:
         try:
             run.train()
         except KeyboardInterrupt:

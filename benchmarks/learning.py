@@ -185,8 +185,8 @@ def draw(path: Path, result: Mapping[str, Any], runs: Sequence[Path]) -> None:
             if kind == "training":
                 y = [float(np.mean(y[max(0, at - 9) : at + 1])) for at in range(len(y))]
             place, named = groups.index(group), label if alpha > 0.5 else None
-            look = {"alpha": alpha, "linewidth": 1, "markersize": 4, "zorder": 9 - place}
-            axes.plot(x, y, style, color=f"C{place}", label=named, **look)
+            (line,) = axes.plot(x, y, style, color=f"C{place}", label=named, alpha=alpha)
+            line.set(linewidth=1, markersize=4, zorder=9 - place)
     for score, name in together(result["references"]):
         axes.axhline(score, color="#52514e", linewidth=0.7, linestyle=":")
         at = (1.01, score)
