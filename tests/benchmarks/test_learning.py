@@ -34,6 +34,13 @@ def test_reference_lines_are_the_best_that_needs_no_learning() -> None:
     )
 
 
+def test_climbing_changes_one_word_at_a_time_and_keeps_what_helps() -> None:
+    commands = ["fit a x", "fit a y", "fit b x", "fit b y"]
+    validations = np.array([[0.1, 0.3, 0.0, 0.9], [0.1, 0.2, 0.3, 0.9]])
+    scores = np.array([[0.5, 0.6, 0.0, 1.0], [0.9, 0.2, 0.3, 0.1]])  # the first is best on average
+    assert learning.climb(scores, validations, commands) == pytest.approx([0.6, 0.1])
+
+
 def test_a_bandit_finds_the_program_that_is_the_best_on_average() -> None:
     rows: list[dict[str, Any]] = [
         {"task": "zoo", "variant": variant, "command": command, "anchored": score}
