@@ -26,6 +26,8 @@ def plan(make_task: MakeTask) -> MakePlan:  # noqa: F811
             {"name": name, "agent": f"{AGENTS}:{name}", "budget": budgets.get(name, {})}
             for name in agents
         ]
+        # No agent here runs Python, so nothing needs to be imported ahead for it.
+        values["environment"] = {"warm": False} | values.get("environment", {})
         return plan_of({"agents": entries, "tasks": [str(folder)], **values})
 
     return make
