@@ -90,6 +90,7 @@ def test_a_machine_that_fails_is_no_score(plan: MakePlan, tmp_path: Path) -> Non
     assert row.counts.failed == 1
 
 
+@pytest.mark.slow("it plays two evaluations")
 def test_seeds_reach_the_agent_and_equal_plans_give_equal_tables(
     plan: MakePlan, tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_folder_is_not_used_twice_by_accident(plan: MakePlan, tmp_path: Path) 
     assert again == before  # what counts is not played again
 
 
+@pytest.mark.slow("it plays 12 episodes")
 def test_an_engine_never_gives_out_more_than_there_is(plan: MakePlan, tmp_path: Path) -> None:
     """Sandboxes may use 1 processor and 2 GiB each; one is played even where it doesn't fit."""
     seen: list[int] = []
