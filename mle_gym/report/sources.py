@@ -159,7 +159,7 @@ class RecordsSource:
         for path in self._paths():
             try:
                 results.append((path.relative_to(self._root).as_posix(), self._known.result(path)))
-            except (MleGymError, OSError):
+            except (MleGymError, OSError, ValueError):
                 continue  # such as other programs' JSON lines, or a record that has just begun
         return overview_of_results(self.name, results, _tree(self._root))
 

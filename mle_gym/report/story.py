@@ -76,8 +76,6 @@ def _action(raw: Any) -> Action | None:
 def _step(
     number: int, step: Step, before: Step | None, action: Action | None, files: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    execution = _mapping(step.info.get("execution"))
-    turn = _mapping(step.turn)
     output = str(_observed(step.observation, "output") or "")
     code, language = _code(step.action, action)
     return {
@@ -86,12 +84,27 @@ def _step(
         "what": _object_of(action),
         "code": shorten(code),
         "language": language,
+        "begin": _number(before.time if before else 0.0),
+        "end": _number(step.time),
+        "exit_code": _number(_observed(step.observation, "exit_code")),
+        "output": shorten(output),
+        "reward": _number(step.reward),
+        "validation": plain(step.info.get("validation")),
+        "public_score": _public_score(action, output),
+        "files": files[:20],
+        **_measured(step),
+    }
+
+
+def _measured(step: Step) -> dict[str, Any]:
+    """What the model and the sandbox took, and how the sandbox ended the command."""
+    execution = _mapping(step.info.get("execution"))
+    turn = _mapping(step.turn)
+    return {
         "thought": shorten(_text(turn.get("text"))),
         "model": _text(turn.get("model")),
         "tokens": _number(turn.get("tokens")),
         "cost": _number(turn.get("cost")),
-        "begin": _number(before.time if before else 0.0),
-        "end": _number(step.time),
         "times": {
             "model": _number(turn.get("seconds")),
             "retries": _number(turn.get("retry_seconds")),
@@ -101,12 +114,6 @@ def _step(
         "memory_mb": _number(execution.get("peak_memory_mb")),
         "timed_out": execution.get("timed_out") is True,
         "killed_by": _text(execution.get("killed_by")),
-        "exit_code": _number(_observed(step.observation, "exit_code")),
-        "output": shorten(output),
-        "reward": _number(step.reward),
-        "validation": plain(step.info.get("validation")),
-        "public_score": _public_score(action, output),
-        "files": files[:20],
     }
 
 

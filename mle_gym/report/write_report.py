@@ -61,7 +61,7 @@ def write_report(
     at = FIELDS.index("recorded")
     recorded = sum(bool(row[at]) for row in overview["episodes"])
     left_out = recorded - len(stories)
-    overview |= {"mode": "file", "stories": sorted(stories), "left_out": left_out}
+    overview |= {"stories": sorted(stories), "left_out": left_out}
     made = page(f"{overview['name']} · mle-gym", _elements(overview, stories))
     content = made.encoded()
     path.parent.mkdir(parents=True, exist_ok=True)

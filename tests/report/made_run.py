@@ -10,6 +10,7 @@ from mle_gym.chat.model_budget import Spent
 from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import AgentEntry, Episode, Plan
 from mle_gym.evaluation.result import Result
+from mle_gym.grading.grade import Grade
 from mle_gym.search.run_folder import RunFolder
 from mle_gym.search.tree import ROOT, Node, Tree
 from mle_gym.trajectories.trajectory import Step, TrajectoryWriter
@@ -22,13 +23,12 @@ HOSTILE = (
     " \x1b[2J\x1b]0;title\x07 \u202efdp.exe\u202c \u2066\u200b\ud800 {{data}} \u2028 &lt;b&gt;"
 )
 """What an agent might print to take the page over, to hide something or to break its file."""
-SUBMISSION = {
-    "task": "titanic", "variant": 0, "valid": True, "metric": "accuracy", "higher_is_better": True,
-    "error_code": "", "error_message": "", "score": 0.81, "public_score": 0.79, "normalized": 0.81,
-    "anchored": 0.9, "floor": 0.6, "ceiling": 0.83, "score_ci": [0.77, 0.85], "rank": 12,
-    "percentile": 0.7, "board": "110 reference models", "thresholds": {"median": 0.77}, "medal": "",
-    "rows": 418, "beats_median": True,
-}  # fmt: skip
+SUBMISSION = Grade(
+    task="titanic", variant=0, valid=True, metric="accuracy", higher_is_better=True, score=0.81,
+    public_score=0.79, normalized=0.81, anchored=0.9, floor=0.6, ceiling=0.83,
+    score_ci=(0.77, 0.85), rank=12, percentile=0.7, board="110 reference models",
+    thresholds={"median": 0.77}, beats_median=True, beats_floor=True, rows=418,
+).to_dict()  # fmt: skip
 
 
 def make_run(

@@ -109,8 +109,9 @@ async function openEpisode(state, kept) {
   const story = await storyOf(each);
   if (stated().episode !== state.episode) return;
   const fresh = opened?.id !== each.id;
-  if (fresh || kept) show(content, storyPage(data, each, story, around));
-  opened = { id: each.id, around };
+  const told = `${each.outcome} ${story.steps.length} ${story.complete}`; // what is unfolded stays so while nothing is new
+  if (fresh || opened.told !== told) show(content, storyPage(data, each, story, around));
+  opened = { id: each.id, around, told };
   document.title = `${each.agent} on ${taskName(each.task)} · ${data.name}`;
   if (state.step && !kept) requestAnimationFrame(() => document.getElementById(`step-${Number(state.step)}`)?.scrollIntoView());
   else if (fresh && !kept) { scrollTo(0, 0); content.focus({ preventScroll: true }); }
