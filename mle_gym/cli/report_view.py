@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -91,6 +92,7 @@ def view_command(
         raise UsageError(f"port {port} is taken; --port 0 takes any that is free") from error
     with server:
         out().print(f"{folder} is shown at {server.url}  (Ctrl-C ends it)", soft_wrap=True)
+        threading.Thread(target=server.runs.prepare, daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
 

@@ -17,6 +17,8 @@ __all__ = ["file_changes"]
 
 MOST_LINES = 2_000
 """Of a version that is compared with the one before; the time grows with their product."""
+MOST_COMPARISONS = 200
+"""Of versions in one episode; later ones are shown whole."""
 
 
 def file_changes(
@@ -29,6 +31,7 @@ def file_changes(
     """
     changes: dict[int, list[dict[str, Any]]] = defaultdict(list)
     versions: dict[str, str] = {}
+    compared = 0
     try:
         for script in scripts(trajectory):
             action = actions[script.step - 1]
@@ -36,7 +39,9 @@ def file_changes(
                 before = versions.get(script.path)
                 if isinstance(action, EditFile) and before is None:
                     before = action.old  # the rest of the file isn't known
-                changes[script.step].append(_change(script.path, before, script.text))
+                compared += before is not None
+                known = before if compared <= MOST_COMPARISONS else None
+                changes[script.step].append(_change(script.path, known, script.text))
                 versions[script.path] = script.text
     except TrajectoryError:  # more text than can be searched: the actions themselves are shown
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,12 +10,14 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mle_gym.errors import MleGymError
 from mle_gym.report.sources import Source, is_source, open_source
 
 __all__ = ["FoundRuns"]
 
 DEEPEST = 4
 MOST_RUNS = 1_000
+MOST_PREPARED = 5
 REST = 4.0
 """A run is computed again at the earliest after so many times the time that it took before."""
 
@@ -46,6 +49,12 @@ class FoundRuns:
         """
         return self._of(name).overview()
 
+    def prepare(self) -> None:
+        """Compute the overviews of the runs that changed last, before anybody asks for them."""
+        for run in self.listing()[:MOST_PREPARED]:
+            with contextlib.suppress(KeyError, MleGymError, OSError):  # said when it is opened
+                self.overview(run["path"])
+
     def story(self, name: str, episode: str) -> dict[str, Any]:
         """An episode of a run. Raises what :meth:`overview` raises; KeyError also for episodes."""
         return self._of(name).source.story(episode)
@@ -66,7 +75,7 @@ class FoundRuns:
         kind = "evaluation" if evaluation else "search" if search else "recorded episodes"
         parts = [path, *path.glob("*.jsonl"), *path.glob("episodes/*/*")]
         changed = max(each.lstat().st_mtime for each in parts)
-        name = path.name if path != self.root else self.root.name
+        name = self.root.name if path == self.root else self._name(path)
         return {"path": self._name(path), "name": name, "kind": kind, "changed": changed}
 
     def _folders(self) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mle_gym.episode.actions.action import (
@@ -26,6 +26,9 @@ from mle_gym.trajectories.trajectory import Step, Trajectory
 __all__ = ["MOST_STEPS", "story_of"]
 
 MOST_STEPS = 1_000
+MOST_TEXT = 4 * 2**20
+"""Characters of all steps. Texts of later ones are cut to :data:`SHORT`."""
+SHORT = 400
 OF_THE_HEADER = (
     "agent", "task", "variant", "seed", "created", "backend", "platform", "versions", "settings",
 )  # fmt: skip
@@ -54,7 +57,7 @@ def story_of(
     return {
         "header": {name: plain(header.get(name)) for name in OF_THE_HEADER},
         "brief": shorten(str(_observed(header.get("observation"), "output") or "")),
-        "steps": shown,
+        "steps": list(_within_room(shown)),
         "left_out": len(trajectory.steps) - len(steps),
         "grade": plain(trajectory.grade or (trajectory.footer or {}).get("grade")),
         "failure": plain(trajectory.failure),
@@ -64,6 +67,20 @@ def story_of(
         "findings": [_finding(each) for each in findings[:200]],
         "log": shorten(log),
     }
+
+
+def _within_room(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The steps; those for which there is no more room have short texts."""
+    room = MOST_TEXT
+    for step in steps:
+        if room < 0:
+            step |= {name: shorten(step[name], SHORT) for name in ("code", "output", "thought")}
+            step["files"] = [
+                each | {"diff": shorten(each["diff"], SHORT)} for each in step["files"]
+            ]
+        room -= sum(len(step[name]) for name in ("code", "output", "thought"))
+        room -= sum(len(each["diff"]) for each in step["files"])
+        yield step
 
 
 def _action(raw: Any) -> Action | None:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,3 +164,18 @@ def test_a_damaged_run_says_so(tmp_path: Path) -> None:
         thread.join()
     assert status == 422
     assert "plan.json" in found["error"]
+
+
+@pytest.mark.slow("a process of its own imports everything")
+def test_the_command_serves_until_ctrl_c(tmp_path: Path) -> None:
+    make_run(tmp_path / "made")
+    command = [sys.executable, "-m", "mle_gym", "view", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        (port,) = re.findall(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+        connection.request("GET", query("/api/run", run="made"))
+        assert len(json.loads(connection.getresponse().read())["episodes"]) == 12
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0

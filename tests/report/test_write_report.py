@@ -15,7 +15,9 @@ from mle_gym.report.overview import FIELDS
 from mle_gym.report.page import SCRIPTS
 from mle_gym.report.shortening import LONGEST_LINE, plain, shorten
 from mle_gym.report.sources import open_source
+from mle_gym.report.story import story_of
 from mle_gym.report.write_report import Report, write_report
+from mle_gym.trajectories.trajectory import Step, Trajectory
 from tests.report.made_run import HOSTILE, SUBMISSION, make_run, write_record
 
 
@@ -197,6 +199,20 @@ def test_a_text_keeps_its_head_and_its_tail() -> None:
     assert found.startswith("begin")
     assert found.endswith("end")
     assert "left out" in found
+
+
+def test_a_long_episode_has_a_story_of_bounded_size() -> None:
+    observation = {"output": "y" * 30_000, "exit_code": 0}
+    steps = tuple(
+        Step({"tool": "write_file", "path": "a.py", "content": f"x = {number}\n"}, observation,
+             0.0, False, False, {}, float(number))
+        for number in range(1_500)
+    )  # fmt: skip
+    story = story_of(Trajectory({"agent": "a"}, steps))
+    assert (len(story["steps"]), story["left_out"]) == (1_000, 500)
+    assert len(json.dumps(story)) < 6_000_000
+    assert story["steps"][1]["files"][0]["removed"] == 1
+    assert story["steps"][-1]["files"][0]["new"]
 
 
 def test_every_asset_is_a_part_of_the_program() -> None:
