@@ -507,8 +507,8 @@ class Run:
     def __init__(
         self, args: Args, make_world: Callable[[Args, Toolbox], World] = Environments
     ) -> None:
-        if not 1 <= args.group <= args.num_envs or args.credit not in ("step", "episode"):
-            raise SystemExit("expected --group from 1 to --num-envs, --credit step or episode")
+        if min(args.group, args.num_envs) < 1 or args.credit not in ("step", "episode"):
+            raise SystemExit("expected --group and --num-envs from 1 on, --credit step or episode")
         self.args, self.out = args, Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
         self.toolboxes = [Toolbox.of(task) for task in args.tasks]
@@ -561,9 +561,10 @@ class Run:
 
     def _batch(self, world: World, toolbox: Toolbox) -> list[Episode]:
         """Episodes of one family, in groups about the same variant."""
-        count = self.args.num_envs // self.args.group
+        size = min(self.args.group, self.args.num_envs)
+        count = self.args.num_envs // size
         drawn = 1 + self._rng.choice(self.args.variants, count, replace=count > self.args.variants)
-        variants = [int(variant) for variant in np.repeat(drawn, self.args.group)]
+        variants = [int(variant) for variant in np.repeat(drawn, size)]
         return play(world, toolbox, self.policy, variants)
 
     def _note(self, kind: str, episodes: list[Episode], entropy: float) -> None:
