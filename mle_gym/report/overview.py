@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
+from mle_gym.errors import TaskError
+from mle_gym.evaluation.comparison import compare_agents
 from mle_gym.evaluation.evaluation_folder import Run
 from mle_gym.evaluation.plan import Episode
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.summary import summarize
 from mle_gym.report.shortening import plain, shorten, to_json
+from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.trajectories.audit import RULES
 
 __all__ = ["FIELDS", "overview_of_results", "overview_of_run"]
@@ -32,6 +41,7 @@ def overview_of_run(run: Run, running: Sequence[Episode] = ()) -> dict[str, Any]
         running: Episodes that have a record but no result yet.
     """
     summary = summarize(run)
+    kinds = _by_kind(run)
     names = [each.name for each in run.plan.agents]
     ids = _ids(run)
     rows = [_row(ids[_key(result)], result) for result in run.results]
@@ -49,6 +59,7 @@ def overview_of_run(run: Run, running: Sequence[Episode] = ()) -> dict[str, Any]
             "environment": plain(run.plan.environment),
             "budgets": plain({name: each for name, each in budgets.items() if each}),
             "summary": plain_summary(summary.to_dict()),
+            "kinds": [plain(each) for each in kinds],
             "rules": {rule: each.meaning for rule, each in RULES.items()},
             "fields": list(FIELDS),
             "episodes": rows,
@@ -79,6 +90,23 @@ def overview_of_results(
             "episodes": [_row(file, each) for file, each in results],
         }
     )
+
+
+def _by_kind(run: Run) -> list[dict[str, Any]]:
+    """The agents compared on the tasks of each kind, where the run has several kinds."""
+    tasks: dict[str, list[str]] = defaultdict(list)
+    known = task_folders()  # a plan may name tasks that are not
+    for env_id in run.plan.env_ids.values():
+        name = re.sub(r"^mle/|-v\d+$", "", env_id)
+        if name in known:
+            with contextlib.suppress(TaskError):
+                tasks[load_task(name).kind].append(env_id)
+    found = []
+    for kind, own in tasks.items() if len(tasks) > 1 else ():
+        some = replace(run, results=tuple(each for each in run.results if each.task in own))
+        compared = compare_agents(some, np.random.default_rng(0))
+        found.append({"kind": kind, "tasks": own, "comparisons": [asdict(c) for c in compared]})
+    return found
 
 
 def plain_summary(values: Mapping[str, Any]) -> dict[str, Any]:

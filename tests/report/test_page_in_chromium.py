@@ -66,6 +66,21 @@ def test_every_chart_and_table_is_drawn_without_a_network(browser: Browser, repo
     assert {each.split("#")[0] for each in browser.requests()} <= {report.as_uri(), "about:blank"}
 
 
+def test_agents_are_also_compared_on_each_kind_of_task(browser: Browser, tmp_path: Path) -> None:
+    tasks = ("mle/titanic-v0", "mle/wine-v0", "mle/diabetes-v0", "mle/not-known-v0")
+    run = make_run(tmp_path / "made", tasks=tasks, recorded=False)
+    browser.window(1280, 900)
+    go(browser, write_report(open_source(run), tmp_path / "kinds.html").path)
+    pairs = "#comparisons tbody td:nth-of-type(6)"
+    assert text(browser, pairs) == "11 in 4"
+    browser.run("""
+        (() => { const box = document.getElementById("comparison-kind"); box.value = "2";
+                 box.dispatchEvent(new Event("change")); })()""")
+    assert "tabular-regression (1)" in text(browser, "#comparisons")
+    assert text(browser, pairs) == "3 in 1"
+    assert browser.complaints() == []
+
+
 def test_an_episode_opens_as_a_story(browser: Browser, report: Path) -> None:
     browser.window(1280, 900)
     go(browser, report)

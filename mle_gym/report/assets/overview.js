@@ -10,7 +10,7 @@ function overview(data, filter) {
   return [
     leaderboard(data, summary, index),
     heatMap(data, summary, filter),
-    several ? comparisons(summary, index) : null,
+    several ? comparisons(data, summary, index) : null,
     make("div", { class: "pair" }, profiles(summary, index), prices(summary, index)),
     make("div", { class: "pair" }, reasons(data, summary, filter), integrity(data, summary, filter)),
   ];
@@ -110,14 +110,23 @@ function heatMap(data, summary, filter) {
     table("Mean anchored score of each agent on each task", heads, rows, "heatmap"));
 }
 
-function comparisons(summary, index) {
-  const reach = Math.max(0.1, ...summary.comparisons.flatMap(({ difference: found }) => (found ? [found.value, found.low, found.high].map(each => Math.abs(each ?? 0)) : [])));
+function comparisons(data, summary, index) {
+  const groups = [{ kind: "all tasks", tasks: data.tasks, comparisons: summary.comparisons }, ...(data.kinds || [])];
+  const place = make("div", {}, comparisonsTable(summary.comparisons, index));
+  const choose = event => show(place, comparisonsTable(groups[event.target.value].comparisons, index));
+  const choice = groups.length < 2 ? null : make("label", { class: "choice" }, make("span", {}, "on "),
+    make("select", { id: "comparison-kind", on: { change: choose } }, groups.map((each, at) => make("option", { value: at }, `${each.kind} (${each.tasks.length})`))));
+  return section("comparisons", "Who beats whom", "Paired by task, variant and seed, so that both had the same data. Holm's correction is for the comparisons that the table shows.", choice, place);
+}
+
+function comparisonsTable(compared, index) {
+  const reach = Math.max(0.1, ...compared.flatMap(({ difference: found }) => (found ? [found.value, found.low, found.high].map(each => Math.abs(each ?? 0)) : [])));
   const heads = [{ name: "first" }, { name: "second" }, { name: "first − second, 95% interval", span: 2 },
     { name: "p", number: true, title: "Two-sided randomization test over pairs of task and variant" },
     { name: "p, Holm", number: true, title: "Adjusted for the number of comparisons" },
     { name: "beats", number: true, title: "The chance that an episode of the first is better than one of the second on a task drawn at random" },
     { name: "pairs", number: true, title: "Pairs of episodes, and the independent pairs of task and variant that they come from" }, { name: "verdict" }];
-  const rows = summary.comparisons.map(each => {
+  const rows = compared.map(each => {
     const found = each.difference, sure = each.p_adjusted !== null && each.p_adjusted < SIGNIFICANT;
     const better = found && found.value > 0 ? each.first : each.second;
     return make("tr", {}, make("th", { scope: "row" }, each.first), make("th", { scope: "row" }, each.second),
@@ -127,7 +136,7 @@ function comparisons(summary, index) {
       make("td", { class: "number" }, percent(each.improvement)), make("td", { class: "number" }, `${each.pairs} in ${each.blocks}`),
       make("td", {}, !found ? "nothing in common" : sure ? chip([`${better} is better`, "good"]) : chip(["not significant", "none"])));
   });
-  return section("comparisons", "Who beats whom", "Paired by task, variant and seed, so that both had the same data.", table("Comparisons of agents", heads, rows));
+  return table("Comparisons of agents", heads, rows);
 }
 
 function profiles(summary, index) {
