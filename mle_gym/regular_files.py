@@ -1,14 +1,27 @@
-"""Reads files that others name: only regular ones, so that reading never blocks."""
+"""Reads and writes files in folders that may come from others.
+
+Only regular files are read, so that reading never blocks. A file is written without following any
+link at its place, so that it replaces the link and not what that leads to.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["NotAFile", "open_regular", "read_regular", "read_whole"]
+__all__ = [
+    "NotAFile",
+    "open_regular",
+    "read_regular",
+    "read_whole",
+    "replacing",
+    "write_atomically",
+]
 
 
 class NotAFile(OSError):
@@ -59,3 +72,34 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise NotAFile(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file that readers see whole or not at all, and that survives a crash.
+
+    Args:
+        path: The file, which is replaced. If it is a link, the link is replaced.
+        content: Text is written in UTF-8.
+    """
+    with replacing(path) as temporary, temporary.open("r+b") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new empty file beside another one, which it replaces at the end unless something is raised.
+
+    Args:
+        path: As for :func:`write_atomically`.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # of a process that is gone, or a link
+    temporary.open("xb").close()
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from pydantic import ValidationError
 from mle_gym.errors import PlanError
 from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.result import Result
-from mle_gym.regular_files import read_whole
+from mle_gym.regular_files import read_whole, write_atomically
 
 __all__ = ["EvaluationFolder", "Run", "read_run"]
 
@@ -152,17 +151,3 @@ def read_run(path: str | Path) -> Run:
         tuple(result for _, result in found if result is not None),
         tuple(episode for episode, result in found if result is None),
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all, and that survives a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

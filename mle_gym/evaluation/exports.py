@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pandas as pd
 
-from mle_gym.evaluation.evaluation_folder import Run, write_atomically
+from mle_gym.evaluation.evaluation_folder import Run
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.summary import Summary
+from mle_gym.regular_files import write_atomically
 
 __all__ = ["results_table", "write_exports"]
 
@@ -37,7 +39,9 @@ def write_exports(run: Run, summary: Summary, folder: Path) -> list[Path]:
     write_atomically(written[0], json.dumps(summary.to_dict(), indent=1) + "\n")
     write_atomically(written[1], table.to_csv(index=False))
     try:
-        table.to_parquet(folder / "results.parquet", index=False)
+        parquet = io.BytesIO()
+        table.to_parquet(parquet, index=False)
     except ImportError:  # of the extra export
         return written
+    write_atomically(folder / "results.parquet", parquet.getvalue())
     return [*written, folder / "results.parquet"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mle_gym.agents import agent_class
 from mle_gym.episode.arguments import ARGUMENTS, check_arguments
@@ -22,10 +24,13 @@ from mle_gym.tasks.suites import find_suite, tasks_of
 __all__ = ["AgentEntry", "Budget", "Episode", "Plan", "parse_variants", "read_plan"]
 
 FORMAT = 1
+MOST_EPISODES = 1_000_000
+"""Of a plan, which may come from anybody: whoever reads it looks for the files of each."""
 OF_THE_PLAN = frozenset({"variant", "max_steps", "time_limit", "render_mode"})
 """Arguments of an environment that other parts of a plan decide."""
 OF_FAMILIES = frozenset({"size", "difficulty"})
 
+_ENV_ID = re.compile(r"mle/[a-z0-9-]+-v\d+")
 _SOME = re.compile(r"(heldout|train):(\d{1,9})")
 _SPAN = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})")
 
@@ -49,7 +54,7 @@ class Budget(_Strict):
 class AgentEntry(_Strict):
     """One contender. The same agent may stand in a plan twice, with other arguments."""
 
-    name: str = Field(pattern=r"^[\w.+-]{1,80}$")
+    name: str = Field(pattern=r"^[\w+-][\w.+-]{0,79}$")
     """For tables and paths; unique in a plan."""
     agent: str
     """As :func:`mle_gym.load_agent` accepts it: a name, a file or ``file.py:Class``."""
@@ -81,10 +86,27 @@ class Plan(_Strict):
     @classmethod
     def _no_twins(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [each.name if isinstance(each, AgentEntry) else each for each in values]
-        for each in names:
-            if names.count(each) > 1:
+        for each, count in Counter(names).items():
+            if count > 1:
                 raise ValueError(f"{each!r} is named twice, and no result may count twice")
         return values
+
+    @field_validator("ids")
+    @classmethod
+    def _no_paths(cls, ids: dict[str, str]) -> dict[str, str]:
+        """Ids name folders, so none may lead out of the evaluation's own."""
+        for each in ids.values():
+            if not _ENV_ID.fullmatch(each):
+                raise ValueError(f"expected the id of a task like 'mle/titanic-v0', found {each!r}")
+        return ids
+
+    @model_validator(mode="after")
+    def _no_more(self) -> Self:
+        if self.ids and self.ids.keys() != set(self.tasks):
+            raise ValueError("ids: expected one for each of the tasks")
+        if len(self) > MOST_EPISODES:
+            raise ValueError(f"{len(self):,} episodes; a plan has at most {MOST_EPISODES:,}")
+        return self
 
     @cached_property
     def env_ids(self) -> dict[str, str]:
@@ -101,7 +123,7 @@ class Plan(_Strict):
 
     def __len__(self) -> int:
         """How many episodes."""
-        return len(self.agents) * len(self.tasks) * len(self.variants) * len(self.seeds)
+        return math.prod(map(len, (self.agents, self.tasks, self.variants, self.seeds)))
 
     def agent(self, name: str) -> AgentEntry:
         """The contender of that name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from mle_gym.grading.grade import Grade
 from mle_gym.trajectories.audit import Audit
@@ -85,6 +85,15 @@ class Result(BaseModel):
     """The rules of the audit that matched, each once."""
     trajectory: str | None = None
     """Its file, relative to the evaluation's folder."""
+
+    @field_validator("failure")
+    @classmethod
+    def _is_failure(cls, failure: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What is read later is there, in a result that somebody else may have written."""
+        for name, kind in {"kind": str, "message": str, "retryable": bool}.items():
+            if failure is not None and not isinstance(failure.get(name), kind):
+                raise ValueError(f"failure: {name} is missing, or no {kind.__name__}")
+        return failure
 
     @property
     def known(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import MleGymError
+from mle_gym.regular_files import write_atomically
 from mle_gym.report.overview import FIELDS
 from mle_gym.report.page import page
 from mle_gym.report.shortening import to_json
@@ -65,9 +66,7 @@ def write_report(
     made = page(f"{overview['name']} · mle-gym", _elements(overview, stories))
     content = made.encoded()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_atomically(path, content)
     return Report(path, len(content), len(overview["episodes"]), len(stories), left_out)
 
 

@@ -15,6 +15,7 @@ from mle_gym.chat.model_budget import Budget, Spent
 from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import SnapshotError
+from mle_gym.regular_files import write_atomically
 from mle_gym.search.attempt import Attempt, AttemptAgent, ended_early, play
 from mle_gym.search.prompts import prompt
 from mle_gym.search.run_folder import RunFolder
@@ -251,7 +252,7 @@ class Search:
             "nodes": [node.to_dict() for node in self.tree],
         }
         self._folder.save(content)
-        self._folder.picture.write_text(picture(self.tree), encoding="utf-8")
+        write_atomically(self._folder.picture, picture(self.tree))
 
 
 @dataclass(frozen=True)

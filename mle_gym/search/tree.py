@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mle_gym.chat.model_budget import Spent
+from mle_gym.regular_files import write_atomically
 
 __all__ = ["ROOT", "Node", "Operation", "Tree", "write_whole"]
 
@@ -108,6 +109,4 @@ class Tree:
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:
     """Write JSON such that a reader, or a run after a crash, never finds half of it."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_atomically(path, json.dumps(content, indent=2) + "\n")

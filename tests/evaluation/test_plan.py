@@ -44,6 +44,12 @@ def test_a_file_says_it_all(tmp_path: Path) -> None:
         ({"agents": [{"name": "a b", "agent": "solution"}]}, "name"),
         ({"agents": [{"name": "a", "agent": "solution", "budget": {"steps": 0}}]}, "steps"),
         ({"format": 99}, "format"),
+        ({"agents": [{"name": "..", "agent": "solution"}]}, "name"),
+        ({"ids": {"titanic": "mle/../../x-v0"}}, "ids"),
+        ({"ids": {"titanic": "/tmp/x-v0"}}, "ids"),
+        ({"ids": {"wine": "mle/wine-v0"}}, "ids"),
+        ({"seeds": range(1_000_001)}, "1,000,001 episodes"),
+        ({"seeds": range(2_000), "variants": range(2_000)}, "4,000,000 episodes"),
     ],
 )
 def test_what_is_no_plan_is_refused_with_the_field(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -161,8 +162,29 @@ def test_a_folder_with_nothing_to_show_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+def test_a_report_in_a_folder_of_others_follows_no_link(tmp_path: Path) -> None:
+    precious, run = tmp_path / "precious", make_run(tmp_path / "run", seeds=1, recorded=False)
+    precious.write_text("precious")
+    for name in ("report.html", ".report.html.new", f".report.html.{os.getpid()}"):
+        (run / name).symlink_to(precious)
+    report = write_report(open_source(run), run / "report.html")
+    assert report.path.stat().st_size == report.bytes
+    assert precious.read_text() == "precious"
+
+
 def test_a_plan_that_names_places_outside_its_folder_is_refused(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "runs" / "made", tasks=("mle/../../../out", "mle/wine-v0"))
+    folder = make_run(tmp_path / "runs" / "made", tasks=("mle/titanic-v0", "mle/wine-v0"))
+    plan = (folder / "plan.json").read_text()
+    (folder / "plan.json").write_text(plan.replace("mle/titanic-v0", "mle/../../../out"))
+    with pytest.raises(PlanError, match="expected the id of a task"):
+        open_source(folder).overview()
+
+
+def test_an_evaluation_with_a_link_to_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "made")
+    episodes = folder / "episodes" / "titanic-v0"
+    episodes.rename(tmp_path / "outside")
+    episodes.symlink_to(tmp_path / "outside")
     with pytest.raises(PermissionError, match="leads out of"):
         open_source(folder).overview()
 

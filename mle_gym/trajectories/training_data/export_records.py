@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from mle_gym.errors import TrajectoryError
+from mle_gym.regular_files import replacing, write_atomically
 from mle_gym.text import nearest
 from mle_gym.trajectories.training_data.atif_document import read_atif, to_atif
 from mle_gym.trajectories.training_data.chat_formats import LINE_FORMATS
@@ -87,17 +87,13 @@ def export_trajectories(
         _write_documents(chosen, exported.path)
         return exported
     # Nobody shall take half of a file for the whole of it.
-    unfinished = exported.path.with_name(f".{exported.path.name}.{os.getpid()}")
-    try:
+    with replacing(exported.path) as unfinished:
         if format == "parquet":
             write_parquet(chosen, unfinished)
         else:
             with unfinished.open("w", encoding="utf-8") as file:
                 for record in chosen:
                     file.write(json.dumps(LINE_FORMATS[format](record), allow_nan=False) + "\n")
-        unfinished.replace(exported.path)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return exported
 
 
@@ -132,6 +128,16 @@ def _chosen(
 
 def _write_documents(records: Iterable[TrainingRecord], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
+    names: Counter[str] = Counter()
     for record in records:
         text = json.dumps(to_atif(record), indent=1, allow_nan=False)
-        (folder / f"{record.name}.json").write_text(text + "\n", encoding="utf-8")
+        write_atomically(folder / f"{_unused(record.name, names)}.json", text + "\n")
+
+
+def _unused(name: str, names: Counter[str]) -> str:
+    """The name, with a number if it was used: an evaluation's records have few names."""
+    while True:
+        names[name] += 1
+        if names[name] == 1:
+            return name
+        name = f"{name}-{names[name]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,16 @@ def test_atif_keeps_everything_there_and_back(runs: Path, tmp_path: Path) -> Non
         assert read_atif(out / f"{record.name}.json") == record
     again = mle_gym.export_trajectories([out], tmp_path / "again.jsonl")
     assert again.written == 3
+
+
+def test_records_of_one_name_become_documents_of_their_own(runs: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):  # an evaluation calls all of them variant0-seed0
+        (tmp_path / name).mkdir()
+        shutil.copy(runs / "sample.jsonl", tmp_path / name / "same.jsonl")
+    exported = mle_gym.export_trajectories([tmp_path], tmp_path / "out", "atif")
+    found = sorted(path.name for path in exported.path.iterdir())
+    assert found == ["same-2.json", "same-3.json", "same.json"]
+    assert exported.written == 3
 
 
 def test_an_atif_document_keeps_to_the_format(runs: Path) -> None:
