@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,8 @@ def test_a_result_whose_failure_is_none_is_refused(
     tmp_path: Path, failure: dict[str, object]
 ) -> None:
     folder, episode = EvaluationFolder(tmp_path), Episode("a", "x", "mle/x-v0", 0, 0)
-    values = {"agent": "a", "task": "mle/x-v0", "variant": 0, "seed": 0, "status": "failed"}
-    folder.write_result(episode, Result.model_construct(**values, failure=failure))
+    values: dict[str, Any] = {"agent": "a", "task": "mle/x-v0", "variant": 0, "seed": 0}
+    folder.write_result(episode, Result.model_construct(**values, status="failed", failure=failure))
     with pytest.raises(PlanError, match="failure: kind"):
         folder.read_result(episode)
 
