@@ -20,7 +20,7 @@ STRUCTURES = {
 taste; whether listeners' tastes changed during the log; what shows that please the same listeners
 have in common."""
 
-PAGES = {"micro": 7, "small": 12, "full": 60}
+PAGES = {"micro": 9, "small": 12, "full": 60}
 """Pages that a listener was shown."""
 LISTENERS, PANEL = 2000, 500
 SHOWS, GROUPS, SLOTS = 120, 8, 6
