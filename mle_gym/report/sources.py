@@ -6,13 +6,14 @@ may a link. Paths are checked when they are used, so nobody else should write th
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mle_gym.errors import MleGymError, PlanError
+from mle_gym.errors import MleGymError, PlanError, TrajectoryError
 from mle_gym.evaluation.evaluation_folder import EvaluationFolder, read_run
 from mle_gym.evaluation.plan import Episode
 from mle_gym.evaluation.result import Result
@@ -132,7 +133,8 @@ class EvaluationSource:
         graver = result is not None and result.integrity in ("suspicious", "violation")
         log = _tail(self._root, self._files.log_path(asked))
         findings = _findings(path) if graver else ()
-        return story_of(Trajectory.read(path), findings, log)
+        with _of_anybody(path):
+            return story_of(Trajectory.read(path), findings, log)
 
 
 class RecordsSource:
@@ -166,7 +168,8 @@ class RecordsSource:
     def story(self, episode: str) -> dict[str, Any]:
         """See :class:`Source`."""
         path = {each.relative_to(self._root).as_posix(): each for each in self._paths()}[episode]
-        return story_of(Trajectory.read(path), _findings(path))
+        with _of_anybody(path):
+            return story_of(Trajectory.read(path), _findings(path))
 
     def _paths(self) -> list[Path]:
         found = [*self._root.glob("*.jsonl"), *self._root.glob("attempts/*.jsonl")]
@@ -185,8 +188,25 @@ class _Memory:
         state = status.st_mtime_ns, status.st_size
         found = self._results.get(path)
         if found is None or found[0] != state:
-            found = self._results[path] = state, _result_of(path)
+            with _of_anybody(path):
+                found = self._results[path] = state, _result_of(path)
         return found[1]
+
+
+@contextlib.contextmanager
+def _of_anybody(path: Path) -> Iterator[None]:
+    """Take a record whose fields have types that no writer writes for one that is damaged.
+
+    Raises:
+        TrajectoryError: They have. One such record must not take the others' page.
+    """
+    try:
+        yield
+    except MleGymError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        kind = type(error).__name__
+        raise TrajectoryError(f"{path}: a field is not what it should be: {kind}") from error
 
 
 def _result_of(path: Path) -> Result:

@@ -162,6 +162,29 @@ def test_a_folder_with_nothing_to_show_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"execution": {', '"execution": 1, "other": {'),
+        ('"exit_code": 1', '"exit_code": 1' + "0" * 400),
+        ('"score_ci": [', '"score_ci": true, "other": ['),
+        ('"validation": {', '"validation": [1], "other": {'),
+    ],
+)
+def test_a_record_with_wrong_types_takes_no_other_records_page(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    for name in ("good", "bad"):
+        write_record(tmp_path / f"{name}.jsonl", name)
+    text = (tmp_path / "bad.jsonl").read_text()
+    assert old in text
+    (tmp_path / "bad.jsonl").write_text(text.replace(old, new))
+    report = write_report(open_source(tmp_path), tmp_path / "report.html")
+    found = Elements(report.path.read_text(encoding="utf-8"))
+    stories = [number for number, row in enumerate(found.rows) if row["agent"] == "good"]
+    assert found.story(stories[0])["steps"]
+
+
 def test_a_report_in_a_folder_of_others_follows_no_link(tmp_path: Path) -> None:
     precious, run = tmp_path / "precious", make_run(tmp_path / "run", seeds=1, recorded=False)
     precious.write_text("precious")
