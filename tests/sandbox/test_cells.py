@@ -191,6 +191,24 @@ def test_a_cells_own_time_and_output_are_measured(box: Sandbox) -> None:
     assert len(ended.output) < 30_000
 
 
+def test_time_that_earlier_cells_were_charged_is_not_charged_again(box: Sandbox) -> None:
+    busy = "import os, time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+    assert execution(box, busy).cpu_seconds > 0.5
+    assert execution(box, "os._exit(0)").cpu_seconds < 0.4
+
+
+def test_a_childs_child_keeps_its_files(box: Sandbox) -> None:
+    code = LINES + (
+        "if os.fork() == 0:\n"
+        "    file = os.open('kept.txt', os.O_RDWR | os.O_CREAT)\n"
+        "    for line in lines: os.dup2(file, line)\n"
+        "    if os.fork() == 0: os._exit(sum(os.write(line, b'x') for line in lines) == 0)\n"
+        "    os._exit(os.WEXITSTATUS(os.wait()[1]))\n"
+        "os.WEXITSTATUS(os.wait()[1])"
+    )
+    assert run(box, code) == (0, "0\n")
+
+
 ATTACKS = {
     "answers for later cells": LINES + "for n in range(2, 90):\n"
     "    for line in lines:\n"

@@ -40,8 +40,14 @@ def _take_line() -> int:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    os.register_at_fork(after_in_child=lambda: os.close(line))
+    os.register_at_fork(after_in_child=lambda held=[line]: _hang_up(held))
     return line
+
+
+def _hang_up(held: list[int]) -> None:
+    """Close the socket in a child, once: in the child's own children its number may be a file's."""
+    while held:
+        os.close(held.pop())
 
 
 def _unpacked(message: bytes) -> tuple[int, bytes]:

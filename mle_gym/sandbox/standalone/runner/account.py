@@ -40,6 +40,9 @@ class Account:
         """Seconds of all processes that were waited for."""
         self._since_start = 0.0
         """The same, since the command started."""
+        self._charged_alive: dict[int, float] = {}
+        """Pid to the seconds that were charged while a process ran: its end must not charge them
+        again."""
         self._peak = 0
         self._zygotes: dict[int, float] = {}
         """Pid to the seconds of each zygote that ran inside: they are no program's."""
@@ -55,6 +58,7 @@ class Account:
         """Note that a child of this process has ended."""
         if pid not in APART:
             self._add(usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10)
+            self._since_start -= self._charged_alive.pop(pid, 0.0)
 
     def saw(self, memory: int) -> None:
         """Note how many bytes all processes hold at this moment."""
@@ -85,7 +89,8 @@ class Account:
     def _total(self) -> float:
         counted = self._meters.seconds()
         if counted is None:
-            return self._waited_for + _seconds_of_living()
+            self._charged_alive = _seconds_of_living()
+            return self._waited_for + sum(self._charged_alive.values())
         own = resource.getrusage(resource.RUSAGE_SELF)
         self._zygotes.update((pid, _seconds_of(pid, 2)) for pid in APART)
         return counted - own.ru_utime - own.ru_stime - sum(self._zygotes.values())
@@ -96,10 +101,10 @@ class Account:
         return sum((state.f_blocks - state.f_bfree) * state.f_frsize for state in states)
 
 
-def _seconds_of_living() -> float:
+def _seconds_of_living() -> dict[int, float]:
     if not has_children():
-        return 0.0
-    return sum(_seconds_of(pid, 4) for pid in descendants(process_table()))
+        return {}
+    return {pid: _seconds_of(pid, 4) for pid in descendants(process_table())}
 
 
 def _seconds_of(pid: int, count: int) -> float:
