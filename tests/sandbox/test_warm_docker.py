@@ -12,6 +12,7 @@ import pytest
 from mle_gym.sandbox import Limits, Sandbox, SandboxConfig
 from mle_gym.sandbox.docker import backend as backend_module
 from mle_gym.sandbox.docker.backend import DockerBackend
+from mle_gym.sandbox.standalone.start_commands import SANDBOX_PARTS
 from mle_gym.sandbox.warm import in_containers
 from tests.sandbox.conftest import eventually
 from tests.sandbox.test_warm import is_warm, run_in_a_clean_place, wait_until_warm
@@ -106,7 +107,7 @@ def test_python_is_cold_where_it_shall_be(create: Create, options: dict[str, obj
     assert run(sandbox, "python -c 'print(1)'; python -c 'print(2)'") == "1\n2"
     assert not zygote_of(sandbox)
     assert run(sandbox, "ls /opt/mle-gym") == "standalone"
-    assert run(sandbox, "ls /opt/mle-gym/standalone").split() == ["runner", "shared", "start.py"]
+    assert run(sandbox, "ls /opt/mle-gym/standalone").split() == sorted(SANDBOX_PARTS)
 
 
 def test_an_image_in_which_our_programs_do_not_run_is_cold(

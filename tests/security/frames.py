@@ -7,6 +7,7 @@ import struct
 
 from mle_gym.sandbox import InsideCommand, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.standalone.start_commands import runner_command
 
 
 def frame(header: object, payload: bytes = b"") -> bytes:
@@ -58,6 +59,6 @@ def sandbox_that_says(data: bytes) -> RunnerSandbox:
         SandboxConfig(commands={"submit": InsideCommand("submission.csv")}),
         workspace="/workspace",
         run_folder="/run",
-        command=["python", "runner"],
+        command=runner_command("python", "/opt/mle-gym"),
         environment={},
     )

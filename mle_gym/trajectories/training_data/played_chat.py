@@ -95,7 +95,7 @@ def _call(step: Step) -> ToolCall:
     try:
         name, arguments = canonical_call(step.action)
     except ActionError:
-        raw = step.action
+        raw: Any = step.action if isinstance(step.action, dict) else {"tool": str(step.action)}
         raw = raw["function"] if isinstance(raw.get("function"), dict) else raw
         name = str(raw.get("tool", raw.get("name", "")))
         given = raw.get("arguments", {key: raw[key] for key in raw if key not in ("tool", "name")})
