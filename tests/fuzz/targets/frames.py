@@ -17,6 +17,7 @@ from mle_gym.sandbox.protocol import InsideCommand, Reply, Request, SandboxConfi
 from mle_gym.sandbox.runner_client import RunnerSandbox
 from mle_gym.sandbox.standalone.runner.inside_commands import Calls
 from mle_gym.sandbox.standalone.shared.frames import MAX_HEADER, receive_frame
+from mle_gym.sandbox.standalone.start_commands import runner_command
 
 LENGTHS = struct.Struct(">II")
 COMMANDS = dict.fromkeys(("validate", "score", "submit"), InsideCommand("submission.csv"))
@@ -70,8 +71,8 @@ def connect(said: bytes) -> tuple[RunnerSandbox, Recorded]:
     stream = Recorded(frame({"op": "done"}) + said)
     config = SandboxConfig(limits=Limits(), mounts=(), commands=COMMANDS)
     box = RunnerSandbox(
-        "fuzzed", stream, config, workspace="/w", run_folder="/r", command=["python"],
-        environment={},
+        "fuzzed", stream, config, workspace="/w", run_folder="/r",
+        command=runner_command("python", "/r"), environment={},
     )  # fmt: skip
     return box, stream
 
