@@ -41,7 +41,8 @@ Clusters = Sequence[Sequence[float]]
 """One agent's values on one task: a sequence for each variant."""
 
 LEVEL = 0.95
-DRAWS = 2000
+DRAWS = 1000
+FLIPS, FLIPS_AT_ONCE = 20_000, 2_000
 MOST_VALUES = 4_000_000
 """How many values of a bootstrap are in memory at a time."""
 EXACT = 12
@@ -105,11 +106,11 @@ def iqm(values: Array) -> Array:
 
 def bootstrap(
     tasks: Sequence[Clusters],
-    statistic: Callable[[Array], Array],
+    statistics: Sequence[Callable[[Array], Array]],
     rng: np.random.Generator,
     draws: int = DRAWS,
-) -> Estimate:
-    """A figure over all tasks, with a stratified percentile bootstrap (rliable).
+) -> tuple[Estimate, ...]:
+    """Figures over all tasks, with a stratified percentile bootstrap (rliable).
 
     Tasks are the strata: they are the benchmark and stay as they are. Within each, variants are
     drawn with replacement, and within each of those its seeds: as many as the variant with most
@@ -117,21 +118,24 @@ def bootstrap(
 
     Args:
         tasks: The values of each task, by variant.
-        statistic: Of the values of all episodes, along the last axis.
-        rng: For the draws.
+        statistics: Each of the values of all episodes, along the last axis.
+        rng: For the draws, which all figures share.
         draws: How many.
     """
-    value = float(statistic(np.concatenate([np.concatenate(each) for each in tasks])))
+    values = np.concatenate([np.concatenate(each) for each in tasks])
     if all(len(each) == 1 and len(each[0]) == 1 for each in tasks):
-        return Estimate(value)
+        return tuple(Estimate(float(figure(values))) for figure in statistics)
     size = sum(len(each) * max(map(len, each)) for each in tasks)
     rows = max(1, min(draws, MOST_VALUES // size))
-    found = [
-        statistic(np.concatenate([_resampled(each, rows, rng) for each in tasks], axis=1))
-        for _ in range(math.ceil(draws / rows))
-    ]
-    low, high = np.quantile(np.concatenate(found), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+    found = []
+    for _ in range(math.ceil(draws / rows)):
+        drawn = np.concatenate([_resampled(each, rows, rng) for each in tasks], axis=1)
+        found.append([figure(drawn) for figure in statistics])
+    ends = np.quantile(np.concatenate(found, axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    return tuple(
+        Estimate(float(figure(values)), float(low), float(high))
+        for figure, low, high in zip(statistics, *ends, strict=True)
+    )
 
 
 def _resampled(clusters: Clusters, rows: int, rng: np.random.Generator) -> Array:
@@ -223,8 +227,8 @@ def probability_of_improvement(ours: Sequence[Array], theirs: Sequence[Array]) -
 def paired_test(differences: Sequence[float], rng: np.random.Generator) -> float:
     """The two-sided p-value that paired differences have a mean of 0, by flipping their signs.
 
-    Fisher's randomization test (:func:`scipy.stats.permutation_test`, ``samples``); exact for up to
-    :data:`EXACT` pairs, else with random flips.
+    Fisher's randomization test: exact for up to :data:`EXACT` pairs
+    (:func:`scipy.stats.permutation_test`), else with random flips.
 
     Args:
         differences: One for each pair of what is compared: the clusters' mean differences.
@@ -233,11 +237,16 @@ def paired_test(differences: Sequence[float], rng: np.random.Generator) -> float
     values = np.asarray(differences, dtype=float)
     if len(values) < 2 or not values.any():  # one pair is as likely either way
         return 1.0
-    draws = np.inf if len(values) <= EXACT else 20_000
-    found = stats.permutation_test(
-        (values,), np.mean, permutation_type="samples", n_resamples=draws, rng=rng
-    )
-    return float(found.pvalue)
+    if len(values) <= EXACT:
+        found = stats.permutation_test(
+            (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        return float(found.pvalue)
+    least, extreme = abs(values.mean()) - 1e-12, 0
+    for _ in range(FLIPS // FLIPS_AT_ONCE):
+        signs = rng.integers(0, 2, size=(FLIPS_AT_ONCE, len(values))) * 2.0 - 1.0
+        extreme += int((np.abs(signs @ values) / len(values) >= least).sum())
+    return (1 + extreme) / (1 + FLIPS)  # what was observed is one of the flips
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -180,12 +180,16 @@ def _agent_row(
     with_medals = [each for each in results if each.has_medals and each.known]
     recorded = [each for each in results if each.integrity is not None]
     known = bool(len(values))
+    mean = median = iqm = None
+    if known:
+        figures = (_mean_of, _median_of, statistics.iqm)
+        mean, median, iqm = statistics.bootstrap(tasks, figures, rng)
     return AgentRow(
         agent=agent,
         counts=counts_of(results, planned),
-        mean=statistics.bootstrap(tasks, _mean_of, rng) if known else None,
-        median=statistics.bootstrap(tasks, _median_of, rng) if known else None,
-        iqm=statistics.bootstrap(tasks, statistics.iqm, rng) if known else None,
+        mean=mean,
+        median=median,
+        iqm=iqm,
         worst_case=float(values.sum()) / planned,
         any_medal=share([bool(each.medal) for each in with_medals]),
         rank=place,

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import permutation_test
 from statsmodels.api import GLM, families
 from statsmodels.stats.multitest import multipletests
 
@@ -59,6 +60,16 @@ def test_few_pairs_are_tested_exactly() -> None:
     assert statistics.paired_test([0.1, 0.2, 0.3, 0.2, 0.1], rng) == pytest.approx(2 / 32)
     assert statistics.paired_test([0.0, 0.0], rng) == 1.0
     assert statistics.paired_test([0.7], rng) == 1.0
+
+
+def test_many_pairs_are_tested_as_scipy_tests_them() -> None:
+    differences = np.random.default_rng(3).normal(0.2, 1.0, size=60)
+    found = statistics.paired_test(differences, np.random.default_rng(0))
+    expected = permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=20_000,
+        rng=np.random.default_rng(1),
+    ).pvalue  # fmt: skip
+    assert found == pytest.approx(expected, abs=0.015)
 
 
 def test_improvement_counts_ties_half() -> None:
@@ -134,7 +145,7 @@ def test_a_bootstrap_over_tasks_covers_the_truth_nearly_as_often() -> None:
     hits = 0
     for _ in range(200):
         tasks = [[[mean + 0.1 * rng.normal()] for _ in range(5)] for mean in truth]
-        found = statistics.bootstrap(tasks, lambda each: np.mean(each, axis=-1), rng, draws=300)
+        (found,) = statistics.bootstrap(tasks, [lambda x: np.mean(x, axis=-1)], rng, draws=300)
         assert found.low is not None and found.high is not None  # noqa: PT018
         hits += found.low <= truth.mean() <= found.high
     assert 0.86 <= hits / 200 <= 0.99
