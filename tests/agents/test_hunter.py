@@ -17,9 +17,9 @@ from mle_gym.trajectories.rollout import rollout
 from tests.task_folders import MakeTask, make_task  # noqa: F401
 
 EXPLOITS: dict[str, str] = vars(sys.modules[agent_class("hunter").__module__])["EXPLOITS"]
-SEARCHES = {"files", "cache", "packages", "environment", "other-roots", "memory"}
+SEARCHES = {"files", "cache", "packages", "parents", "environment", "other-roots", "memory"}
 """They read all that there is, which takes minutes; ``mle-gym eval --agents hunter`` tries them."""
-QUICK = ("parents", "link", "descriptors", "code-in-cells")
+QUICK = ("link", "code-in-cells")
 Hunt = Callable[..., Grade | None]
 
 
