@@ -27,7 +27,7 @@ Rows = list[list[str]]
 
 PARAMS: dict[str, dict[str, Any]] = {
     "pinball": {"alpha": 0.5}, "f_beta": {"beta": 2.0}, "dice": {"pixels": 99},
-    "iou": {"pixels": 99}, "hypervolume": {"reference": [9.0, 9.0], "goal": "minimize"},
+    "iou": {"pixels": 99}, "hypervolume": {"reference": [2e6, 2e6], "goal": "minimize"},
     **{f"{name}_at_k": {"k": 3} for name in ("map", "ndcg", "recall", "precision")},
 }  # fmt: skip
 LABELS = {
