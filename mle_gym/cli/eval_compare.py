@@ -205,7 +205,7 @@ def _environment(words: list[str]) -> dict[str, Any]:
 def _play(plan: Plan | None, folder: Path, resume: bool, engine: Engine) -> Run:
     """Play what is missing, and show how it goes."""
     files = EvaluationFolder(folder)
-    asked = plan or files.read_plan()
+    asked = (plan or files.read_plan()).check()  # before anything is said of it
     total = len(missing_episodes(asked, files))
     err().print(f"{total} of {len(asked)} episodes to play in {folder}", soft_wrap=True)
     try:

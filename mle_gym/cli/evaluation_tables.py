@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.console import new_table
+from mle_gym.cli.console import new_table, out
 from mle_gym.evaluation.cells import Counts
 from mle_gym.evaluation.comparison import Comparison
 from mle_gym.evaluation.statistics import Estimate
@@ -16,6 +16,8 @@ from mle_gym.evaluation.summary import Summary
 __all__ = ["agents_table", "cells_table", "comparisons_table", "estimate", "tables"]
 
 SIGNIFICANT = 0.05
+ROOMY = 110
+"""Columns of a terminal in which a whole row fits on one line."""
 
 
 def tables(summary: Summary) -> Iterator[Table]:
@@ -29,19 +31,21 @@ def tables(summary: Summary) -> Iterator[Table]:
 
 def cells_table(summary: Summary) -> Table:
     """A row for each task and agent."""
-    numbers = ("episodes", "failed", "missing", "valid", "anchored", "worst case", "score")
-    table = new_table("task", "agent", *numbers, "medals", "integrity", right=numbers)
+    numbers = ("valid", "anchored", "worst case", "score")
+    table = new_table("task", "agent", *numbers, "medals", "failed", "integrity", right=numbers)
+    _keep_whole(table, "agent", "anchored")
     last = ""
     for cell in sorted(summary.cells, key=lambda each: (each.task, -each.worst_case)):
         task = cell.task.removeprefix("mle/")
         table.add_row(
             task if task != last else "",
             cell.agent,
-            *_counts(cell.counts),
+            f"{cell.counts.valid} of {cell.counts.planned}",
             estimate(cell.mean),
             f"{cell.worst_case:.3f}",
             _number(cell.score, 5),
             ", ".join(f"{count} {medal}" for medal, count in sorted(cell.medals.items())) or "-",
+            _failed(cell.counts),
             _integrity(cell.counts),
         )
         last = task
@@ -52,6 +56,7 @@ def agents_table(summary: Summary) -> Table:
     """A row for each agent, the best first."""
     names = ("mean", "IQM", "worst case", "any medal", "rank", "strength", "seconds", "cost")
     table = new_table("agent", *names, right=names)
+    _keep_whole(table, "mean", "IQM")
     for row in summary.agents:
         strength = row.strength and f"{row.strength.value:+.2f} ± {row.strength.error:.2f}"
         table.add_row(
@@ -72,6 +77,7 @@ def comparisons_table(comparisons: tuple[Comparison, ...]) -> Table:
     """A row for each pair of agents."""
     names = ("difference", "pairs", "p", "p (Holm)", "beats")
     table = new_table("first", "second", *names, right=names)
+    _keep_whole(table, "second", "difference")
     for each in comparisons:
         adjusted = each.p_adjusted
         style = "bold" if adjusted is not None and adjusted < SIGNIFICANT else ""
@@ -87,6 +93,13 @@ def comparisons_table(comparisons: tuple[Comparison, ...]) -> Table:
     return table
 
 
+def _keep_whole(table: Table, *names: str) -> None:
+    """Don't break a name or an interval between two lines where there is room; cut nothing."""
+    for column in table.columns:
+        column.overflow = "fold"
+        column.no_wrap = out().width >= ROOMY and (column.no_wrap or column.header in names)
+
+
 def estimate(value: Estimate | None, *, percent: bool = False, signed: bool = False) -> str:
     """A figure with its interval, such as ``0.51 [0.40, 0.62]``."""
     if value is None:
@@ -97,12 +110,18 @@ def estimate(value: Estimate | None, *, percent: bool = False, signed: bool = Fa
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
 
-def _counts(counts: Counts) -> tuple[str, str, str, str]:
-    played = counts.planned - counts.missing
-    failed = f"{counts.failed}"
-    if counts.agent_failed:
-        failed += f" +{counts.agent_failed} agent"
-    return str(played), failed, str(counts.missing), str(counts.valid)
+def _failed(counts: Counts) -> str:
+    """Episodes that came to nothing, by whose doing it was."""
+    found = [
+        f"{number} {name}"
+        for name, number in (
+            ("failed", counts.failed),
+            ("by the agent", counts.agent_failed),
+            ("missing", counts.missing),
+        )
+        if number
+    ]
+    return ", ".join(found) or "-"
 
 
 def _integrity(counts: Counts) -> str:

@@ -113,7 +113,7 @@ def _mean(results: Sequence[Result], clusters: Clusters) -> Estimate | None:
     if not clusters:
         return None
     errors = [each.value_error for each in results if each.value and each.value_error]
-    return statistics.mean_interval(clusters, errors)
+    return statistics.mean_interval(clusters, errors).within(0, 1)
 
 
 def _has_medals(results: Sequence[Result]) -> bool:

@@ -83,7 +83,7 @@ def paired(
     pairs = sum(map(len, blocks.values()))
     mean = Estimate(means[0])
     if len(means) > 1:
-        mean = statistics.mean_interval([[each] for each in means])
+        mean = statistics.mean_interval([[each] for each in means]).within(-1, 1)
     return Comparison(
         first,
         second,

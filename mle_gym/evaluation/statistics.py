@@ -57,6 +57,12 @@ class Estimate:
     low: float | None = None
     high: float | None = None
 
+    def within(self, least: float, most: float) -> Estimate:
+        """The same, without the part of the interval where the figure can't lie."""
+        if self.low is None or self.high is None:
+            return self
+        return Estimate(self.value, max(self.low, least), min(self.high, most))
+
     def to_dict(self) -> dict[str, float | None]:
         """The fields by name."""
         return dict(vars(self))

@@ -139,6 +139,12 @@ def test_a_single_value_without_rows_has_no_interval() -> None:
     assert statistics.mean_interval([[0.5]]) == statistics.Estimate(0.5)
 
 
+def test_an_interval_ends_where_the_figure_can_not_lie() -> None:
+    found = statistics.mean_interval([[0.9], [0.5]]).within(0, 1)
+    assert (found.low, found.high) == (0, 1)
+    assert statistics.Estimate(0.5).within(0, 1) == statistics.Estimate(0.5)
+
+
 def test_a_bootstrap_over_tasks_covers_the_truth_nearly_as_often() -> None:
     rng = np.random.default_rng(1)
     truth = np.linspace(0.2, 0.9, 12)
