@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -228,7 +229,7 @@ def compare(
     """Compare the agents of two evaluations on the episodes that both have."""
     comparisons = compare_runs(read_run(first), read_run(second))
     if as_json:
-        emit([vars(each) for each in comparisons])
+        emit([asdict(each) for each in comparisons])
         return
     out().print(comparisons_table(comparisons))
     with contextlib.suppress(StopIteration):
