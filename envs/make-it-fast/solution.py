@@ -11,7 +11,7 @@ IMPORTS = """\
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict, deque
-from functools import lru_cache
+from functools import cache
 """
 
 
