@@ -12,7 +12,7 @@ from mle_gym.evaluation import statistics
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.statistics import Clusters, Estimate
 
-__all__ = ["Cell", "Counts", "cell_of", "clusters_of", "counts_of", "share"]
+__all__ = ["Cell", "Counts", "cell_of", "clusters_of", "counts_of", "row_error", "share"]
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,15 @@ def clusters_of(results: Sequence[Result]) -> Clusters:
 def _mean(results: Sequence[Result], clusters: Clusters) -> Estimate | None:
     if not clusters:
         return None
+    error = row_error(results)
+    return statistics.mean_interval(clusters, [error] if error else []).within(0, 1)
+
+
+def row_error(results: Sequence[Result]) -> float:
+    """The standard error of a single variant's mean over its test rows; 0 with more variants."""
     errors = [each.value_error for each in results if each.value and each.value_error]
-    return statistics.mean_interval(clusters, errors).within(0, 1)
+    alone = len({each.variant for each in results if each.value is not None}) == 1
+    return of_python.fmean(errors) if errors and alone else 0.0
 
 
 def _has_medals(results: Sequence[Result]) -> bool:

@@ -114,28 +114,39 @@ def bootstrap(
     tasks: Sequence[Clusters],
     statistics: Sequence[Callable[[Array], Array]],
     rng: np.random.Generator,
+    row_errors: Sequence[float] = (),
     draws: int = DRAWS,
 ) -> tuple[Estimate, ...]:
     """Figures over all tasks, with a stratified percentile bootstrap (rliable).
 
     Tasks are the strata: they are the benchmark and stay as they are. Within each, variants are
     drawn with replacement, and within each of those its seeds: as many as the variant with most
-    has.
+    has. A single variant says nothing of its test rows, so their error is drawn, too, and shared by
+    its seeds.
 
     Args:
         tasks: The values of each task, by variant.
         statistics: Each of the values of all episodes, along the last axis.
         rng: For the draws, which all figures share.
+        row_errors: For each task, the standard error over test rows of a single variant's mean;
+            0 where there are more variants or nothing is known. None at all are zeros.
         draws: How many.
     """
     values = np.concatenate([np.concatenate(each) for each in tasks])
-    if all(len(each) == 1 and len(each[0]) == 1 for each in tasks):
+    errors = list(row_errors) or [0.0] * len(tasks)
+    if not any(errors) and all(len(each) == 1 and len(each[0]) == 1 for each in tasks):
         return tuple(Estimate(float(figure(values))) for figure in statistics)
     size = sum(len(each) * max(map(len, each)) for each in tasks)
     rows = max(1, min(draws, MOST_VALUES // size))
     found = []
     for _ in range(math.ceil(draws / rows)):
-        drawn = np.concatenate([_resampled(each, rows, rng) for each in tasks], axis=1)
+        drawn = np.concatenate(
+            [
+                _resampled(each, rows, rng) + rng.normal(0, error, size=(rows, 1))
+                for each, error in zip(tasks, errors, strict=True)
+            ],
+            axis=1,
+        )
         found.append([figure(drawn) for figure in statistics])
     ends = np.quantile(np.concatenate(found, axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
     return tuple(

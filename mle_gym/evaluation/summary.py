@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from mle_gym.evaluation import statistics
-from mle_gym.evaluation.cells import Cell, Counts, cell_of, clusters_of, counts_of, share
+from mle_gym.evaluation.cells import Cell, Counts, cell_of, clusters_of, counts_of, row_error, share
 from mle_gym.evaluation.comparison import Comparison, compare_agents
 from mle_gym.evaluation.evaluation_folder import Run
 from mle_gym.evaluation.result import Result
-from mle_gym.evaluation.statistics import Clusters, Estimate
+from mle_gym.evaluation.statistics import Estimate
 from mle_gym.evaluation.strengths import Strength, bradley_terry
 
 __all__ = ["AgentRow", "Summary", "summarize"]
@@ -108,7 +108,7 @@ def summarize(run: Run, seed: int = 0) -> Summary:
                 agent,
                 results,
                 each_planned * len(tasks),
-                [clusters_of(found[agent, task]) for task in tasks],
+                [found[agent, task] for task in tasks],
                 places.get(agent),
                 areas.get(agent),
                 strengths.get(agent),
@@ -153,29 +153,36 @@ def _areas(cells: Sequence[Cell], agents: Sequence[str]) -> dict[str, float]:
 
 
 def _strengths(run: Run, agents: Sequence[str]) -> dict[str, Strength]:
-    """Strengths from every pair of agents in every episode that both have played."""
-    played: dict[tuple[str, int, int], dict[str, float]] = defaultdict(dict)
+    """Strengths from every pair of agents on every variant that both have played.
+
+    The seeds of a variant share its data, so together they are one meeting.
+    """
+    played: dict[tuple[str, int], dict[int, dict[str, float]]]
+    played = defaultdict(lambda: defaultdict(dict))
     for each in run.results:
         if each.value is not None:
-            played[each.task, each.variant, each.seed][each.agent] = each.value
-    wins: Counter[tuple[str, str]] = Counter()
-    for values in played.values():
-        for one, other in itertools.permutations(values, 2):
-            wins[one, other] += (values[one] > values[other]) + (values[one] == values[other]) / 2  # type: ignore[assignment]
-    return bradley_terry(wins) if len(agents) > 1 and wins else {}
+            played[each.task, each.variant][each.seed][each.agent] = each.value
+    wins: dict[tuple[str, str], float] = defaultdict(float)
+    for seeds in played.values():
+        for one, other in itertools.permutations(agents, 2):
+            met = [each for each in seeds.values() if one in each and other in each]
+            won = sum((e[one] > e[other]) + (e[one] == e[other]) / 2 for e in met)
+            wins[one, other] += won / len(met) if met else 0.0
+    return bradley_terry(wins) if len(agents) > 1 and any(wins.values()) else {}
 
 
 def _agent_row(
     agent: str,
     results: list[Result],
     planned: int,
-    tasks: Sequence[Clusters],
+    by_task: Sequence[list[Result]],
     place: float | None,
     area: float | None,
     strength: Strength | None,
     rng: np.random.Generator,
 ) -> AgentRow:
-    tasks = [each for each in tasks if each]
+    played = [each for each in by_task if clusters_of(each)]
+    tasks = [clusters_of(each) for each in played]
     values = np.array([value for task in tasks for cluster in task for value in cluster])
     with_medals = [each for each in results if each.has_medals and each.known]
     recorded = [each for each in results if each.integrity is not None]
@@ -183,7 +190,8 @@ def _agent_row(
     mean = median = iqm = None
     if known:
         figures = (_mean_of, _median_of, statistics.iqm)
-        mean, median, iqm = statistics.bootstrap(tasks, figures, rng)
+        found = statistics.bootstrap(tasks, figures, rng, [row_error(each) for each in played])
+        mean, median, iqm = (each.within(0, 1) for each in found)
     return AgentRow(
         agent=agent,
         counts=counts_of(results, planned),

@@ -139,6 +139,17 @@ def test_a_single_value_without_rows_has_no_interval() -> None:
     assert statistics.mean_interval([[0.5]]) == statistics.Estimate(0.5)
 
 
+def test_equal_seeds_of_one_variant_do_not_make_a_mean_certain() -> None:
+    rng = np.random.default_rng(0)
+    tasks = [[[0.7, 0.7, 0.7]], [[0.5, 0.5, 0.5]]]
+    means = [lambda x: np.mean(x, axis=-1)]
+    (alone,) = statistics.bootstrap(tasks, means, rng)
+    assert alone.low == alone.high == pytest.approx(0.6)
+    (found,) = statistics.bootstrap(tasks, means, rng, [0.1, 0.1])
+    assert found.low is not None and found.high is not None  # noqa: PT018
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.1 / math.sqrt(2), rel=0.15)
+
+
 def test_an_interval_ends_where_the_figure_can_not_lie() -> None:
     found = statistics.mean_interval([[0.9], [0.5]]).within(0, 1)
     assert (found.low, found.high) == (0, 1)
