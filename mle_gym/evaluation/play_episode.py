@@ -18,6 +18,7 @@ from mle_gym.evaluation.result import Result
 from mle_gym.make_env import make
 from mle_gym.trajectories.audit import audit_trajectory
 from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.spending import spent_on
 from mle_gym.trajectories.trajectory import Step, Trajectory
 
 __all__ = ["LOADING_SECONDS", "Phase", "Tell", "play_episode", "unplayed"]
@@ -173,10 +174,9 @@ class _Player:
     def saw(self, step: Step) -> None:
         """Count what a step cost."""
         self.steps += 1
-        for name in self._spent:
-            cost = (step.turn or {}).get(name)
-            if isinstance(cost, int | float):
-                self._spent[name] += cost
+        spent = spent_on(step)
+        self._spent["tokens"] += spent.tokens
+        self._spent["cost"] += spent.cost or 0.0
 
     def _think(self, observation: Any) -> None:
         left = float(observation["seconds_left"].item())

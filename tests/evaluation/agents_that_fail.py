@@ -66,3 +66,18 @@ class Slow(Sample):
     def act(self, observation: Any, info: Any) -> Any:
         time.sleep(0.4)
         return super().act(observation, info)
+
+
+class Boasts(Talks):
+    """Says of its turns what can't be, in between what can."""
+
+    ODD = (
+        {"tokens": float("nan"), "cost": float("inf")},
+        {"tokens": -(10**30), "cost": -1e308},
+        {"tokens": "many", "cost": True, "calls": [1]},
+        {"tokens": 60.5, "seconds": "long"},
+    )
+
+    def act(self, observation: Any, info: Any) -> Any:
+        self.turn = self.ODD[int(observation["steps_left"]) % 4]
+        return super().act(observation, info)

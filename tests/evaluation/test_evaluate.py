@@ -59,6 +59,15 @@ def test_whatever_an_agent_does_the_others_are_played(plan: MakePlan, tmp_path: 
     assert "I begin with seed 0" in log
 
 
+def test_what_an_agent_says_of_itself_lifts_no_budget(plan: MakePlan, tmp_path: Path) -> None:
+    budgets = {"Boasts": {"tokens": 100, "steps": 30}}
+    (result,) = evaluate(plan("Boasts", budgets=budgets), tmp_path).results
+    assert "budget of 100 tokens" in str(result.left)
+    assert result.tokens == 120  # two turns that said 60.5
+    assert result.cost is None
+    summarize(read_run(tmp_path))
+
+
 def test_an_agent_that_hangs_is_ended(plan: MakePlan, tmp_path: Path) -> None:
     budgets = {"Hangs": {"steps": 4, "seconds": 1.5}}
     engine = LocalEngine(capacity=TWO, grace=0.5)
