@@ -44,6 +44,8 @@ class Account:
         """Pid to the seconds that were charged while a process ran: its end must not charge them
         again."""
         self._peak = 0
+        self._held_before = 0
+        """Bytes that zygotes held when the command started."""
         self._zygotes: dict[int, float] = {}
         """Pid to the seconds of each zygote that ran inside: they are no program's."""
         self._charged = self._total()
@@ -53,6 +55,7 @@ class Account:
         self._hear_warm()  # what has ended by now was not part of it
         self._since_start, self._peak = 0.0, 0
         self._meters.start_again()
+        self._held_before = _held_by_zygotes()
 
     def waited_for(self, pid: int, usage: resource.struct_rusage) -> None:
         """Note that a child of this process has ended."""
@@ -73,8 +76,11 @@ class Account:
             seconds = max(seconds, self._since_start)
         self._charged = total
         self.saw(0)
+        # A zygote that is still importing held less at the peak than it does now, and the command
+        # must not gain by the difference.
+        held = min(self._held_before, _held_by_zygotes())
         memory = self._meters.most_memory()
-        return seconds, max(self._peak, memory - _held_by_zygotes() if memory else 0)
+        return seconds, max(self._peak, memory - held if memory else 0)
 
     def _add(self, seconds: float, peak: int) -> None:
         self._waited_for += seconds
