@@ -18,7 +18,7 @@ from mle_gym.agents import LeaveEpisode
 from mle_gym.chat.conversation import CALL_TOOLS, SYSTEM, Conversation, repaired, shown
 from mle_gym.chat.endpoint import Endpoint
 from mle_gym.chat.model import ContextOverflow, OutOfTime, ToolCall, Turn
-from mle_gym.chat.model_budget import Budget, Spent, turn_record
+from mle_gym.chat.model_budget import ModelBudget, Spent, turn_record
 from mle_gym.episode.actions.parse import parse_tool_call
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import AgentError
@@ -93,7 +93,7 @@ class ReactAgent:
             timeout=timeout,
             stream=stream,
         )
-        self._budget = Budget(
+        self._budget = ModelBudget(
             calls=call_budget, seconds=seconds_budget, tokens=token_budget, cost=cost_budget
         )
         self._budget.check(priced=endpoint.price is not None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mle_gym.chat.model import ChatModel, Price
-from mle_gym.chat.model_budget import Budget
+from mle_gym.chat.model_budget import ModelBudget
 from mle_gym.errors import AgentError
 
 __all__ = ["Endpoint", "add_options", "budget_of", "endpoint_of"]
@@ -81,7 +81,7 @@ _ENDPOINT: dict[str, tuple[Any, str]] = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a script the options of :class:`Endpoint` and of :class:`Budget`."""
+    """Give a script the options of :class:`Endpoint` and of :class:`ModelBudget`."""
     model = parser.add_argument_group("the model (its key is in OPENAI_API_KEY)")
     for name, (kind, meaning) in _ENDPOINT.items():
         model.add_argument(f"--{name}", type=kind, help=meaning)
@@ -98,7 +98,7 @@ def endpoint_of(options: argparse.Namespace) -> Endpoint:
     return Endpoint(**{name: value for name, value in values.items() if value is not None})
 
 
-def budget_of(options: argparse.Namespace) -> Budget:
+def budget_of(options: argparse.Namespace) -> ModelBudget:
     """The budget that a script's options name."""
     given = {name: getattr(options, f"{option}_budget") for name, (option, *_) in _BUDGETS.items()}
-    return Budget(**given)
+    return ModelBudget(**given)

@@ -10,7 +10,7 @@ from mle_gym.errors import AgentError
 if TYPE_CHECKING:
     from mle_gym.chat.model import Turn
 
-__all__ = ["Budget", "Spent", "turn_record"]
+__all__ = ["ModelBudget", "Spent", "turn_record"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Budget:
+class ModelBudget:
     """The most that may be spent; None is no limit."""
 
     calls: int | None = None

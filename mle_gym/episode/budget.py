@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Budget"]
+__all__ = ["EpisodeBudget"]
 
 
 @dataclass
-class Budget:
+class EpisodeBudget:
     """Steps and time, which runs from construction, at the end of ``reset``."""
 
     max_steps: int

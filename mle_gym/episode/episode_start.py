@@ -11,7 +11,7 @@ from mle_gym import sandbox
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.rows_in_packages import files_with_rows
 from mle_gym.episode.brief.whole_brief import brief
-from mle_gym.episode.budget import Budget
+from mle_gym.episode.budget import EpisodeBudget
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.submit_commands import INSIDE_COMMANDS, SubmitCommands, largest_submission
@@ -76,9 +76,9 @@ def make_submit_commands(
     return commands
 
 
-def make_budget(settings: Settings, snapshot: Snapshot | None) -> Budget:
+def make_budget(settings: Settings, snapshot: Snapshot | None) -> EpisodeBudget:
     """Make the budget, less what a snapshot's episode has spent. Its time runs from now."""
-    budget = Budget(settings.max_steps, settings.time_limit)
+    budget = EpisodeBudget(settings.max_steps, settings.time_limit)
     if snapshot is not None:
         budget.steps_taken = snapshot.steps_taken
         budget.started -= snapshot.seconds_used

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from mle_gym.episode.budget import Budget
+from mle_gym.episode.budget import EpisodeBudget
 from mle_gym.episode.command_slots import current_slots
 from mle_gym.sandbox.protocol import Sandbox
 
@@ -29,7 +29,7 @@ class ScriptTurns:
         ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
     """
 
-    def __init__(self, sandbox: Sandbox, budget: Budget) -> None:
+    def __init__(self, sandbox: Sandbox, budget: EpisodeBudget) -> None:
         self._sandbox, self._budget = sandbox, budget
         self._slots = current_slots()
         self._called_off = threading.Event()

@@ -8,13 +8,13 @@ was stopped goes on where it was. The summary is computed from the records and f
 """
 
 from mle_gym.evaluation.evaluation_folder import Run, read_run
-from mle_gym.evaluation.plan import AgentEntry, Budget, Episode, Plan
+from mle_gym.evaluation.plan import AgentBudget, AgentEntry, Episode, Plan
 from mle_gym.evaluation.result import Result
 from mle_gym.evaluation.run_evaluation import evaluate
 
 __all__ = [
+    "AgentBudget",
     "AgentEntry",
-    "Budget",
     "Episode",
     "Plan",
     "Result",

@@ -21,7 +21,7 @@ from mle_gym.errors import PlanError
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.suites import find_suite, tasks_of
 
-__all__ = ["AgentEntry", "Budget", "Episode", "Plan", "parse_variants", "read_plan"]
+__all__ = ["AgentBudget", "AgentEntry", "Episode", "Plan", "parse_variants", "read_plan"]
 
 FORMAT = 1
 MOST_EPISODES = 1_000_000
@@ -39,7 +39,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Budget(_Strict):
+class AgentBudget(_Strict):
     """What an agent may spend in one episode. None is without an end, or the task's own limit."""
 
     steps: int | None = Field(default=None, gt=0)
@@ -59,7 +59,7 @@ class AgentEntry(_Strict):
     agent: str
     """As :func:`mle_gym.load_agent` accepts it: a name, a file or ``file.py:Class``."""
     arguments: dict[str, Any] = {}
-    budget: Budget = Budget()
+    budget: AgentBudget = AgentBudget()
 
 
 class Plan(_Strict):

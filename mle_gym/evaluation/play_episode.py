@@ -13,7 +13,7 @@ from mle_gym.env import MLEEnv
 from mle_gym.episode.failures import Failure
 from mle_gym.errors import AgentError, MleGymError, TrajectoryError
 from mle_gym.evaluation.evaluation_folder import EvaluationFolder
-from mle_gym.evaluation.plan import AgentEntry, Budget, Episode, Plan
+from mle_gym.evaluation.plan import AgentBudget, AgentEntry, Episode, Plan
 from mle_gym.evaluation.result import Result
 from mle_gym.make_env import make
 from mle_gym.trajectories.audit import audit_trajectory
@@ -141,7 +141,7 @@ def _unsubmitted(result: Result) -> Result:
 class _Player:
     """An agent within its budget, which says what it is doing."""
 
-    def __init__(self, agent: Agent, budget: Budget, env: MLEEnv, tell: Tell) -> None:
+    def __init__(self, agent: Agent, budget: AgentBudget, env: MLEEnv, tell: Tell) -> None:
         self._agent, self._budget, self._env, self._tell = agent, budget, env, tell
         self.name = getattr(agent, "name", type(agent).__name__)
         self.__module__ = type(agent).__module__  # by which an exception's own frame is found

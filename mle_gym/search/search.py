@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from mle_gym.chat.model import ChatModel
-from mle_gym.chat.model_budget import Budget, Spent
+from mle_gym.chat.model_budget import ModelBudget, Spent
 from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import SnapshotError
@@ -46,7 +46,7 @@ class SearchSettings:
 
     agent: str
     """The name in the records."""
-    budget: Budget
+    budget: ModelBudget
     workers: int = 1
     """Attempts at the same time, each with an environment of its own."""
     program_seconds: float = 600.0

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import time
 
-from mle_gym.episode.budget import Budget
+from mle_gym.episode.budget import EpisodeBudget
 
 
 def test_steps_count_down_to_zero() -> None:
-    budget = Budget(max_steps=2, time_limit=60)
+    budget = EpisodeBudget(max_steps=2, time_limit=60)
     assert (budget.steps_left, budget.spent) == (2, "")
     budget.take_step()
     assert (budget.steps_left, budget.spent) == (1, "")
@@ -15,9 +15,9 @@ def test_steps_count_down_to_zero() -> None:
 
 
 def test_time_runs_from_the_start_and_stays_in_its_bounds() -> None:
-    fresh = Budget(max_steps=2, time_limit=60)
+    fresh = EpisodeBudget(max_steps=2, time_limit=60)
     assert 59 < fresh.seconds_left <= 60
-    late = Budget(max_steps=2, time_limit=60, started=time.monotonic() - 61)
+    late = EpisodeBudget(max_steps=2, time_limit=60, started=time.monotonic() - 61)
     assert (late.seconds_left, late.spent) == (0.0, "time")
-    early = Budget(max_steps=2, time_limit=60, started=time.monotonic() + 5)
+    early = EpisodeBudget(max_steps=2, time_limit=60, started=time.monotonic() + 5)
     assert early.seconds_left == 60

@@ -11,7 +11,7 @@ import pytest
 
 import mle_gym  # noqa: F401
 from mle_gym.episode import command_slots, script_turns
-from mle_gym.episode.budget import Budget
+from mle_gym.episode.budget import EpisodeBudget
 from mle_gym.episode.command_slots import Slots, current_slots
 
 NEVER = threading.Event()
@@ -119,7 +119,7 @@ def test_the_deadline_holds_again_after_an_interrupt_while_waiting(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(one_slot, "wait", interrupted)
-    turns = script_turns.ScriptTurns(Recorder(), Budget(max_steps=5, time_limit=60))
+    turns = script_turns.ScriptTurns(Recorder(), EpisodeBudget(max_steps=5, time_limit=60))
     with turns.turn(), pytest.raises(KeyboardInterrupt), turns.turn():
         pass
     first, last = deadlines

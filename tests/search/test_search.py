@@ -11,7 +11,7 @@ import pytest
 
 import mle_gym
 from mle_gym.chat.endpoint import Endpoint
-from mle_gym.chat.model_budget import Budget
+from mle_gym.chat.model_budget import ModelBudget
 from mle_gym.env import MLEEnv
 from mle_gym.errors import AgentError
 from mle_gym.search.attempt import Attempt
@@ -57,7 +57,7 @@ def search(
     policy: Policy,
     url: str,
     *,
-    budget: Budget,
+    budget: ModelBudget,
     workers: int = 1,
     made: Callable[[MLEEnv], object] = lambda env: None,
     **arguments: Any,
@@ -87,7 +87,7 @@ def test_each_attempt_continues_where_its_parent_left_off_and_the_way_is_an_epis
     task, out = levers(make_task), tmp_path / "run"
     plans = [written(name, f"{name}='plain'") for name in ("a", "b", "c")]
     with serving(*plans) as model:
-        episode = search(task, out, Chain(), model.url, budget=Budget(calls=3))
+        episode = search(task, out, Chain(), model.url, budget=ModelBudget(calls=3))
     assert len(model.requests) == 3
     found = told(out)
     assert [node["parent"] for node in found["nodes"]] == [0, 1, 2]
@@ -116,7 +116,7 @@ def test_attempts_in_parallel_begin_alike_and_keep_apart(
     task, out = levers(make_task), tmp_path / "run"
     plans = [written(name, f"{name}='plain'") for name in ("a", "b", "c", "d")]
     with serving(*plans) as model:
-        search(task, out, Pairs(), model.url, budget=Budget(calls=4), workers=2)
+        search(task, out, Pairs(), model.url, budget=ModelBudget(calls=4), workers=2)
     nodes = told(out)["nodes"]
     assert [node["parent"] for node in nodes] == [0] * 4
     assert sorted(node["plan"] for node in nodes) == ["I a.", "I b.", "I c.", "I d."]
@@ -132,13 +132,13 @@ def test_a_search_that_was_stopped_goes_on_and_keeps_what_it_spent(
     first, then = written("a", "a='plain'"), written("b", "b='plain'")
     refusal = Failing(401, {"error": {"message": "no such key"}})
     with serving(first, refusal) as model, pytest.raises(AgentError, match="no such key"):
-        search(task, out, Chain(), model.url, budget=Budget(tokens=150))
+        search(task, out, Chain(), model.url, budget=ModelBudget(tokens=150))
     before = told(out)
     assert before["result"] is None
     assert before["spent"]["tokens"] == 110
     assert [each["number"] for each in before["running"]] == [2]
     with serving(then, then) as model:
-        search(task, out, Chain(), model.url, budget=Budget(tokens=150))
+        search(task, out, Chain(), model.url, budget=ModelBudget(tokens=150))
     after = told(out)
     assert len(model.requests) == 1  # 110 of 150 tokens were spent before
     assert "- " in model.requests[0]["messages"][1]["content"]
@@ -157,12 +157,12 @@ def test_an_attempt_whose_files_are_gone_is_neither_continued_nor_handed_in(
     policy = script("tree_search").Greedy(drafts=1)
     refusal = Failing(401, {"error": {"message": "no such key"}})
     with serving(written("a", "a='plain'"), refusal) as model, pytest.raises(AgentError):
-        search(task, out, policy, model.url, budget=Budget(calls=2))
+        search(task, out, policy, model.url, budget=ModelBudget(calls=2))
     lost = RunFolder(out, {"task": task.name}).snapshot(1)
     assert lost is not None
     lost.delete()
     with serving(written("b", "b='plain'")) as model:
-        episode = search(task, out, policy, model.url, budget=Budget(calls=2))
+        episode = search(task, out, policy, model.url, budget=ModelBudget(calls=2))
     first, second = told(out)["nodes"]
     assert not first["can_continue"]
     assert (second["operation"], second["parent"]) == ("draft", 0)
@@ -191,7 +191,7 @@ def test_attempts_that_fail_are_told_why_and_none_is_handed_in(
         "```python\nimport os\nos.system('submit data/sample_submission.csv')\n```",
     ]
     with serving(*map(says, bodies)) as model:
-        episode = search(task, out, Pairs(), model.url, budget=Budget(calls=5))
+        episode = search(task, out, Pairs(), model.url, budget=ModelBudget(calls=5))
     assert episode is None
     found = told(out)
     assert found["result"] == {"reason": "no attempt led to a valid submission"}
@@ -221,7 +221,7 @@ def test_search_beats_independent_drafts_at_equal_calls(
         for name, policy in policies.items():
             out = tmp_path / f"{name}-{seed}"
             with serving(Always(Player(seed))) as model:
-                episode = search(task, out, policy, model.url, budget=Budget(calls=24))
+                episode = search(task, out, policy, model.url, budget=ModelBudget(calls=24))
             assert episode is not None
             assert episode.grade is not None
             assert told(out)["spent"]["calls"] == 24

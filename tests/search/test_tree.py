@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mle_gym.chat.model_budget import Budget, Spent
+from mle_gym.chat.model_budget import ModelBudget, Spent
 from mle_gym.errors import AgentError
 from mle_gym.paths import bundled
 from mle_gym.search.attempt import Attempt
@@ -78,18 +78,20 @@ def test_what_attempts_took_adds_up_and_one_unknown_price_makes_the_sum_unknown(
 
 @pytest.mark.parametrize("unit", ["calls", "steps", "tokens", "cost"])
 def test_a_budget_is_spent_when_its_own_unit_is(unit: str) -> None:
-    budget = Budget(**{unit: 2})
+    budget = ModelBudget(**{unit: 2})
     assert budget.exceeded(Spent(**{unit: 1}), seconds=99.0) == ""
     word = "dollars" if unit == "cost" else unit
     assert budget.exceeded(Spent(**{unit: 2}), seconds=0.0) == f"the budget of {word} is spent"
-    assert Budget(seconds=3.0).exceeded(Spent(), seconds=3.0) == "the budget of seconds is spent"
+    assert (
+        ModelBudget(seconds=3.0).exceeded(Spent(), seconds=3.0) == "the budget of seconds is spent"
+    )
 
 
 def test_a_budget_that_nothing_can_be_compared_with_is_refused() -> None:
     with pytest.raises(AgentError, match="prompt_price"):
-        Budget(cost=1.0).check(priced=False)
+        ModelBudget(cost=1.0).check(priced=False)
     with pytest.raises(AgentError, match="budget of calls must be positive, not 0"):
-        Budget(calls=0).check(priced=True)
+        ModelBudget(calls=0).check(priced=True)
 
 
 # ---- AIDE's policy
