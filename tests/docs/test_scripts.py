@@ -24,6 +24,7 @@ COMMANDS = [
         "demo",
         "pandas-versions",
         "python-versions",
+        "test-integrations",
         "test-training",
     )
 ]
