@@ -20,6 +20,7 @@ from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
 from mle_gym.episode.current_episode import CurrentEpisode, start_episode
 from mle_gym.episode.episode import Episode
+from mle_gym.episode.live_output import ShowOutput
 from mle_gym.episode.outcome import Outcome, Record
 from mle_gym.episode.rendering import Frame, Screen, describe
 from mle_gym.episode.settings import Settings
@@ -175,6 +176,9 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             time_limit=self.settings.time_limit,
             output_bytes=self.settings.limits.output_bytes,
         )
+        self.on_output: ShowOutput | None = None
+        """Is called with what a script or a cell prints while :meth:`step` runs it
+        (:class:`~mle_gym.episode.live_output.LiveOutput`). It changes nothing else."""
         self._screen = Screen(self.task.env_id)
         self._current = CurrentEpisode()
 
@@ -219,7 +223,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
             ResetNeeded: No episode is running.
         """
         episode = self._current.running()
-        return self._show(action, episode, episode.step(action))
+        return self._show(action, episode, episode.step(action, self.on_output))
 
     def finish(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """End the episode now, as a truncation, and grade the submission file as it is.
@@ -268,7 +272,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         """
         episode = self._current.running()
         with episode.snapshot() as snapshot:
-            twin = copy.deepcopy(self, {id(each): each for each in (self.task, self.settings)})
+            shared = (self.task, self.settings, self.on_output)
+            twin = copy.deepcopy(self, {id(each): each for each in shared})
             settings = dataclasses.replace(episode.settings, variant=snapshot.options.variant)
             twin._begin(settings, snapshot)
         twin._screen = copy.deepcopy(self._screen)

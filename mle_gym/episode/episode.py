@@ -22,6 +22,7 @@ from mle_gym.episode.episode_start import (
     make_submit_commands,
 )
 from mle_gym.episode.failures import KINDS, Failure
+from mle_gym.episode.live_output import LiveText, ShowOutput
 from mle_gym.episode.outcome import Info, Outcome, Record
 from mle_gym.episode.perform_actions import ActionPerformer
 from mle_gym.episode.rewards import Payments, Potential, Progress
@@ -116,8 +117,12 @@ class Episode:
             return self.observe(make_brief(self.dataset, self.settings)), self.facts()
         return self.observe(self._snapshot.output, self._snapshot.exit_code), self.facts()
 
-    def step(self, action: RawAction) -> Outcome:
+    def step(self, action: RawAction, on_output: ShowOutput | None = None) -> Outcome:
         """Take one action. If the machinery fails, the outcome has a failure.
+
+        Args:
+            action: What to do.
+            on_output: Is shown what a script or a cell prints while it runs.
 
         Raises:
             ResetNeeded: The episode is over.
@@ -126,7 +131,7 @@ class Episode:
             self._check_running()
             self._turns.admit()
             self._submit_commands.begin()
-            return self._play(lambda: self._perform(action))
+            return self._play(lambda: self._perform(action, on_output))
 
     def finish(self) -> Outcome:
         """End now, as if the budget were spent; raises what :meth:`step` raises."""
@@ -165,7 +170,7 @@ class Episode:
         observation = self.observe(f"the episode failed ({self._failure.kind}): {why}\n", 255)
         return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
 
-    def _perform(self, action: RawAction) -> Execution:
+    def _perform(self, action: RawAction, on_output: ShowOutput | None) -> Execution:
         """Perform an action; a malformed one gives an execution that says what is wrong."""
         read = _read(action)
         self.budget.take_step(free=not isinstance(read, ActionError) and read.is_thought)
@@ -178,7 +183,7 @@ class Episode:
         elif self.budget.spent == "time":
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         else:
-            execution = self._try(read)
+            execution = self._try(read, on_output)
         if self._submit_commands.handed_in is not None:
             if self._submit_commands.runner is not None:
                 self._stop_background_processes()
@@ -186,11 +191,13 @@ class Episode:
             self._submitted = True
         return execution
 
-    def _try(self, read: ReadAction | ActionError) -> Execution:
+    def _try(self, read: ReadAction | ActionError, on_output: ShowOutput | None) -> Execution:
         if isinstance(read, ActionError):
             return Execution(2, f"malformed action: {read}\n".encode())
+        limit = self.settings.limits.output_bytes
+        live = LiveText(on_output, limit, read.note) if on_output else None
         try:
-            execution = self._actions.perform(read.action, self.budget.seconds_left)
+            execution = self._actions.perform(read.action, self.budget.seconds_left, live)
         except CalledOff:
             return Execution(130, b"")
         except SandboxError as error:

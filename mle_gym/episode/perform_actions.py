@@ -27,7 +27,7 @@ from mle_gym.episode.actions.action import (
 )
 from mle_gym.episode.submit_commands import SubmitCommands
 from mle_gym.errors import SandboxError, SubmissionError
-from mle_gym.sandbox.protocol import Execution, Files, Reply, Request, Sandbox
+from mle_gym.sandbox.protocol import Execution, Files, OnOutput, Reply, Request, Sandbox
 
 __all__ = ["ActionPerformer"]
 
@@ -66,8 +66,10 @@ class ActionPerformer:
         self._filename, self._timeout, self._turn = filename, timeout, turn
         self._default_timeout = default_timeout
 
-    def perform(self, action: Action, seconds_left: float) -> Execution:
-        """Perform one action.
+    def perform(
+        self, action: Action, seconds_left: float, on_output: OnOutput | None = None
+    ) -> Execution:
+        """Perform one action; what a script or a cell prints is shown as it comes.
 
         Raises:
             SandboxError: The sandbox is gone.
@@ -77,12 +79,16 @@ class ActionPerformer:
                 restarted = self._sandbox.restart() if restart else None
                 if restarted is not None and not command:
                     return restarted
-                return self._run_script(command, timeout, seconds_left)
+                begin: Begin = functools.partial(self._sandbox.begin, command, on_output=on_output)
+                return self._run_in_turn(begin, timeout, seconds_left)
             case Cell(code, timeout, restart):
-                begin = functools.partial(self._sandbox.begin_cell, code, restart=restart)
+                begin = functools.partial(
+                    self._sandbox.begin_cell, code, restart=restart, on_output=on_output
+                )
                 return self._run_in_turn(begin, timeout, seconds_left)
             case ApplyPatch(patch):
-                return self._run_script(_patching(patch), None, seconds_left)
+                begin = functools.partial(self._sandbox.begin, _patching(patch))
+                return self._run_in_turn(begin, None, seconds_left)
             case Validate() | Score() | Submit() as call:
                 return self._ask(call, self.most_seconds(seconds_left))
             case Think():
@@ -120,10 +126,6 @@ class ActionPerformer:
             SandboxError: The sandbox is gone.
         """
         return self._fetch(self._filename)
-
-    def _run_script(self, script: str, timeout: float | None, seconds_left: float) -> Execution:
-        begin = functools.partial(self._sandbox.begin, script)
-        return self._run_in_turn(begin, timeout, seconds_left)
 
     def _run_in_turn(self, begin: Begin, timeout: float | None, seconds_left: float) -> Execution:
         """Run a script or a cell when it may start; waiting for that is not on its time."""

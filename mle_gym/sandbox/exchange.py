@@ -16,6 +16,7 @@ from typing import Any
 
 from mle_gym.errors import SandboxCrashed
 from mle_gym.sandbox.interrupts import held_back
+from mle_gym.sandbox.protocol import OnOutput, Printed
 from mle_gym.sandbox.standalone.shared.runner_messages import Call, Done, Interrupt, Order
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence, host_is_busy, judge
@@ -28,6 +29,8 @@ Heard = tuple[Done | Call, bytes]
 _HEADER = struct.Struct(">II")
 _MAX_HEADER = 1 << 20
 _MAX_PAYLOAD = 1 << 28
+_SAID = ("done", "request", "left", "printed")
+"""Everything that a runner may say."""
 _PREPARING = ("configure", "restore", "unpack", "unpacked", "expire")
 """Operations that come before anything that an agent asks for."""
 _INTERRUPT_SECONDS = 5.0
@@ -64,6 +67,8 @@ class Exchange:
         self.closed = False
         self.running = False
         """Whether a command has begun and its end has not arrived yet."""
+        self.on_output: OnOutput | None = None
+        """Is shown what the running command writes; None if the runner wasn't asked to send it."""
         self._backend, self._stream, self._evidence = backend, stream, evidence
         self._commands = frozenset(commands)
         self._used = False
@@ -201,14 +206,31 @@ class Exchange:
             self.interrupt()
 
     def _receive(self, deadline: float) -> Heard:
-        """The next frame, except one that says that a caller left, which is for :meth:`watch`."""
+        """The next answer or call. A frame that says that a caller left is for :meth:`watch`."""
         header, payload = self._frame(deadline)
         if header["op"] == "left":
+            header, payload = self._frame(deadline)
+        while header["op"] == "printed":
+            deadline += self._show(Printed(payload, header.get("newest") is True), deadline)
             header, payload = self._frame(deadline)
         said = _said(header, self._commands)
         if said is None:
             raise self.end(f"it sent an unknown frame {str(header)[:200]}")
         return said, payload
+
+    def _show(self, printed: Printed, deadline: float) -> float:
+        """Show output; returns how long that took, in seconds.
+
+        Raises:
+            TimeoutError: The runner goes on to send output instead of an answer.
+        """
+        if self.on_output is None or not self.running:
+            raise self.end("it sent output that nobody asked for")
+        started = time.monotonic()
+        if started > deadline + _BUSY_SECONDS or (started > deadline and not host_is_busy()):
+            raise TimeoutError
+        self.on_output(printed)
+        return time.monotonic() - started
 
     def _frame(self, deadline: float) -> tuple[dict[str, Any], bytes]:
         header_size, payload_size = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
@@ -218,7 +240,7 @@ class Exchange:
             header = json.loads(self._exactly(header_size, deadline))
         except (ValueError, RecursionError):
             raise self.end("it sent a frame that is not JSON") from None
-        if not isinstance(header, dict) or header.get("op") not in ("done", "request", "left"):
+        if not isinstance(header, dict) or header.get("op") not in _SAID:
             raise self.end(f"it sent an unknown frame {str(header)[:200]}")
         return header, self._exactly(payload_size, deadline)
 

@@ -21,6 +21,8 @@ __all__ = [
     "Files",
     "InsideCommand",
     "Mount",
+    "OnOutput",
+    "Printed",
     "Reply",
     "Request",
     "Sandbox",
@@ -165,6 +167,24 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What a running command has written.
+
+    The contents that are not ``newest`` are together a beginning of the whole output
+    (:attr:`Execution.output`).
+    """
+
+    content: bytes
+    newest: bool = False
+    """Whether these are its last bytes so far: the output is so long that its middle may be left
+    out, so what follows its head is only shown in passing."""
+
+
+OnOutput = Callable[[Printed], None]
+"""Called in the thread that waits for the command; the command itself doesn't wait for it."""
+
+
+@dataclass(frozen=True)
 class Request:
     """A call of one of ``SandboxConfig.commands``, made by a script inside the sandbox."""
 
@@ -208,11 +228,24 @@ class Sandbox(Protocol):
         Its calls of ``SandboxConfig.commands`` learn that nobody answers here.
         """
 
-    def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
-        """Run a shell script until it ends, or makes a call that :meth:`answer` has to answer."""
+    def begin(
+        self, command: str | bytes, *, timeout: float, on_output: OnOutput | None = None
+    ) -> Execution | Request:
+        """Run a shell script until it ends, or makes a call that :meth:`answer` has to answer.
+
+        Args:
+            command: The script.
+            timeout: In seconds.
+            on_output: Is shown what the script writes as it comes, until it ends.
+        """
 
     def begin_cell(
-        self, source: str, *, timeout: float, restart: bool = False
+        self,
+        source: str,
+        *,
+        timeout: float,
+        restart: bool = False,
+        on_output: OnOutput | None = None,
     ) -> Execution | Request:
         """Run a cell of Python until it ends, or makes a call that :meth:`answer` has to answer.
 
@@ -225,6 +258,7 @@ class Sandbox(Protocol):
             timeout: In seconds. Then the cell is interrupted, and if that doesn't end it, the
                 interpreter is killed.
             restart: Whether to end the interpreter first. Without source, that is all.
+            on_output: As for :meth:`begin`.
         """
 
     def answer(self, reply: Reply) -> Execution | Request:

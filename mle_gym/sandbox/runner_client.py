@@ -17,6 +17,7 @@ from mle_gym.sandbox.protocol import (
     Execution,
     Files,
     InsideCommand,
+    OnOutput,
     Reply,
     Request,
     SandboxConfig,
@@ -126,21 +127,34 @@ class RunnerSandbox:
             event = self.answer(Reply(1, f"{event.tool} is not available here\n"))
         return event
 
-    def begin(self, command: str | bytes, *, timeout: float) -> Execution | Request:
+    def begin(
+        self, command: str | bytes, *, timeout: float, on_output: OnOutput | None = None
+    ) -> Execution | Request:
         """Start a shell script; see :meth:`Sandbox.begin`."""
         script = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
-        self.cancel()
-        self._patience = timeout + _GRACE_SECONDS
-        return self._go_on(messages.Execute(op="execute", timeout=timeout), script)
+        self._make_ready(timeout, on_output)
+        order = messages.Execute(op="execute", timeout=timeout, live=on_output is not None)
+        return self._go_on(order, script)
 
     def begin_cell(
-        self, source: str, *, timeout: float, restart: bool = False
+        self,
+        source: str,
+        *,
+        timeout: float,
+        restart: bool = False,
+        on_output: OnOutput | None = None,
     ) -> Execution | Request:
         """Start a cell of Python; see :meth:`Sandbox.begin_cell`."""
+        self._make_ready(timeout, on_output)
+        live = on_output is not None
+        order = messages.Cell(op="cell", timeout=timeout, live=live, restart=restart)
+        return self._go_on(order, source.encode("utf-8", "replace"))
+
+    def _make_ready(self, timeout: float, on_output: OnOutput | None) -> None:
+        """Get ready for a command."""
         self.cancel()
         self._patience = timeout + _GRACE_SECONDS
-        order = messages.Cell(op="cell", timeout=timeout, restart=restart)
-        return self._go_on(order, source.encode("utf-8", "replace"))
+        self._exchange.on_output = on_output
 
     def answer(self, reply: Reply) -> Execution | Request:
         """Answer its call; see :meth:`Sandbox.answer`."""

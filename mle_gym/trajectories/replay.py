@@ -12,12 +12,13 @@ from typing import Any
 import gymnasium as gym
 
 from mle_gym.agents import LeaveEpisode
+from mle_gym.episode.live_output import ShowOutput
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import TrajectoryError
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.replay_risks import beyond_caps, remake, risks
-from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.rollout import OnAction, rollout
 from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, read_lines
 from mle_gym.trajectories.verify.self_consistency import check_chain
@@ -37,6 +38,8 @@ def replay(
     key: bytes | None = None,
     snapshot: Snapshot | None = None,
     on_step: Callable[[Step], None] | None = None,
+    on_action: OnAction | None = None,
+    on_output: ShowOutput | None = None,
 ) -> Trajectory:
     """Execute a recorded episode's actions again, in a fresh environment.
 
@@ -54,6 +57,8 @@ def replay(
         snapshot: What the episode began from, if that was a snapshot, whose files are not in the
             record.
         on_step: As for :func:`rollout`, with the steps that are executed now.
+        on_action: As for :func:`rollout`.
+        on_output: As for :func:`rollout`.
 
     Returns:
         The new trajectory. Its ``differences`` list where it differs from the recording, except in
@@ -72,7 +77,15 @@ def replay(
         if env is None:
             env = stack.enter_context(contextlib.closing(_remake(header, path, trust)))
         player = _Recorded(recorded)
-        again = rollout(env, player, seed=header["seed"], options=options, on_step=on_step)
+        again = rollout(
+            env,
+            player,
+            seed=header["seed"],
+            options=options,
+            on_step=on_step,
+            on_action=on_action,
+            on_output=on_output,
+        )
     seen = _redacted(again) if recorded.header.get("redacted") else again
     return replace(again, differences=tuple(_episode_differences(recorded, seen)))
 

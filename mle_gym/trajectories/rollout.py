@@ -18,6 +18,7 @@ import gymnasium as gym
 
 from mle_gym.agents import Agent, LeaveEpisode, ResumableAgent, blamed
 from mle_gym.env import MLEEnv
+from mle_gym.episode.live_output import ShowOutput
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.spaces import ActionSpace
 from mle_gym.trajectories.checkpoint import Checkpoint, CheckpointFile
@@ -26,7 +27,11 @@ from mle_gym.trajectories.redaction import Redact, redactor
 from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
-__all__ = ["plain", "record_footer", "record_header", "rollout"]
+__all__ = ["OnAction", "plain", "record_footer", "record_header", "rollout"]
+
+
+OnAction = Callable[[Any, dict[str, Any] | None], None]
+"""Called with an action that is about to begin, and with the agent's ``turn``, if it has one."""
 
 
 def rollout(
@@ -39,6 +44,8 @@ def rollout(
     key: bytes | None = None,
     redact: bool = False,
     on_step: Callable[[Step], None] | None = None,
+    on_action: OnAction | None = None,
+    on_output: ShowOutput | None = None,
     checkpoint: str | Path | None = None,
 ) -> Trajectory:
     """Play one episode and record it.
@@ -61,6 +68,9 @@ def rollout(
         redact: Write placeholders for what identifies this machine and its user, such as paths and
             names (:mod:`mle_gym.trajectories.redaction`). The returned trajectory is not redacted.
         on_step: Called after each step, to show progress.
+        on_action: Called before each step, with its action and the agent's ``turn``.
+        on_output: Called with what commands print while they run
+            (:class:`~mle_gym.episode.live_output.LiveOutput`); only an MLEEnv has that.
         checkpoint: A file that keeps the state after each step. If it exists, the episode of the
             run that wrote it goes on, with the same ``path``. The steps, the time and whatever the
             agent counts stay spent. It requires an :class:`~mle_gym.env.MLEEnv` and a
@@ -90,7 +100,8 @@ def rollout(
             writer.header(beginning.header)
         header, steps = beginning.header, list(beginning.steps)
         footer: dict[str, Any] = {"left": None}
-        for step in _play(env, agent, beginning, path, footer):
+        stack.enter_context(_shown(env, on_output))
+        for step in _play(env, agent, beginning, path, footer, on_action):
             steps.append(step)
             if writer:
                 writer.step(step)
@@ -188,6 +199,7 @@ def _play(
     beginning: _Beginning,
     path: str | Path | None,
     footer: dict[str, Any],
+    on_action: OnAction | None,
 ) -> Iterator[Step]:
     observation, info = beginning.observation, beginning.info
     with blamed(agent, path):
@@ -204,9 +216,12 @@ def _play(
             if not (leave.submit and isinstance(env.action_space, ActionSpace)):
                 return
             action, done = {"tool": "submit"}, True  # refused if there is nothing to hand in
+        turn = getattr(agent, "turn", None)
+        turn = turn if isinstance(turn, dict) else None
+        if on_action:
+            on_action(action, turn)
         observation, reward, terminated, truncated, info = env.step(action)
         done = bool(done or terminated or truncated)
-        turn = getattr(agent, "turn", None)
         yield Step(
             action=plain(action),
             observation=plain(observation),
@@ -215,8 +230,22 @@ def _play(
             truncated=bool(truncated),
             info=plain(info),
             time=round(time.monotonic() - beginning.started, 6),
-            turn=plain(turn) if isinstance(turn, dict) else None,
+            turn=None if turn is None else plain(turn),
         )
+
+
+@contextlib.contextmanager
+def _shown(env: gym.Env[Any, Any], on_output: ShowOutput | None) -> Iterator[None]:
+    """Show what commands print during the block."""
+    bare = env.unwrapped
+    if on_output is None or not isinstance(bare, MLEEnv):
+        yield
+        return
+    before, bare.on_output = bare.on_output, on_output
+    try:
+        yield
+    finally:
+        bare.on_output = before
 
 
 def plain(value: Any) -> Any:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+
+from ..shared.frames import send_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from io import FileIO
+
+MOST_SENT = 3_500
+"""Bytes of output in one frame. A stream that can be written to has room for the whole frame, so
+that no host can make the runner wait, and overlook a deadline, by not reading."""
+NEWEST = 1_000
+"""Bytes that are sent of output whose head has been sent."""
+NEWEST_EVERY = 0.2
+"""Seconds between these."""
 
 
 class Output:
@@ -42,6 +53,19 @@ class Output:
         self._write(data)
         if len(self._tail) > 16 * self._limit:
             del self._tail[: -self._limit]
+
+    @property
+    def total(self) -> int:
+        """How many bytes were added."""
+        return self._total
+
+    def head(self, start: int, most: int) -> bytes:
+        """Bytes from a position on, of the half of ``limit`` that is shown however many follow."""
+        return bytes(self._head[start : min(start + most, self._limit // 2)])
+
+    def newest(self, most: int) -> bytes:
+        """The last bytes that were added."""
+        return bytes((self._tail or self._head)[-most:])
 
     def finish(self) -> tuple[bytes, int]:
         """Return the bytes to show, with a note about missing ones, and how many are missing."""
@@ -82,6 +106,42 @@ class Output:
         if written < len(data):
             # The disk is full. What was written is still worth reading.
             self._file_limit = self._file_size
+
+
+class LiveOutput:
+    """Sends the host what a command writes while it runs: the head, then now and then its end.
+
+    Args:
+        output: Collects what the command writes.
+        sink: The descriptor of the stream to the host.
+    """
+
+    def __init__(self, output: Output, sink: int) -> None:
+        self._output, self._sink = output, sink
+        self._sent = 0
+        """Bytes of the head that were sent."""
+        self._seen = 0
+        """How many bytes there were when the newest ones were sent, and when that may be again."""
+        self._not_before = 0.0
+
+    def has_more(self) -> bool:
+        """Whether there is something to send now, for which the stream must have room."""
+        if self._output.head(self._sent, 1):
+            return True
+        over = self._output.total > max(self._sent, self._seen)
+        return over and time.monotonic() >= self._not_before
+
+    def send(self) -> None:
+        """Send one frame; to be called only if the stream has room for one."""
+        part = self._output.head(self._sent, MOST_SENT)
+        if part:
+            self._sent += len(part)
+            send_frame(self._sink, {"op": "printed", "newest": False}, part)
+        elif self.has_more():
+            self._seen = self._output.total
+            self._not_before = time.monotonic() + NEWEST_EVERY
+            newest = self._output.newest(NEWEST)
+            send_frame(self._sink, {"op": "printed", "newest": True}, newest)
 
 
 def write_whole(path: str, content: bytes) -> None:

@@ -49,6 +49,11 @@ class Calls:
         self.cold = ""
         """Why a program of the running command was told to start cold, if one was."""
 
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether the host is answering a call."""
+        return self._asked is not None
+
     def descriptors(self) -> list[int]:
         """What to wait for: new callers, unfinished calls, the end of the one being answered."""
         heard = (*self._waiting, *((self._asked,) if self._left else ()))

@@ -69,7 +69,9 @@ class Runner:
         self._calls = Calls(f"{run}/control", options["commands"], options["most_handed_in"])
         meters = meters_of_own_groups() if options["own_groups"] else self._meters
         account = Account(meters, self._warm, options["memory_folders"])
-        self._commands = Commands(options, self._shell, self._calls, account, self._done)
+        self._commands = Commands(
+            options, self._shell, self._calls, account, self._done, self._sink
+        )
         self._watchdog = Watchdog(options, self._commands)
         self._done({"op": "done", "pid": os.getpid()})
 
@@ -93,6 +95,8 @@ class Runner:
         pipes, interpreter = self._commands.pipes(), self._commands.lines()
         for descriptor in (self._source, self._wakeup, *calls, *pipes, *interpreter, *shims):
             poll.register(descriptor, select.POLLIN)
+        if self._commands.live_output():
+            poll.register(self._sink, select.POLLOUT)
         for descriptor, _ in poll.poll(self._milliseconds()):
             if descriptor == self._source:
                 frame = receive_frame(self._source)
@@ -108,6 +112,8 @@ class Runner:
                 self._warm.hear(descriptor)
             elif descriptor in interpreter:
                 self._commands.hear_interpreter()
+            elif descriptor == self._sink:
+                self._show_output()
             else:
                 self._commands.drain(descriptor)
         # Children first: a command that has just ended did so by itself, not for its deadline.
@@ -117,6 +123,12 @@ class Runner:
         self._ask_host()
         return True
 
+    def _show_output(self) -> None:
+        """Send some output, unless its command has ended in this turn."""
+        live = self._commands.live_output()
+        if live:
+            live.send()
+
     def _milliseconds(self) -> float | None:
         """How long the loop may sleep."""
         patience = self._watchdog.patience()
@@ -125,9 +137,10 @@ class Runner:
     def _handle(self, order: Order, payload: bytes) -> None:
         self._watchdog.keep_expired()
         if order["op"] == "execute":
-            self._commands.start(payload, order["timeout"])
+            self._commands.start(payload, order["timeout"], live=order["live"])
         elif order["op"] == "cell":
-            self._commands.start_cell(payload, order["timeout"], restart=order["restart"])
+            restart, live = order["restart"], order["live"]
+            self._commands.start_cell(payload, order["timeout"], restart=restart, live=live)
         elif order["op"] == "interrupt":
             # Before its call ends, or else a shell would go on with its next line.
             self._commands.interrupt("interrupt")

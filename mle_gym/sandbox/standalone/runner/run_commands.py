@@ -6,7 +6,7 @@ import os
 import time
 
 from ..shared.light_imports import signal
-from .command_output import Output
+from .command_output import LiveOutput, Output
 from .processes import descendants, has_children, kill_descendants, process_table
 from .run_cells import Cells
 from .running_command import INTERRUPT_GRACE, Command, exit_code_of
@@ -39,6 +39,7 @@ class Commands:
         calls: Their calls to the host.
         account: Accounts for what they use.
         report: Tells the host how a command ended.
+        sink: The stream to the host, for the output of commands that run.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class Commands:
         calls: Calls,
         account: Account,
         report: Callable[[Done, bytes], None],
+        sink: int,
     ) -> None:
         self._options, self._shell, self._calls = options, shell, calls
-        self.account, self._report = account, report
+        self.account, self._report, self._sink = account, report, sink
         self._cells = Cells(shell, options["cells"], options["run"])
         self._run = options["run"]
         self._count = 0
@@ -64,8 +66,8 @@ class Commands:
         self.note = b""
         """What happened to background processes, for the next command's output."""
 
-    def start(self, script: bytes, timeout: float) -> None:
-        """Start a command; its end will be reported."""
+    def start(self, script: bytes, timeout: float, *, live: bool) -> None:
+        """Start a command; its end will be reported, and if it is live, also what it writes."""
         older = self._begin()
         try:
             pid, ends, note = self._start_shell(script)
@@ -75,10 +77,10 @@ class Commands:
         command = Command(pid, ends, self._output(), timeout)
         if not note:
             command.older = older
-        self._go_on_with(command, note)
+        self._go_on_with(command, note, live)
 
-    def start_cell(self, source: bytes, timeout: float, *, restart: bool) -> None:
-        """Start a cell; its end will be reported."""
+    def start_cell(self, source: bytes, timeout: float, *, restart: bool, live: bool) -> None:
+        """Start a cell; its end will be reported, and if it is live, also what it writes."""
         note = self._cells.restart() if restart else b""
         if restart and not source:
             self._report({"op": "done"}, note)
@@ -92,7 +94,7 @@ class Commands:
         ends = interpreter.pipe, interpreter.write_end
         command = Command(interpreter.first, ends, self._output(), timeout, interpreter)
         command.older = older - interpreter.processes
-        self._go_on_with(command, note + lost)
+        self._go_on_with(command, note + lost, live)
 
     def _begin(self) -> frozenset[int]:
         """Begin a command; returns what earlier ones have left running."""
@@ -109,10 +111,17 @@ class Commands:
         path = f"{self._run}/output/{self._count}.txt"
         return Output(self._options["output_bytes"], self._options["output_file_bytes"], path)
 
-    def _go_on_with(self, command: Command, note: bytes) -> None:
+    def _go_on_with(self, command: Command, note: bytes, live: bool) -> None:
         self.current = command
         command.output.add(self.note + note)
         self.note = b""
+        if live:
+            command.live = LiveOutput(command.output, self._sink)
+
+    def live_output(self) -> LiveOutput | None:
+        """What sends the running command's output, if there is something to send now."""
+        live = self.current.live if self.current else None
+        return live if live and not self._calls.waits_for_host and live.has_more() else None
 
     def _start_shell(self, script: bytes) -> tuple[int, tuple[int, int], bytes]:
         """Start bash; returns its pid, its output's pipe and what the agent should know of it."""

@@ -10,7 +10,7 @@ from ..shared.light_imports import signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..shared.runner_messages import Done
-    from .command_output import Output
+    from .command_output import LiveOutput, Output
     from .interpreter import Interpreter
 
 INTERRUPT_GRACE = 1.0
@@ -53,6 +53,8 @@ class Command:
         """Processes that earlier commands left running on purpose: a timeout spares them."""
         self.look_at = self.started + FIRST_LOOK
         """When to look at its memory again."""
+        self.live: LiveOutput | None = None
+        """Sends the host what it writes, if the host wants to see that."""
         self.killed_by = ""
         """``timeout``, ``memory``, ``interrupt`` (the host's) or ``end`` (of the episode)."""
         self.kill_at: float | None = None

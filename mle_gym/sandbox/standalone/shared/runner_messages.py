@@ -2,8 +2,9 @@
 
 The host sends :class:`Configure` once, then one order at a time; each is answered by :class:`Done`.
 While a script runs, the runner may send :class:`Call`: the script called one of the commands that
-the host offers. The host answers with :class:`Reply`. Beside its header, each frame has a payload
-of bytes, which is described with the kinds that use it.
+the host offers. The host answers with :class:`Reply`. If the host wants to see the output as it
+comes, the runner also sends :class:`Printed`, but not while it waits for a reply. Beside its
+header, each frame has a payload of bytes, which is described with the kinds that use it.
 
 What a runner says is hostile: the host looks at every field (``mle_gym/sandbox/exchange.py``).
 
@@ -64,6 +65,8 @@ class Execute(TypedDict):
 
     op: Literal["execute"]
     timeout: float
+    live: bool
+    """Whether to send :class:`Printed` while it runs."""
 
 
 class Cell(TypedDict):
@@ -71,6 +74,8 @@ class Cell(TypedDict):
 
     op: Literal["cell"]
     timeout: float
+    live: bool
+    """Whether to send :class:`Printed` while it runs."""
     restart: bool
     """Whether to end the interpreter first. Without a payload, that is all."""
 
@@ -280,3 +285,14 @@ class Left(TypedDict):
     """The caller that the host is answering no longer waits."""
 
     op: Literal["left"]
+
+
+class Printed(TypedDict):
+    """The running command has written the payload.
+
+    The payloads that are not ``newest`` are together a beginning of what its :class:`Done` brings.
+    """
+
+    op: Literal["printed"]
+    newest: bool
+    """Whether these are its last bytes so far, because the beginning is over."""
