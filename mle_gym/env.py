@@ -62,7 +62,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `output`       | `UnicodeText`              | the task's brief, later what an action printed |
     | `exit_code`    | `Discrete(256)`            | 0 for success, 124 after a timeout             |
     | `steps_left`   | `Discrete(max_steps + 1)`  | steps that may still be taken                  |
-    | `seconds_left` | `Box(0, time_limit, (1,))` | wall-clock seconds, float64                    |
+    | `seconds_left` | `Box(0, time_limit, (1,))` | seconds by the episode's clock, float64        |
 
     Long output keeps its head and its tail; a note between them says where all of it can be read.
     Escape sequences, control characters and invalid UTF-8 are made harmless, and progress bars
@@ -122,7 +122,8 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `obfuscate`       | `False`      | hide names that a model may have memorised            |
     | `reward`          | `"score"`    | what an episode pays                                  |
     | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it       |
-    | `time_limit`      | the task's   | seconds in an episode, thinking included              |
+    | `time_limit`      | the task's   | seconds in an episode                                 |
+    | `clock`           | `"wall"`     | what counts: all time, or only that of actions        |
     | `command_timeout` | what is left | the most seconds for a command or a validated program |
     | `default_timeout` | `120.0`      | seconds for a command that names no timeout           |
     | `feedback`        | `"validate"` | what an agent may ask before it submits               |

@@ -30,6 +30,7 @@ from mle_gym.episode.argument_kinds import (
     is_gpu,
     is_module,
 )
+from mle_gym.episode.clock import CLOCKS, Counted
 from mle_gym.episode.rewards import REWARDS
 from mle_gym.sandbox.backends import BACKENDS, backend_names
 from mle_gym.sandbox.protocol import PRELOAD
@@ -175,8 +176,17 @@ class Arguments(TypedDict, total=False):
         Argument(
             None,
             Seconds(),
-            "seconds in an episode, thinking included",
+            "seconds in an episode",
             otherwise="the task's",
+        ),
+    ]
+    clock: Annotated[
+        Counted,
+        Argument(
+            "wall",
+            OneOf(CLOCKS),
+            "what counts: all time, or only that of actions",
+            link="#the-clock",
         ),
     ]
     command_timeout: Annotated[

@@ -1,10 +1,8 @@
-"""What an episode may spend: steps, and seconds of wall-clock time."""
+"""What an episode may spend: steps, and seconds of time."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["EpisodeBudget"]
@@ -12,15 +10,17 @@ __all__ = ["EpisodeBudget"]
 
 @dataclass
 class EpisodeBudget:
-    """Steps and time, which runs from construction, at the end of ``reset``."""
+    """Steps, and time, which runs from construction except while it is stopped."""
 
     max_steps: int
     time_limit: float
-    """Seconds of wall-clock time, which includes the agent's own thinking."""
+    """Seconds."""
     steps_taken: int = 0
     thoughts: int = 0
     """Actions that cost no step. There may be as many as steps, so that an episode ends."""
     started: float = field(default_factory=time.monotonic)
+    stopped_at: float | None = None
+    """Since when the time has been stopped; None while it runs."""
 
     @property
     def steps_left(self) -> int:
@@ -30,7 +30,8 @@ class EpisodeBudget:
     @property
     def seconds_left(self) -> float:
         """Between 0 and ``time_limit``."""
-        return max(0.0, min(self.time_limit, self.started + self.time_limit - time.monotonic()))
+        now = time.monotonic() if self.stopped_at is None else self.stopped_at
+        return max(0.0, min(self.time_limit, self.started + self.time_limit - now))
 
     @property
     def spent(self) -> str:
@@ -44,15 +45,16 @@ class EpisodeBudget:
         """Between 0 and ``time_limit``."""
         return self.time_limit - self.seconds_left
 
-    @contextlib.contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop the clock while a block runs."""
-        used, began = self.seconds_used, time.monotonic()
-        self.started = began - used
-        try:
-            yield
-        finally:
-            self.started += time.monotonic() - began
+    def stop(self) -> None:
+        """Stop the time. Idempotent."""
+        if self.stopped_at is None:
+            self.stopped_at = time.monotonic()
+
+    def go_on(self) -> None:
+        """Let the time run again. Idempotent."""
+        if self.stopped_at is not None:
+            self.started += time.monotonic() - self.stopped_at
+            self.stopped_at = None
 
     def take_step(self, *, free: bool = False) -> None:
         """Count a step, or an action that costs none."""

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from gymnasium.error import ResetNeeded
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.actions.parse import ReadAction, read_action
+from mle_gym.episode.clock import Clock
 from mle_gym.episode.episode_start import (
     make_brief,
     make_budget,
@@ -29,7 +30,7 @@ from mle_gym.episode.rewards import Payments, Potential, Progress
 from mle_gym.episode.script_turns import CalledOff, ScriptTurns
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.errors import ActionError, MleGymError, SandboxEnded, SandboxError, SubmissionError
+from mle_gym.errors import ActionError, SandboxEnded, SandboxError, SubmissionError
 from mle_gym.grading.grade import Grade
 from mle_gym.sandbox.protocol import Execution
 from mle_gym.sandbox.snapshots.store import current_store
@@ -88,7 +89,8 @@ class Episode:
         self._sandbox = make_sandbox(dataset, settings, snapshot, client)
         self._filename = dataset.task.submission.filename
         self.budget = make_budget(settings, snapshot)
-        self._turns = ScriptTurns(self._sandbox, self.budget)
+        self._clock = Clock(self._sandbox, self.budget, settings.clock)
+        self._turns = ScriptTurns(self._clock)
         self._actions = ActionPerformer(
             self._sandbox,
             self._submit_commands,
@@ -97,7 +99,6 @@ class Episode:
             settings.default_timeout,
             self._turns.turn,
         )
-        self._sandbox.expire(self.budget.seconds_left)
 
     @property
     def over(self) -> bool:
@@ -148,16 +149,36 @@ class Episode:
         self._submit_commands.validation = None
         self._payments.clear()
         try:
-            execution = act()
-            if self.budget.spent and not self.over:
-                self._end(_SPENT[self.budget.spent])
-            reward = self._payments.pay(self._look())
+            with self._on_the_clock():
+                execution = act()
+                if self.budget.spent and not self.over:
+                    self._end(_SPENT[self.budget.spent])
+                reward = self._payments.pay(self._look())
         except Exception as error:
             return self._fail(error)
         output = execution.output.decode("utf-8", errors="replace") + self._ending
         observation = self.observe(output, execution.exit_code)
         info = self.facts(execution)
         return Outcome(observation, reward, self._submitted, self._truncated, info)
+
+    @contextlib.contextmanager
+    def _on_the_clock(self) -> Iterator[None]:
+        """Let the agent's clock run. A sandbox that it has brought down is reported by a step."""
+        try:
+            self._clock.begin_action()
+        except SandboxEnded as error:
+            self._brought_down = error
+        try:
+            yield
+        except BaseException:  # such as Ctrl-C, after which the episode goes on
+            with contextlib.suppress(SandboxError):
+                self._clock.end_action()
+            raise
+        if not self.over:
+            try:
+                self._clock.end_action()
+            except SandboxEnded as error:
+                self._brought_down = error
 
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
@@ -275,22 +296,11 @@ class Episode:
         with self._turn:
             self._check_running()
             try:
-                return self._stop_and_take_snapshot()
+                with self._clock.stopped():
+                    return self._take_snapshot()
             except SandboxEnded as error:
                 self._brought_down = error
                 raise
-
-    def _stop_and_take_snapshot(self) -> Snapshot:
-        """Take it while the clock is stopped. The clock runs again even if that fails."""
-        self._sandbox.expire(None)
-        try:
-            with self.budget.stopped():
-                snapshot = self._take_snapshot()
-        except MleGymError:
-            self._sandbox.expire(self.budget.seconds_left)
-            raise
-        self._sandbox.expire(self.budget.seconds_left)
-        return snapshot
 
     def _take_snapshot(self) -> Snapshot:
         output, exit_code = self._last

@@ -96,6 +96,7 @@ def make_brief(dataset: Dataset, settings: Settings) -> str:
         feedback=settings.feedback,
         max_steps=settings.max_steps,
         time_limit=settings.time_limit,
+        clock=settings.clock,
         limits=settings.limits,
         score_calls=settings.score_calls,
     )

@@ -7,9 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from mle_gym.episode.budget import EpisodeBudget
+from mle_gym.episode.clock import Clock
 from mle_gym.episode.command_slots import current_slots
-from mle_gym.sandbox.protocol import Sandbox
 
 __all__ = ["CalledOff", "ScriptTurns"]
 
@@ -22,15 +21,14 @@ class ScriptTurns:
     """Gives the scripts of one episode their turns.
 
     Args:
-        sandbox: Where they run. Its deadline is suspended while a script waits.
-        budget: The episode's budget, which stops as well.
+        clock: The agent's clock, which is stopped while a script waits.
 
     Raises:
         ValueError: ``MLE_GYM_MAX_COMMANDS`` is not a number.
     """
 
-    def __init__(self, sandbox: Sandbox, budget: EpisodeBudget) -> None:
-        self._sandbox, self._budget = sandbox, budget
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._slots = current_slots()
         self._called_off = threading.Event()
         """Set when a waiting script must not run any more, since it was interrupted or closed."""
@@ -60,14 +58,10 @@ class ScriptTurns:
             self._slots.give_back()
 
     def _wait(self) -> None:
-        self._sandbox.expire(None)
         taken = False
         try:
-            try:
-                with self._budget.stopped():
-                    taken = self._slots.wait(self._called_off)
-            finally:  # also after Ctrl-C, since the episode goes on and its deadline must hold
-                self._sandbox.expire(self._budget.seconds_left)
+            with self._clock.stopped():
+                taken = self._slots.wait(self._called_off)
         except BaseException:
             if taken:
                 self._slots.give_back()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mle_gym.datasets.dataset import DatasetOptions, Size
 from mle_gym.episode.arguments import ARGUMENTS, RESET_OPTIONS, check_arguments
+from mle_gym.episode.clock import Counted
 from mle_gym.episode.rewards import check_reward
 from mle_gym.sandbox.limits import Limits
 from mle_gym.text import nearest
@@ -33,6 +34,7 @@ class Settings:
     reward: str
     max_steps: int
     time_limit: float
+    clock: Counted
     command_timeout: float | None
     default_timeout: float
     feedback: str

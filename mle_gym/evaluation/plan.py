@@ -26,7 +26,7 @@ __all__ = ["AgentBudget", "AgentEntry", "Episode", "Plan", "parse_variants", "re
 FORMAT = 1
 MOST_EPISODES = 1_000_000
 """Of a plan, which may come from anybody: whoever reads it looks for the files of each."""
-OF_THE_PLAN = frozenset({"variant", "max_steps", "time_limit", "render_mode"})
+OF_THE_PLAN = frozenset({"variant", "max_steps", "time_limit", "clock", "render_mode"})
 """Arguments of an environment that other parts of a plan decide."""
 OF_FAMILIES = frozenset({"size", "difficulty"})
 

@@ -67,6 +67,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "default_timeout": _anything,
     "command_timeout": _anything,  # a command ends with the episode's time at the latest
     "time_limit": _no_more_time,
+    "clock": _anything,  # a replay does not think
     "limits": _no_larger,
     "sandbox": lambda value, task: value in ("auto", "bubblewrap", "docker"),
     "reward": lambda value, task: value in REWARDS,

@@ -70,7 +70,13 @@ def test_other_tasks_hide_no_inputs(make_task: MakeTask, own_cache: Path) -> Non
 def test_the_brief_tells_what_is_run_where(make_task: MakeTask, own_cache: Path) -> None:
     dataset = made(make_task(CODE))
     text = brief(
-        dataset, feedback="score", max_steps=5, time_limit=60, limits=Limits(), score_calls=3
+        dataset,
+        feedback="score",
+        max_steps=5,
+        time_limit=60,
+        clock="wall",
+        limits=Limits(),
+        score_calls=3,
     )
     assert "You hand in a program: `predict.py`" in text
     assert "they have 20 rows that you never see" in text

@@ -50,7 +50,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Pat
 def text_of(dataset: Dataset) -> str:
     """The brief."""
     settings = {"feedback": "validate", "max_steps": 9, "time_limit": 99.0, "score_calls": 0}
-    return brief(dataset, limits=Limits(), **settings)
+    return brief(dataset, clock="wall", limits=Limits(), **settings)
 
 
 @pytest.mark.filterwarnings("ignore:.*these raw data are not those")

@@ -22,6 +22,7 @@ def told(dataset: Dataset, **changes: Any) -> str:
         "feedback": "validate",
         "max_steps": 50,
         "time_limit": 1800.0,
+        "clock": "wall",
         "limits": Limits(),
         "score_calls": 5,
         **changes,

@@ -21,3 +21,14 @@ def test_time_runs_from_the_start_and_stays_in_its_bounds() -> None:
     assert (late.seconds_left, late.spent) == (0.0, "time")
     early = EpisodeBudget(max_steps=2, time_limit=60, started=time.monotonic() + 5)
     assert early.seconds_left == 60
+
+
+def test_stopped_time_does_not_run_and_goes_on_where_it_stopped() -> None:
+    budget = EpisodeBudget(max_steps=2, time_limit=60)
+    budget.stop()
+    stopped = budget.seconds_left
+    budget.stop()
+    assert budget.seconds_left == stopped
+    budget.started -= 20
+    budget.go_on()
+    assert 39 < budget.seconds_left <= 40

@@ -11,6 +11,7 @@ from mle_gym.metrics import METRICS
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
+    from mle_gym.episode.clock import Counted
     from mle_gym.sandbox.limits import Limits
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import SubmissionSpec
@@ -30,6 +31,10 @@ _CARRIES_OVER = (
     "the next, and so does a virtual environment; options such as `set -e`, aliases and traps do "
     "not. Processes in the background go on."
 )
+_COUNTED: dict[Counted, str] = {
+    "wall": "of wall-clock time",
+    "commands": "in which your actions run",
+}
 _FAILS = " A program that fails on the hidden rows also costs one, and the reason is not shown."
 
 
@@ -39,6 +44,7 @@ def brief(
     feedback: str,
     max_steps: int,
     time_limit: float,
+    clock: Counted,
     limits: Limits,
     score_calls: int,
 ) -> str:
@@ -48,7 +54,8 @@ def brief(
         dataset: The prepared task.
         feedback: ``"none"``, ``"validate"`` or ``"score"``: which commands there are.
         max_steps: Actions in the episode.
-        time_limit: Wall clock of the episode in seconds.
+        time_limit: Seconds of the episode.
+        clock: What counts as its time.
         limits: What the sandbox may use.
         score_calls: How often ``score`` may be called.
 
@@ -56,12 +63,13 @@ def brief(
         DatasetError: The dataset's files are gone.
     """
     task, manifest = dataset.task, dataset.manifest
+    time = f"{duration_text(time_limit)} {_COUNTED[clock]}"
     sections = (
         f"# {task.title}\n\n{task.description}",
         data_section(task, manifest),
         _scoring(task, feedback),
         submission_section(task.submission, manifest),
-        _limits(max_steps, time_limit, limits, task.submission),
+        _limits(max_steps, time, limits, task.submission),
         _commands(task, feedback, score_calls),
     )
     return "\n\n".join(sections) + "\n"
@@ -99,14 +107,14 @@ def _metric(task: TaskSpec) -> str:
     return f"**{title}**" + (f" ({params})" if params else "")
 
 
-def _limits(max_steps: int, time_limit: float, limits: Limits, spec: SubmissionSpec) -> str:
+def _limits(max_steps: int, time: str, limits: Limits, spec: SubmissionSpec) -> str:
     cpus = f"{limits.cpus:g} CPU{'' if limits.cpus == 1 else 's'}"
     return "\n".join(
         [
             "## Limits",
             "",
             f"- {count_text(max_steps, 'step')} (every action is one) and "
-            f"{duration_text(time_limit)} of wall-clock time, whichever ends first. Then "
+            f"{time}, whichever ends first. Then "
             f"`{spec.filename}` is graded as it is, so write one early and improve it.",
             f"- {cpus}, {bytes_text(limits.memory_mb * 2**20)} of memory, "
             f"{bytes_text(limits.disk_mb * 2**20)} of disk. A process that exceeds the memory "
