@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     least = len(KINDS) * len(backends) + 2
     if options.episodes < least:
         parser.error(f"--episodes: growth shows from {least} episodes on {len(backends)} backends")
-    with tempfile.TemporaryDirectory() as folder, _temporary_files_in(folder):
+    with tempfile.TemporaryDirectory() as folder, temporary_files_in(folder):
         samples = play(backends, options.episodes)
     options.out.mkdir(parents=True, exist_ok=True)
     found = {
@@ -159,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
         "grew": grown(samples),
     }
     (options.out / "soak.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    _print(samples)
+    print_samples(samples)
     print(f"backends: {', '.join(backends)}; written: {options.out / 'soak.json'}")
     for line in found["grew"]:
         print(f"grew: {line}")
@@ -167,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _temporary_files_in(folder: str) -> Iterator[None]:
+def temporary_files_in(folder: str) -> Iterator[None]:
     """Put temporary files into a folder in which no others are counted."""
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = tempfile.tempdir = folder
@@ -276,7 +276,8 @@ def _works(name: str) -> bool:
     return True
 
 
-def _print(samples: list[Sample]) -> None:
+def print_samples(samples: list[Sample]) -> None:
+    """Print the counts as a table."""
     table = Table(title="Between episodes: this process and everything it started")
     names = [field.name for field in fields(Sample)]
     for name in names:

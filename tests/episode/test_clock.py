@@ -48,16 +48,23 @@ def test_an_action_ends_when_the_time_is_up() -> None:
     assert (info["execution"]["timed_out"], info["reward_valid"]) == (True, True)
 
 
-def test_programs_in_the_background_outlive_the_time_that_is_left(env: MLEEnv) -> None:
-    """Their sandbox has no deadline between actions, and has one again in the next action."""
-    assert env._episode is not None
-    env.step("(while sleep 0.05; do date > beat; done) & ")
-    env._episode.budget.started -= 59.8
-    env.step("cat beat >> seen; sleep 0.001")
-    time.sleep(0.3)
-    env._episode.budget.started += 59
-    observation, _, _, truncated, _ = env.step("rm beat; until [ -e beat ]; do sleep 0.05; done")
-    assert (observation["exit_code"], truncated) == (0, False)
+def test_the_sandbox_has_a_deadline_during_actions_only(
+    env: MLEEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float | None] = []
+    expire = RunnerSandbox.expire
+
+    def noted(sandbox: RunnerSandbox, seconds: float | None) -> None:
+        deadlines.append(seconds)
+        expire(sandbox, seconds)
+
+    monkeypatch.setattr(RunnerSandbox, "expire", noted)
+    env.step("sleep 1000 &")
+    during, afterwards = deadlines
+    assert during is not None
+    assert 0 < during <= 60
+    assert afterwards is None
+    assert env.step("jobs; pgrep -x sleep")[0]["exit_code"] == 0
 
 
 def test_a_snapshot_between_actions_leaves_the_clock_stopped(env: MLEEnv) -> None:
