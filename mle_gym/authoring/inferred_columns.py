@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mle_gym.datasets.tables import NUMERAL, is_integer, kind, meaning
 from mle_gym.errors import TaskError
@@ -51,8 +54,17 @@ def column_for(cells: pd.Series[Any], metric: Metric, labels: Mapping[str, Any])
         if kind(numbers) not in ("integer", "number") or numbers.isna().any():
             found = f"{kind(numbers)} values" if not numbers.isna().any() else "missing values"
             raise _problem(cells, f"expected numbers in every row, found {found}")
-        return {"type": "float", "sample": round(float(numbers.astype(float).mean()), 6)}
+        return {"type": "float", "sample": _mean(cells, numbers)}
     return {"type": "str"}
+
+
+def _mean(cells: pd.Series[Any], numbers: pd.Series[Any]) -> float:
+    """The mean, unless numbers are so large that there is none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(numbers.astype(float).mean())
+    if not math.isfinite(mean):
+        raise _problem(cells, f"expected numbers of which there is a mean, found {mean} as theirs")
+    return round(mean, 6)
 
 
 def params_for(metric: Metric, column: Mapping[str, Any]) -> dict[str, Any]:

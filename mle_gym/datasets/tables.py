@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +50,7 @@ def canonical(frame: pd.DataFrame) -> pd.DataFrame:
         DatasetError: Two columns have the same name.
     """
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DatasetError(f"columns: expected different names, found twice: {', '.join(twice)}")
     columns = {name: _column(frame.iloc[:, at]) for at, name in enumerate(names)}

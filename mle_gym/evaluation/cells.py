@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics as of_python
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ def cell_of(agent: str, task: str, results: list[Result], planned: int) -> Cell:
         score=of_python.fmean(scores) if scores else None,
         metric=valid[0].metric if valid else "",
         medals=dict(Counter(each.medal for each in valid if each.medal)),
-        any_medal=statistics.proportion(wins, len(with_medals)) if with_medals else None,
+        any_medal=share(with_medals, lambda each: bool(each.medal)),
         best_at=_by_k(amounts, lambda k: statistics.best_at_k(values, k)),
         medal_at=_by_k(amounts, lambda k: statistics.pass_at_k(wins, len(with_medals), k)),
         public_gap=_public_gap(valid),
@@ -146,6 +146,9 @@ def _median(values: Sequence[float | None]) -> float | None:
     return float(of_python.median(known)) if known else None
 
 
-def share(hits: Sequence[bool]) -> Estimate | None:
-    """The share of hits with its interval; None if there was nothing to hit."""
-    return statistics.proportion(sum(hits), len(hits)) if hits else None
+def share(results: Sequence[Result], hit: Callable[[Result], bool]) -> Estimate | None:
+    """The share of hits, with an interval over variants; None if there was nothing to hit."""
+    clusters: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for each in results:
+        clusters[each.task, each.variant].append(float(hit(each)))
+    return statistics.proportion(list(clusters.values())) if clusters else None

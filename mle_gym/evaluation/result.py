@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from mle_gym.grading.grade import Grade
 from mle_gym.trajectories.audit import Audit
+from mle_gym.trajectories.check_record_fields import is_number
 from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
@@ -25,7 +26,7 @@ Integrity = Literal["clean", "suspicious", "violation"]
 class Result(BaseModel):
     """One row of an evaluation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     agent: str
     task: str
@@ -86,6 +87,17 @@ class Result(BaseModel):
     trajectory: str | None = None
     """Its file, relative to the evaluation's folder."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_no_number(cls, fields: Any) -> Any:
+        """What is infinite, or no number, or so large that sums may be, is missing in all figures.
+
+        Fields that can't be missing are refused.
+        """
+        if not isinstance(fields, dict):
+            return fields
+        return {name: None if _is_no_number(value) else value for name, value in fields.items()}
+
     @field_validator("failure")
     @classmethod
     def _is_failure(cls, failure: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -119,7 +131,7 @@ class Result(BaseModel):
 
     def recorded(self, trajectory: Trajectory, audit: Audit | None) -> Self:
         """This result with what the episode's record says, however it ended."""
-        return self.model_copy(update=_of_steps(trajectory) | _of_audit(audit))
+        return self._with(_of_steps(trajectory) | _of_audit(audit))
 
     def graded(self, grade: dict[str, Any]) -> Self:
         """This result with a grade (:meth:`mle_gym.Grade.to_dict`)."""
@@ -130,7 +142,15 @@ class Result(BaseModel):
         values["message"] = grade.get("error_message") or ""
         values["anchored_error"] = _anchored_error(grade)
         values["beats_luck"] = Grade.from_dict(grade).beats_luck
+        return self._with(values)
+
+    def _with(self, values: dict[str, Any]) -> Self:
         return type(self).model_validate(self.model_dump() | values)
+
+
+def _is_no_number(value: Any) -> bool:
+    parts = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(each, int | float) and not is_number(each + 0) for each in parts)
 
 
 _OF_A_GRADE = (

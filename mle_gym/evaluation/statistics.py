@@ -45,6 +45,7 @@ DRAWS = 1000
 FLIPS, FLIPS_AT_ONCE = 20_000, 2_000
 MOST_VALUES = 4_000_000
 """How many values of a bootstrap are in memory at a time."""
+_NORMAL = float(stats.norm.ppf((1 + LEVEL) / 2))
 EXACT = 12
 """Up to this many pairs, all their signs are tried in place of random ones."""
 
@@ -167,12 +168,48 @@ def _resampled(clusters: Clusters, rows: int, rng: np.random.Generator) -> Array
     return drawn
 
 
-def proportion(hits: int, trials: int) -> Estimate:
-    """A share with Wilson's interval (Wilson 1927), which is right near 0 and 1, too."""
-    if not trials:
+def proportion(clusters: Clusters) -> Estimate:
+    """The share of hits with Wilson's interval (Wilson 1927) for as many trials as the values tell.
+
+    Values of a cluster are alike, so there are fewer independent trials than values. How many
+    follows from how far the clusters' shares are apart (Korn and Graubard 1998, *Confidence
+    intervals for proportions with small expected number of positive counts estimated from survey
+    data*; Dean and Pagano 2015 have it with Wilson's interval). Where all values agree, that can't
+    be known, and each cluster counts as one trial. Of a single cluster every value does, so its
+    interval is about that cluster alone.
+
+    Args:
+        clusters: 1 for each hit and 0 for each miss, by cluster.
+    """
+    sizes = np.array([len(each) for each in clusters], dtype=float)
+    if not sizes.sum():
         return Estimate(math.nan)
-    found = stats.binomtest(hits, trials).proportion_ci(LEVEL, "wilson")
-    return Estimate(hits / trials, float(found.low), float(found.high))
+    hits = np.array([sum(each) for each in clusters], dtype=float)
+    value = float(hits.sum() / sizes.sum())
+    low, high = _wilson(value, _effective_trials(hits, sizes, value))
+    return Estimate(value, low, high)
+
+
+def _effective_trials(hits: Array, sizes: Array, value: float) -> float:
+    count, total = len(sizes), float(sizes.sum())
+    if count == 1:
+        return total
+    spread = hits - value * sizes
+    if not spread.any() and value in (0.0, 1.0):
+        return float(count)
+    variance = count / (count - 1) * float((spread**2).sum()) / total**2
+    trials = min(value * (1 - value) / variance, total) if variance else total
+    # Few clusters say little about their own spread: Student's quantile in place of the normal one.
+    student = float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    return max(trials * (_NORMAL / student) ** 2, 1.0)
+
+
+def _wilson(share: float, trials: float) -> tuple[float, float]:
+    """The ends of Wilson's interval, for trials that need not be a whole number."""
+    square = _NORMAL**2 / trials
+    middle = (share + square / 2) / (1 + square)
+    half = math.sqrt(square * share * (1 - share) + square**2 / 4) / (1 + square)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def pass_at_k(hits: int, trials: int, k: int) -> float | None:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl
 
 from mle_gym.errors import MleGymError
 from mle_gym.report.found_runs import FoundRuns
@@ -25,6 +25,8 @@ from mle_gym.report.shortening import to_json
 __all__ = ["ViewServer"]
 
 LOOPBACK = "127.0.0.1"
+MOST_FIELDS = 10
+"""In an address. The page's own requests have two."""
 OURS = ("same-origin", "none")
 """What a browser says of requests by this page, and of addresses that its user typed."""
 SECURITY = {
@@ -78,7 +80,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer, if the request comes from our own page or from the user."""
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         if self.headers.get("Host") not in self.server.names:
             self._problem(HTTPStatus.MISDIRECTED_REQUEST, "this server has another name")
         elif path == "/":
@@ -98,16 +100,21 @@ class _Request(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _refuse
 
     def _answer(self, path: str) -> None:
-        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True, max_num_fields=10)
-        given = {name: values[-1] for name, values in query.items()}
         try:
-            found = self._found(path, given)
+            found = self._found(path, self._given())
         except KeyError:
             self._problem(HTTPStatus.NOT_FOUND, "there is nothing of that name")
         except (MleGymError, OSError) as error:
             self._problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         else:
             self._send(HTTPStatus.OK, to_json(found).encode(), "application/json")
+
+    def _given(self) -> dict[str, str]:
+        """What the address says after the question mark."""
+        try:
+            return dict(parse_qsl(self.path.partition("?")[2], max_num_fields=MOST_FIELDS))
+        except ValueError:
+            raise KeyError(self.path) from None
 
     def _found(self, path: str, given: dict[str, str]) -> dict[str, Any]:
         runs = self.server.runs

@@ -147,6 +147,18 @@ def test_what_makes_no_task_is_said_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["csv"]
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "1e308"])
+def test_numbers_without_a_mean_make_no_task(
+    tmp_path: Path, table: pd.DataFrame, number: str
+) -> None:
+    folder = source(tmp_path / "csv", table, "price", ["price"])
+    cells = pd.read_csv(folder / "train.csv", dtype=str)
+    cells.loc[:40, "price"] = number
+    cells.to_csv(folder / "train.csv", index=False)
+    with pytest.raises(TaskError, match="price: expected numbers of which there is a mean"):
+        task_from_csv(tmp_path / "trees", folder, "mae")
+
+
 def test_files_that_do_not_fit_are_said(tmp_path: Path, table: pd.DataFrame) -> None:
     folder = source(tmp_path / "csv", table, "kind", ["a", "b"])
     train = pd.read_csv(folder / "train.csv").assign(more=1)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,48 @@ def test_a_result_whose_failure_is_none_is_refused(
     values: dict[str, Any] = {"agent": "a", "task": "mle/x-v0", "variant": 0, "seed": 0}
     folder.write_result(episode, Result.model_construct(**values, status="failed", failure=failure))
     with pytest.raises(PlanError, match="failure: kind"):
+        folder.read_result(episode)
+
+
+BAD_NUMBERS = ["NaN", "Infinity", "-Infinity", "1e999", "1e300", str(10**400)]
+
+
+@pytest.mark.parametrize("number", BAD_NUMBERS)
+@pytest.mark.parametrize(
+    "name", ["score", "anchored", "anchored_error", "public_score", "cost", "score_ci"]
+)
+def test_what_is_no_number_in_a_result_is_missing_in_every_table(
+    tmp_path: Path, name: str, number: str
+) -> None:
+    folder = EvaluationFolder(tmp_path)
+    plan = plan_of({"agents": ["solution", "baseline"], "tasks": ["titanic"], "seeds": 2}).check()
+    folder.write_plan(plan)
+    good = {"status": "graded", "valid": True, "score": 0.8, "anchored": 0.9, "public_score": 0.7}
+    good |= {"anchored_error": 0.1, "score_ci": (0.7, 0.9)}
+    for at, episode in enumerate(plan.episodes):
+        who = {"agent": episode.agent, "task": episode.env_id}
+        values = good | who | {"variant": episode.variant, "seed": episode.seed}
+        folder.write_result(episode, Result.model_validate(values))
+        if at % 2:
+            path = folder.result_path(episode)
+            fields = json.loads(path.read_text())
+            fields[name] = ["HERE", 1] if name == "score_ci" else "HERE"
+            path.write_text(json.dumps(fields).replace('"HERE"', number))
+    run = read_run(tmp_path)
+    assert [getattr(each, name) is None for each in run.results] == [False, True] * 2
+    write_exports(run, summary := summarize(run), tmp_path)
+    shown = (tmp_path / "summary.json").read_text() + (tmp_path / "results.csv").read_text()
+    assert not re.search(r"\bnan\b|\binf", f"{shown} {summary}", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("number", BAD_NUMBERS)
+def test_a_number_that_must_be_there_makes_no_result(tmp_path: Path, number: str) -> None:
+    folder, episode = EvaluationFolder(tmp_path), Episode("a", "x", "mle/x-v0", 0, 0)
+    values = {"agent": "a", "task": "mle/x-v0", "variant": 0, "seed": 0}
+    folder.write_result(episode, Result(**values, status="graded"))
+    path = folder.result_path(episode)
+    path.write_text(path.read_text().replace('"seconds": 0.0', f'"seconds": {number}'))
+    with pytest.raises(PlanError, match="not a result"):
         folder.read_result(episode)
 
 

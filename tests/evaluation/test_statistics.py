@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import permutation_test
 from statsmodels.api import GLM, families
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from mle_gym.evaluation import statistics
 from mle_gym.evaluation.strengths import bradley_terry
@@ -79,11 +80,22 @@ def test_improvement_counts_ties_half() -> None:
 
 
 def test_a_share_of_none_is_not_certain() -> None:
-    found = statistics.proportion(0, 10)
+    found = statistics.proportion([[0]] * 10)
     assert found.value == 0
     assert found.low == pytest.approx(0, abs=1e-12)
     assert found.high is not None
     assert 0.2 < found.high < 0.3
+    assert statistics.proportion([[0] * 50] * 10) == found  # seeds of a variant are no trials
+
+
+def test_a_share_of_one_variant_is_wilsons_over_its_seeds() -> None:
+    found = statistics.proportion([[1, 1, 0, 1, 0]])
+    expected = proportion_confint(3, 5, method="wilson")
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_a_share_of_nothing_is_no_number() -> None:
+    assert math.isnan(statistics.proportion([]).value)
 
 
 def test_the_area_under_a_profile_of_the_best_is_one() -> None:
@@ -133,6 +145,28 @@ def test_an_interval_of_95_percent_covers_the_truth_as_often(
     assert share >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / TRIES)
     if variants > 1:
         assert share <= 0.95 + 3 * math.sqrt(0.95 * 0.05 / TRIES)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize(("variants", "seeds", "chance"), [(8, 10, 0.3), (20, 5, 0.1), (5, 3, 0.5)])
+def test_a_share_covers_the_truth_however_alike_a_variants_seeds_are(
+    variants: int, seeds: int, chance: float, alike: float
+) -> None:
+    """Shares of variants are drawn from a beta distribution with this correlation of seeds.
+
+    Hits are whole numbers, so no interval of a share can cover exactly 95%: 90% is asked for, and
+    what counts seeds as trials has 50% where they are most alike.
+    """
+    rng = np.random.default_rng(round(100 * alike) + variants)
+    total = max(1 / alike - 1, 1e-3) if alike else 1e6
+    hits = 0
+    for _ in range(TRIES):
+        shares = rng.beta(chance * total, (1 - chance) * total, size=variants)
+        clusters = [rng.binomial(1, each, size=seeds) for each in shares]
+        found = statistics.proportion(clusters)
+        assert found.low is not None and found.high is not None  # noqa: PT018
+        hits += found.low <= chance <= found.high
+    assert hits / TRIES >= 0.9
 
 
 def test_a_single_value_without_rows_has_no_interval() -> None:

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -70,6 +71,17 @@ def test_a_story_is_made_when_it_is_asked_for(server: ViewServer) -> None:
     episode = run["episodes"][0][FIELDS.index("id")]
     status, story, _ = ask(server, query("/api/story", run="deep/made", episode=episode))
     assert (status, len(story["steps"])) == (200, 6)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["http://[::1", "/api/run?" + "&".join(f"f{n}=1" for n in range(99)), "/api/run?run=%ff%00"],
+)
+def test_an_address_that_leads_nowhere_is_answered(server: ViewServer, path: str) -> None:
+    sent = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as line:
+        line.sendall(sent.encode())
+        assert line.recv(1000).startswith(b"HTTP/1.1 404 ")
 
 
 def test_a_page_that_is_up_to_date_gets_the_version_alone(server: ViewServer) -> None:

@@ -14,6 +14,37 @@ import pytest
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.standalone.runner.shim_socket import WarmPython
 from tests.sandbox.conftest import start
+from tests.security.attack import CALLS, python
+from tests.security.suites import both_ways
+
+ONE_FILTER = """
+        import struct
+        rule = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000))
+        program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(rule))
+        """
+
+# The kernel compiles these into memory of which the machine has a number of bytes for all users
+# (net.core.bpf_jit_limit). With 13,000 large ones by one sandbox, no other sandbox started.
+test_no_filter_is_compiled, test_one_would_be = both_ways(
+    [
+        *(
+            python(f"a filter of packets ({number})", f"""{ONE_FILTER}
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        end.bind(("127.0.0.1", 0))
+        end.setsockopt(socket.SOL_SOCKET, {number}, program)
+        pwned()
+        """, "without filter")
+            for number in (26, 51)
+        ),
+        python("a filter of calls", f"""{ONE_FILTER}
+        pwned(call({CALLS.get("seccomp", -1)}, 1, 0, program) == 0)
+        """, "without filter"),
+        python("a filter of calls, the older way", f"""{ONE_FILTER}
+        pwned(libc.prctl(22, 2, program, 0, 0) == 0)
+        """, "without filter"),
+    ]
+)  # fmt: skip
 
 TAKE_ALL = r"""
 import ctypes, os, resource, signal, sys

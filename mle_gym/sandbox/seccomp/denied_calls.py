@@ -76,10 +76,13 @@ class Condition:
     """The error of other calls; with 0 they succeed without an effect."""
 
 
-def _all_but(argument: int, values: set[int]) -> tuple[tuple[Test, ...], ...]:
-    """Tests that any number but these passes: as few prefixes as possible that none of them has."""
+def _all_but(argument: int, values: set[int], bits: int = 32) -> tuple[tuple[Test, ...], ...]:
+    """Tests that any number of so many bits but these passes.
+
+    They are as few prefixes as possible that none of the numbers has.
+    """
     found, prefixes = [], {0}
-    for bit in range(31, -1, -1):
+    for bit in range(bits - 1, -1, -1):
         taken = {value >> bit for value in values}
         for prefix in {2 * p + low for p in prefixes for low in (0, 1)} - taken:
             found.append((Test(argument, prefix << bit, 0xFFFFFFFF >> bit << bit),))
@@ -91,7 +94,11 @@ _NEW_NAMESPACES = 0x7E020000
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
 _TIOCSTI, _TIOCLINUX, _TIOCCONS = 0x5412, 0x541C, 0x541D
 _PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
-_PR_SCHED_CORE = 62
+_PR_SET_SECCOMP, _PR_SCHED_CORE = 22, 62
+_SECCOMP_SET_MODE_FILTER = 1
+_SOL_SOCKET = 1
+_SOCKET_FILTERS = {26, 50, 51, 52}
+"""``SO_ATTACH_FILTER``, ``_BPF``, ``_REUSEPORT_CBPF`` and ``_REUSEPORT_EBPF``."""
 _MAP_HUGETLB, _MFD_HUGETLB = 0x40000, 4
 _F_SETLEASE, _F_NOTIFY = 1024, 1026
 _ITSELF = Condition(((Test(0, 0),),))
@@ -127,8 +134,14 @@ CONDITIONS = {
     "sched_setaffinity": Condition(((Test(0, 0),),), error=0),
     "setpriority": Condition(((Test(0, _PRIO_PROCESS), Test(1, 0)),)),
     "ioprio_set": Condition(((Test(0, _IOPRIO_WHO_PROCESS), Test(1, 0)),)),
+    # The kernel compiles filters of packets and of calls into memory that the whole machine shares.
+    # One sandbox can fill it, and then no other one starts, since it can't install its own filter.
+    "setsockopt": Condition(
+        (*_all_but(1, {_SOL_SOCKET}, bits=16), *_all_but(2, _SOCKET_FILTERS, bits=8))
+    ),
+    "seccomp": Condition(_all_but(0, {_SECCOMP_SET_MODE_FILTER})),
     # Whose threads share a core with nobody else's takes the rest of that core from all others.
-    "prctl": Condition(_all_but(0, {_PR_SCHED_CORE})),
+    "prctl": Condition(_all_but(0, {_PR_SET_SECCOMP, _PR_SCHED_CORE})),
     # Huge pages are set aside by the machine's administrator, and no control group counts them.
     # Programs that ask for some go on without, as on a machine that has none.
     "mmap": Condition(((Test(3, 0, _MAP_HUGETLB),),), errno.ENOMEM),
