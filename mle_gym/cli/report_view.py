@@ -22,6 +22,7 @@ REPORT_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym report runs/first                        writes runs/first/report.html
   mle-gym report runs/first --out first.html --most-mb 100
+  mle-gym report runs/monday --beside runs/tuesday --out both.html
   mle-gym report runs                              the records of `mle-gym run`
   mle-gym report runs/search                       a search, with its tree
 
@@ -48,6 +49,12 @@ def report_command(
         Path | None,
         typer.Option("--out", "-o", help="The file; default: report.html in the folder."),
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Another evaluation: both side by side, on what both planned."
+        ),
+    ] = None,
     most_mb: Annotated[
         float, typer.Option(min=0, help="Room for the steps of episodes, in MB.")
     ] = MOST_MB,
@@ -56,14 +63,15 @@ def report_command(
     """Write a run as one HTML file: leaderboard, tasks, comparisons, and every episode's steps."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder, such as --out of `mle-gym eval`")
-    path = file or folder / "report.html"
+    name = "report.html" if beside is None else f"report-beside-{beside.resolve().name}.html"
+    path = file or folder / name
     with Progress(console=err(), transient=True) as progress:
         bar = progress.add_task("reading episodes", total=None)
 
         def told(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
-        report = write_report(open_source(folder), path, most_mb=most_mb, told=told)
+        report = write_report(open_source(folder, beside), path, most_mb=most_mb, told=told)
     if as_json:
         values = vars(report) | {"path": str(report.path)}
         emit(values)

@@ -13,13 +13,12 @@ from typing import Any
 from mle_gym.errors import MleGymError
 from mle_gym.report.sources import Source, is_source, open_source
 
-__all__ = ["FoundRuns"]
+__all__ = ["REST", "FoundRuns"]
 
 DEEPEST = 4
 MOST_RUNS = 1_000
 MOST_PREPARED = 5
 REST = 4.0
-"""A run is computed again at the earliest after so many times the time that it took before."""
 
 
 class FoundRuns:
@@ -27,27 +26,34 @@ class FoundRuns:
 
     Args:
         root: The folder. Links in it are not followed.
+        rest: A run is computed again at the earliest after so many times the time that it took
+            before.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rest: float = REST) -> None:
         self.root = root.resolve()
+        self._rest = rest
         self._lock = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[tuple[str, str], _Kept] = {}
 
     def listing(self) -> list[dict[str, Any]]:
         """Each run with its path below the root, those first that changed last."""
         runs = [self._entry(path) for path in self._folders()]
         return sorted(runs, key=lambda each: -each["changed"])
 
-    def overview(self, name: str) -> dict[str, Any]:
+    def overview(self, name: str, beside: str = "") -> dict[str, Any]:
         """The overview of a run (:mod:`mle_gym.report.overview`).
+
+        Args:
+            name: Its path, as in the listing.
+            beside: The path of another evaluation, if the two are to be seen side by side.
 
         Raises:
             KeyError: There is no such run.
-            MleGymError: A file of the run is damaged.
+            MleGymError: A file of the run is damaged, or the two have nothing in common.
             OSError: A file can't be read.
         """
-        return self._of(name).overview()
+        return self._of(name, beside).overview()
 
     def prepare(self) -> None:
         """Compute the overviews of the runs that changed last, before anybody asks for them."""
@@ -55,17 +61,18 @@ class FoundRuns:
             with contextlib.suppress(KeyError, MleGymError, OSError):  # said when it is opened
                 self.overview(run["path"])
 
-    def story(self, name: str, episode: str) -> dict[str, Any]:
+    def story(self, name: str, episode: str, beside: str = "") -> dict[str, Any]:
         """An episode of a run. Raises what :meth:`overview` raises; KeyError also for episodes."""
-        return self._of(name).source.story(episode)
+        return self._of(name, beside).source.story(episode)
 
-    def _of(self, name: str) -> _Kept:
+    def _of(self, name: str, beside: str) -> _Kept:
         """A run by its path. Only paths that the walk below the root found are ever opened."""
         with self._lock:
-            if name not in self._kept:
+            if (name, beside) not in self._kept:
                 found = {self._name(path): path for path in self._folders()}
-                self._kept[name] = _Kept(open_source(found[name]))
-            return self._kept[name]
+                other = found[beside] if beside else None
+                self._kept[name, beside] = _Kept(open_source(found[name], other), self._rest)
+            return self._kept[name, beside]
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -96,8 +103,8 @@ class FoundRuns:
 class _Kept:
     """A run with its last overview."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, rest: float) -> None:
+        self.source, self._rest = source, rest
         self._lock = threading.Lock()
         self._overview: dict[str, Any] | None = None
         self._state: Hashable = None
@@ -112,5 +119,5 @@ class _Kept:
             state = self.source.state()
             if self._overview is None or state != self._state:
                 self._overview, self._state = self.source.overview(), state
-                self._not_before = time.monotonic() + REST * (time.monotonic() - now)
+                self._not_before = time.monotonic() + self._rest * (time.monotonic() - now)
             return self._overview

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mle_gym.errors import MleGymError
-from mle_gym.report.found_runs import FoundRuns
+from mle_gym.report.found_runs import REST, FoundRuns
 from mle_gym.report.page import page
 from mle_gym.report.shortening import to_json
 
@@ -45,6 +45,7 @@ class ViewServer(ThreadingHTTPServer):
     Args:
         folder: Where the runs are, or a run itself.
         port: 0 for any that is free.
+        rest: See :class:`~mle_gym.report.found_runs.FoundRuns`.
 
     Raises:
         OSError: The port is taken.
@@ -52,9 +53,9 @@ class ViewServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, rest: float = REST) -> None:
         super().__init__((LOOPBACK, port), _Request)
-        self.runs = FoundRuns(folder)
+        self.runs = FoundRuns(folder, rest)
         self.names = {f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost")}
         """What a request may call this server."""
         made = page("mle-gym", [], connect=True)
@@ -120,12 +121,13 @@ class _Request(BaseHTTPRequestHandler):
         runs = self.server.runs
         if path == "/api/runs":
             return {"runs": runs.listing()}
+        run, beside = given.get("run", ""), given.get("beside", "")
         if path == "/api/run":
-            overview = runs.overview(given.get("run", ""))
+            overview = runs.overview(run, beside)
             known = given.get("version") == overview["version"]
             return {"version": overview["version"]} if known else overview
         if path == "/api/story":
-            return runs.story(given.get("run", ""), given.get("episode", ""))
+            return runs.story(run, given.get("episode", ""), beside)
         raise KeyError(path)
 
     def _problem(self, status: HTTPStatus, message: str) -> None:

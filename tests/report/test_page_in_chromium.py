@@ -59,6 +59,7 @@ def test_every_chart_and_table_is_drawn_without_a_network(browser: Browser, repo
     browser.wait("document.querySelectorAll('#profiles polyline').length === 2")
     browser.wait("document.querySelectorAll('#prices .point').length === 2")
     assert number(browser, "#prices path.front") == 1
+    browser.wait("document.querySelectorAll('#arrivals path.series').length === 2")
     assert "ZeroDivisionError" in text(browser, "#reasons")
     assert "private-data" in text(browser, "#integrity")
     assert "careful has a mean anchored score of 0.900" in text(browser, "#content .lead")
@@ -259,3 +260,21 @@ def test_a_served_run_is_followed_while_it_grows(browser: Browser, tmp_path: Pat
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_another_run_is_chosen_to_be_seen_beside_this_one(browser: Browser, tmp_path: Path) -> None:
+    make_run(tmp_path / "monday")
+    make_run(tmp_path / "tuesday")
+    browser.window(1280, 900)
+    with ViewServer(tmp_path) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        browser.open(f"{server.url}#run=monday", "document.getElementById('beside')")
+        browser.run("""
+            (() => { const box = document.getElementById("beside"); box.value = "tuesday";
+                     box.dispatchEvent(new Event("change")); })()""")
+        browser.wait("document.querySelectorAll('#leaderboard tbody tr').length === 4")
+        assert "careful.tuesday" in text(browser, "#leaderboard")
+        browser.run("document.querySelector('#list tbody a').click()")
+        browser.wait("document.querySelectorAll('article.step').length === 6")
+        assert browser.complaints() == []
+        server.shutdown()

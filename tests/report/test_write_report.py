@@ -263,3 +263,35 @@ def test_a_long_episode_has_a_story_of_bounded_size() -> None:
 def test_every_asset_is_a_part_of_the_program() -> None:
     assets = Path(__file__).parents[2] / "mle_gym" / "report" / "assets"
     assert {path.name for path in assets.glob("*.js")} == set(SCRIPTS)
+
+
+def test_two_evaluations_are_one_page_on_what_both_planned(tmp_path: Path) -> None:
+    tasks = ("mle/titanic-v0", "mle/wine-v0")
+    monday = make_run(tmp_path / "monday", tasks=tasks)
+    tuesday = make_run(tmp_path / "tuesday", tasks=("mle/zoo-v0", "mle/wine-v0"), seeds=2)
+    source = open_source(monday, tuesday)
+    overview = source.overview()
+    agents = ["careful.monday", "hasty.monday", "careful.tuesday", "hasty.tuesday"]
+    assert overview["name"] == "monday and tuesday"
+    assert overview["agents"] == agents
+    assert overview["tasks"] == ["mle/wine-v0"]
+    assert overview["seeds"] == 2
+    assert len(overview["episodes"]) == 8
+    again = [each for each in overview["summary"]["comparisons"] if each["first"] == agents[0]]
+    assert {each["second"]: each["pairs"] for each in again}["careful.tuesday"] == 2
+    story = source.story("wine-v0/careful.tuesday/variant0-seed0")
+    assert story == open_source(tuesday).story("wine-v0/careful/variant0-seed0")
+
+
+def test_two_runs_of_one_name_are_numbered(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / each / "eval", agents=("b.py",)) for each in ("one", "two")]
+    assert open_source(*runs).overview()["agents"] == ["b.py.1", "b.py.2"]
+
+
+def test_evaluations_with_nothing_in_common_are_refused(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / each, tasks=(f"mle/{each}-v0",)) for each in ("zoo", "wine")]
+    with pytest.raises(PlanError, match="no task in common"):
+        open_source(*runs).overview()
+    write_record(tmp_path / "records" / "one.jsonl", "careful")
+    with pytest.raises(PlanError, match="only evaluations"):
+        open_source(runs[0], tmp_path / "records")

@@ -104,6 +104,21 @@ function profileChart(rows, thresholds) {
   });
 }
 
+/* For each step the share of episodes that have arrived by then; rows have points [step, share]. */
+function arrivalChart(rows, most) {
+  return chart("Steps to a valid submission: the share of episodes that have one after so many steps", 290, (svg, width, height) => {
+    const box = { left: 44, right: width - 10, top: 24, bottom: height - 40 };
+    const x = value => box.left + (box.right - box.left) * value / most;
+    const y = value => box.bottom - (box.bottom - box.top) * value;
+    const whole = ticks(0, most, width < 460 ? 5 : 10).filter(Number.isInteger);
+    axes(svg, box, whole.map(each => [x(each), each]), ticks(0, 1, 5).map(each => [y(each), each]), "steps", "share of episodes", String, percent);
+    for (const { index, points } of rows) {
+      const way = points.map(([step, share]) => `H${x(step).toFixed(1)}V${y(share).toFixed(1)}`);
+      svg.append(draw("path", { d: `M${box.left} ${box.bottom}${way.join("")}H${box.right}`, class: "series", stroke: colour(index), "stroke-dasharray": DASHES[index % 4] }));
+    }
+  });
+}
+
 /* Score against price, with the agents that none betters in both joined. */
 function frontChart(points, unit) {
   const known = points.filter(each => each.price !== null && each.value !== null);

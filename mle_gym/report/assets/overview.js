@@ -11,8 +11,9 @@ function overview(data, filter) {
     leaderboard(data, summary, index),
     heatMap(data, summary, filter),
     several ? comparisons(data, summary, index) : null,
-    make("div", { class: "pair" }, profiles(summary, index), prices(summary, index)),
-    make("div", { class: "pair" }, reasons(data, summary, filter), integrity(data, summary, filter)),
+    make("div", { class: "pair" }, profiles(summary, index), arrivals(data, index)),
+    make("div", { class: "pair" }, prices(summary, index), reasons(data, summary, filter)),
+    integrity(data, summary, filter),
   ];
 }
 
@@ -143,6 +144,21 @@ function profiles(summary, index) {
   const rows = summary.agents.map(each => ({ index: index[each.agent], profile: each.profile }));
   return section("profiles", "Performance profiles", "Higher is better everywhere: a curve that stays high means good results in most episodes.",
     profileChart(rows, summary.thresholds), legend(Object.keys(index)));
+}
+
+/* By step, the share of an agent's episodes that had a valid submission by then. */
+function arrivals(data, index) {
+  const at = name => data.fields.indexOf(name);
+  const played = data.episodes.filter(row => !["missing", "running", "failed"].includes(row[at("outcome")]));
+  const rows = Object.entries(index).map(([agent, number]) => {
+    const own = played.filter(row => row[at("agent")] === agent);
+    const first = row => row[at("first_valid_step")] ?? (row[at("outcome")] === "valid" ? row[at("steps")] : null);
+    const firsts = own.map(first).filter(step => step !== null).sort((a, b) => a - b);
+    return { index: number, points: firsts.map((step, before) => [step, (before + 1) / own.length]) };
+  });
+  const most = Math.max(1, ...rows.flatMap(each => each.points.map(([step]) => step)));
+  return section("arrivals", "Steps to a valid submission", "The share of episodes in which a valid submission was known after so many steps. Episodes that the machinery ended are left out.",
+    arrivalChart(rows, most), legend(Object.keys(index)));
 }
 
 function prices(summary, index) {

@@ -12,6 +12,8 @@ const filterOf = state => Object.fromEntries(FILTERS.map(name => [name, name ===
 function addressOf(values) {
   return `#${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
 }
+/* Which run is meant, or which two. */
+const runOf = ({ run = "", beside = "" }) => ({ run, beside });
 const storyAddress = each => addressOf({ ...stated(), episode: each.id, step: "" });
 const stepAddress = number => addressOf({ ...stated(), step: number });
 
@@ -28,7 +30,7 @@ async function unpacked(element) {
 }
 
 function storyOf(each) {
-  if (!embedded) return ask("/api/story", { run: stated().run || "", episode: each.id });
+  if (!embedded) return ask("/api/story", { ...runOf(stated()), episode: each.id });
   const element = document.getElementById(`story-${each.number}`);
   if (element) return unpacked(element);
   throw new Error(each.recorded ? "The steps of this episode were left out, since the file would be too large. `mle-gym view` shows them all." : "There is no record of this episode.");
@@ -47,7 +49,7 @@ async function render({ kept = false } = {}) {
   const state = stated(), scroll = scrollY;
   try {
     if (!embedded && !state.run) return await runsPage(kept);
-    if (!embedded && (!data || data.path !== state.run)) take({ ...(await ask("/api/run", { run: state.run })), path: state.run });
+    if (!embedded && (!data || data.path !== addressOf(runOf(state)))) await fetchRun(state);
     drawBar(state);
     if (state.episode) await openEpisode(state, kept);
     else drawOverview(state, kept);
@@ -55,13 +57,27 @@ async function render({ kept = false } = {}) {
   } catch (error) { problem(error); }
 }
 
+async function fetchRun(state) {
+  if (!runs.length) runs = (await ask("/api/runs")).runs;
+  take({ ...(await ask("/api/run", runOf(state))), path: addressOf(runOf(state)) });
+}
+
+/* Chooses another evaluation to be seen beside this one. */
+function besideChoice(state) {
+  const others = runs.filter(each => each.kind === "evaluation" && each.path !== state.run);
+  if (embedded || !data.summary || !others.length) return null;
+  const change = event => { location.hash = addressOf({ run: state.run, beside: event.target.value }).slice(1); };
+  return make("label", { class: "choice" }, make("span", {}, "beside "), make("select", { id: "beside", on: { change } },
+    make("option", { value: "" }, "no other run"), others.map(each => make("option", { value: each.path, selected: each.path === state.beside }, each.name))));
+}
+
 function drawBar(state) {
   const played = episodes.filter(each => !["missing", "running"].includes(each.outcome)).length;
   const home = embedded ? null : make("a", { href: "#", class: "home" }, "Runs");
   const counts = data.summary ? `${plural(data.agents.length, "agent")} × ${plural(data.tasks.length, "task")} × ${plural(data.variants, "variant")} × ${plural(data.seeds, "seed")}` : plural(episodes.length, "record");
-  show(bar, make("div", { class: "inner" }, home, make("a", { href: addressOf({ run: state.run }), class: "title" }, data.name), make("span", { class: "quiet" }, counts),
+  show(bar, make("div", { class: "inner" }, home, make("a", { href: addressOf(runOf(state)), class: "title" }, data.name), make("span", { class: "quiet" }, counts),
     data.summary ? make("span", { class: "quiet" }, `${count(played)} of ${count(episodes.length)} played`) : null,
-    !embedded && played < episodes.length && data.summary ? chip(["live", "live"]) : null, themeButton()));
+    !embedded && played < episodes.length && data.summary ? chip(["live", "live"]) : null, besideChoice(state), themeButton()));
   document.title = `${data.name} · mle-gym`;
 }
 
@@ -69,7 +85,7 @@ function drawOverview(state, kept) {
   const focused = kept ? null : document.activeElement?.id;
   opened = null;
   const filter = filterOf(state);
-  const narrow = values => { location.hash = addressOf({ run: state.run, ...values }); document.getElementById("episodes").scrollIntoView(); };
+  const narrow = values => { location.hash = addressOf({ ...runOf(state), ...values }); document.getElementById("episodes").scrollIntoView(); };
   const summary = data.summary;
   show(content, make("section", { class: "card hero", "aria-labelledby": "hero-title" }, make("h1", { id: "hero-title" }, data.name),
       make("p", { class: "lead" }, summary ? verdict(summary) : `${plural(episodes.length, "recorded episode")}.`), summary ? tiles(summary.counts) : null,
@@ -83,7 +99,7 @@ function drawList(filter) {
   const place = document.getElementById("list"), old = document.activeElement, caret = old?.selectionStart;
   const change = values => {
     const next = values === null ? {} : { ...filter, page: 0, ...values };
-    history.replaceState(null, "", addressOf({ run: stated().run, ...next }) || "#");
+    history.replaceState(null, "", addressOf({ ...runOf(stated()), ...next }) || "#");
     drawList(filterOf(stated()));
   };
   show(place, episodeList(data, episodes, filter, { change, address: storyAddress }));
@@ -134,10 +150,10 @@ async function follow() {
   try {
     if (!reading && !state.run) await render({ kept: true });
     else if (!reading && data) {
-      const found = await ask("/api/run", { run: state.run, version: data.version });
+      const found = await ask("/api/run", { ...runOf(state), version: data.version });
       const running = state.episode && episodes.find(each => each.id === state.episode)?.outcome === "running";
       const changed = found.version !== data.version;
-      if (changed) take({ ...found, path: state.run });
+      if (changed) take({ ...found, path: addressOf(runOf(state)) });
       if (changed || running) await render({ kept: true });
     }
   } catch { /* the server was stopped, or a file is being written: ask again later */ }
