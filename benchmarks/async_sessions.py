@@ -50,6 +50,7 @@ class Found:
     """How episodes ended: ``graded``, ``cancelled``, ``abandoned``, or a failure's kind."""
     unlabelled: list[str] = dataclasses.field(default_factory=list)
     """Exceptions, and failures of no documented kind."""
+    began: float = dataclasses.field(default_factory=time.monotonic)
     calls: int = 0
     last_call: float = dataclasses.field(default_factory=time.monotonic)
     cancellations: list[float] = dataclasses.field(default_factory=list)
@@ -197,6 +198,8 @@ def report(options: argparse.Namespace, found: Found, samples: list[Sample]) -> 
         "settings": {**vars(options), "out": str(options.out)},
         "load": round(load, 1),
         "processors": len(os.sched_getaffinity(0)),
+        "seconds": round(time.monotonic() - found.began),
+        "processor_seconds": round(time.process_time()),
         "calls": found.calls,
         "episodes": dict(found.episodes.most_common()),
         "unlabelled": found.unlabelled,
@@ -234,7 +237,10 @@ def main(arguments: list[str] | None = None) -> int:
     print_samples(samples)
     for name in ("calls", "episodes", "cancellations", "cancellation_ms", "event_loop_lag_ms"):
         print(f"{name}: {figures[name]}")
-    print(f"load average {figures['load']} on {figures['processors']} processors; written: {path}")
+    print(
+        f"{figures['processor_seconds']} of {figures['seconds']} s on a processor, load average "
+        f"{figures['load']} on {figures['processors']} processors; written: {path}"
+    )
     for name in ("grew", "unlabelled"):
         for line in figures[name]:
             print(f"{name}: {line}")

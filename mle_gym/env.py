@@ -105,6 +105,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `variant`      | `int`  | always                                                     |
     | `reward_valid` | `bool` | always: False exactly when there is a failure              |
     | `failure`      | `dict` | a failure; otherwise None. See `mle_gym.episode.failures`  |
+    | `prefix_steps` | `int`  | resets to a snapshot: the steps that its episode had taken |
     | `execution`    | `dict` | steps: an `Execution` without its output and exit code     |
     | `reward_parts` | `dict` | steps: the reward by part, floats that sum to it           |
     | `validation`   | `dict` | a submission was validated or scored: valid, code, message |

@@ -116,7 +116,9 @@ class Episode:
         """What ``reset`` returns: the brief, or the last observation before the snapshot."""
         if self._snapshot is None:
             return self.observe(make_brief(self.dataset, self.settings)), self.facts()
-        return self.observe(self._snapshot.output, self._snapshot.exit_code), self.facts()
+        info = self.facts()
+        info["prefix_steps"] = self._snapshot.steps_taken
+        return self.observe(self._snapshot.output, self._snapshot.exit_code), info
 
     def step(self, action: RawAction, on_output: ShowOutput | None = None) -> Outcome:
         """Take one action. If the machinery fails, the outcome has a failure.

@@ -37,6 +37,7 @@ def replay(
     broken: bool = False,
     key: bytes | None = None,
     snapshot: Snapshot | None = None,
+    steps: int | None = None,
     on_step: Callable[[Step], None] | None = None,
     on_action: OnAction | None = None,
     on_output: ShowOutput | None = None,
@@ -56,6 +57,8 @@ def replay(
         key: The key that signed the file, to check the signature as well.
         snapshot: What the episode began from, if that was a snapshot, whose files are not in the
             record.
+        steps: How many to play; by default all. An environment that you pass is left at that
+            moment, so that its snapshot is a state of the recorded episode.
         on_step: As for :func:`rollout`, with the steps that are executed now.
         on_action: As for :func:`rollout`.
         on_output: As for :func:`rollout`.
@@ -67,10 +70,10 @@ def replay(
     Raises:
         TrajectoryError: The file is not a trajectory, is damaged, or has a broken hash chain. Or no
             ``env`` is given, and the header has no spec to make one from, or one that requires
-            trust. Or the episode began from a snapshot that was not given.
+            trust. Or the episode began from a snapshot that was not given, or has fewer steps.
         ValueError: The header's arguments or options are not valid.
     """
-    recorded = _check(path, key, broken)
+    recorded = _first(steps, _check(path, key, broken), path)
     header = recorded.header
     options = _again(header, snapshot, path)
     with contextlib.ExitStack() as stack:
@@ -88,6 +91,15 @@ def replay(
         )
     seen = _redacted(again) if recorded.header.get("redacted") else again
     return replace(again, differences=tuple(_episode_differences(recorded, seen)))
+
+
+def _first(steps: int | None, recorded: Trajectory, path: str | Path) -> Trajectory:
+    """The beginning of a record."""
+    if steps is None:
+        return recorded
+    if not 0 <= steps <= len(recorded.steps):
+        raise TrajectoryError(f"{path}: has {len(recorded.steps)} steps, not {steps}")
+    return replace(recorded, steps=recorded.steps[:steps])
 
 
 class _Recorded:

@@ -286,6 +286,22 @@ def test_an_episode_that_continued_a_snapshot_is_replayed_from_it(tmp_path: Path
 
 
 @pytest.mark.bubblewrap
+def test_a_replay_of_some_steps_leaves_a_state_of_the_episode(tmp_path: Path) -> None:
+    path = tmp_path / "episode.jsonl"
+    env = gym.make("mle/zoo-v0", sandbox="bubblewrap", max_steps=3)
+    rollout(env, Scripted("echo 1 > file", "echo 2 > file", "echo 3 > file"), path=path)
+    again = replay(path, env, steps=2)
+    assert (len(again.steps), again.differences) == (2, ())
+    with env.unwrapped.snapshot() as state:  # type: ignore[attr-defined]
+        observation, info = env.reset(options={"snapshot": state})
+    assert (info["prefix_steps"], observation["steps_left"]) == (2, 1)
+    assert env.step("cat file")[0]["output"].startswith("2\n")
+    env.close()
+    with pytest.raises(TrajectoryError, match="has 3 steps, not 4"):
+        replay(path, steps=4)
+
+
+@pytest.mark.bubblewrap
 @pytest.mark.parametrize("variant", [0, "random"])
 @pytest.mark.slow("it plays whole episodes")
 def test_an_episode_of_a_task_is_replayed_exactly(tmp_path: Path, variant: int | str) -> None:
