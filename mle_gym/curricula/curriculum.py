@@ -131,15 +131,16 @@ class Curriculum:
             KeyError: The family isn't one of the curriculum's.
         """
         known = self._families[sampled["task"]]
-        if not returns:
+        values = [float(each) for each in returns]  # an array's own numbers have no exact variance
+        if not values:
             return
         known.groups += 1
-        if len(returns) > 1:  # of a single return nothing can be said
-            found = pvariance(returns)
+        if len(values) > 1:  # of a single return nothing can be said
+            found = pvariance(values)
             known.variance = self._memory * known.variance + (1 - self._memory) * found
         if sampled["difficulty"] < round(known.level, 3):
             return
-        known.passed = known.passed + 1 if fmean(returns) >= self._success else 0
+        known.passed = known.passed + 1 if fmean(values) >= self._success else 0
         if known.passed >= self._patience:
             known.level, known.passed = min(1.0, round(known.level + self._step, 6)), 0
 

@@ -109,10 +109,11 @@ class StateBuffer:
             returns: The return of each rollout, from 0 to 1. One whose reward isn't valid is left
                 out by the caller.
         """
-        if returns:
-            state.returns.append(fmean(returns))
-        if len(returns) > 1:  # of a single return nothing can be said
-            state.variance = self._memory * state.variance + (1 - self._memory) * pvariance(returns)
+        values = [float(each) for each in returns]  # an array's own numbers have no exact variance
+        if values:
+            state.returns.append(fmean(values))
+        if len(values) > 1:  # of a single return nothing can be said
+            state.variance = self._memory * state.variance + (1 - self._memory) * pvariance(values)
 
     def close(self) -> None:
         """Drop all states."""

@@ -32,7 +32,7 @@ def test_states_where_returns_differ_are_drawn_more_often() -> None:
     buffer, rng = filled(3, explore=0.1), np.random.default_rng(0)
     for _ in range(20):
         for state, returns in zip(buffer.states, ([0, 0], [0, 1], [1, 1]), strict=True):
-            buffer.update(state, returns)
+            buffer.update(state, np.array(returns))  # type: ignore[arg-type]
     drawn = [buffer.sample(rng).prefix[0] for _ in range(300)]
     assert drawn.count(1) > 250
     assert {0, 2} <= set(drawn)

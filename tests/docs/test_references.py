@@ -19,6 +19,8 @@ WORD = re.compile(r"`([^`\n]+)`")
 FOLDERS = ("agents", "benchmarks", "docker", "docs", "envs", "mle_gym", "scripts", "tests")
 FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./-]*")
 DOTTED = re.compile(r"(mle_gym(?:\.\w+)+)(?:\(.*\))?")
+UNINSTALLED = {"stable_baselines3", "torchrl"}
+"""Trainers of extras, without which the modules that need them can't be imported."""
 ENTRY_POINTS = {"mle_gym.agents", "mle_gym.sandboxes", "mle_gym.tasks"}
 """Groups in other packages' metadata, of which two have the names of modules."""
 
@@ -80,7 +82,9 @@ def resolves(name: str) -> bool:
     module, _, attribute = name.rpartition(".")
     try:
         import_module(name)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name in UNINSTALLED:
+            return True
         return hasattr(import_module(module), attribute)
     return True
 
