@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out, warn
+from mle_gym.integrations.mle_bench.experiments import reports_of_experiment
+from mle_gym.integrations.mle_bench.published import SPLITS
 from mle_gym.integrations.mle_bench.published import split as competitions_of
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.report_file import ReportFile
-from mle_gym.integrations.mle_bench.seeds import read_reports, summarize_what_is_there
+from mle_gym.integrations.mle_bench.seeds import FLAGS, read_reports, summarize_what_is_there
 from mle_gym.integrations.mle_bench.submissions import Batch
 
 __all__ = ["commands"]
@@ -28,11 +30,12 @@ A line is {"competition_id": "spooky-author-identification", "submission_path": 
 [dim]Exit code 1: a line could not be graded, or runs are missing; all others were.[/dim]"""
 
 AGGREGATE_EXAMPLES = """\b
-[bold]Example[/bold]
-  mle-gym aggregate reports/*_grading_report.json --split low --pad-missing"""
+[bold]Examples[/bold]
+  mle-gym aggregate reports/*_grading_report.json --split low --pad-missing
+  mle-gym aggregate --experiment-id my-agent --runs mle-bench/runs --split split75"""
 
 Split = Annotated[
-    str | None, typer.Option(metavar="NAME", help="low, medium, high, dev, all, or a file of ids.")
+    str | None, typer.Option(metavar="NAME", help=f"{', '.join(SPLITS)}, or a file of ids.")
 ]
 Seeds = Annotated[int, typer.Option(help="How many seeds to average; -1 for all of them.")]
 Pad = Annotated[
@@ -96,15 +99,27 @@ def _grade(batch: Batch, files: list[Path]) -> ExitCode:
 
 @commands.command(epilog=AGGREGATE_EXAMPLES)
 def aggregate(
-    reports: Annotated[list[Path], typer.Argument(metavar="REPORT…", help="A file for each seed.")],
+    reports: Annotated[
+        list[Path] | None, typer.Argument(metavar="REPORT…", help="A file for each seed.")
+    ] = None,
     split: Annotated[str, typer.Option(metavar="NAME", help="As for grade-jsonl.")] = "all",
     seeds: Seeds = -1,
     pad: Pad = False,
+    experiment: Annotated[
+        str | None,
+        typer.Option("--experiment-id", help="Reports of an experiment, in place of files."),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option(help="MLE-bench's folder of runs, for --experiment-id.")
+    ] = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
     """Average reports over seeds: medals, with standard error and 95% interval."""
+    if bool(reports) == bool(experiment):
+        raise UsageError("name reports or an --experiment-id, one of the two")
     wanted = _competitions(split, seeds)
-    summary = _summary(read_reports(reports), wanted, seeds, pad)
+    files = reports_of_experiment(experiment, runs) if experiment else reports or []
+    summary = _summary(read_reports(files), wanted, seeds, pad)
     if as_json:
         emit(summary)
     raise typer.Exit(_show_summary(summary, as_json))
@@ -142,6 +157,9 @@ def _show_summary(summary: dict[str, Any], as_json: bool) -> ExitCode:
         NOT_OK if runs are missing.
     """
     if not as_json:
+        for number, seed in enumerate(summary["seeds"], start=1):
+            figures = ", ".join(f"{_words(name)} {seed[name]:.1f}" for name in FLAGS)
+            out().print(f"seed {number}: {figures}", soft_wrap=True)
         out().print(_averages(summary))
     if outside := summary["outside"]:
         warn(f"not counted, since the split has no such competition: {', '.join(outside)}")
@@ -154,8 +172,13 @@ def _averages(summary: dict[str, Any]) -> Table:
     seeds, each = summary["num_seeds_averaged"], summary["num_competitions_per_seed"]
     title = f"{seeds} seed{'s'[: seeds != 1]} of {each} competitions, in percent"
     table = new_table("", "mean", "± s.e.", "95% interval", title=title)
-    for name, value in summary["metrics"].items():
-        words = name.removesuffix("_percentage").replace("_", " ")
+    shares = {name: value for name, value in summary["metrics"].items() if name in FLAGS}
+    for name, value in shares.items():
         interval = f"{value['ci_lower']:.1f} to {value['ci_upper']:.1f}"
-        table.add_row(words, f"{value['mean']:.1f}", f"{value['standard_error']:.1f}", interval)
+        mean, error = f"{value['mean']:.1f}", f"{value['standard_error']:.1f}"
+        table.add_row(_words(name), mean, error, interval)
     return table
+
+
+def _words(name: str) -> str:
+    return name.removesuffix("_percentage").replace("_", " ")

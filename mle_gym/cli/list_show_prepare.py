@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,9 @@ from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare as prepare_dataset
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.integrations.mle_bench.published import SPLITS
+from mle_gym.integrations.mle_bench.published import split as competitions_of
+from mle_gym.integrations.mle_bench.submissions import find_competition
 from mle_gym.sandbox.installation.packages import default_packages
 from mle_gym.tasks.catalog import load_task, task_folders
 from mle_gym.tasks.spec import TaskSpec
@@ -124,6 +128,8 @@ PREPARE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym prepare titanic wine
   mle-gym prepare --all                                      all whose data are here
+  mle-gym prepare --lite                                     MLE-bench's Lite competitions
+  mle-gym prepare --split medium --list mine.txt             others of MLE-bench's, imported before
   mle-gym prepare spooky-author-identification               downloads from Kaggle
   mle-gym prepare spooky-author-identification --from DIR    uses what you have
   mle-gym prepare titanic --variant 7 --train-rows 200"""
@@ -133,6 +139,14 @@ PREPARE_EXAMPLES = """\b
 def prepare(
     tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK…", help="Tasks.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every task whose data are here.")] = False,
+    lite: Annotated[bool, typer.Option("--lite", help="The same as --split low.")] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"MLE-bench's competitions: {', '.join(SPLITS)}."),
+    ] = None,
+    list_file: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="Tasks, one on each line.")
+    ] = None,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -149,12 +163,13 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
-    if bool(tasks) == every:
-        raise UsageError("name the tasks to prepare, or use --all")
-    if source is not None and (every or len(tasks or ()) != 1):
+    files = [each for each in ("low" if lite else None, split, list_file) if each is not None]
+    if bool(tasks or files) == every:
+        raise UsageError("name the tasks to prepare (TASK, --lite, --split, --list), or use --all")
+    if source is not None and (every or files or len(tasks or ()) != 1):
         raise UsageError("--from DIR goes with one task, whose data are there")
     options = DatasetOptions(variant, train_rows, obfuscate, size, difficulty)
-    specs = _tasks_with_data() if every else [find_task(name) for name in tasks or ()]
+    specs = _tasks_with_data() if every else _chosen(tasks or (), map(str, files))
     made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
     if as_json:
         emit([_location(dataset) for dataset in made])
@@ -163,6 +178,28 @@ def prepare(
             line = Text.assemble((dataset.task.id, "bold"), f"  {dataset.public}")
             out().print(line, soft_wrap=True)
     raise typer.Exit(ExitCode.OK if len(made) == len(specs) else ExitCode.ENVIRONMENT)
+
+
+def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
+    """Tasks by name, and those of splits and files.
+
+    Raises:
+        UsageError: One is unknown. Then nothing is prepared: that may take days.
+    """
+    found = [find_task(name) for name in names]
+    lacking = []
+    for name in dict.fromkeys(name for each in splits for name in competitions_of(each)):
+        try:
+            found.append(find_competition(name))
+        except TaskError:
+            lacking.append(name)
+    if lacking:
+        raise UsageError(
+            f"{len(lacking)} are not among the tasks: {', '.join(lacking[:5])}"
+            f"{' …' if lacking[5:] else ''}; `mle-gym import mle-bench PATH` adds all competitions "
+            "in a checkout of MLE-bench"
+        )
+    return found
 
 
 def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:

@@ -117,6 +117,19 @@ def test_prepare_grade_and_validate_know_size_and_difficulty(
 def test_prepare_needs_tasks_or_all_and_not_both(command: Command) -> None:
     assert command("prepare").code == 2
     assert command("prepare", "titanic", "--all").code == 2
+    assert command("prepare", "--lite", "--all").code == 2
+
+
+def test_prepare_takes_a_list_and_the_splits_of_mle_bench(command: Command, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("zoo\nwine\n")
+    made = command("prepare", "--list", names, "titanic", "--json").json
+    assert [each["task"] for each in made] == ["titanic", "zoo", "wine"]
+    # Those of Lite are built in. Nothing is prepared, or downloaded, where one is unknown.
+    unknown = command("prepare", "--lite", "--split", "high")
+    assert unknown.code == 2
+    assert "15 are not among the tasks" in unknown.err
+    assert "mle-gym import mle-bench" in unknown.err
 
 
 def test_a_cache_that_cannot_be_written_is_an_environment_problem(

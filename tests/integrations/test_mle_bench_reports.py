@@ -10,6 +10,7 @@ import pytest
 
 from mle_gym.errors import SandboxCrashed, TaskError, TrajectoryError
 from mle_gym.grading.graders.predictions import PredictionsGrader
+from mle_gym.integrations.mle_bench.experiments import reports_of_experiment
 from mle_gym.integrations.mle_bench.published import SPLITS, competitions, split
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.seeds import read_reports, summarize
@@ -31,7 +32,8 @@ def report(name: str, medal: str = "", **more: Any) -> dict[str, Any]:
 
 def test_the_splits_are_those_of_the_paper() -> None:
     assert {name: len(split(name)) for name in SPLITS} == {
-        "low": 22, "medium": 38, "high": 15, "dev": 7, "all": 75,
+        "low": 22, "medium": 38, "high": 15, "split75": 75, "all": 75,
+        "systemcard": 30, "dev": 7, "spaceship-titanic": 1,
     }  # fmt: skip
     assert set(split("low")) < set(split("all"))
     assert not set(split("dev")) & set(split("all"))
@@ -81,6 +83,8 @@ def test_seeds_are_averaged_with_their_error() -> None:
     assert medals["ci_upper"] == pytest.approx(50 + 1.96 * 50 / 3**0.5)
     assert found["metrics"]["gold_medal_percentage"]["mean"] == pytest.approx(100 / 3)
     assert found["metrics"]["valid_submissions_percentage"]["standard_error"] == 0.0
+    assert found["metrics"]["total_competitions"]["mean"] == 2
+    assert [each["gold_medal_percentage"] for each in found["seeds"]] == [50, 0, 50]
     one = summarize(reports, ["a", "b"], seeds=1)["metrics"]["any_medal_percentage"]
     assert (one["mean"], one["standard_error"]) == (50.0, 0.0)
 
@@ -135,3 +139,20 @@ def test_a_grader_that_can_not_be_run_is_a_problem_and_no_invalid_submission(
     batch.grade_file(tmp_path / "batch.jsonl")
     assert (batch.reports, len(batch.problems)) == ([], 1)
     assert "the launcher is gone" in batch.problems[0].message
+
+
+def test_the_reports_of_an_experiment_are_found(tmp_path: Path) -> None:
+    table = "experiment_id,run_group\nmine,b_group\nmine,a_group\nother,c_group\nmine,gone\n"
+    (tmp_path / "run_group_experiments.csv").write_text(table)
+    for group in ("a_group", "b_group", "c_group"):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / "2026_grading_report.json").write_text("{}")
+    found = reports_of_experiment("mine", tmp_path)
+    assert [path.parent.name for path in found] == ["a_group", "b_group"]
+    with pytest.raises(TaskError, match=r"no experiment 'yours'.*known: mine, other"):
+        reports_of_experiment("yours", tmp_path)
+    (tmp_path / "c_group" / "second_grading_report.json").write_text("{}")
+    with pytest.raises(TaskError, match="expected one grading report"):
+        reports_of_experiment("other", tmp_path)
+    with pytest.raises(TaskError, match=r"run_group_experiments\.csv"):
+        reports_of_experiment("mine", tmp_path / "a_group")

@@ -7,6 +7,7 @@ are available without a leaderboard, which would require Git LFS.
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +18,6 @@ from mle_gym.grading.leaderboard import Thresholds
 __all__ = ["SPLITS", "Published", "competitions", "split"]
 
 FILE = Path(__file__).with_name("competitions.csv")
-SPLITS = ("low", "medium", "high", "dev", "all")
-"""``all`` are the 75 competitions of low, medium and high. ``dev`` is for trying things out."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,23 @@ class Published:
     split: str
     thresholds: Thresholds
     higher_is_better: bool
+    systemcard: bool
+    """Whether it is one of the 30 with which OpenAI's system cards report."""
+
+
+COMPLEXITIES = ("low", "medium", "high")
+SPLITS: dict[str, Callable[[Published], bool]] = {
+    "low": lambda entry: entry.split == "low",
+    "medium": lambda entry: entry.split == "medium",
+    "high": lambda entry: entry.split == "high",
+    "split75": lambda entry: entry.split in COMPLEXITIES,
+    "all": lambda entry: entry.split in COMPLEXITIES,
+    "systemcard": lambda entry: entry.systemcard,
+    "dev": lambda entry: entry.split == "dev",
+    "spaceship-titanic": lambda entry: entry.id == "spaceship-titanic",
+}
+"""MLE-bench's names of its files of competitions, and ``all`` for ``split75``. ``dev`` is for
+trying things out."""
 
 
 @lru_cache(maxsize=1)
@@ -46,8 +62,7 @@ def split(name: str) -> list[str]:
         TaskError: No such split.
     """
     if name in SPLITS:
-        wanted = SPLITS[:3] if name == "all" else (name,)
-        return sorted(entry.id for entry in competitions().values() if entry.split in wanted)
+        return sorted(entry.id for entry in competitions().values() if SPLITS[name](entry))
     try:
         lines = Path(name).read_text(encoding="utf-8").split()
     except (OSError, ValueError) as error:
@@ -61,4 +76,5 @@ def split(name: str) -> list[str]:
 def _published(row: dict[str, str]) -> Published:
     values = [float(row[name]) for name in ("gold", "silver", "bronze", "median")]
     higher = row["lower_is_better"] == "false"
-    return Published(row["competition"], row["split"], Thresholds(*values), higher)
+    systemcard = row["systemcard"] == "true"
+    return Published(row["competition"], row["split"], Thresholds(*values), higher, systemcard)

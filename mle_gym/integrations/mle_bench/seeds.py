@@ -49,7 +49,8 @@ def summarize(
 
     Returns:
         ``num_seeds_averaged``, ``num_competitions_per_seed`` and ``metrics``, each of which has
-        ``mean``, ``standard_error``, ``ci_lower`` and ``ci_upper``, in percent.
+        ``mean``, ``standard_error``, ``ci_lower`` and ``ci_upper``, in percent (but for
+        ``total_competitions``); ``seeds`` has the same figures of each seed.
 
     Raises:
         ValueError: There is no complete seed, or there are fewer than ``seeds``.
@@ -69,11 +70,12 @@ def summarize(
     if seeds > there:
         raise ValueError(f"expected {seeds} seeds, found {there}{'' if pad else ' complete'}")
     chosen = there if seeds == -1 else seeds
-    metrics = {name: _figure(runs, competitions, chosen, flag) for name, flag in FLAGS.items()}
+    each = [_seed(runs, competitions, seed) for seed in range(chosen)]
     return {
         "num_seeds_averaged": chosen,
         "num_competitions_per_seed": len(competitions),
-        "metrics": metrics,
+        "metrics": {name: _figure([found[name] for found in each]) for name in each[0]},
+        "seeds": each,
     }
 
 
@@ -101,7 +103,7 @@ def summarize_what_is_there(
         found = summarize(reports, competitions, seeds=chosen, pad=padded)
     outside = {name: count for name, count in sorted(runs.items()) if name not in counts}
     lacking = {"missing": missing, "outside": outside, "caveat": "; ".join(caveats)}
-    return {"metrics": {}, **found, **lacking}
+    return {"metrics": {}, "seeds": [], **found, **lacking}
 
 
 def _caveats(missing: dict[str, int], complete: int, pad: bool) -> list[str]:
@@ -149,18 +151,22 @@ def _is_report(report: object) -> bool:
     )
 
 
-def _figure(
-    runs: dict[str, list[Report]], competitions: Sequence[str], seeds: int, flag: str
+def _seed(
+    runs: dict[str, list[Report]], competitions: Sequence[str], seed: int
 ) -> dict[str, float]:
-    """Mean, standard error and interval of the percentage of runs with a flag."""
-    shares = [
-        100
-        * sum(bool(runs[name][seed][flag]) for name in competitions if seed < len(runs[name]))
-        / len(competitions)
-        for seed in range(seeds)
-    ]
-    mean = statistics.fmean(shares)
-    error = statistics.stdev(shares) / math.sqrt(seeds) if seeds > 1 else 0.0
+    """MLE-bench's figures of one seed: the percentage of competitions with each flag."""
+    there = [runs[name][seed] for name in competitions if seed < len(runs[name])]
+    shares = {
+        name: 100 * sum(bool(report[flag]) for report in there) / len(competitions)
+        for name, flag in FLAGS.items()
+    }
+    return {"total_competitions": len(competitions), **shares}
+
+
+def _figure(values: Sequence[float]) -> dict[str, float]:
+    """Mean, standard error and interval over seeds."""
+    mean = statistics.fmean(values)
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
     return {
         "mean": mean,
         "standard_error": error,
