@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import SubmissionSpec
 
-__all__ = ["Grade", "Validation", "grade", "load_grader", "open_grader", "pack_folder"]
+__all__ = [
+    "Grade",
+    "Validation",
+    "grade",
+    "load_grader",
+    "open_grader",
+    "pack_folder",
+    "submission_bytes",
+]
 
 
 def grade(
@@ -68,7 +76,7 @@ def grade(
     options = DatasetOptions(variant, size=size, difficulty=difficulty)
     grader = load_grader(spec, answers, options=options, parity=parity, score_ci=score_ci)
     try:
-        content = None if submission is None else _content(submission, spec.submission)
+        content = None if submission is None else submission_bytes(submission, spec.submission)
     except SubmissionError as error:
         return grader.refuse(error)
     return grader.grade(content)
@@ -160,10 +168,14 @@ def _answers_in(file: Path, spec: TaskSpec) -> Answers:
         return parse_answers(_table_bytes(theirs[0]), spec.submission, str(file))
 
 
-def _content(
+def submission_bytes(
     submission: bytes | str | Path | pd.DataFrame, spec: SubmissionSpec
 ) -> bytes:  # fmt: skip
-    """The submission's bytes; at most one more than allowed, which shows that it is too large."""
+    """The submission's bytes; at most one more than allowed, which shows that it is too large.
+
+    Raises:
+        SubmissionError: It can't be read.
+    """
     if isinstance(submission, (bytes, bytearray, memoryview)):
         return bytes(submission)
     if not isinstance(submission, (str, Path)):

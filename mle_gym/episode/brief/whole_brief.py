@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
     from mle_gym.tasks.submission_schema import SubmissionSpec
 
-__all__ = ["brief"]
+__all__ = ["brief", "problem_statement"]
 
 _VALIDATES = (
     "says whether the file is a valid submission, and if not, why. Gives no score; as often as you "
@@ -62,17 +62,34 @@ def brief(
     Raises:
         DatasetError: The dataset's files are gone.
     """
-    task, manifest = dataset.task, dataset.manifest
+    task = dataset.task
     time = f"{duration_text(time_limit)} {_COUNTED[clock]}"
+    sections = (
+        problem_statement(dataset, feedback),
+        _limits(max_steps, time, limits, task.submission),
+        _commands(task, feedback, score_calls),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def problem_statement(dataset: Dataset, feedback: str = "none") -> str:
+    """The part of a brief that is true wherever the task is played: not its limits and commands.
+
+    Args:
+        dataset: The prepared task.
+        feedback: With ``"score"``, the text says what a public score is worth.
+
+    Raises:
+        DatasetError: The dataset's files are gone.
+    """
+    task, manifest = dataset.task, dataset.manifest
     sections = (
         f"# {task.title}\n\n{task.description}",
         data_section(task, manifest),
         _scoring(task, feedback),
         submission_section(task.submission, manifest),
-        _limits(max_steps, time, limits, task.submission),
-        _commands(task, feedback, score_calls),
     )
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(sections)
 
 
 def _scoring(task: TaskSpec, feedback: str) -> str:

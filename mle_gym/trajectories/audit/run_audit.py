@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.findings import SEVERITIES, Finding, Severity
 from mle_gym.trajectories.trajectory import Trajectory
 
-__all__ = ["THRESHOLD", "Audit", "audit_trajectory"]
+__all__ = ["THRESHOLD", "Audit", "audit_record", "audit_trajectory"]
 
 THRESHOLD = 0.5
 """The similarity from which on a program is reported. Honest programs for one task have loading,
@@ -111,14 +111,30 @@ def audit_trajectory(
     known = None if references is None else read_references(references)
     trajectory = Trajectory.read(path)
     require_types(trajectory, path)
+    found = audit_record(trajectory, str(path))
+    if known is None:
+        return found
+    similar = similarities(list(scripts(trajectory)), known, threshold)
+    return replace(found, similarities=similar)
+
+
+def audit_record(trajectory: Trajectory, path: str = "") -> Audit:
+    """Like :func:`audit_trajectory`, for a record that is in no file.
+
+    Args:
+        trajectory: What an agent did, wherever it was recorded.
+        path: What to call it.
+
+    Raises:
+        TrajectoryError: It has more text than can be searched.
+    """
     written = list(scripts(trajectory))
     found = dict.fromkeys(_findings(trajectory, written))
     return Audit(
-        path=str(path),
+        path=path,
         findings=tuple(sorted(found, key=attrgetter("step"))),
         actions=len(trajectory.steps),
         unread=sum(not is_readable(step.action) for step in trajectory.steps),
-        similarities=None if known is None else similarities(written, known, threshold),
     )
 
 

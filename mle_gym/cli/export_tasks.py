@@ -1,0 +1,75 @@
+"""``export``: writes tasks in the formats of other frameworks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mle_gym.cli.command_line import DataSize, Difficulty, Variant, find_task
+from mle_gym.cli.console import AsJson, UsageError, emit, out
+from mle_gym.datasets.dataset import CANONICAL, DatasetOptions
+from mle_gym.errors import MleGymError
+from mle_gym.integrations.harbor.export_task import HarborExport, export_harbor
+
+__all__ = ["commands"]
+
+HARBOR_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym export harbor titanic wine -o harbor-tasks
+  harbor lint harbor-tasks/titanic
+  harbor run -p harbor-tasks -a oracle
+
+The verifier runs in an image of its own, without network, and is the only one that has the answers
+and the script that grades. Tasks that run a program for grading can't be exported."""
+
+commands = typer.Typer()
+group = typer.Typer(no_args_is_help=True, help="Write tasks in another framework's format.")
+commands.add_typer(group, name="export")
+
+
+@group.callback()
+def _group() -> None:
+    """Write tasks in another framework's format."""
+
+
+@group.command(epilog=HARBOR_EXAMPLES)
+def harbor(
+    tasks: Annotated[list[str], typer.Argument(metavar="TASK…", help="Names, or task folders.")],
+    folder: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the tasks' folders are made.")
+    ],
+    variant: Variant = 0,
+    size: DataSize = CANONICAL.size,
+    difficulty: Difficulty = CANONICAL.difficulty,
+    obfuscate: Annotated[
+        bool, typer.Option("--obfuscate", help="Hide names that a model may have memorised.")
+    ] = False,
+    reward: Annotated[str, typer.Option(help="What the verifier's `reward` is.")] = "score",
+    image: Annotated[
+        str,
+        typer.Option(help="Build both images from this one, such as an `mle-gym image build`."),
+    ] = "",
+    network: Annotated[
+        bool, typer.Option("--network", help="Let the agent reach the network.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write tasks as Harbor runs them (schema 1.4), with a separate verifier."""
+    options = DatasetOptions(variant, obfuscate=obfuscate, size=size, difficulty=difficulty)
+    made = []
+    for name in tasks:
+        try:
+            export = HarborExport(reward=reward, image=image, network=network)
+            made.append(str(export_harbor(find_task(name), folder, options, export)))
+        except MleGymError:
+            raise  # its message names the task
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}") from error
+        except FileExistsError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}") from error
+        if not as_json:
+            out().print(made[-1], soft_wrap=True)
+    if as_json:
+        emit(made)

@@ -1,0 +1,1 @@
+"""Tasks as folders of the Harbor framework: an image for agents, another one that grades."""

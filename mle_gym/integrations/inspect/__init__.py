@@ -1,0 +1,1 @@
+"""Tasks, a sandbox and a scorer for Inspect: ``inspect eval mle_gym/titanic --model …``."""
