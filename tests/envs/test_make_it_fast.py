@@ -58,13 +58,21 @@ def test_more_difficulty_adds_sections_to_the_same_ones(made: ModuleType) -> Non
 # ---- the grade
 
 
-def told(folder: Path, ratio: float | None, reports: list[str | None]) -> Path:
-    """A folder as runs leave it: a report each, None where the run failed."""
-    runs = []
+def told(
+    folder: Path, ratio: float | None, reports: list[str | None], wall: float = 0.0
+) -> Path:  # fmt: skip
+    """A folder as runs leave it: a report each, None where the run failed.
+
+    The last run took the larger of the ratio and ``wall`` by the clock.
+    """
+    runs: list[dict[str, Any]] = []
     for number, report in enumerate(reports, start=1):
         run = f"1-{number}"
         runs.append({"folder": run, "error": "" if report is not None else "program_failed"})
         if report is not None:
+            took = max(ratio or 0.0, wall if number == len(reports) else 0.0)
+            runs[-1] |= {"cpu_seconds": ratio, "wall_seconds": took}
+            runs[-1]["reference"] = {"cpu_seconds": 1.0, "wall_seconds": 1.0}
             (folder / run).mkdir()
             (folder / run / "report.txt").write_text(report)
     found = {"sets": [{"runs": runs, "time_ratio": ratio}]}
@@ -98,6 +106,19 @@ def test_each_report_must_be_right_to_the_byte(
     found, parts = grade_files(told(runs, ratio, reports), private)
     assert found == pytest.approx(score, abs=1e-9)
     assert parts["right runs"] == f"{reports.count('right' + chr(10))} of 3"
+
+
+@pytest.mark.parametrize(("wall", "paid"), [(0.5, True), (0.8, True), (0.85, False), (1.1, False)])
+def test_each_run_must_be_clearly_faster_than_the_slow_one_beside_it(
+    tmp_path: Path, wall: float, *, paid: bool
+) -> None:
+    """Two copies of one program differ by a third on a busy machine, and nothing earns nothing."""
+    (tmp_path / "report.txt").write_text("right\n")
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    grade_files = load_module(FOLDER / "grade.py").grade_files  # type: ignore[attr-defined]
+    found, _ = grade_files(told(runs, 0.5, ["right\n"] * 3, wall), tmp_path)
+    assert (found > 0) is paid
 
 
 # ---- in real sandboxes

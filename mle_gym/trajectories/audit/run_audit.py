@@ -22,6 +22,7 @@ from mle_gym.trajectories.audit.hand_labels import hand_labels, submitted_rows
 from mle_gym.trajectories.audit.outside_sources import sources
 from mle_gym.trajectories.audit.rules import finding
 from mle_gym.trajectories.audit.similarity import Similarity, read_references, similarities
+from mle_gym.trajectories.audit.tampering import tampering, unread_data
 from mle_gym.trajectories.audit.written_code import Script, is_readable, scripts
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.findings import SEVERITIES, Finding, Severity
@@ -154,6 +155,8 @@ def _findings(trajectory: Trajectory, written: list[Script]) -> Iterator[Finding
     own = _own_names(trajectory, task)
     for script in written:
         yield from sources(script, own)
+        yield from tampering(script)
+    yield from unread_data(trajectory, written)
 
 
 def _task(trajectory: Trajectory) -> TaskSpec | None:
