@@ -17,8 +17,9 @@ from typing import Any
 from mle_gym.agents import LeaveEpisode
 from mle_gym.chat.conversation import CALL_TOOLS, SYSTEM, Conversation, repaired, shown
 from mle_gym.chat.endpoint import Endpoint
-from mle_gym.chat.model import ContextOverflow, OutOfTime, ToolCall, Turn
+from mle_gym.chat.model import ContextOverflow, OutOfTime
 from mle_gym.chat.model_budget import ModelBudget, Spent, turn_record
+from mle_gym.chat.replies import ToolCall, Turn
 from mle_gym.episode.actions.parse import parse_tool_call
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import AgentError

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mle_gym.chat.model import ToolCall, Turn
+from mle_gym.chat.replies import ToolCall, Turn
 
 __all__ = ["CALL_TOOLS", "SYSTEM", "Conversation", "repaired", "shortened", "shown"]
 

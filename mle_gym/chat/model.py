@@ -19,10 +19,10 @@ try:
 except ImportError:
     openai = None  # type: ignore[assignment]
 
-from mle_gym.chat.replies import IncompleteReply, Reply, ToolCall, streamed_reply, whole_reply
+from mle_gym.chat.replies import IncompleteReply, Reply, Turn, streamed_reply, whole_reply
 from mle_gym.errors import AgentError
 
-__all__ = ["ChatModel", "ContextOverflow", "OutOfTime", "Price", "ToolCall", "Turn"]
+__all__ = ["ChatModel", "ContextOverflow", "OutOfTime", "Price"]
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before the first retry; each further one waits twice as long, up to the longest."""
@@ -53,18 +53,6 @@ class Price:
 
     prompt: float
     completion: float
-
-
-@dataclass(frozen=True)
-class Turn(Reply):
-    """One reply of a model, and what it took."""
-
-    cost: float | None = None
-    """In dollars; None if the price isn't known."""
-    seconds: float = 0.0
-    """Until the reply that was used had come, without waiting for retries."""
-    retry_seconds: float = 0.0
-    """Spent on replies that failed, and on waiting."""
 
 
 class ChatModel:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mle_gym.chat.replies import Turn
 from mle_gym.errors import AgentError
-
-if TYPE_CHECKING:
-    from mle_gym.chat.model import Turn
 
 __all__ = ["ModelBudget", "Spent", "turn_record"]
 

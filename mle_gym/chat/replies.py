@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["IncompleteReply", "Reply", "ToolCall", "streamed_reply", "whole_reply"]
+__all__ = ["IncompleteReply", "Reply", "ToolCall", "Turn", "streamed_reply", "whole_reply"]
 
 
 class IncompleteReply(Exception):
@@ -34,6 +34,18 @@ class Reply:
     """Whether it reached the limit of its tokens."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Turn(Reply):
+    """One reply of a model, and what it took."""
+
+    cost: float | None = None
+    """In dollars; None if the price isn't known."""
+    seconds: float = 0.0
+    """Until the reply that was used had come, without waiting for retries."""
+    retry_seconds: float = 0.0
+    """Spent on replies that failed, and on waiting."""
 
 
 def whole_reply(completion: Any) -> Reply:

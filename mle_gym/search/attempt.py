@@ -10,8 +10,9 @@ from typing import Any
 
 from mle_gym.agents import LeaveEpisode
 from mle_gym.chat.conversation import shortened
-from mle_gym.chat.model import ChatModel, ContextOverflow, OutOfTime, Turn
+from mle_gym.chat.model import ChatModel, ContextOverflow, OutOfTime
 from mle_gym.chat.model_budget import Spent, turn_record
+from mle_gym.chat.replies import Turn
 from mle_gym.env import MLEEnv
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.errors import TrajectoryError

@@ -18,7 +18,7 @@ NAMES = [
 ]  # fmt: skip
 LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
 MODULES = {f"mle_gym.cli.{module}" for lines in COMMANDS.values() for module, _ in lines.values()}
-HEAVY = {"pandas", "sklearn", "docker", "scipy"}
+HEAVY = {"pandas", "sklearn", "docker", "scipy", "openai"}
 
 
 def test_help_names_every_command(command: Command) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mle_gym.chat.conversation import CALL_TOOLS, SYSTEM, Conversation, shown
-from mle_gym.chat.model import ToolCall, Turn
+from mle_gym.chat.replies import ToolCall, Turn
 from mle_gym.episode.actions.parse import canonical_call
 from mle_gym.episode.actions.schemas import schemas_of
 from mle_gym.episode.actions.tools import TOOL_SETS, TOOLS
