@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Capacity", "LocalEngine"]
 
+PRELOADED = [
+    "mle_gym.evaluation.local_engine",
+    "mle_gym.grading.open_grader",  # with pandas
+    "mle_gym.sandbox.bubblewrap.backend",
+]
+"""Modules that would take each process a second to import."""
 PATIENCE = 1.0
 """Seconds between two looks at the clocks of agents that think."""
 
@@ -84,8 +90,8 @@ class LocalEngine:
         self._jobs, self._grace = jobs, grace
         self._capacity = capacity or Capacity.of_machine()
         self._context = multiprocessing.get_context("forkserver")
-        # Each process is a fork of one that has imported all of this.
-        self._context.set_forkserver_preload(["mle_gym.evaluation.local_engine"])
+        # Each process is a fork of one that has imported what episodes need.
+        self._context.set_forkserver_preload(PRELOADED)
 
     def play(
         self, plan: Plan, episodes: Sequence[Episode], folder: EvaluationFolder, watch: Watch
