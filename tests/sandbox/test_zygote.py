@@ -112,3 +112,34 @@ def test_a_zygote_survives_a_sandbox_that_died_before_it_heard_of_it(tmp_path: P
     command = [sys.executable, "-c", DEAD_BOX, str(FOLDER.parent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+GONE_BOX = """
+import json, os, socket, sys
+sys.path.append(sys.argv[1])
+from standalone.zygote.parent import Zygote
+
+class Idle:
+    def live(self, line):
+        os._exit(0)
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+runner, usage = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("line")
+listener.listen()
+shim = socket.socket(socket.AF_UNIX)
+shim.connect("line")
+order = {"id": 1, "uid": 0, "groups": [], "processes": 9}
+folder = os.open("/proc/self/ns", os.O_PATH)
+socket.send_fds(ours, [json.dumps(order).encode()], [listener.fileno(), folder, usage.fileno()])
+ours.send(json.dumps({"forget": 1}).encode())
+ours.shutdown(socket.SHUT_WR)
+Zygote(theirs, Idle()).serve()
+"""
+
+
+def test_a_zygote_survives_a_sandbox_that_ends_as_it_calls(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GONE_BOX, str(FOLDER.parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

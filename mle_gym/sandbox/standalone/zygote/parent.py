@@ -94,10 +94,11 @@ class Zygote:
             self._fork_ahead()
             some_run = any(sandbox.keepers for sandbox in self._sandboxes.values())
             for descriptor, _ in self._poll.poll(REAP_MILLISECONDS if some_run else None):
-                if descriptor != self._control.fileno():
+                if descriptor == self._control.fileno():
+                    if not self._obey():
+                        return
+                elif descriptor in self._sandboxes:  # an order just now may have been to forget it
                     self._accept(self._sandboxes[descriptor])
-                elif not self._obey():
-                    return
             self._reap()
 
     def _obey(self) -> bool:
