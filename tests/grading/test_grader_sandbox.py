@@ -173,12 +173,14 @@ def test_a_grader_that_fails_on_the_answers_too_is_broken(
             toy(f"def grade(a, b):\n    {body}\n").grade(b"id,y\n1,0\n2,1\n")
 
 
+@pytest.mark.parametrize("neighbour", ["neighbour", ".neighbour"])
 def test_it_imports_its_neighbours_and_our_errors(
-    toy: Callable[..., PredictionsGrader], tmp_path: Path
+    toy: Callable[..., PredictionsGrader], tmp_path: Path, neighbour: str
 ) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "neighbour.py").write_text("SCORE = 0.75")
-    program = "from neighbour import SCORE\nimport mle_gym.errors\ndef grade(a, b): return SCORE"
+    imports = f"from {neighbour} import SCORE\nimport mle_gym.errors"
+    program = f"{imports}\ndef grade(a, b): return SCORE"
     assert toy(program).grade(b"id,y\n1,0\n2,1\n").score == 0.75
 
 

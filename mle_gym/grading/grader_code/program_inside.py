@@ -137,7 +137,8 @@ def parts_as_json(parts: Any) -> str:
 def load(file: Path, name: str) -> Callable[..., object]:
     """The function of that name, from a run of the file."""
     module = ModuleType("grade")
-    module.__file__ = str(file)
+    module.__file__, module.__package__ = str(file), module.__name__
+    module.__path__ = [str(file.parent)]  # where Python looks for its neighbours
     sys.modules[module.__name__] = module  # dataclasses and pickle look their module up
     exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     function = getattr(module, name, None)
