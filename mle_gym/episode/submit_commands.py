@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mle_gym.episode.public_score_line import public_score_line
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.grade import Validation
 from mle_gym.sandbox import pack_files
@@ -242,7 +243,7 @@ class SubmitCommands:
             return self._unscored(request, error)
         self.validation = Validation(True)
         self.score_calls_used += 1
-        return Reply(0, f"public score: {score:.5f} ({self.score_calls_left} calls left)\n")
+        return Reply(0, public_score_line(score, self.score_calls_left))
 
     def _unscored(self, request: Request, error: SubmissionError) -> Reply:
         """The reply without a score. The call is free unless answers were used."""

@@ -12,7 +12,8 @@ from importlib.resources import files
 __all__ = ["SCRIPTS", "Page", "page"]
 
 SCRIPTS = (
-    "dom.js", "charts.js", "overview.js", "tree.js", "episodes.js", "code.js", "story.js", "page.js"
+    "dom.js", "charts.js", "overview.js", "tree.js", "board.js", "episodes.js", "code.js",
+    "story.js", "page.js",
 )  # fmt: skip
 """The parts of the page's one program, in the order in which they are put together."""
 

@@ -17,7 +17,7 @@ from mle_gym.report.shortening import plain
 from mle_gym.report.story import story_of
 from mle_gym.trajectories.trajectory import Trajectory
 
-__all__ = ["RecordsSource"]
+__all__ = ["RecordsSource", "result_of_record"]
 
 MOST_TREE_BYTES = 64 * 2**20
 OF_A_TREE = ("higher_is_better", "best", "nodes", "running", "spent", "seconds", "result")
@@ -29,39 +29,46 @@ class RecordsSource:
     """Records of episodes in one folder, or the attempts of a search and what it handed in."""
 
     def __init__(self, folder: Path) -> None:
-        self._root = folder.resolve()
+        self.root = folder.resolve()
+        """The folder. Nothing outside it is read."""
         self._known = _Memory()
 
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self._root.name
+        return self.root.name
 
     def state(self) -> Hashable:
         """Changes with each record, and with a search's tree, written when an attempt ends."""
-        files = [*self._paths(), self._root / "tree.json"]
+        files = [*self.paths(), self.root / "tree.json"]
         found = [each.stat() for each in files if each.is_file()]
         return tuple((each.st_mtime_ns, each.st_size) for each in found)
 
     def overview(self) -> dict[str, Any]:
         """See :class:`~mle_gym.report.sources.Source`."""
         results = []
-        for path in self._paths():
+        for path in self.paths():
             try:
-                results.append((path.relative_to(self._root).as_posix(), self._known.result(path)))
+                results.append((path.relative_to(self.root).as_posix(), self._known.result(path)))
             except (MleGymError, OSError, ValueError):
                 continue  # such as other programs' JSON lines, or a record that has just begun
-        return overview_of_results(self.name, results, _tree(self._root))
+        return overview_of_results(self.name, results, _tree(self.root))
 
     def story(self, episode: str) -> dict[str, Any]:
         """See :class:`~mle_gym.report.sources.Source`."""
-        path = {each.relative_to(self._root).as_posix(): each for each in self._paths()}[episode]
+        path = {each.relative_to(self.root).as_posix(): each for each in self.paths()}[episode]
         with of_anybody(path):
             return story_of(Trajectory.read(path), findings_of(path))
 
-    def _paths(self) -> list[Path]:
-        found = [*self._root.glob("*.jsonl"), *self._root.glob("attempts/*.jsonl")]
-        return sorted(path for path in found if is_inside(self._root, path))[:MOST_RECORDS]
+    def paths(self) -> list[Path]:
+        """The records that are shown."""
+        return [*self.below("*.jsonl"), *self.below("attempts/*.jsonl")][:MOST_RECORDS]
+
+    def below(self, pattern: str) -> list[Path]:
+        """The files of a pattern, sorted, without hidden ones and links that lead elsewhere."""
+        found = (path for path in self.root.glob(pattern) if is_inside(self.root, path))
+        shown = (path for path in found if not _is_hidden(path.relative_to(self.root)))
+        return sorted(shown)[:MOST_RECORDS]
 
 
 @dataclass
@@ -77,11 +84,19 @@ class _Memory:
         found = self._results.get(path)
         if found is None or found[0] != state:
             with of_anybody(path):
-                found = self._results[path] = state, _result_of(path)
+                found = self._results[path] = state, result_of_record(path)
         return found[1]
 
 
-def _result_of(path: Path) -> Result:
+def result_of_record(path: Path) -> Result:
+    """What the episode in a record came to, whoever wrote it.
+
+    Raises:
+        MleGymError: It is damaged.
+        ValueError: A field has a type that no writer writes; see
+            :func:`~mle_gym.report.checked_files.of_anybody`.
+        OSError: It can't be read.
+    """
     trajectory = Trajectory.read(path)
     header = trajectory.header
     number = {name: header.get(name) for name in ("variant", "seed")}
@@ -117,3 +132,7 @@ def _tree(root: Path) -> Any:
         return {name: plain(found.get(name)) for name in OF_A_TREE}
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

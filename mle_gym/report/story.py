@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from mle_gym.episode.actions.action import (
     WriteFile,
 )
 from mle_gym.episode.actions.parse import parse_action
+from mle_gym.episode.public_score_line import public_score
 from mle_gym.errors import ActionError
 from mle_gym.report.file_changes import file_changes
 from mle_gym.report.shortening import plain, shorten
@@ -32,7 +32,6 @@ SHORT = 400
 OF_THE_HEADER = (
     "agent", "task", "variant", "seed", "created", "backend", "platform", "versions", "settings",
 )  # fmt: skip
-_PUBLIC_SCORE = re.compile(r"^public score: (-?[\d.]+(?:e[-+]?\d+)?) \(\d+ calls? left\)$", re.M)
 
 
 def story_of(
@@ -107,7 +106,7 @@ def _step(
         "output": shorten(output),
         "reward": _number(step.reward),
         "validation": plain(step.info.get("validation")),
-        "public_score": _public_score(action, output),
+        "public_score": _number(public_score(action, output)),
         "files": files[:20],
         **_measured(step),
     }
@@ -151,18 +150,6 @@ def _code(raw: Any, action: Action | None) -> tuple[str, str]:
 def _object_of(action: Action | None) -> str:
     """The file or folder that an action names."""
     return shorten(_text(getattr(action, "path", "")), 300)
-
-
-def _public_score(action: Action | None, output: str) -> float | None:
-    """The last score that the step showed. An agent could print such a line itself."""
-    asked = getattr(action, "tool", "") == "score" or (
-        isinstance(action, Shell) and "score" in action.command
-    )
-    found = _PUBLIC_SCORE.findall(output) if asked else []
-    try:
-        return _number(float(found[-1])) if found else None
-    except ValueError:
-        return None
 
 
 def _finding(found: Finding) -> dict[str, Any]:

@@ -4,6 +4,7 @@ const SIGNIFICANT = 0.05;
 
 function overview(data, filter) {
   const summary = data.summary;
+  if (data.board) return boardCards(data, filter);
   if (!summary) return data.tree ? [treeCard(data)] : [];
   const index = Object.fromEntries(data.agents.map((name, at) => [name, at]));
   const several = data.agents.length > 1;
