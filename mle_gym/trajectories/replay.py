@@ -20,7 +20,7 @@ from mle_gym.trajectories.redaction import redactor
 from mle_gym.trajectories.replay_risks import beyond_caps, remake, risks
 from mle_gym.trajectories.rollout import OnAction, rollout
 from mle_gym.trajectories.space_json import from_json, to_json
-from mle_gym.trajectories.trajectory import Step, Trajectory, read_lines
+from mle_gym.trajectories.trajectory import Difference, Step, Trajectory, read_lines
 from mle_gym.trajectories.verify.self_consistency import check_chain
 
 __all__ = ["replay"]
@@ -184,7 +184,7 @@ def _redacted(again: Trajectory) -> Trajectory:
     return replace(again, header=header, steps=steps)
 
 
-def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[str]:
+def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[Difference]:
     for key in ("task", "variant", "digest", "observation"):
         yield from _differences(f"reset: {key}", recorded.header[key], again.header[key])
     for number, (old, new) in enumerate(zip(recorded.steps, again.steps, strict=False), start=1):
@@ -192,21 +192,17 @@ def _episode_differences(recorded: Trajectory, again: Trajectory) -> Iterator[st
         yield from _differences(f"step {number}", vars(old), vars(replace(new, turn=old.turn)))
     missing = len(recorded.steps) - len(again.steps)
     if missing:
-        yield f"step {len(again.steps)}: the episode ended here, {missing} steps early"
+        where = f"step {len(again.steps)}"
+        yield Difference(where, f"{missing} more steps", "the episode ended here")
 
 
-def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
-    """Where two values differ, one line each, without clocks."""
+def _differences(where: str, old: Any, new: Any) -> Iterator[Difference]:
+    """Where two values differ, one by one, without clocks."""
     old, new = to_json(old), to_json(new)
     if not isinstance(old, dict) or not isinstance(new, dict):
         if old != new:
-            yield f"{where}: {_short(old)} became {_short(new)}"
+            yield Difference(where, old, new)
         return
     for key in dict.fromkeys((*old, *new)):
         if key not in CLOCKS:
             yield from _differences(f"{where}.{key}", old.get(key), new.get(key))
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 200 else f"{text[:100]} … {text[-99:]}"

@@ -30,8 +30,9 @@ from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 __all__ = ["OnAction", "plain", "record_footer", "record_header", "rollout"]
 
 
-OnAction = Callable[[Any, dict[str, Any] | None], None]
-"""Called with an action that is about to begin, and with the agent's ``turn``, if it has one."""
+OnAction = Callable[[Any, Any, dict[str, Any] | None], None]
+"""Called with an action that is about to begin, the observation that it answers, and the agent's
+``turn``, if it has one."""
 
 
 def rollout(
@@ -68,7 +69,8 @@ def rollout(
         redact: Write placeholders for what identifies this machine and its user, such as paths and
             names (:mod:`mle_gym.trajectories.redaction`). The returned trajectory is not redacted.
         on_step: Called after each step, to show progress.
-        on_action: Called before each step, with its action and the agent's ``turn``.
+        on_action: Called before each step, with its action, the observation that the agent had,
+            and the agent's ``turn``.
         on_output: Called with what commands print while they run
             (:class:`~mle_gym.episode.live_output.LiveOutput`); only an MLEEnv has that.
         checkpoint: A file that keeps the state after each step. If it exists, the episode of the
@@ -219,7 +221,7 @@ def _play(
         turn = getattr(agent, "turn", None)
         turn = turn if isinstance(turn, dict) else None
         if on_action:
-            on_action(action, turn)
+            on_action(action, observation, turn)
         observation, reward, terminated, truncated, info = env.step(action)
         done = bool(done or terminated or truncated)
         yield Step(

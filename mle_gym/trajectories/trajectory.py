@@ -26,7 +26,7 @@ from mle_gym.trajectories.hash_chain import Chain, canonical
 from mle_gym.trajectories.redaction import Redact
 from mle_gym.trajectories.space_json import Decoder, to_json
 
-__all__ = ["FORMAT", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
+__all__ = ["FORMAT", "Difference", "Line", "Step", "Trajectory", "TrajectoryWriter", "read_lines"]
 
 FORMAT: Final = 2
 """The version of the file format. A reader refuses files of a later one. Format 1 had no hashes, no
@@ -59,6 +59,25 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Where a replay differs from its recording."""
+
+    where: str
+    """Such as ``step 3.observation.output``."""
+    then: Any
+    """What was recorded, as JSON has it."""
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.where}: {_short(self.then)} became {_short(self.now)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:100]} … {text[-99:]}"
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """One episode: who played what, every step, and how it ended."""
 
@@ -72,7 +91,7 @@ class Trajectory:
     """Why the file has no complete episode; empty if it has one."""
     head: str = field(default="", compare=False)
     """The last line's hash, which stands for the whole file; empty if nothing was written."""
-    differences: tuple[str, ...] = field(default=(), compare=False)
+    differences: tuple[Difference, ...] = field(default=(), compare=False)
     """Only after a replay: where it differed from the recording."""
 
     @property
