@@ -238,6 +238,18 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         episode = self._current.running()
         return self._show(None, episode, episode.finish())
 
+    def names(self, folder: str | None) -> list[str]:
+        """The names in a folder of the sandbox, for a person who presses Tab. It is not a step.
+
+        Args:
+            folder: As the next command would name it; None for the programs on its ``PATH``.
+
+        Raises:
+            ResetNeeded: No episode is running.
+            SandboxError: The sandbox failed.
+        """
+        return self._current.running().names(folder)
+
     def interrupt(self) -> None:
         """End the running command, as Ctrl-C does (exit code 130). Call it from another thread."""
         self._current.interrupt()

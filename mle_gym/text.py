@@ -22,6 +22,7 @@ __all__ = [
     "nearest",
     "one_line",
     "show",
+    "spelled_out",
 ]
 
 IN_BRACKETS = " (did you mean {}?)"
@@ -63,6 +64,15 @@ def clean_text(text: str) -> str:
     if "\r" in text:
         text = "\n".join(map(_last_state, text.split("\n")))
     return text.translate(_VISIBLE)
+
+
+def spelled_out(text: str) -> str:
+    """A text with pictures in place of all control characters, so that none hides what it says.
+
+    For what an agent writes: its output is cleaned as a terminal would show it, but a carriage
+    return or an escape sequence in a command must not hide the command's beginning.
+    """
+    return text.replace("\r\n", "\n").translate(_VISIBLE)
 
 
 def _last_state(line: str) -> str:

@@ -25,8 +25,10 @@ from mle_gym.cli.environment_options import (
     environment_arguments,
     listed_arguments,
 )
+from mle_gym.cli.episode_display import EpisodeDisplay
 from mle_gym.cli.grade_panel import grade_panel
-from mle_gym.cli.progress import Progress
+from mle_gym.cli.play_at_prompt import person_at, watches_of_person
+from mle_gym.cli.replay_differences import shown_differences
 from mle_gym.errors import MleGymError
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
@@ -89,7 +91,10 @@ commands = typer.Typer()
 def run(
     task: TaskName,
     agent: Annotated[
-        str, typer.Option("--agent", "-a", help="solution, baseline, random, human, or a file.")
+        str,
+        typer.Option(
+            "--agent", "-a", metavar="NAME|FILE", help="Such as solution, baseline or my_agent.py."
+        ),
     ],
     variant: EpisodeVariant = "0",
     seed: Seed = None,
@@ -108,17 +113,21 @@ def run(
 ) -> None:
     """Let an agent play one episode of a task; print its grade and where it was recorded."""
     key = read_key(key_file)
-    player = load_agent(agent, **assignments(agent_arg or [], "--agent-arg"))
+    chosen = assignments(agent_arg or [], "--agent-arg")
+    player = None if agent == "human" else load_agent(agent, **chosen)
     name = Path(agent.partition(":")[0]).stem
     spec = find_task(task)
     if checkpoint is not None and out_file is None:
         raise UsageError("--checkpoint requires --out, the record that goes on")
     record = _Record(out_file or _new_path(spec.id, name), key, redact, checkpoint)
     arguments = environment_arguments(variant, sandbox, reward, env)
-    display = contextlib.nullcontext() if agent == "human" else Progress(err())
-    with _environment(spec, arguments) as environment, display as progress:
-        err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
-        trajectory = _rollout(environment, player, record, seed, progress)
+    with _environment(spec, arguments) as environment:
+        if player is None:
+            trajectory = _play_at_prompt(environment, record, seed)
+        else:
+            err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
+            with EpisodeDisplay(err()) as display:
+                trajectory = _rollout(environment, player, record, seed, display.watches)
     _finish(trajectory, record.path, as_json)
 
 
@@ -141,10 +150,7 @@ def play(
     # You can end a command yourself, so it may take as long as the episode.
     arguments.setdefault("default_timeout", float(spec.limits.seconds))
     with _environment(spec, arguments) as environment:
-        trajectory = _rollout(environment, load_agent("human"), record, seed, None)
-    last = trajectory.steps[-1].observation["output"].rstrip() if trajectory.steps else ""
-    if last:
-        out().print(last, markup=False)
+        trajectory = _play_at_prompt(environment, record, seed)
     _finish(trajectory, record.path, as_json=False)
 
 
@@ -171,20 +177,21 @@ def replay(
     require_types(recorded, file)  # the file may come from anybody
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
-    with Progress(err()) as progress:
+    console = err()
+    with EpisodeDisplay(console) as display:
         if show:
-            err().print("recorded steps, which are not executed:", style="dim")
+            console.print("recorded steps, which are not executed:", style="dim")
             for step in recorded.steps:
-                progress.show(step)
+                display.show(step)
         key = read_key(key_file)
-        again = recorded if show else _play_again(file, trust, broken, key, progress)
-    result = _result(again, file) | {"differences": list(again.differences)}
+        again = recorded if show else _play_again(file, trust, broken, key, display)
+    result = _result(again, file) | {"differences": [vars(each) for each in again.differences]}
     if as_json:
         emit(result)
     else:
         _print_result(again)
-        for line in again.differences:
-            out().print(Text.assemble(("differs ", "bold red"), line), soft_wrap=True)
+        for line in shown_differences(recorded, again.differences):
+            out().print(line, soft_wrap=True)
         if not (again.differences or show):
             out().print(f"replayed {len(again.steps)} steps; everything came out the same")
     raise typer.Exit(ExitCode.NOT_OK if again.differences else ExitCode.OK)
@@ -206,11 +213,11 @@ def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
 
 
 def _play_again(
-    file: Path, trust: bool, broken: bool, key: bytes | None, progress: Progress
+    file: Path, trust: bool, broken: bool, key: bytes | None, display: EpisodeDisplay
 ) -> Trajectory:
     """The recorded actions, played again. If the file asks for the impossible, a usage error."""
     try:
-        return play_again(file, trust=trust, broken=broken, key=key, on_step=progress.show)
+        return play_again(file, trust=trust, broken=broken, key=key, **display.watches)
     except (TypeError, ValueError) as error:
         if isinstance(error, MleGymError):
             raise
@@ -227,18 +234,27 @@ class _Record:
     checkpoint: Path | None = None
 
 
+def _play_at_prompt(environment: Any, record: _Record, seed: int | None) -> Trajectory:
+    """One episode that the person at this terminal plays."""
+    person = person_at(environment)
+    with watches_of_person(environment, person) as watches:
+        trajectory = _rollout(environment, person, record, seed, watches)
+    if trajectory.steps and not trajectory.left:  # nobody is asked again, who would show the last
+        person.finish(trajectory.steps[-1].observation)
+    return trajectory
+
+
 def _rollout(
     environment: Any,
     agent: Any,
     record: _Record,
     seed: int | None,
-    progress: Progress | None,
+    watches: dict[str, Any],
 ) -> Trajectory:
     """One episode. If anything ends it early, one line says where its steps are."""
     existed = record.path.exists()  # then rollout refuses it, and what it holds is not ours
-    on_step = progress.show if progress else None
     try:
-        return rollout(environment, agent, seed=seed, on_step=on_step, **vars(record))
+        return rollout(environment, agent, seed=seed, **watches, **vars(record))
     except BaseException as error:
         noted = is_agents(error)  # the note on it says so already
         if record.path.is_file() and not (existed or noted):

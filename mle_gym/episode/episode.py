@@ -285,6 +285,17 @@ class Episode:
             info.add_grade(self.grade)
         return info
 
+    def names(self, folder: str | None) -> list[str]:
+        """What a person may complete a word of a command to. It is no step; see `Sandbox.names`.
+
+        Raises:
+            ResetNeeded: The episode is over.
+            SandboxError: The sandbox failed.
+        """
+        with self._turn:
+            self._check_running()
+            return self._sandbox.names(folder)
+
     def snapshot(self) -> Snapshot:
         """This moment as a value. The agent's clock stops meanwhile.
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from mle_gym.episode.actions.action import Cell, Shell
 from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
-from mle_gym.text import clean_text
+from mle_gym.text import clean_text, spelled_out
 
 __all__ = ["Frame", "Screen", "describe"]
 
@@ -120,9 +120,9 @@ def describe(action: object) -> str:
     except ActionError:
         return f"(malformed action: {type(action).__name__})"
     if isinstance(parsed, Shell):
-        return clean_text(f"$ {parsed.command[:KEPT_CHARACTERS]}")
+        return spelled_out(f"$ {parsed.command[:KEPT_CHARACTERS]}")
     if isinstance(parsed, Cell):
-        return clean_text(f">>> {parsed.code[:KEPT_CHARACTERS]}".replace("\n", "\n... "))
+        return spelled_out(f">>> {parsed.code[:KEPT_CHARACTERS]}".replace("\n", "\n... "))
     shown = [parsed.tool, clean_text((getattr(parsed, "path", None) or "")[:COLUMNS])]
     texts = [getattr(parsed, name, None) for name in ("content", "new")]
     shown += [f"({len(text)} characters)" for text in texts if isinstance(text, str)]

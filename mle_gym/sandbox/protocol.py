@@ -300,6 +300,13 @@ class Sandbox(Protocol):
     def list_files(self, path: str = ".") -> Execution:
         """List a folder, one entry on each line."""
 
+    def names(self, folder: str | None) -> list[str]:
+        """The names in a folder, and the folders' with a slash behind them.
+
+        Args:
+            folder: As the next command would name it; None for the programs on its ``PATH``.
+        """
+
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out as bytes.
 

@@ -218,6 +218,11 @@ class RunnerSandbox:
         """List a folder; see :meth:`Sandbox.list_files`."""
         return self._action(messages.ListFiles(op="list_files", path=path))
 
+    def names(self, folder: str | None) -> list[str]:
+        """List names; see :meth:`Sandbox.names`."""
+        _, content = self._call(messages.Names(op="names", path=folder))
+        return [name.decode("utf-8", "replace") for name in content.split(b"\0") if name]
+
     def fetch(self, path: str, *, max_bytes: int) -> bytes:
         """Take a regular file out; see :meth:`Sandbox.fetch`."""
         order = messages.Fetch(op="fetch", path=path, max_bytes=min(max_bytes, MOST_HANDED_IN))

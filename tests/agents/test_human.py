@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,10 @@ from typing import Any
 import pytest
 
 from mle_gym.trajectories.trajectory import Trajectory
+from tests.terminal import Terminal
 
 PROGRAM = """
-import fcntl, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # Ctrl-C reaches whom the terminal belongs to
+import sys
 import gymnasium as gym
 from gymnasium import spaces
 from mle_gym.agents import load_agent
@@ -39,51 +36,6 @@ class Echo(gym.Env):
 rollout(Echo(), load_agent("human"), path=sys.argv[1])
 print("cleanly over")
 """
-
-
-class Terminal:
-    """A program in its own terminal."""
-
-    def __init__(self, *arguments: str, cache: Path) -> None:
-        self.screen = ""
-        self._master, slave = pty.openpty()
-        environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "MLE_GYM_CACHE": str(cache)}
-        self.process = subprocess.Popen(
-            arguments,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            env=environment,
-        )
-        os.close(slave)
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """Read until a text appears; returns the screen up to it and forgets it."""
-        deadline = time.monotonic() + seconds
-        while text not in self.screen:
-            ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"no {text!r} in {self.screen}"
-            self.screen += os.read(self._master, 4096).decode(errors="replace")
-        before, _, self.screen = self.screen.partition(text)
-        return before
-
-    def press(self, key: str, *, until: str) -> None:
-        """Press a key, again if necessary: one pressed just as the prompt appears may get lost."""
-        for _ in range(10):
-            self.type(key)
-            with contextlib.suppress(AssertionError):
-                self.wait_for(until, seconds=3)
-                return
-        raise AssertionError(f"no {until!r} in {self.screen}")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
 
 
 @pytest.fixture
@@ -110,7 +62,8 @@ def test_the_brief_is_shown_as_it_is_with_how_to_leave(path: Path) -> None:
     ) as terminal:
         shown = terminal.wait_for("[9 steps, 12:34 left] $ ")
     assert "the [bold]brief[/bold]" in shown
-    assert "Ctrl-D" in shown
+    assert ":help" in shown
+    assert ":quit leaves" in shown
 
 
 def test_commands_are_played_until_the_episode_ends(terminal: Terminal, path: Path) -> None:
@@ -168,7 +121,16 @@ def test_a_mistake_costs_no_step(terminal: Terminal, path: Path, typed: str, ans
     assert actions(path) == [{"tool": "submit"}]
 
 
-@pytest.mark.parametrize("key", ["\x04", "\x03", ":quit\n", "half a command\x03"])
+def test_ctrl_c_ends_the_line_and_nothing_else(terminal: Terminal, path: Path) -> None:
+    terminal.type("half a command")
+    terminal.wait_for("half a command")
+    terminal.press("\x03", until="$ ")
+    terminal.type("submit\n")
+    terminal.wait_for("cleanly over")
+    assert actions(path) == ["submit"]
+
+
+@pytest.mark.parametrize("key", ["\x04", ":quit\n"])
 def test_a_person_may_leave(terminal: Terminal, path: Path, key: str) -> None:
     terminal.type("ls\n")
     terminal.wait_for("$ ")
@@ -190,15 +152,15 @@ def test_earlier_commands_come_back_in_the_next_episode(terminal: Terminal, path
         Terminal(sys.executable, "-c", PROGRAM, str(again), cache=path.parent)
     ) as second:
         second.wait_for("$ ")
-        second.type("\x1b[A\x1b[A\n")  # the arrow up, twice, to the command before :quit
+        second.press("\x1b[A", until="echo remembered")  # the arrow up, past :quit
+        second.type("\n")
         second.wait_for(">>")
         assert actions(again) == ["echo remembered"]
 
 
 def test_without_a_terminal_lines_are_read_from_the_pipe(path: Path) -> None:
-    program = PROGRAM.replace("fcntl.ioctl", "0 and fcntl.ioctl")
     done = subprocess.run(
-        [sys.executable, "-c", program, path],
+        [sys.executable, "-c", PROGRAM, path],
         input="ls\n:write x\nlast line\n",
         capture_output=True,
         text=True,

@@ -98,7 +98,9 @@ def test_what_cannot_be_is_one_clear_message(
     assert message in result.err
     assert "raised by the agent" not in result.err
     assert "coins/task.toml" not in result.err or "the steps so far" not in result.err
-    assert result.out == ""
+    error = result.json["error"]
+    assert error["exit_code"] == 2
+    assert message.removeprefix("error: ") in error["message"]
     assert "Traceback" not in result.err
     assert not Path("runs").exists()
 
@@ -155,7 +157,12 @@ def test_a_replay_that_goes_another_way_exits_with_1(command: Command, coins: Pa
     assert "[1]" not in refused
     result = command("replay", "b.jsonl", "--json", "--broken")
     assert result.code == 1
-    assert any("something else" in line for line in result.json["differences"])
+    (difference,) = result.json["differences"]
+    assert difference["where"] == "step 1.observation.output"
+    assert difference["then"] == "something else"
+    shown = command("replay", "b.jsonl", "--broken").out.splitlines()
+    assert "differs at step 1  write_file solution.py" in shown[-4]
+    assert shown[-2:] == ["    then: something else", f"    now:  {difference['now'].strip()}"]
 
 
 @pytest.mark.parametrize("content", [None, "", "junk\n"])

@@ -57,6 +57,7 @@ class Runner:
         self._shell = Shell(options["bash"], workspace, run, environment)
         files = FileActions(workspace, options["output_bytes"])
         self._operations = files.operations()
+        self._operations["names"] = self._shell.names
         if options["zygote"]:
             from .warm_zygote import OwnZygote
 

@@ -11,8 +11,12 @@ from .shell_state import LARGEST_STATE, SAVE_ALL, SAVE_EXPORTED, can_make_state,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..shared.runner_messages import Names
     from ..shared.snapshot_listing import ShellState
+    from .file_actions import Answer
 
+MOST_NAMES = 5_000
+"""How many names of a folder are handed over."""
 LONGEST_ARGUMENT = 100_000
 """Linux refuses a single variable of 128 KiB or more, so longer scripts go by file."""
 
@@ -84,6 +88,25 @@ class Shell:
             setsid=True,
             setsigdef=DEFAULT_SIGNALS,
         )
+
+    def names(self, order: Names, _payload: bytes) -> Answer:
+        """Hand over names that a word of the next command may stand for; nothing is run."""
+        path, folders = order["path"], self._environment["PATH"].split(":")
+        if path is not None:
+            home = self._environment.get("HOME", "")
+            path = home + path[1:] if path == "~" or path.startswith("~/") else path
+            folders = [os.path.join(self._directory, path)]
+        found: set[bytes] = set()
+        for folder in folders:
+            try:
+                with os.scandir(os.fsencode(folder)) as entries:
+                    for entry in entries:
+                        found.add(entry.name + (b"/" if entry.is_dir() else b""))
+                        if len(found) == MOST_NAMES:
+                            break
+            except (OSError, ValueError):
+                continue
+        return {"op": "done"}, b"".join(name + b"\0" for name in sorted(found))
 
     def take_over(self) -> None:
         """Adopt the state of the shell that just ended; a shell that left none changes nothing."""

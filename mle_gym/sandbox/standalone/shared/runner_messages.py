@@ -159,6 +159,14 @@ class ListFiles(TypedDict):
     path: str
 
 
+class Names(TypedDict):
+    """Hands over the names in a folder, each with a NUL behind it, and folders' with a slash."""
+
+    op: Literal["names"]
+    path: str | None
+    """Relative to where the shell is; None for the names of programs on the ``PATH``."""
+
+
 class Fetch(TypedDict):
     """Hands a regular file over; the answer's payload is its content."""
 
@@ -236,6 +244,7 @@ Order = (
     | ReadFile
     | View
     | ListFiles
+    | Names
     | Fetch
     | FetchFiles
     | Scan
