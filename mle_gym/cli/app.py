@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import warnings
 from importlib import import_module
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 import mle_gym
-from mle_gym.cli.console import debugging, explain, out, warn
+from mle_gym.cli.console import as_json, debugging, emit, error_data, explain, out, warn
 
 __all__ = ["COMMANDS", "app", "load_command"]
 
@@ -75,6 +75,10 @@ COMMANDS = {
         "compare": (
             "eval_compare",
             "Compare the agents of two evaluations on the episodes that both have.",
+        ),
+        "leaderboard": (
+            "verified_leaderboard",
+            "Verify a folder of records that anybody may add to, and rank what counts.",
         ),
         "report": (
             "report_view",
@@ -145,8 +149,25 @@ Results are on stdout (--json for scripts), everything else on stderr.[/dim]"""
 def load_command(name: str) -> Any:
     """Import the module of a command and return the command itself, with all its options."""
     (module,) = (lines[name][0] for lines in COMMANDS.values() if name in lines)
-    commands = import_module(f"mle_gym.cli.{module}").commands
-    return get_group(cast("typer.Typer", commands)).commands[name]
+    commands: typer.Typer = import_module(f"mle_gym.cli.{module}").commands
+    for program in (commands, *(each.typer_instance for each in commands.registered_groups)):
+        for command in program.registered_commands if program else ():
+            command.cls = _Command
+    return get_group(commands).commands[name]
+
+
+class _Command(TyperCommand):
+    """A command in whose help a flag is a flag: it takes no value, so no type stands behind it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, with the option for help."""
+        return [_without_type(each) for each in super().get_params(ctx)]
+
+
+def _without_type(option: Any) -> Any:
+    if getattr(option, "is_flag", False) and hasattr(option, "display_type_rich"):
+        option.display_type_rich = lambda ctx: None  # releases of typer before 0.27 have no such
+    return option
 
 
 def _line_of_help(name: str, panel: str, text: str) -> TyperCommand:
@@ -165,9 +186,14 @@ class _Commands(TyperGroup):
         }
         super().__init__(**options)
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, with the option for help."""
+        return [_without_type(each) for each in super().get_params(ctx)]
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find a command by its name, and import it."""
         name, known, rest = super().resolve_command(ctx, args)
+        as_json.set("--json" in rest)
         return name, known and load_command(known.name or ""), rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -176,8 +202,16 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as error:
             if type(error).__module__.split(".")[0] in ("click", "typer"):
+                _tell_in_json(error)
                 raise  # usage errors and exits, which typer reports itself
             raise typer.Exit(explain(error)) from error
+
+
+def _tell_in_json(error: BaseException) -> None:
+    """With ``--json``, put an error of the command line on stdout, in place of the result."""
+    message = getattr(error, "format_message", None)
+    if as_json.get() and message is not None:
+        emit({"error": error_data(error, message(), getattr(error, "exit_code", 2))})
 
 
 app = typer.Typer(

@@ -27,13 +27,17 @@ from mle_gym.regular_files import NotAFile
 __all__ = [
     "AsJson",
     "ExitCode",
+    "MissingExtra",
     "UsageError",
+    "as_json",
     "debugging",
     "emit",
     "err",
+    "error_data",
     "explain",
     "new_table",
     "out",
+    "tell",
     "warn",
 ]
 
@@ -72,8 +76,16 @@ NO_SUCH_FILE = (
 """Errors that mean that the command line names a wrong path."""
 
 
+as_json: ContextVar[bool] = ContextVar("as_json", default=False)
+"""Whether the command line has ``--json``, so that an error is JSON on stdout, too."""
+
+
 class UsageError(MleGymError, ValueError):
     """The command line asks for something impossible; the message says what was expected."""
+
+
+class MissingExtra(MleGymError, ImportError):
+    """What was asked for requires a package that is not installed; the message says which."""
 
 
 class ExitCode(IntEnum):
@@ -136,7 +148,18 @@ def new_table(*columns: str, title: str | None = None, right: tuple[str, ...] = 
 
 
 def explain(error: BaseException) -> ExitCode:
-    """Print one clear message for an exception and say how to exit.
+    """Print what an exception means, and say how to exit.
+
+    With ``--json``, the error also takes the place of the result on stdout.
+    """
+    told = tell(error)
+    if as_json.get():
+        emit({"error": told})
+    return ExitCode(told["exit_code"])
+
+
+def tell(error: BaseException) -> dict[str, Any]:
+    """Print one clear message for an exception on stderr; returns it as plain data.
 
     With ``debugging`` set the traceback is printed before it.
     """
@@ -144,7 +167,7 @@ def explain(error: BaseException) -> ExitCode:
         err().print("".join(traceback.format_exception(error)), soft_wrap=True)
     if isinstance(error, KeyboardInterrupt):
         err().print("interrupted", style="bold")
-        return ExitCode.INTERRUPTED
+        return error_data(error, "interrupted", ExitCode.INTERRUPTED)
     # Messages for users stand alone. A bug's message needs its type, and the place that raised it.
     code, notes = _code(error), getattr(error, "__notes__", ())
     message = str(error) if code != ExitCode.BUG else f"{type(error).__name__}: {error}"
@@ -159,7 +182,14 @@ def explain(error: BaseException) -> ExitCode:
         if not debugging.get():
             words = "This is a bug. Set MLE_GYM_DEBUG=1 to see where it happened."
             err().print(words, style="dim")
-    return code
+    return error_data(error, message, code)
+
+
+def error_data(error: BaseException, message: str, code: int) -> dict[str, Any]:
+    """An error as ``--json`` shows it."""
+    notes = list(getattr(error, "__notes__", ()))
+    kind = type(error).__name__
+    return {"type": kind, "message": message, "notes": notes, "exit_code": int(code)}
 
 
 def _code(error: BaseException) -> ExitCode:
@@ -167,7 +197,7 @@ def _code(error: BaseException) -> ExitCode:
     # An agent's own exception is a bug in it. An AgentError says what the agent can't play.
     if is_agents(error) and not isinstance(error, AgentError):
         return ExitCode.BUG
-    if isinstance(error, SandboxError | DatasetError):
+    if isinstance(error, SandboxError | DatasetError | MissingExtra):
         return ExitCode.ENVIRONMENT
     if isinstance(error, MleGymError):
         return ExitCode.USAGE

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out
+from mle_gym.cli.print_table import print_table
 from mle_gym.sandbox.backends import backend_names
 from mle_gym.sandbox.doctor.diagnose import Diagnosis, diagnose
 from mle_gym.text import nearest
@@ -70,7 +71,7 @@ def _print(diagnoses: list[Diagnosis]) -> None:
     for diagnosis in diagnoses:
         status = Text(diagnosis.status, style=STYLES[diagnosis.status])
         table.add_row(diagnosis.backend, diagnosis.check, status, Text(diagnosis.detail))
-    out().print(table)
+    print_table(table)
     for advice in dict.fromkeys(f.advice for f in diagnoses if f.advice):
         out().print(Text.assemble(("advice  ", "bold"), advice), soft_wrap=True)
 

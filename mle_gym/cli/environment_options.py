@@ -28,9 +28,13 @@ def _help(name: str) -> str:
     return f"{argument.meaning.capitalize()}: {argument.kind.expected}."
 
 
-EpisodeVariant = Annotated[str, typer.Option(help=_help("variant"))]
-SandboxName = Annotated[str, typer.Option(help=_help("sandbox"))]
-RewardName = Annotated[str, typer.Option(help=_help("reward"))]
+EpisodeVariant = Annotated[
+    str, typer.Option(metavar="N|train|heldout|random|RANGE", help=_help("variant"))
+]
+SandboxName = Annotated[
+    str, typer.Option(metavar="auto|bubblewrap|docker|subprocess", help=_help("sandbox"))
+]
+RewardName = Annotated[str, typer.Option(metavar="NAME|MODULE:FUNCTION", help=_help("reward"))]
 EnvironmentArguments = Annotated[
     list[str] | None,
     typer.Option(

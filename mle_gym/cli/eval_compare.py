@@ -12,9 +12,10 @@ import numpy as np
 import typer
 
 from mle_gym.cli.command_line import name_and_word
-from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err
 from mle_gym.cli.evaluation_progress import EvaluationProgress
 from mle_gym.cli.evaluation_tables import comparisons_table, tables
+from mle_gym.cli.print_table import print_table
 from mle_gym.episode.arguments import ARGUMENTS, check_name
 from mle_gym.errors import MleGymError
 from mle_gym.evaluation import Plan, Run, evaluate, read_run
@@ -121,7 +122,7 @@ def evaluate_command(
         emit(summary.to_dict())
     else:
         for table in tables(summary):
-            out().print(table)
+            print_table(table)
         err().print(f"in {folder}: {', '.join(path.name for path in written)}", style="dim")
     done = not (summary.counts.failed or summary.counts.missing)
     raise typer.Exit(ExitCode.OK if done else ExitCode.NOT_OK)
@@ -231,7 +232,7 @@ def compare(
     if as_json:
         emit([asdict(each) for each in comparisons])
         return
-    out().print(comparisons_table(comparisons))
+    print_table(comparisons_table(comparisons))
     with contextlib.suppress(StopIteration):
         next(each for each in comparisons if each.pairs)
         return

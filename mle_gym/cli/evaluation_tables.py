@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.cli.console import new_table, out
+from mle_gym.cli.console import new_table
 from mle_gym.evaluation.cells import Counts
 from mle_gym.evaluation.comparison import Comparison
 from mle_gym.evaluation.statistics import Estimate
@@ -16,8 +16,6 @@ from mle_gym.evaluation.summary import Summary
 __all__ = ["agents_table", "cells_table", "comparisons_table", "estimate", "tables"]
 
 SIGNIFICANT = 0.05
-ROOMY = 110
-"""Columns of a terminal in which a whole row fits on one line."""
 
 
 def tables(summary: Summary) -> Iterator[Table]:
@@ -33,7 +31,6 @@ def cells_table(summary: Summary) -> Table:
     """A row for each task and agent."""
     numbers = ("valid", "anchored", "worst case", "score")
     table = new_table("task", "agent", *numbers, "medals", "failed", "integrity", right=numbers)
-    _keep_whole(table, "agent", "anchored")
     last = ""
     for cell in sorted(summary.cells, key=lambda each: (each.task, -each.worst_case)):
         task = cell.task.removeprefix("mle/")
@@ -56,7 +53,6 @@ def agents_table(summary: Summary) -> Table:
     """A row for each agent, the best first."""
     names = ("mean", "IQM", "worst case", "any medal", "rank", "strength", "seconds", "cost")
     table = new_table("agent", *names, right=names)
-    _keep_whole(table, "mean", "IQM")
     for row in summary.agents:
         strength = row.strength and f"{row.strength.value:+.2f} ± {row.strength.error:.2f}"
         table.add_row(
@@ -77,7 +73,6 @@ def comparisons_table(comparisons: tuple[Comparison, ...]) -> Table:
     """A row for each pair of agents."""
     names = ("difference", "pairs", "p", "p (Holm)", "beats")
     table = new_table("first", "second", *names, right=names)
-    _keep_whole(table, "second", "difference")
     for each in comparisons:
         adjusted = each.p_adjusted
         style = "bold" if adjusted is not None and adjusted < SIGNIFICANT else ""
@@ -91,13 +86,6 @@ def comparisons_table(comparisons: tuple[Comparison, ...]) -> Table:
             "-" if each.improvement is None else f"{each.improvement:.0%}",
         )
     return table
-
-
-def _keep_whole(table: Table, *names: str) -> None:
-    """Don't break a name or an interval between two lines where there is room; cut nothing."""
-    for column in table.columns:
-        column.overflow = "fold"
-        column.no_wrap = out().width >= ROOMY and (column.no_wrap or column.header in names)
 
 
 def estimate(value: Estimate | None, *, percent: bool = False, signed: bool = False) -> str:

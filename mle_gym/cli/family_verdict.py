@@ -12,6 +12,7 @@ from rich.text import Text
 from mle_gym.authoring.family_gate import Criterion, GateReport, validate_family
 from mle_gym.authoring.play_programs import Play
 from mle_gym.cli.console import ExitCode, emit, err, new_table, out
+from mle_gym.cli.print_table import print_table
 from mle_gym.datasets.dataset import Size
 from mle_gym.tasks.spec import TaskSpec
 
@@ -64,7 +65,7 @@ def _show(report: GateReport) -> None:
         mark, style = MARKS[each.passed]
         row = (Text(mark, style=style), each.name, _figure(each), each.limit)
         table.add_row(*row, Text(each.detail, style="dim"))
-    out().print(table)
+    print_table(table)
     out().print(_verdict(report), soft_wrap=True)
 
 

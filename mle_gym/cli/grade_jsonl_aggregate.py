@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out, warn
+from mle_gym.cli.print_table import print_table
 from mle_gym.integrations.mle_bench.experiments import reports_of_experiment
 from mle_gym.integrations.mle_bench.published import SPLITS
 from mle_gym.integrations.mle_bench.published import split as competitions_of
@@ -145,7 +146,7 @@ def _show_report(report: dict[str, Any]) -> None:
         score = "" if entry["score"] is None else f"{entry['score']:.5f}"
         flags = ["yes" if entry[n] else "no" for n in ("above_median", "valid_submission")]
         table.add_row(Text(entry["competition_id"]), score, "".join(medals), *flags)
-    out().print(table)
+    print_table(table)
     runs, valid = report["total_runs"], report["total_valid_submissions"]
     out().print(f"{runs} submissions, {valid} valid, {report['total_medals']} medals")
 
@@ -160,7 +161,7 @@ def _show_summary(summary: dict[str, Any], as_json: bool) -> ExitCode:
         for number, seed in enumerate(summary["seeds"], start=1):
             figures = ", ".join(f"{_words(name)} {seed[name]:.1f}" for name in FLAGS)
             out().print(f"seed {number}: {figures}", soft_wrap=True)
-        out().print(_averages(summary))
+        print_table(_averages(summary))
     if outside := summary["outside"]:
         warn(f"not counted, since the split has no such competition: {', '.join(outside)}")
     if summary["caveat"]:

@@ -20,11 +20,12 @@ from mle_gym.cli.console import (
     UsageError,
     emit,
     err,
-    explain,
     new_table,
     out,
+    tell,
     warn,
 )
+from mle_gym.cli.print_table import print_table
 from mle_gym.datasets.availability import availability
 from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare as prepare_dataset
@@ -68,7 +69,7 @@ def list_tasks(
         emit([_summary(task) | state for (task, _), state in zip(found, states, strict=True)])
         return
     ready = [task for task, state in found if state.ready]
-    out().print(_table_of_ready(ready))
+    print_table(_table_of_ready(ready))
     err().print(
         "Scores: the sample submission, the task's baseline.py and its solution.py. "
         "`mle-gym show TASK` shows more.",
@@ -76,7 +77,7 @@ def list_tasks(
     )
     lacking = [(task, state.need) for task, state in found if not state.ready]
     if lacking:
-        out().print(_table_of_lacking(lacking))
+        print_table(_table_of_lacking(lacking))
         err().print(
             "`mle-gym prepare TASK` downloads what is missing, `mle-gym prepare TASK --from DIR` "
             "uses data that you have, and `mle-gym show TASK` shows more.",
@@ -159,7 +160,9 @@ def prepare(
     size: DataSize = CANONICAL.size,
     difficulty: Difficulty = CANONICAL.difficulty,
     train_rows: Annotated[int | None, typer.Option(help="Rows of a smaller training set.")] = None,
-    obfuscate: Annotated[bool, typer.Option(help="Hide names that a model may know.")] = False,
+    obfuscate: Annotated[
+        bool, typer.Option("--obfuscate", help="Hide names that a model may know.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
@@ -170,14 +173,16 @@ def prepare(
         raise UsageError("--from DIR goes with one task, whose data are there")
     options = DatasetOptions(variant, train_rows, obfuscate, size, difficulty)
     specs = _tasks_with_data() if every else _chosen(tasks or (), map(str, files))
-    made = [dataset for spec in specs if (dataset := _prepare(spec, options, source))]
+    made = [_prepare(spec, options, source) for spec in specs]
     if as_json:
-        emit([_location(dataset) for dataset in made])
+        emit([each if isinstance(each, dict) else _location(each) for each in made])
     else:
-        for dataset in made:
-            line = Text.assemble((dataset.task.id, "bold"), f"  {dataset.public}")
-            out().print(line, soft_wrap=True)
-    raise typer.Exit(ExitCode.OK if len(made) == len(specs) else ExitCode.ENVIRONMENT)
+        for each in made:
+            if isinstance(each, Dataset):
+                line = Text.assemble((each.task.id, "bold"), f"  {each.public}")
+                out().print(line, soft_wrap=True)
+    lacking = any(isinstance(each, dict) for each in made)
+    raise typer.Exit(ExitCode.ENVIRONMENT if lacking else ExitCode.OK)
 
 
 def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
@@ -202,8 +207,10 @@ def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
     return found
 
 
-def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Dataset | None:
-    """One dataset; None, with the reason on stderr, if its data can't be had."""
+def _prepare(
+    spec: TaskSpec, options: DatasetOptions, source: Path | None
+) -> Dataset | dict[str, Any]:
+    """One dataset; if its data can't be had, the reason as plain data, which is also on stderr."""
     try:
         wanted = source is None and not availability(spec).ready
         if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
@@ -211,8 +218,7 @@ def _prepare(spec: TaskSpec, options: DatasetOptions, source: Path | None) -> Da
         with err().status(f"preparing {spec.id}"):
             return prepare_dataset(spec, options, source=source)
     except (DatasetError, OSError) as error:
-        explain(error)
-        return None
+        return {"task": spec.id, "error": tell(error)}
 
 
 def _download(spec: TaskSpec) -> Path:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 import mle_gym
 from mle_gym.cli.command_line import assignments, data_size
-from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out, warn
+from mle_gym.cli.console import AsJson, ExitCode, MissingExtra, UsageError, emit, err, out, warn
 from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.episode.variants import parse_variant
 from mle_gym.trajectories.health import HealthCheck, Limits
@@ -57,12 +57,15 @@ def export_trajectories(
     out_file: Annotated[
         Path | None, typer.Option("-o", "--out", help="The new file, or folder for atif.")
     ] = None,
-    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "openai",
+    format: Annotated[
+        str, typer.Option(metavar="|".join(FORMATS), help="What is written.")
+    ] = "openai",
     min_reward: Annotated[
         float | None, typer.Option(help="Leave out episodes with a lower return.")
     ] = None,
     integrity: Annotated[
-        str, typer.Option(help=f"The worst label that is kept: {', '.join(INTEGRITY)}.")
+        str,
+        typer.Option(metavar="|".join(INTEGRITY), help="The worst label that is kept."),
     ] = "note",
     with_failures: Annotated[
         bool, typer.Option("--with-failures", help="Keep episodes without a valid reward, too.")
@@ -112,8 +115,7 @@ def export_trajectories(
             overwrite=overwrite,
         )
     except ModuleNotFoundError as error:
-        err().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
-        raise typer.Exit(ExitCode.ENVIRONMENT) from error
+        raise MissingExtra(str(error)) from error
     _report(exported, as_json)
     raise typer.Exit(ExitCode.OK if exported.written else ExitCode.NOT_OK)
 

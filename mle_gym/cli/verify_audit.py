@@ -10,7 +10,7 @@ from rich.text import Text
 
 import mle_gym
 from mle_gym.cli.command_line import KeyFile, find_task, read_key, trajectory_files
-from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, MissingExtra, UsageError, emit, out
 
 if TYPE_CHECKING:
     from mle_gym.trajectories.audit import Audit
@@ -135,8 +135,7 @@ def audit(
         try:
             results.append(mle_gym.audit_trajectory(file, references=references, **chosen))
         except ModuleNotFoundError as error:
-            err().print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
-            raise typer.Exit(ExitCode.ENVIRONMENT) from error
+            raise MissingExtra(str(error)) from error
         except ValueError as error:
             raise UsageError(str(error)) from error
         if not as_json:

@@ -85,7 +85,7 @@ def test_only_show_says_what_models_may_know(command: Command) -> None:
 def test_an_unknown_task_is_a_usage_error_with_the_nearest_name(command: Command) -> None:
     result = command("show", "titanc", "--json")
     assert result.code == 2
-    assert result.out == ""
+    assert result.json["error"]["message"].startswith("unknown task 'titanc'; did you mean")
     assert result.err.startswith("error: unknown task 'titanc'; did you mean 'titanic'?")
 
 
@@ -157,7 +157,10 @@ def test_one_task_that_fails_does_not_stop_the_others(
     (broken / "broken.csv").write_text("weight\n1\n")
     result = command("prepare", broken, coins, "--json")
     assert result.code == 3
-    assert [made["task"] for made in result.json] == ["coins"]
+    failed, made = result.json
+    assert made["task"] == "coins"
+    assert (failed["task"], failed["error"]["exit_code"]) == ("broken", 3)
+    assert "data.target" in failed["error"]["message"]
     assert "data.target" in result.err
 
 
