@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.arguments import RENDER_MODES, Arguments, spelled_out
-from mle_gym.episode.current_episode import CurrentEpisode, start_episode
-from mle_gym.episode.episode import Episode
+from mle_gym.episode.current_episode import CurrentEpisode, PlayedEpisode, start_episode
 from mle_gym.episode.live_output import ShowOutput
 from mle_gym.episode.outcome import Outcome, Record
 from mle_gym.episode.rendering import Frame, Screen, describe
@@ -139,6 +138,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `packages`        | none         | distributions to show besides the usual ones          |
     | `warm`            | `True`       | run `python` with its libraries imported already      |
     | `preload`         | the usual    | the modules that a warm Python has imported           |
+    | `remote`          | none         | the server that plays the episodes                    |
     | `render_mode`     | none         | what `render` gives                                   |
 
     All are plain data, so ``env.spec.to_json()`` round-trips.
@@ -299,7 +299,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         return self._current.record
 
     @property
-    def _episode(self) -> Episode | None:
+    def _episode(self) -> PlayedEpisode | None:
         return self._current.episode
 
     def _begin(
@@ -316,7 +316,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
         self._draw(None, *opening)
         return opening
 
-    def _show(self, action: RawAction | None, episode: Episode, outcome: Outcome) -> Outcome:
+    def _show(self, action: RawAction | None, episode: PlayedEpisode, outcome: Outcome) -> Outcome:
         """Put a step on the screen and, if it was the last, leave the episode."""
         self._current.keep_record(episode)
         self._draw(action, outcome.observation, outcome.info)

@@ -28,7 +28,10 @@ INSIDE_FUNCTIONS = {
     "datasets/sources/kaggle/archives.py": {"py7zr"},
     "datasets/sources/kaggle/download.py": {"mle_gym.datasets.sources.kaggle.fetch"},
     "datasets/splits.py": {"sklearn.model_selection"},
-    "episode/current_episode.py": {"mle_gym.episode.reference_programs"},
+    "episode/current_episode.py": {
+        "mle_gym.episode.reference_programs",
+        "mle_gym.episode.remote_episode",
+    },
     "episode/rendering.py": {"mle_gym.clean_console"},
     "episode/submit_commands.py": {"mle_gym.grading.open_grader"},
     "file_lock.py": {"filelock"},

@@ -90,6 +90,16 @@ COMMANDS = {
             "Serve a folder of runs to a browser on this machine, live while they grow.",
         ),
     },
+    "Other frameworks": {
+        "serve": (
+            "serve_episodes",
+            "Serve episodes to trainers and agents elsewhere, in OpenEnv's protocol.",
+        ),
+        "mcp": (
+            "serve_mcp",
+            "Let an MCP client, such as Claude Code or Codex CLI, play one episode of a task.",
+        ),
+    },
     "Submissions": {
         "grade": (
             "grade_validate",

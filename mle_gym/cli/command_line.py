@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "assignments",
     "data_size",
     "find_task",
+    "integration",
     "name_and_word",
     "read_file",
     "read_key",
@@ -159,3 +161,20 @@ def read_key(path: Path | None) -> bytes | None:
         return check_key(read_whole(path, MOST_KEY_BYTES).removesuffix(b"\n"))
     except ValueError as error:
         raise UsageError(f"--key-file: {path}: {error}") from error
+
+
+def integration(name: str) -> Any:
+    """The package ``mle_gym.integrations.NAME``, which requires the extra of the same name.
+
+    Raises:
+        UsageError: The extra isn't installed.
+    """
+    try:
+        return import_module(f"mle_gym.integrations.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("mle_gym"):
+            raise
+        raise UsageError(
+            f"this requires {error.name}: pip install 'mle-gym[{name}]', in a virtual environment "
+            "without the other integrations"
+        ) from error

@@ -26,6 +26,7 @@ __all__ = [
     "ListOf",
     "OneOf",
     "Seconds",
+    "ServerUrl",
     "Share",
     "Text",
     "Variant",
@@ -37,6 +38,7 @@ __all__ = [
 _LARGEST = sys.float_info.max
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_SERVER = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?")
 
 
 class Kind(Protocol):
@@ -203,6 +205,20 @@ class Variant:
     def check(self, name: str, value: Any) -> int | str:
         """See :func:`~mle_gym.episode.variants.check_variant`."""
         return check_variant(value)
+
+
+@dataclass(frozen=True)
+class ServerUrl:
+    """The address of a server that plays episodes. It has no credentials: specs are shared."""
+
+    is_text: ClassVar[bool] = True
+    expected: str = "the address of `mle-gym serve`, such as 'http://127.0.0.1:8765'"
+
+    def check(self, name: str, value: Any) -> str:
+        """The address without a slash at its end."""
+        if not _SERVER.fullmatch(_string(name, value)):
+            raise _unfit(name, self, value)
+        return str(value).rstrip("/")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from mle_gym.episode.argument_kinds import (
     ListOf,
     OneOf,
     Seconds,
+    ServerUrl,
     Share,
     Text,
     Variant,
@@ -41,6 +42,7 @@ __all__ = [
     "FEEDBACK",
     "RENDER_MODES",
     "RESET_OPTIONS",
+    "SERVED",
     "Argument",
     "Arguments",
     "check_arguments",
@@ -75,6 +77,8 @@ class Argument:
     """What settings store instead of None."""
     of_an_episode: bool = False
     """Whether ``reset(options=…)`` may change it for one episode."""
+    of_the_machine: bool = False
+    """Whether the machine that plays an episode decides it, so that clients of a server can't."""
     link: str = ""
     """Where the documents explain more, relative to their folder."""
 
@@ -225,6 +229,7 @@ class Arguments(TypedDict, total=False):
             OneOf(("auto", *BACKENDS), others=backend_names),
             "the backend, which runs the commands",
             link="sandbox.md",
+            of_the_machine=True,
         ),
     ]
     limits: Annotated[
@@ -236,9 +241,13 @@ class Arguments(TypedDict, total=False):
             otherwise="the task's",
             unset={},
             link="sandbox.md#what-is-limited",
+            of_the_machine=True,
         ),
     ]
-    network: Annotated[bool, Argument(False, Boolean(), "let the sandbox reach the network")]
+    network: Annotated[
+        bool,
+        Argument(False, Boolean(), "let the sandbox reach the network", of_the_machine=True),
+    ]
     gpus: Annotated[
         Sequence[int | str] | None,
         Argument(
@@ -252,6 +261,7 @@ class Arguments(TypedDict, total=False):
             "GPUs that the sandbox may use",
             otherwise="none",
             unset=(),
+            of_the_machine=True,
         ),
     ]
     runtime: Annotated[
@@ -263,6 +273,7 @@ class Arguments(TypedDict, total=False):
             otherwise="Docker's",
             unset="",
             link="../SECURITY.md#a-stronger-wall",
+            of_the_machine=True,
         ),
     ]
     sandbox_python: Annotated[
@@ -273,6 +284,7 @@ class Arguments(TypedDict, total=False):
             "the interpreter that agents get",
             otherwise="this Python",
             link="sandbox.md#which-packages-are-shown",
+            of_the_machine=True,
         ),
     ]
     packages: Annotated[
@@ -290,6 +302,7 @@ class Arguments(TypedDict, total=False):
             otherwise="none",
             unset=(),
             link="sandbox.md#which-packages-are-shown",
+            of_the_machine=True,
         ),
     ]
     warm: Annotated[
@@ -299,6 +312,7 @@ class Arguments(TypedDict, total=False):
             Boolean(),
             "run `python` with its libraries imported already",
             link="sandbox.md#warm-python",
+            of_the_machine=True,
         ),
     ]
     preload: Annotated[
@@ -310,6 +324,18 @@ class Arguments(TypedDict, total=False):
             otherwise="the usual",
             unset=PRELOAD,
             link="sandbox.md#warm-python",
+            of_the_machine=True,
+        ),
+    ]
+    remote: Annotated[
+        str | None,
+        Argument(
+            None,
+            ServerUrl(),
+            "the server that plays the episodes",
+            otherwise="none",
+            unset="",
+            link="integrations.md#openenv",
         ),
     ]
     render_mode: Annotated[
@@ -325,6 +351,14 @@ ARGUMENTS: Mapping[str, Argument] = {name: get_args(each)[1] for name, each in _
 
 RESET_OPTIONS = tuple(name for name, argument in ARGUMENTS.items() if argument.of_an_episode)
 """What ``reset(options=…)`` may change for one episode."""
+
+
+SERVED = tuple(
+    name
+    for name, argument in ARGUMENTS.items()
+    if not argument.of_the_machine and name not in ("remote", "render_mode")
+)
+"""What the clients of a server may choose."""
 
 
 def check_name(name: str) -> None:

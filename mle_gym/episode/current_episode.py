@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gymnasium.error import ResetNeeded
 
@@ -13,21 +13,57 @@ from mle_gym.episode.episode import Episode
 from mle_gym.episode.outcome import Record
 from mle_gym.episode.rewards import NEED_NO_CEILING, load_reward
 from mle_gym.episode.variants import draw_variant
-from mle_gym.errors import SandboxCrashed
+from mle_gym.errors import SandboxCrashed, SnapshotError
 from mle_gym.sandbox.spares import Client, current_spares
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from mle_gym.episode.live_output import ShowOutput
+    from mle_gym.episode.outcome import Info, Outcome
     from mle_gym.episode.settings import Settings
     from mle_gym.episode.snapshot import Snapshot
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["CurrentEpisode", "start_episode"]
+__all__ = ["CurrentEpisode", "PlayedEpisode", "start_episode"]
 
 _SWITCHING = threading.Lock()
 """Held while an environment changes its episode. All environments share it, since environments must
 be copied and pickled, and locks can't be."""
+
+
+class PlayedEpisode(Protocol):
+    """An episode that is played here or on a server; see :class:`Episode`."""
+
+    settings: Settings
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+
+    def opening(self) -> tuple[dict[str, Any], Info]:
+        """What ``reset`` returns."""
+
+    def step(self, action: Any, on_output: ShowOutput | None = None) -> Outcome:
+        """Take one action."""
+
+    def finish(self) -> Outcome:
+        """End now, as if the budget were spent."""
+
+    def snapshot(self) -> Snapshot:
+        """This moment as a value."""
+
+    def record(self) -> Record | None:
+        """How the episode was made, and its result so far; None if only a server knows."""
+
+    def interrupt(self) -> None:
+        """End the running command. From any thread."""
+
+    def close(self) -> None:
+        """Free everything. Idempotent."""
+
+    def discard(self) -> None:
+        """Like :meth:`close`, but returns at once."""
 
 
 def start_episode(
@@ -36,9 +72,16 @@ def start_episode(
     snapshot: Snapshot | None,
     rng: np.random.Generator,
     client: Client,
-) -> Episode:
-    """Draw the variant, prepare its data, and start an episode on them."""
+) -> PlayedEpisode:
+    """Draw the variant, prepare its data, and start an episode on them, here or on a server."""
     variant = draw_variant(settings.variant, rng)
+    if settings.remote:
+        # It imports an extra, and threads and sockets that nothing else requires.
+        from mle_gym.episode.remote_episode import RemoteEpisode
+
+        if snapshot is not None:
+            raise SnapshotError("an episode on a server can't continue from a snapshot")
+        return RemoteEpisode(task.env_id, settings, variant)
     dataset = prepare(task, settings.dataset_options(variant))
     if settings.reward not in NEED_NO_CEILING:
         # Only these rewards require a grader at a reset, and a grader is slow to import.
@@ -52,7 +95,7 @@ class CurrentEpisode:
     """The episode that an environment is playing, if it is playing one."""
 
     def __init__(self) -> None:
-        self.episode: Episode | None = None
+        self.episode: PlayedEpisode | None = None
         self.record: Record | None = None
         """How the current episode, or the last one, was made, and its result so far."""
         self.client = Client()
@@ -60,7 +103,7 @@ class CurrentEpisode:
         self._turns = 0
         """Counts replacements and ends, to notice one by another thread while an episode starts."""
 
-    def running(self) -> Episode:
+    def running(self) -> PlayedEpisode:
         """The episode.
 
         Raises:
@@ -70,7 +113,7 @@ class CurrentEpisode:
             raise ResetNeeded("no episode is running: call reset() before step()")
         return self.episode
 
-    def replace(self, start: Callable[[], Episode]) -> Episode:
+    def replace(self, start: Callable[[], PlayedEpisode]) -> PlayedEpisode:
         """Discard the running episode, and start another in its place.
 
         Raises:
@@ -89,7 +132,7 @@ class CurrentEpisode:
             raise SandboxCrashed("it was closed or reset again meanwhile", kind="interrupted")
         return episode
 
-    def keep_record(self, episode: Episode) -> None:
+    def keep_record(self, episode: PlayedEpisode) -> None:
         """Keep the result of a step, and give the episode up if that was its last one."""
         self.record = episode.record()
         if episode.over:
@@ -112,7 +155,7 @@ class CurrentEpisode:
             episode.close()
         current_spares().leave(self.client)
 
-    def _take(self) -> tuple[int, Episode | None]:
+    def _take(self) -> tuple[int, PlayedEpisode | None]:
         """Take the episode away. The number shows later whether another thread did so too."""
         with _SWITCHING:
             self._turns += 1

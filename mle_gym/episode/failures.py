@@ -50,6 +50,9 @@ KINDS: dict[str, Kind] = {
         "infrastructure", True, "the host's memory, not the sandbox's limit, ended the sandbox"
     ),
     "host_out_of_disk": Kind("infrastructure", True, "a disk of the host is full"),
+    "server_unavailable": Kind(
+        "infrastructure", True, "the server that played the episode is gone, or can't be reached"
+    ),
     "dataset_unavailable": Kind("infrastructure", False, "the data can't be prepared here"),
     "dataset_gone": Kind(
         "infrastructure", True, "the prepared files were deleted or damaged during the episode"

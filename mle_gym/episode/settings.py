@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.datasets.dataset import DatasetOptions, Size
 from mle_gym.episode.arguments import ARGUMENTS, RESET_OPTIONS, check_arguments
 from mle_gym.episode.clock import Counted
-from mle_gym.episode.rewards import check_reward
+from mle_gym.episode.rewards import REWARDS, check_reward
 from mle_gym.sandbox.limits import Limits
 from mle_gym.text import nearest
 
@@ -52,6 +52,8 @@ class Settings:
     limits: Limits
     warm: bool
     preload: tuple[str, ...]
+    remote: str
+    """Empty if the episodes are played here."""
 
     @classmethod
     def check(cls, task: TaskSpec, arguments: Mapping[str, Any]) -> Settings:
@@ -66,6 +68,7 @@ class Settings:
         check_reward(values["reward"], task)
         _check_generated(values, task)
         _check_runtime(values["runtime"], values["sandbox"])
+        _check_remote(values, arguments)
         own = {name: getattr(task.limits, name) for name in ("memory_mb", "cpus", "disk_mb")}
         values["limits"] = Limits(**own | values["limits"])
         if values["max_steps"] is None:
@@ -109,3 +112,19 @@ def _check_runtime(runtime: str, sandbox: str) -> None:
     """Refuse a container runtime for a sandbox that is not a container."""
     if runtime and sandbox != "docker":
         raise ValueError(f"runtime={runtime!r} requires sandbox='docker', found {sandbox!r}")
+
+
+def _check_remote(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse what a server decides itself, and a reward that it would have to import."""
+    if not values["remote"]:
+        return
+    for name, argument in ARGUMENTS.items():
+        if argument.of_the_machine and given.get(name, argument.default) != argument.default:
+            raise ValueError(
+                f"{name} is decided by the server: leave it out, or start the server with "
+                f"`mle-gym serve --env {name}=…`"
+            )
+    if values["reward"] not in REWARDS:
+        raise ValueError(
+            f"reward {values['reward']!r} is not known to a server; known are {', '.join(REWARDS)}"
+        )

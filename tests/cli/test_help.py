@@ -14,7 +14,7 @@ from tests.tiers import few_quick
 NAMES = [
     "list", "show", "prepare", "run", "play", "replay", "verify", "audit",
     "export-trajectories", "health", "grade", "validate", "new-task", "validate-task",
-    "doctor", "image",
+    "doctor", "image", "serve", "mcp",
 ]  # fmt: skip
 LINES = {name: text for lines in COMMANDS.values() for name, (_, text) in lines.items()}
 MODULES = {f"mle_gym.cli.{module}" for lines in COMMANDS.values() for module, _ in lines.values()}
@@ -54,6 +54,7 @@ def test_help_explains_the_exit_codes(command: Command) -> None:
         "new-task",
         "validate-task",
         "doctor",
+        "serve",
     ],
 )
 def test_help_of_a_command_shows_an_example(command: Command, name: str) -> None:
