@@ -10,6 +10,7 @@ import errno
 import hashlib
 import inspect
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,10 @@ from typing import Any
 from mle_gym.errors import FULL_DISK, DatasetError, TaskError
 
 __all__ = ["call_hook", "find_hook", "load_hook", "load_module", "named", "splits_again"]
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Neighbours are known to Python by their names, so two threads that load one file would each drop
+what the other is importing."""
 
 
 def load_hook(path: Path, function: str) -> Callable[..., Any]:
@@ -59,6 +64,11 @@ def load_module(path: Path) -> ModuleType:
     Raises:
         TaskError: The file doesn't run.
     """
+    with _ONE_AT_A_TIME:
+        return _load_module(path)
+
+
+def _load_module(path: Path) -> ModuleType:
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
     module = ModuleType(f"_mle_gym_hook_{digest}")
     module.__file__, module.__package__ = str(path), module.__name__
