@@ -3,6 +3,7 @@
 python -m benchmarks --out docs/benchmarks
 python -m benchmarks.soak --out docs/benchmarks
 python -m benchmarks.hand_ins --out docs/benchmarks/hand_ins.json
+python -m benchmarks.audit_rates RUN… --out docs/benchmarks/audit_rates.json
 python -m benchmarks.families --out docs/benchmarks
 python -m benchmarks.learning report FAMILY … --runs RUN …
 """
@@ -17,6 +18,7 @@ from typing import Any
 from mle_gym.tasks.catalog import load_task, task_folders
 
 __all__ = [
+    "audit_rates_table",
     "benchmarks_table",
     "families_table",
     "hand_ins_table",
@@ -79,6 +81,16 @@ def hand_ins_table() -> str:
     tasks, variants = ({row[name] for row in rows} for name in ("task", "variant"))
     played = f"{len(tasks)} tasks, variants {', '.join(map(str, sorted(variants)))}"
     return "\n".join([*lines, "", f"From the least to the most over {played}."])
+
+
+def audit_rates_table() -> str:
+    """How many episodes of each agent the audit finds suspicious, and the most that one scored."""
+    rows = _read("audit_rates.json")
+    lines = ["| episodes of | played | suspicious | best anchored score |", "|---|--:|--:|--:|"]
+    for row in rows:
+        most = f"{row['most']:.3f}"
+        lines.append(f"| {row['who']} | {row['episodes']} | {row['recognised']} | {most} |")
+    return "\n".join(lines)
 
 
 def _range(values: list[float]) -> str:

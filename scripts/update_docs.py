@@ -13,6 +13,7 @@ from pathlib import Path
 from argument_tables import arguments_in_docstring, arguments_table, tools_table
 from environment_pages import FOLDER, asked, built_in, environment_pages, metric
 from measured_tables import (
+    audit_rates_table,
     benchmarks_table,
     families_table,
     hand_ins_table,
@@ -116,6 +117,7 @@ TABLES = {
     "metrics": ("docs/grading.md", metrics_table),
     "speed": ("README.md", speed_table),
     "benchmarks": ("docs/benchmarks.md", benchmarks_table),
+    "audit_rates": ("docs/evaluation.md", audit_rates_table),
     "hand_ins": ("docs/environment.md", hand_ins_table),
     "families": ("docs/families.md", families_table),
     "learning": ("docs/training.md", learning_table),

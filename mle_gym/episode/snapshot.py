@@ -8,6 +8,8 @@ snapshot.delete()
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.episode.rewards import Progress
 from mle_gym.errors import SnapshotError
-from mle_gym.sandbox.snapshots.store import Lease, open_store
+from mle_gym.grading.grade import Grade
+from mle_gym.regular_files import read_whole, write_atomically
+from mle_gym.sandbox.snapshots.store import Lease, current_store, open_store
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
@@ -24,6 +28,23 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["Snapshot", "checked"]
+
+MOST_BYTES = 64 * 2**20
+"""Of a file with a snapshot's values, whose longest is an observation's text."""
+_NAME = re.compile(r"[0-9a-f]{16}")
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "task": str,
+    "options": dict,
+    "dataset": str,
+    "steps_taken": int,
+    "seconds_used": (int, float),
+    "score_calls_used": int,
+    "validate_calls_used": int,
+    "progress": dict,
+    "output": str,
+    "exit_code": int,
+    "name": str,
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +58,9 @@ class Snapshot:
     the folder instead).
 
     The files are in the cache folder of this machine. They stay until :meth:`delete` or the end of
-    this process. Once the snapshot was pickled, only :meth:`delete` removes them. If all snapshots
-    together exceed ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), the ones unused for longest are deleted,
-    pickled or not. :mod:`mle_gym.sandbox.snapshots.store` has the details. Used as a context
+    this process. Once the snapshot was pickled or saved, only :meth:`delete` removes them. If all
+    snapshots together exceed ``$MLE_GYM_SNAPSHOTS_MB`` (20,000), the ones unused for longest are
+    deleted, saved or not. :mod:`mle_gym.sandbox.snapshots.store` has the details. Used as a context
     manager, a snapshot deletes itself.
     """
 
@@ -112,6 +133,37 @@ class Snapshot:
         values = dataclasses.asdict(self)
         del values["folder"]
         return values
+
+    def save(self, path: Path) -> None:
+        """Write the values as JSON, and keep the files in the cache when this process ends."""
+        open_store(self.folder).keep(self.name)
+        write_atomically(path, json.dumps(self.to_dict()))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what :meth:`save` wrote. It runs no code, whoever wrote the file.
+
+        Raises:
+            SnapshotError: The file has no snapshot's values.
+            OSError: It can't be read.
+        """
+        try:
+            return cls._of(json.loads(read_whole(path, MOST_BYTES)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise SnapshotError(f"{path}: expected the values of a snapshot: {error}") from None
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        for name, kind in _KINDS.items():
+            if not isinstance(values[name], kind) or isinstance(values[name], bool):
+                raise TypeError(f"{name}: found {type(values[name]).__name__}")
+        if not _NAME.fullmatch(values["name"]):  # it is a folder's, which may be deleted
+            raise ValueError("name: expected 16 hexadecimal digits")
+        grade = values["progress"]["grade"]
+        progress = Progress(bool(values["progress"]["promising"]), grade and Grade.from_dict(grade))
+        made = {"options": DatasetOptions(**values["options"]), "progress": progress}
+        # A file of another person may not say which folder the files are in.
+        return cls(**values | made, folder=current_store().folder)
 
     def __enter__(self) -> Self:
         return self

@@ -5,14 +5,13 @@
 | ``tree.json`` | the search's settings, what it spent, every attempt, and the result |
 | ``tree.svg`` | the tree as a picture |
 | ``attempts/N.jsonl`` | the trajectory of attempt N, with the tokens and the cost of its turn |
-| ``snapshots/N.pickle`` | the state that attempt N left; gone when the search is over |
+| ``snapshots/N.json`` | the state that attempt N left (files are in the cache); gone at the end |
 | ``episode.jsonl`` | the episode that the best attempt hands in, from its draft on |
 """
 
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -70,25 +69,25 @@ class RunFolder:
 
     def keep(self, number: int, snapshot: Snapshot) -> None:
         """Keep a state for later runs."""
-        self._snapshot(number).write_bytes(pickle.dumps(snapshot))
+        snapshot.save(self._snapshot(number))
 
     def snapshot(self, number: int) -> Snapshot | None:
-        """The state that an attempt left, or None."""
+        """The state that an attempt left, or None.
+
+        Raises:
+            SnapshotError: The file has something else.
+        """
         path = self._snapshot(number)
-        if not path.exists():
-            return None
-        found: Snapshot = pickle.loads(path.read_bytes())
-        return found
+        return Snapshot.load(path) if path.exists() else None
 
     def discard_snapshots(self) -> None:
         """Free the disk space of all states."""
-        for path in (self.path / "snapshots").glob("*.pickle"):
-            snapshot: Snapshot = pickle.loads(path.read_bytes())
-            snapshot.delete()
+        for path in (self.path / "snapshots").glob("*.json"):
+            Snapshot.load(path).delete()
             path.unlink()
 
     def _snapshot(self, number: int) -> Path:
-        return self.path / "snapshots" / f"{number}.pickle"
+        return self.path / "snapshots" / f"{number}.json"
 
     def _check(self) -> None:
         if self.found["result"] is not None:

@@ -3,7 +3,7 @@
 A snapshot stays in ``<cache>/snapshots/<id>`` until
 
 - it is deleted,
-- the process that took it ends, unless the snapshot was pickled, or
+- the process that took it ends, unless the snapshot was pickled or saved, or
 - there is no room: all snapshots together may take ``$MLE_GYM_SNAPSHOTS_MB`` (20,000) on disk, and
   the least recently used ones are removed first.
 
@@ -168,7 +168,7 @@ class Store:
             if not (folder / "info.json").exists() or (folder / "deleted").exists():
                 raise SnapshotError(
                     f"snapshot {name} is not in {self.folder}: it was deleted, its process ended "
-                    "before it was pickled, or it made room for others (MLE_GYM_SNAPSHOTS_MB)"
+                    "before it was saved, or it made room for others (MLE_GYM_SNAPSHOTS_MB)"
                 )
             os.utime(folder / "lock")
             return Lease(self, name, open_lock(folder / "lock", fcntl.LOCK_SH))
@@ -207,7 +207,7 @@ class Store:
                 )
 
     def _leave(self) -> None:
-        """At the end of this process, delete the snapshots that it took and never pickled."""
+        """At the end of this process, delete the snapshots that it took and never saved."""
         if self._pid != os.getpid():
             return
         with contextlib.suppress(OSError):  # somebody may have removed the cache folder
