@@ -49,7 +49,7 @@ def two(tmp_path: Path) -> Path:
 
 def test_the_bundled_agents_are_known_by_name_and_scripts_are_not() -> None:
     assert {"baseline", "human", "random", "solution"} <= set(agent_names())
-    assert not {"evaluate", "reinforce"} & set(agent_names())
+    assert not {"evaluate", "evolve", "ppo_menu", "reinforce"} & set(agent_names())
 
 
 @pytest.mark.parametrize("name", ["baseline", "human", "random", "solution"])
