@@ -19,6 +19,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
+pytest.importorskip("websockets", reason="scripts/test-integrations installs it")
+
 import mle_gym
 from mle_gym.env import MLEEnv
 from mle_gym.episode import server_connection

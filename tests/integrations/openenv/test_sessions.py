@@ -14,6 +14,9 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+
+pytest.importorskip("websockets", reason="scripts/test-integrations installs it")
+
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
