@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # pytest tests/grading --hypothesis-profile=long
 settings.register_profile("long", max_examples=3000)
+settings.register_profile("quick", max_examples=25)
 
 QUICK = "not slow and not docker"
 KNOWN_TABLES = "MLE_GYM_TEST_TABLES"
@@ -43,10 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     if config.option.quick and not chosen and not named:
         config.option.markexpr = QUICK
+    if _is_quick(config) and config.getoption("--hypothesis-profile") is None:
+        settings.load_profile("quick")  # before the modules whose decorators ask for it
+
+
+def _is_quick(config: pytest.Config) -> bool:
+    return bool(config.option.quick and config.option.markexpr == QUICK)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    if config.option.quick and config.option.markexpr == QUICK:
+    if _is_quick(config):
         return "quick tests only; scripts/test --all runs every test"
     return None
 

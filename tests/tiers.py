@@ -1,4 +1,4 @@
-"""Cases of one test of which few take part in the quick tests."""
+"""What the quick tests have less of: cases of one test, and examples that hypothesis makes up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 
 def few_quick(
@@ -15,6 +16,15 @@ def few_quick(
     chosen = quick if callable(quick) else set(quick).__contains__
     slow = pytest.mark.slow(why)
     return [case if chosen(case) else _param(case, slow) for case in cases]
+
+
+def example_count(count: int) -> int:
+    """How many examples a test tries that tries ``count`` when all tests run.
+
+    The profile "quick", which the quick tests have, makes it a quarter; "long" makes it thirtyfold.
+    """
+    assert settings.default is not None
+    return max(1, count * settings.default.max_examples // 100)
 
 
 def _param(case: Any, mark: pytest.MarkDecorator) -> Any:

@@ -112,9 +112,10 @@ def test_data_that_cannot_be_prepared_end_the_checks(make_task: MakeTask) -> Non
             {"grade": {"metric": "own", "best": 2.0}},
             "the answers score the best",
         ),
-        (
+        pytest.param(
             {"reference": {"floor": 0.99, "baseline": 0.995, "solution": 0.999}},
             "the sample submission is valid and scores the floor",
+            marks=pytest.mark.slow("all checks run for each"),
         ),
     ],
 )

@@ -21,7 +21,7 @@ from mle_gym.metrics import METRICS, Metric
 from mle_gym.tasks.load import load_folder
 from tests.keyed import keyed
 from tests.task_folders import MakeTask
-from tests.tiers import few_quick
+from tests.tiers import example_count, few_quick
 
 Rows = list[list[str]]
 
@@ -179,7 +179,9 @@ CELL |= st.sampled_from(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.lists(st.tuples(CELL.filter(bool), CELL), min_size=3, max_size=12, unique_by=lambda r: r[0])

@@ -23,6 +23,7 @@ from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import TaskSpec
 from tests.keyed import keyed
 from tests.task_folders import MakeTask, fruit
+from tests.tiers import example_count
 
 MakeSpec = Callable[..., TaskSpec]
 WAYS: list[dict[str, Any]] = [
@@ -275,7 +276,7 @@ def test_without_a_split_real_data_can_not_be_prepared(spec: MakeSpec, own_cache
         prepare(task)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=example_count(50), deadline=None)
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 99))
 def test_every_beginning_of_a_nested_order_is_stratified(counts: list[int], seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mle_gym.datasets.tables import canonical, digest, kind, read_csv, write_csv
 from mle_gym.errors import DatasetError
+from tests.tiers import example_count
 
 
 def test_one_form_for_whatever_dtypes_a_loader_chose() -> None:
@@ -83,7 +84,9 @@ TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     floats=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3),

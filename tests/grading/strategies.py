@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mle_gym.tasks.spec import Column
 from tests.grading.toys import Toy, quoted
+from tests.tiers import example_count
 
 Draw = st.DrawFn
 Row = list[str]
@@ -21,10 +22,8 @@ LONG = settings.default is not None and settings.default.max_examples > 100
 
 def examples(count: int) -> settings:
     """The same few examples in every short run. The profile "long" makes more and other ones."""
-    profile = settings.default
-    assert profile is not None
     return settings(
-        max_examples=max(1, count * profile.max_examples // 100),
+        max_examples=example_count(count),
         derandomize=not LONG,
         database=None,
         deadline=None,

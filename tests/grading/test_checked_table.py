@@ -19,6 +19,7 @@ from mle_gym.errors import SubmissionError
 from mle_gym.grading.csv import read_plain_numbers
 from mle_gym.grading.csv.checked_table import parse_submission
 from mle_gym.tasks.spec import SubmissionSpec
+from tests.tiers import example_count
 
 IDS = [10, 11, 12]
 
@@ -252,14 +253,14 @@ def test_probabilities_rounded_to_four_decimals_sum_to_one() -> None:
     assert parse_submission(content, CLASSES, IDS)["a"].tolist() == [0.3333, 0.5, 1.0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=example_count(300), deadline=None)
 @given(st.binary(max_size=300) | st.text(alphabet='id,y01\n\r" .e-', max_size=120).map(str.encode))
 def test_random_bytes_never_raise_anything_else_and_never_pass(content: bytes) -> None:
     with pytest.raises(SubmissionError):
         parse_submission(content, LABEL, list(range(1000, 1040)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 @given(st.data())
 def test_damaged_submissions_give_what_was_written_or_an_error(data: st.DataObject) -> None:
     content = bytearray(rows("0.25", "0.5", "0.75"))
@@ -273,7 +274,7 @@ def test_damaged_submissions_give_what_was_written_or_an_error(data: st.DataObje
     assert table["y"].between(0, 1).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=example_count(50), deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_any_text_survives_pandas_and_a_permutation(texts: list[str], rng: random.Random) -> None:
     texts = [text.replace("\0", "").replace("\r", "") for text in texts]
@@ -293,7 +294,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=example_count(300), deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=3, max_size=3), st.sampled_from(["", "\n"]))
 def test_the_fast_way_agrees_with_the_careful_way(cells: list[tuple[str, str]], end: str) -> None:
     shape = spec(x="float", y="int")

@@ -23,6 +23,7 @@ from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.grading.open_grader import grade
 from mle_gym.tasks.spec import TaskSpec
+from tests.tiers import example_count
 
 MakeTask = Callable[..., TaskSpec]
 MakeDataset = Callable[[TaskSpec, str], Dataset]
@@ -148,7 +149,9 @@ def test_losses_are_normalized_and_clipped(
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.permutations(range(6)), st.booleans())
 def test_the_order_of_rows_and_columns_never_changes_the_score(
@@ -162,7 +165,9 @@ def test_the_order_of_rows_and_columns_never_changes_the_score(
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=200) | st.text(alphabet="id,y01236\n", max_size=60).map(str.encode))
 def test_no_content_makes_the_grader_raise_or_scores_by_luck(

@@ -17,6 +17,7 @@ from scipy import stats
 
 from mle_gym.errors import SubmissionError, TaskError
 from mle_gym.metrics import METRICS, get_metric
+from tests.tiers import example_count
 
 
 def table(*columns: Any) -> pd.DataFrame:
@@ -119,7 +120,7 @@ def test_every_metric_has_a_known_value() -> None:
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=60)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=example_count(30), deadline=None)
 @given(LABELS)
 def test_label_metrics_are_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = map(list, zip(*pairs, strict=True))
@@ -145,7 +146,7 @@ def test_label_metrics_are_scikit_learns(pairs: list[tuple[int, int]]) -> None:
         assert score(name, truth, predicted) == pytest.approx(value, abs=1e-12), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=example_count(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=40))
 def test_correlations_are_scipys(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = (list(map(float, side)) for side in zip(*pairs, strict=True))
@@ -173,7 +174,7 @@ def test_qini_is_the_area_under_the_curve_of_summed_effects() -> None:
     assert score("qini", list(effects), list(predicted)) == pytest.approx(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=example_count(60), deadline=None)
 @given(st.sets(st.integers(0, 9), min_size=1), st.permutations(range(10)), st.integers(1, 10))
 def test_ndcg_is_scikit_learns(relevant: set[int], ranked: list[int], k: int) -> None:
     gains = [[1 if label in relevant else 0 for label in range(10)]]
@@ -195,7 +196,7 @@ def slow_distance(first: str, second: str) -> int:
 WORDS = st.text(alphabet="abé😀", max_size=90)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 @given(WORDS, WORDS)
 def test_levenshtein_is_the_textbooks(first: str, second: str) -> None:
     assert score("levenshtein", [first], [second]) == slow_distance(first, second)
@@ -210,7 +211,7 @@ def runs(pixels: list[bool]) -> str:
 PIXELS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 @given(PIXELS)
 def test_masks_overlap_as_drawn_ones_do(pixels: list[tuple[bool, bool]]) -> None:
     first, second = (list(side) for side in zip(*pixels, strict=True))
@@ -223,7 +224,7 @@ def test_masks_overlap_as_drawn_ones_do(pixels: list[tuple[bool, bool]]) -> None
     assert score("iou", [cells[0]], [cells[1]]) == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=example_count(50), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=12))
 def test_hypervolume_counts_the_dominated_cells(points: list[tuple[int, int]]) -> None:
     expected = len({(i, j) for x, y in points for i in range(x) for j in range(y)})

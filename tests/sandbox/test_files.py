@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox import Reply, Request, Sandbox
 from mle_gym.sandbox.standalone.shared.packed_files import pack_files, unpack_files
-from tests.tiers import few_quick
+from tests.tiers import example_count, few_quick
 
 
 def packed(index: object, contents: bytes = b"") -> bytes:
@@ -24,7 +24,7 @@ NAMES = st.lists(st.text("abé.", min_size=2, max_size=3), min_size=1, max_size=
 
 
 @given(st.dictionaries(NAMES.filter(lambda name: ".." not in name), st.binary(max_size=9)))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=example_count(50))
 def test_what_is_packed_is_unpacked(files: dict[str, bytes]) -> None:
     assert unpack_files(pack_files(files)) == files
 

@@ -351,6 +351,7 @@ def test_an_agent_reads_none_of_it_and_all_the_rest(carrier: Installation) -> No
 
 
 @pytest.mark.bubblewrap
+@pytest.mark.slow("the control of the test above")
 def test_without_the_masks_it_would(carrier: Installation) -> None:
     config = SandboxConfig(python=carrier.python, packages=("carrier",))
     with start("bubblewrap", config) as sandbox:

@@ -13,6 +13,7 @@ from mle_gym.paths import bundled
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import Column, SubmissionSpec
 from tests.task_folders import PLAIN, MakeTask, merged, toml
+from tests.tiers import example_count
 
 
 def test_plain_task_loads_with_the_documented_defaults(make_task: MakeTask) -> None:
@@ -205,7 +206,9 @@ FIELDS = [
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(field=st.sampled_from(FIELDS), value=WILD, extra=st.dictionaries(st.text(max_size=8), WILD))
 def test_wild_values_load_or_are_told_line_by_line(
@@ -228,7 +231,9 @@ def test_wild_values_load_or_are_told_line_by_line(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=example_count(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_as_task_toml_are_a_task_error(make_task: MakeTask, content: bytes) -> None:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from mle_gym.errors import TrajectoryError
 from mle_gym.trajectories.verify.run_verification import verify_trajectory
+from tests.tiers import example_count
 
 pytestmark = pytest.mark.bubblewrap
 thorough = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=example_count(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 
