@@ -34,8 +34,8 @@ not enforce everything.[/dim]"""
 
 BUILD_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym image build                 from docker/Dockerfile; requires a registry
-  mle-gym image build --from-host     from the Python that runs this, no network"""
+  mle-gym image build                from docker/Dockerfile, with a registry
+  mle-gym image build --from-host    from the Python that runs this, offline"""
 
 
 commands = typer.Typer()

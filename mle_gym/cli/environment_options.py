@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -42,6 +43,8 @@ EnvironmentArguments = Annotated[
     ),
 ]
 
+HELP_COLUMNS = 78
+"""What fits into a terminal of 80 columns, whose help has a margin."""
 WITH_OPTIONS = ("variant", "sandbox", "reward")
 """Arguments of the environment that have an option of their own."""
 
@@ -49,9 +52,15 @@ WITH_OPTIONS = ("variant", "sandbox", "reward")
 def listed_arguments() -> str:
     """The part of a command's help that lists what ``--env`` sets, with defaults and meanings."""
     lines = [
-        f"  {name:15} {argument.shown_default:12} {argument.meaning}".replace("`", "")
+        line
         for name, argument in ARGUMENTS.items()
         if name not in WITH_OPTIONS
+        for line in textwrap.wrap(
+            f"  {name:15} {argument.shown_default:12} {argument.meaning}".replace("`", ""),
+            HELP_COLUMNS,
+            subsequent_indent=" " * 31,
+            drop_whitespace=False,
+        )
     ]
     heading = "\b\n[bold]Arguments for --env, with their defaults[/bold]\n"
     return heading + "\n".join(map(escape, lines)) + "\n\n"

@@ -32,12 +32,12 @@ __all__ = ["commands"]
 
 EVAL_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym eval --agents solution,baseline --tasks titanic,wine --seeds 3 --out runs/first
-  mle-gym eval --agents my_agent.py --suite micro --variants heldout:5 -j 2 --out runs/micro
+  mle-gym eval --agents solution,baseline --tasks titanic,wine -o runs/first
+  mle-gym eval --agents my_agent.py --suite micro --variants heldout:5 -j 2
   mle-gym eval plan.toml --out runs/paper
   mle-gym eval plan.toml --out runs/paper --engine ray --address auto
-  mle-gym eval --resume --out runs/paper                 play what is missing
-  mle-gym eval --resume --out runs/paper --tables        show what there is, play nothing
+  mle-gym eval --resume --out runs/paper            play what is missing
+  mle-gym eval --resume --out runs/paper --tables   only show what there is
 
 \b
 [bold]A plan[/bold]

@@ -33,7 +33,7 @@ A line is {"competition_id": "spooky-author-identification", "submission_path": 
 AGGREGATE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym aggregate reports/*_grading_report.json --split low --pad-missing
-  mle-gym aggregate --experiment-id my-agent --runs mle-bench/runs --split split75"""
+  mle-gym aggregate --experiment-id a1 --runs mle-bench/runs --split split75"""
 
 Split = Annotated[
     str | None, typer.Option(metavar="NAME", help=f"{', '.join(SPLITS)}, or a file of ids.")

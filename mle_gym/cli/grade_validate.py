@@ -27,7 +27,7 @@ GRADE_EXAMPLES = """\b
   mle-gym grade titanic submission.csv
   mle-gym grade titanic submission.csv --json | jq .score
   mle-gym grade titanic submission.csv --answers my_answers.csv
-  mle-gym grade spooky-author-identification submission.csv --parity --format mle-bench
+  mle-gym grade leaf-classification submission.csv --parity --format mle-bench
 
 [dim]Exit code 1: the submission is invalid.[/dim]"""
 

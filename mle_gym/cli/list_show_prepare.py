@@ -128,11 +128,11 @@ KAGGLE = Path("kaggle")
 PREPARE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym prepare titanic wine
-  mle-gym prepare --all                                      all whose data are here
-  mle-gym prepare --lite                                     MLE-bench's Lite competitions
-  mle-gym prepare --split medium --list mine.txt             others of MLE-bench's, imported before
-  mle-gym prepare spooky-author-identification               downloads from Kaggle
-  mle-gym prepare spooky-author-identification --from DIR    uses what you have
+  mle-gym prepare --all                                   those with data
+  mle-gym prepare --lite                                  MLE-bench's Lite
+  mle-gym prepare --split medium --list mine.txt          imported ones
+  mle-gym prepare spooky-author-identification            downloads it
+  mle-gym prepare spooky-author-identification --from DIR  uses yours
   mle-gym prepare titanic --variant 7 --train-rows 200"""
 
 

@@ -30,9 +30,9 @@ NEW_EXAMPLES = """\b
 VALIDATE_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym validate-task ./my-task
-  mle-gym validate-task ./my-task --fix           write the key and the split that it lacks
-  mle-gym validate-task titanic --no-programs     quicker: baseline and solution are not run
-  mle-gym validate-task ./my-family --variants 64 is a family of generated tasks worth training on?
+  mle-gym validate-task ./my-task --fix           writes what it lacks
+  mle-gym validate-task titanic --no-programs     quicker: runs no programs
+  mle-gym validate-task ./my-family --variants 64 is it worth training on?
 
 [dim]Exit code 1: a check failed, or the folder can't be read as a task.[/dim]"""
 

@@ -20,11 +20,11 @@ __all__ = ["commands"]
 
 REPORT_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym report runs/first                        writes runs/first/report.html
+  mle-gym report runs/first                   writes runs/first/report.html
   mle-gym report runs/first --out first.html --most-mb 100
   mle-gym report runs/monday --beside runs/tuesday --out both.html
-  mle-gym report runs                              the records of `mle-gym run`
-  mle-gym report runs/search                       a search, with its tree
+  mle-gym report runs                         the records of `mle-gym run`
+  mle-gym report runs/search                  a search, with its tree
 
 [dim]The file needs no network and runs nothing that an agent wrote. Steps of episodes that it has
 no room for are left out, and it says so.[/dim]"""

@@ -78,8 +78,8 @@ PLAY_EXAMPLES = """\b
 
 REPLAY_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym replay runs/titanic-solution.jsonl            run it again, compared step by step
-  mle-gym replay runs/titanic-solution.jsonl --show     show it, and run nothing
+  mle-gym replay runs/titanic-solution.jsonl          run it again and compare
+  mle-gym replay runs/titanic-solution.jsonl --show   show it, and run nothing
 
 [dim]Exit code 1: the replay went another way than the recording.[/dim]"""
 

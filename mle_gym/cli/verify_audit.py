@@ -47,7 +47,7 @@ unknown or has changed, other versions of libraries, an old format, a missing ke
 AUDIT_EXAMPLES = """\b
 [bold]Examples[/bold]
   mle-gym audit runs/titanic-solution.jsonl
-  mle-gym audit runs/first --json | jq '.[] | select(.worst == "violation") | .path'
+  mle-gym audit runs/first --json | jq '.[] | [.worst, .path]'
   mle-gym audit episode.jsonl --references ./notebooks --threshold 0.6
 
 [dim]Exit code 0: no rule matched, or only notes did; 1: a violation, something suspicious,

@@ -121,3 +121,11 @@ def test_help_loads_nothing_heavy(words: list[str], unwanted: set[str]) -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0
     assert result.stderr == "loaded:\n"
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_examples_fit_into_80_columns(name: str) -> None:
+    known = load_command(name)
+    for command in (known, *getattr(known, "commands", {}).values()):
+        lines = (command.epilog or "").splitlines()
+        assert [line for line in lines if line.startswith("  ") and len(line) > 78] == []

@@ -28,6 +28,7 @@ HOSTILE_FRAMES = [
     frame({}),
     frame({"op": "execute"}),
     frame({"op": ["done"]}),
+    frame({"op": "printed", "newest": False}, b"nobody asked for this"),
     frame({"op": "request"}),
     frame({"op": "request", "tool": "grade", "path": "x"}),
     frame({"op": "request", "tool": {"submit": 1}, "path": "x"}),
