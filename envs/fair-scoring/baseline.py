@@ -10,7 +10,8 @@ SHARE = 0.12
 history, test = pd.read_csv("data/history.csv"), pd.read_csv("data/test.csv")
 fields = ["interview", "months_without_work", "school_years", "age"]
 both = pd.concat([history, test], ignore_index=True)
-x = both[fields].join(pd.get_dummies(both["office"].astype(str)))
+places = [pd.get_dummies(both[name].astype(str), prefix=name) for name in ("office", "trade")]
+x = both[fields].join(places)
 model = make_pipeline(StandardScaler(), LogisticRegression())
 model.fit(x[: len(history)], history["completed"])
 test["chance"] = model.predict_proba(x[len(history) :])[:, 1]

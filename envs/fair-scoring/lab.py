@@ -1,13 +1,14 @@
 """The ministry's toolbox: a logistic regression of who completes, and admissions from it.
 
-    python data/lab.py --office use --interview all --rows all
+    python data/lab.py --office use --trade use --interview all
 
---office     use, drop      whether the model has a term for each office
---interview  all, locals    locals: the interviews of those from abroad are set to the locals' mean
---rows       all, lottery   lottery: only apprentices whose place was drawn by lot
+--office     use, level     level: all offices are taken for alike when applicants are compared
+--trade      use, level     the same of trades
+--interview  all, locals    locals: those from abroad are taken for as skilled as the mean local
 
-The model never sees the origin. The cuts are set for both origins, so that 28 percent are admitted
-and, as the model sees it, completers of both origins have the same chance of a place.
+The model is fitted to the records with all of these, so that what is levelled distorts nothing
+else; it never sees the origin. The cuts are set for both origins, so that as many are admitted as
+are worth their place, and completers of both origins have, as the model sees it, the same chance.
 
 Writes submission.csv. The last line is what such decisions are worth on the audited applicants, in
 thousands of euros for each, fine included; the best decisions are worth about one.
@@ -19,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-CHOICES = {
-    "office": ("use", "drop"),
-    "interview": ("all", "locals"),
-    "rows": ("all", "lottery"),
-}
-SHARE = 0.28
-WORTH, PLACE, FREE, FINE = 20_000.0, 13_000.0, 0.05, 60.0
+CHOICES = {"office": ("use", "level"), "trade": ("use", "level"), "interview": ("all", "locals")}
+FIELDS = ("interview", "months_without_work", "school_years", "age")
+WORTH, PLACE, FREE, FINE, MARGIN = 20_000.0, 13_000.0, 0.05, 60.0, 0.025
+SHRINKS = 1.0
+"""The penalty on the terms of offices and trades."""
+ROUNDS = 12
 
 
 def read(name):
@@ -41,41 +41,62 @@ def from_abroad(rows):
     return np.array([row["origin"] == "abroad" for row in rows])
 
 
-def features(rows, office, interview):
-    """Standardised columns, the offices' own if they are used, and a constant."""
-    abroad, rating = from_abroad(rows), column(rows, "interview")
-    if interview == "locals":
-        rating[abroad] = rating[~abroad].mean()
-    others = [column(rows, name) for name in ("school_years", "age")]
-    x = np.stack([rating, np.log(column(rows, "months_without_work")), *others], axis=1)
-    x = (x - x.mean(0)) / x.std(0)
-    if office == "use":
-        _, at = np.unique([row["office"] for row in rows], return_inverse=True)
-        x = np.hstack([x, np.eye(at.max() + 1)[at]])
-    return np.hstack([x, np.ones((len(x), 1))])
+def columns(rows):
+    """Standardised fields and a constant: (rows, fields + 1)."""
+    x = np.stack([column(rows, name) for name in FIELDS], axis=1)
+    x[:, 1] = np.log(x[:, 1])
+    return np.hstack([(x - x.mean(0)) / x.std(0), np.ones((len(x), 1))])
 
 
-def logistic(x, y, penalty=1.0):
-    weights = np.zeros(x.shape[1])
-    keep = penalty * np.eye(len(weights))
-    keep[-1, -1] = 1e-6
-    for _ in range(8):
-        p = 1 / (1 + np.exp(-x @ weights))
-        step = x.T @ (y - p) - keep @ weights
-        weights += np.linalg.solve((x.T * (p * (1 - p))) @ x + keep, step)
-    return weights
+def places(rows, name):
+    """Of each row which office or trade it is: 0, 1, …"""
+    return np.unique([row[name] for row in rows], return_inverse=True)[1]
 
 
-def admissions(chance, abroad):
-    """The split of the places at which completers of both origins fare most alike."""
-    part, found = abroad.mean(), []
-    for share in np.linspace(0.01, 0.9, 90):
-        rest = (SHARE - share * part) / (1 - part)
-        if 0 < rest < 1:
-            cuts = np.quantile(chance[abroad], 1 - share), np.quantile(chance[~abroad], 1 - rest)
-            admit = chance >= np.where(abroad, *cuts)
-            found.append((gap(admit, chance, abroad), share, admit))
-    return min(found, key=lambda one: one[:2])[2].astype(int)
+def regression(x, levels, y):
+    """A logistic regression: a weight for each column, and shrunken terms of levels.
+
+    The parts are fitted in turn, each by a step of Newton's method.
+
+    Args:
+        x: (rows, columns).
+        levels: For each category the level of each row, also of rows that are not fitted.
+        y: 0 or 1 for each of the first rows, which are fitted.
+    """
+    terms = [np.zeros(level.max() + 1) for level in levels]
+    weights, x, levels = np.zeros(x.shape[1]), x[: len(y)], [level[: len(y)] for level in levels]
+    for _ in range(ROUNDS):
+        p = chance(x, levels, weights, terms)
+        curve = (x.T * (p * (1 - p))) @ x + 1e-3 * np.eye(x.shape[1])
+        weights += np.linalg.solve(curve, x.T @ (y - p))
+        for level, term in zip(levels, terms, strict=True):
+            p = chance(x, levels, weights, terms)
+            slope = np.bincount(level, y - p, len(term)) - SHRINKS * term
+            term += slope / (np.bincount(level, p * (1 - p), len(term)) + SHRINKS)
+    return weights, terms
+
+
+def chance(x, levels, weights, terms):
+    """Of each row, by such a regression."""
+    odds = x @ weights
+    for level, term in zip(levels, terms, strict=True):
+        odds = odds + term[level]
+    return 1 / (1 + np.exp(-odds))
+
+
+def admissions(chances, abroad):
+    """The most valuable cuts of a grid for which completers of both origins fare alike."""
+    shares = np.linspace(0.01, 0.8, 80)
+    gains, rates, cuts = [], [], []
+    for own in (chances[~abroad], chances[abroad]):
+        cuts.append(np.quantile(own, 1 - shares))
+        taken = own >= cuts[-1][:, None]
+        gains.append(taken @ (WORTH * own - PLACE) / len(chances))
+        rates.append(taken @ own / own.sum())
+    apart = np.abs(rates[0][:, None] - rates[1])
+    worth = gains[0][:, None] + gains[1] - 100 * FINE * np.maximum(apart - FREE + MARGIN, 0)
+    local, foreign = np.unravel_index(worth.argmax(), worth.shape)
+    return (chances >= np.where(abroad, cuts[1][foreign], cuts[0][local])).astype(int)
 
 
 def gap(admit, completed, abroad):
@@ -90,15 +111,24 @@ def value(admit, completed, abroad):
     return gain - 100 * FINE * max(gap(admit, completed, abroad) - FREE, 0)
 
 
-def decide(history, audit, test, office, interview, rows):
+def chances(history, others, office, trade, interview):
+    """Of others, by a model of the records."""
+    rows, known = history + others, len(history)
+    x, levels = columns(rows), [places(rows, "office"), places(rows, "trade")]
+    weights, terms = regression(x, levels, column(history, "completed"))
+    if interview == "locals":
+        x[from_abroad(rows), 0] = x[~from_abroad(rows), 0].mean()
+    terms = [term * (use == "use") for term, use in zip(terms, (office, trade), strict=True)]
+    return chance(x, levels, weights, terms)[known:]
+
+
+def decide(history, audit, test, **choice):
     """Admissions for the test, and what such admissions are worth on the audit."""
-    x = features(history + audit + test, office, interview)
-    known, audited, asked = np.split(x, np.cumsum([len(history), len(audit)]))
-    used = np.array([rows == "all" or row["intake"] == "lottery" for row in history])
-    weights = logistic(known[used], column(history, "completed")[used])
-    admit = admissions(1 / (1 + np.exp(-audited @ weights)), from_abroad(audit))
+    found = chances(history, audit + test, **choice)
+    audited, asked = found[: len(audit)], found[len(audit) :]
+    admit = admissions(audited, from_abroad(audit))
     worth = value(admit, column(audit, "completed"), from_abroad(audit))
-    return admissions(1 / (1 + np.exp(-asked @ weights)), from_abroad(test)), worth
+    return admissions(asked, from_abroad(test)), worth
 
 
 def write(test, admit):

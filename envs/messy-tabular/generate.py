@@ -18,12 +18,14 @@ STRUCTURES = {
     "zero": ("real", "missing"),
     "overhaul": ("harmless", "changed"),
 }
-BATCHES = {"micro": 380, "small": 700, "full": 6000}
+BATCHES = {"micro": 850, "small": 1300, "full": 6000}
 """Batches with a known yield."""
-OLD = 0.65
+OLD = 0.86
 """The share of them that is older than the overhaul."""
 TEST = 2000
 READINGS = 6
+FLOW, PRESSURE = 0, 2
+"""Of the readings, those that are missing at times."""
 OVERHAUL = np.datetime64("2024-05-06T06:00")
 FIRST, LAST = np.datetime64("2023-09-04T06:00"), np.datetime64("2025-01-06T06:00")
 QUESTIONS = ("mae", "pinball", "rmsle", "roc_auc", "roc_auc_columns", "quadratic_kappa", "spearman")
@@ -31,8 +33,10 @@ LIMITS = {"roc_auc": [0.3], "roc_auc_columns": [0.2, 0.5, 0.8], "quadratic_kappa
 """Quantiles of the yields at which a question has its limits."""
 LEARN_NOTHING = {"roc_auc": 0.5, "roc_auc_columns": 0.5, "quadratic_kappa": 0.0, "spearman": 0.0}
 NORMAL = np.array([NormalDist().inv_cdf((at + 0.5) / 40) for at in range(40)])
-SHUT = -1.6
-"""What a flow of 0 means, in standard deviations from the mean flow."""
+LATTICE = (7, 17)
+"""Steps of a rank-1 lattice rule, one for each reading that may be missing."""
+SHUT, LEAST = -1.6, -1.5
+"""Flows in units of 5 litres above 8: none, and the least of an open valve."""
 
 
 def generate(
@@ -47,9 +51,11 @@ def generate(
     rows = known + TEST
     old = np.arange(rows) < OLD * known
     x = rng.normal(size=(rows, READINGS))
-    shut = rng.random(rows) < 0.2 + 0.3 * difficulty
+    x[:, FLOW] = open_valve(x[:, FLOW])
+    shut = rng.random(rows) < 0.15 + 0.3 * difficulty
+    failed = rng.random(rows) < 0.04 + 0.04 * difficulty
     if structure["zero"] == "real":
-        x[shut, 0] = SHUT
+        x[shut, FLOW] = SHUT
     shape = structure["shape"]
     new, before = (scaled(response(x, shape, each)) for each in law)
     signal = new.copy()
@@ -58,13 +64,12 @@ def generate(
         signal[old] = kept * new[old] + np.sqrt(1 - kept**2) * before[old]
     noise = 0.15 + 0.15 * difficulty
     seen = signal + noise * rng.normal(size=rows)
-    table = readings(rng, x, shut, old, difficulty)
+    table = readings(rng, x, shut, failed, old, difficulty)
     table["assay_pct"] = np.round(70 + 4 * (seen + 0.8 * rng.normal(size=rows)), 1)
     table["yield_kg"] = np.round(to_yield(seen, structure["link"]), 2)
     unknown = shut & (structure["zero"] == "missing")
-    draws = to_yield(
-        expected(x, unknown, shape, law[0])[-TEST:] + noise * NORMAL, structure["link"]
-    )
+    signals = expected(x, unknown, failed, shape, law[0])[-TEST:]
+    draws = to_yield(signals + noise * NORMAL, structure["link"])
     question = ask(rng, table["yield_kg"].to_numpy()[~old], "mae" if variant == 0 else None)
     return pack(rng, table, draws, known, question)
 
@@ -78,11 +83,16 @@ def draw_law(rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
 
 
+def open_valve(x: np.ndarray) -> np.ndarray:
+    """Flows that are all more than nothing, from standard normal numbers."""
+    return np.abs(x - LEAST) + LEAST
+
+
 def response(x: np.ndarray, shape: str, law: dict[str, np.ndarray]) -> np.ndarray:
     """What the yield depends on."""
     if shape == "steps":
         return (x > law["cut"]) @ law["weight"]
-    products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (0, 4))], axis=1)
+    products = np.stack([x[:, a] * x[:, b] for a, b in ((0, 1), (2, 3), (4, 5))], axis=1)
     return products @ law["pair"] + 0.3 * x @ law["weight"]
 
 
@@ -91,14 +101,23 @@ def scaled(f: np.ndarray) -> np.ndarray:
 
 
 def expected(
-    x: np.ndarray, unknown: np.ndarray, shape: str, law: dict[str, np.ndarray]
+    x: np.ndarray,
+    no_flow: np.ndarray,
+    no_pressure: np.ndarray,
+    shape: str,
+    law: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Draws of the signal, for whoever knows the law, but no flow that the meter didn't report."""
+    """Draws of the signal, for whoever knows the law, but no reading that its meter didn't report.
+
+    They are a rank-1 lattice, of which the noise that is added to them is a further coordinate.
+    """
     f = response(x, shape, law)
     draws = np.empty((len(x), len(NORMAL)))
-    for draw, flow in enumerate(np.roll(NORMAL[::-1].reshape(2, -1).T.ravel(), 7)):
+    for draw in range(len(NORMAL)):
         guessed = x.copy()
-        guessed[unknown, 0] = flow
+        flow, pressure = (NORMAL[step * draw % len(NORMAL)] for step in LATTICE)
+        guessed[no_flow, FLOW] = open_valve(flow)
+        guessed[no_pressure, PRESSURE] = pressure
         draws[:, draw] = (response(guessed, shape, law) - f.mean()) / f.std()
     return draws
 
@@ -107,7 +126,7 @@ def to_yield(signal: np.ndarray, link: str) -> np.ndarray:
     """Yields in kilograms."""
     if link == "additive":
         return np.maximum(320 + 110 * signal, 5)
-    return 250 * np.exp(0.9 * signal)
+    return 250 * np.exp(0.6 * signal)
 
 
 def ask(rng: np.random.Generator, yields: np.ndarray, metric: str | None) -> dict[str, Any]:
@@ -150,7 +169,12 @@ def told(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def readings(
-    rng: np.random.Generator, x: np.ndarray, shut: np.ndarray, old: np.ndarray, difficulty: float
+    rng: np.random.Generator,
+    x: np.ndarray,
+    shut: np.ndarray,
+    failed: np.ndarray,
+    old: np.ndarray,
+    difficulty: float,
 ) -> pd.DataFrame:
     """The log as the plant keeps it."""
     rows = len(x)
@@ -163,14 +187,13 @@ def readings(
         f"{1.8 * c + 32:.1f} F" if f else f"{c:.1f} C"
         for c, f in zip(celsius, fahrenheit, strict=True)
     ]
-    pressure = np.round(12 + 1.5 * x[:, 2], 2)
-    pressure[rng.random(rows) < 0.04 + 0.04 * difficulty] = -999.0
+    pressure = np.where(failed, -999.0, np.round(12 + 1.5 * x[:, PRESSURE], 2))
     lots = rng.permutation(np.arange(1000, 9999))[: rows // 12]
     return pd.DataFrame(
         {
             "started": np.datetime_as_string(started),
             "catalyst_lot": [f"L{lot}" for lot in rng.choice(lots, rows)],
-            "additive_flow": np.where(shut, 0.0, np.round(np.maximum(8 + 2 * x[:, 0], 0.1), 2)),
+            "additive_flow": np.where(shut, 0.0, np.round(8 + 5 * x[:, FLOW], 2)),
             "feed_temp": temperature,
             "pressure_bar": pressure,
             "ph": np.round(7 + 0.5 * x[:, 3], 2),
