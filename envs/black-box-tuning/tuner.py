@@ -3,7 +3,7 @@
 python data/tuner.py --effects single|joint --reach long|short --part tree|penalty
 
 effects  single: each parameter acts by itself; joint: what one does depends on its partner
-reach    over how many levels a loss says something about others: long 5, short 0.85
+reach    over how many levels a loss says something about others: long 5, short 1.2
 part     the pair of parameters that makes most of the difference: tree (rate and depth) or penalty
          (leaf and dropout)
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import surrogate
 
-REACH, TREE = {"long": 5.0, "short": 0.85}, {"tree": 0.87, "penalty": 0.13}
+REACH, TREE = {"long": 5.0, "short": 1.2}, {"tree": 0.87, "penalty": 0.13}
 ROUNDS, NOISE = 12, 0.4
 TUNE = '''"""Tunes all jobs side by side with the surrogate that settings.json describes."""
 

@@ -12,21 +12,25 @@ from mle_gym.datasets.toolkit import Instance
 STRUCTURES = {
     "concept": ("drifting", "weekdays"),
     "scans": ("sound", "optimistic"),
-    "form": ("linear", "pairs"),
+    "form": ("bands", "pairs"),
 }
 """Whether what makes deliveries fail drifts, and jumps at times, or comes back with the day of the
-week; whether drivers' scans are right, or miss failures of one kind; the form of the risk."""
+week; whether drivers' scans are right, or miss failures of one kind; whether what changes is what
+each trait counts in a band of its values, or what two traits count together."""
 
 DAYS = {"micro": (40, 20), "small": (60, 20), "full": (250, 50)}
 """Days of the history, and of the stream."""
-PER_DAY = 240
-SCANNED, AUDITED, SHARE = 1, 2, 0.15
+PER_DAY = 200
+SCANNED, AUDITED, SHARE = 1, 2, 0.18
 """After how many days a delivery has its labels, and the share that is audited."""
 EXAMPLES = 3
 """Chunks that the agent sees: the last days of the history, as they would have come."""
 WEEK = 5
-KEEPS, JUMPS = 0.975, 1 / 30
-"""How much of the concept stays from one day to the next, and how often most of it goes."""
+KEEPS, LEAPS, EVERY = 0.99, 0.7, 20
+"""How much of a concept stays from one day to the next, how much when it jumps, and after how many
+days it does so: a stream has about as many jumps as any other, so no variant is luckier."""
+BANDS = (-0.6745, 0.0, 0.6745)
+"""Quarters of a standard normal trait."""
 TRAITS = ("slot_start", "stairs", "parcel_kg", "order_eur", "stop_no", "rating")
 
 
@@ -36,18 +40,16 @@ def generate(
     history, stream = DAYS[size]
     day = np.repeat(np.arange(history + stream), PER_DAY)
     x = rng.normal(size=(len(day), len(TRAITS)))
-    terms = x
-    if structure["form"] == "pairs":
-        terms = x * np.roll(x, 1, axis=1)
-    weights = concepts(rng, history + stream, structure["concept"])
-    lasting = rng.choice([-1, 1], len(TRAITS)) * rng.uniform(0.4, 0.8, len(TRAITS))
+    terms = by_band(x) if structure["form"] == "bands" else x * np.roll(x, 1, axis=1)
+    weights = concepts(rng, history + stream, structure["concept"], terms.shape[1])
+    lasting = rng.choice([-1, 1], len(TRAITS)) * rng.uniform(0.8, 1.2, len(TRAITS))
     signal = np.einsum("ij,ij->i", terms, weights[day]) + x @ lasting - 0.4
     signal *= 1.6 - 0.8 * difficulty
     chance = 1 / (1 + np.exp(-signal))
     failed = (rng.random(len(day)) < chance).astype(int)
     scan = np.where(rng.random(len(day)) < 0.03, 1 - failed, failed)
     if structure["scans"] == "optimistic":
-        missed = (x @ rng.normal(size=len(TRAITS)) > 0) & (rng.random(len(day)) < 0.5)
+        missed = (x @ rng.normal(size=len(TRAITS)) > 0) & (rng.random(len(day)) < 0.42)
         scan = np.where(missed, 0, failed)
     table = pd.DataFrame({"id": 10**6 + rng.permutation(len(day)), "day": day + 1, **traits(x)})
     audit = np.where(rng.random(len(day)) < SHARE, failed, np.nan)
@@ -55,13 +57,20 @@ def generate(
     return pack(table, labels, chance, history)
 
 
-def concepts(rng: np.random.Generator, days: int, kind: str) -> np.ndarray:
+def by_band(x: np.ndarray) -> np.ndarray:
+    """Whether each trait is in each of its bands, centred: (deliveries, traits times bands)."""
+    band = np.searchsorted(BANDS, x)
+    share = 1 / (len(BANDS) + 1)  # without it, the mean risk would change from day to day
+    return (np.eye(len(BANDS) + 1)[band] - share).reshape(len(x), -1)
+
+
+def concepts(rng: np.random.Generator, days: int, kind: str, terms: int) -> np.ndarray:
     """The weights of each day."""
     back = WEEK if kind == "weekdays" else 1
-    found = list(rng.normal(size=(back, len(TRAITS))))
-    for _ in range(days - back):
-        keeps = 0.5 if kind == "drifting" and rng.random() < JUMPS else KEEPS
-        fresh = rng.normal(size=len(TRAITS))
+    found, first = list(rng.normal(size=(back, terms))), rng.integers(EVERY)
+    for day in range(back, days):
+        keeps = LEAPS if kind == "drifting" and day % EVERY == first else KEEPS
+        fresh = rng.normal(size=terms)
         found.append(keeps * found[-back] + np.sqrt(1 - keeps**2) * fresh)
     weights = np.array(found)
     return weights / np.sqrt((weights**2).mean(axis=1, keepdims=True))

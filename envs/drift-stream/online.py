@@ -1,11 +1,12 @@
 """The dispatcher's toolbox: a model of failed deliveries that learns while days go by.
 
-python data/online.py --memory recent|weekday --labels scans|audits --form linear|pairs
+python data/online.py --memory recent|weekday --labels scans|audits --form bands|pairs
 
-memory  recent: a delivery counts half as much every three days; weekday: deliveries of the same day
+memory  recent: a delivery counts half as much every four days; weekday: deliveries of the same day
         of the week count alone, all of them
 labels  scans: of the drivers, for all deliveries; audits: of customers who were called, for some
-form    linear: logistic regression on the traits; pairs: with squares and products of two
+form    logistic regression on the traits, and on which quarter of its values each of them is in
+        (bands), or on their squares and products of two (pairs)
 
 It writes follow.py, which follows a stream with these settings, starting from data/history.csv. The
 last line is the log loss on audited deliveries of the last days of the history, each day predicted
@@ -24,19 +25,20 @@ TRAITS = (*LOGARITHMIC, "slot_start", "stairs", "stop_no", "rating")
 CHOICES = {
     "memory": ("recent", "weekday"),
     "labels": ("scans", "audits"),
-    "form": ("linear", "pairs"),
+    "form": ("bands", "pairs"),
 }
 SCANNED, AUDITED, WEEK = 1, 2, 5
-HALF_LIFE, LEAST = 3.0, 0.02
+HALF_LIFE, LEAST = 4.0, 0.05
 PENALTY = 1.5
-REPLAYED = 20
+REPLAYED = 15
+QUARTERS = (0.25, 0.5, 0.75)
 
 
 def fit(a, y, weight):
     """Weights of a logistic regression with a penalty, by Newton's method; the last column is 1."""
     penalty = np.r_[np.full(a.shape[1] - 1, PENALTY), 0.01]
     w = np.zeros(a.shape[1])
-    for _ in range(6):
+    for _ in range(5):
         p = 1 / (1 + np.exp(-(a @ w).clip(-15, 15)))
         curve = (a * (weight * p * (1 - p))[:, None]).T @ a + np.diag(penalty)
         w -= np.linalg.solve(curve, a.T @ (weight * (p - y)) + penalty * w)
@@ -50,10 +52,11 @@ class Learner:
         rows: Rows of data/history.csv, as dictionaries.
     """
 
-    def __init__(self, rows, memory="recent", labels="scans", form="linear"):
+    def __init__(self, rows, memory="recent", labels="scans", form="bands"):
         self.memory, self.labels, self.form = memory, labels, form
         raw = self._raw(rows)
         self.mean, self.sd = raw.mean(0), raw.std(0)
+        self.limits = np.quantile((raw - self.mean) / self.sd, QUARTERS, axis=0)
         self.ids, self.day, self.a = [], np.empty(0, int), None
         self.known = {"scan": np.empty(0), "audit": np.empty(0)}
         self.add(rows)
@@ -67,11 +70,13 @@ class Learner:
 
     def columns(self, rows):
         x = (self._raw(rows) - self.mean) / self.sd
-        parts = [x]
         if self.form == "pairs":
             i, j = np.triu_indices(x.shape[1])
-            parts.append(x[:, i] * x[:, j])
-        return np.hstack([*parts, np.ones((len(x), 1))])
+            more = x[:, i] * x[:, j]
+        else:
+            band = (x[:, None] > self.limits).sum(1)
+            more = np.eye(len(QUARTERS) + 1)[band].reshape(len(x), -1)
+        return np.hstack([x, more, np.ones((len(x), 1))])
 
     def add(self, rows):
         """Deliveries without labels."""
