@@ -229,7 +229,8 @@ def test_who_floods_the_server_is_shown_the_door(serve: Serve) -> None:
         with contextlib.suppress(ConnectionClosed):
             for _ in range(1000):
                 client.send(json.dumps({"type": "step", "data": {"action": "sleep 1000"}}))
-        assert code_of_the_end(client) == 1008
+        # The server doesn't read the rest, so its last words may not arrive.
+        assert code_of_the_end(client) in (1008, None)
     eventually(lambda: server.count("sessions") == 0)
     eventually(lambda: server.count("sessions_lost_total", reason="flood") == 1)
 
