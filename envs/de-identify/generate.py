@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from mle_gym.datasets.instance import File
 from mle_gym.datasets.toolkit import Instance
 
 from . import policy
@@ -183,7 +182,7 @@ class Visits:
             }
         )
 
-    def private(self, rules: policy.Rules, people: pd.DataFrame) -> dict[str, File]:
+    def private(self, rules: policy.Rules, people: pd.DataFrame) -> dict[str, str | pd.DataFrame]:
         """What the grader goes by."""
         rows = self._people.to_dict("records")
         told = [self._told(at, row, hidden(rules)) for at, row in enumerate(rows)]
