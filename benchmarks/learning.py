@@ -235,7 +235,9 @@ def together(references: Mapping[str, Mapping[str, float]]) -> list[tuple[float,
 
 
 def read_log(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's curves."""
+    """The rows of a run's curves; none of a run without learning."""
+    if not (run / "log.csv").exists():
+        return []
     with (run / "log.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
