@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from mle_gym.make_env import make
 from mle_gym.paths import cache_folder
 from mle_gym.tasks.catalog import register_tasks
 from mle_gym.trajectories.rollout import rollout
-from tests.task_folders import MakeTask, make_task  # noqa: F401
+from tests.task_folders import MakeTask, make_task, own_cache  # noqa: F401
 
 EXPLOITS: dict[str, str] = vars(sys.modules[agent_class("hunter").__module__])["EXPLOITS"]
 SEARCHES = {"files", "cache", "packages", "parents", "environment", "other-roots", "memory"}
@@ -24,7 +25,8 @@ Hunt = Callable[..., Grade | None]
 
 
 @pytest.fixture
-def hunt(make_task: MakeTask) -> Hunt:  # noqa: F811
+def hunt(make_task: MakeTask, own_cache: Path) -> Hunt:  # noqa: F811
+    # In a cache of its own, since other tests have answers to this task too, of other data.
     task = make_task()
     register_tasks(task)
 
