@@ -33,7 +33,8 @@ def shown_differences(recorded: Trajectory, differences: Sequence[Difference]) -
     for place, group in itertools.groupby(differences, lambda each: _place(recorded, each)):
         yield Text.assemble(("differs ", "bold red"), (f"at {place}", "bold"))
         for each in group:
-            yield Text(f"  {_STEP.sub('', each.where) or 'the steps'}", style="dim")
+            what = _STEP.sub("", each.where.removeprefix("reset: "))
+            yield Text(f"  {what or 'the steps'}", style="dim")
             yield from _then_and_now(each)
 
 
