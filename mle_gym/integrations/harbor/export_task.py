@@ -24,14 +24,14 @@ from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.episode.rewards import NEED_NO_CEILING, check_reward
 from mle_gym.errors import TaskError
 from mle_gym.grading.open_grader import open_grader
-from mle_gym.integrations.harbor.images import write_agent_image, write_verifier_image
-from mle_gym.integrations.harbor.settings import (
+from mle_gym.integrations.harbor.harbor_format import (
     DATASET_FOLDER,
     SETTINGS_FILE,
     TASK_FOLDER,
     WORKSPACE,
     task_toml,
 )
+from mle_gym.integrations.harbor.images import write_agent_image, write_verifier_image
 from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task
 

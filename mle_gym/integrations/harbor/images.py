@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mle_gym.datasets.rows_in_packages import files_with_rows
-from mle_gym.integrations.harbor.settings import (
+from mle_gym.integrations.harbor.harbor_format import (
     DATASET_FOLDER,
     GRADING,
     SETTINGS_FILE,

@@ -17,7 +17,7 @@ from mle_gym.episode.rewards import Progress, load_reward
 from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.open_grader import open_grader, submission_bytes
-from mle_gym.integrations.harbor.settings import (
+from mle_gym.integrations.harbor.harbor_format import (
     DATASET_FOLDER,
     GRADING,
     SETTINGS_FILE,
