@@ -71,9 +71,9 @@ def test_a_hundred_sessions_play_at_the_same_time(serve: Serve) -> None:
         with mle_gym.make("titanic", remote=server.url) as env:
             env.reset(seed=number)
             env.step(f"echo {number} > mine.txt")
-            everybody_plays.wait(300)
+            everybody_plays.wait(1800)
             assert server.count("episodes_playing") == 100
-            everybody_plays.wait(300)
+            everybody_plays.wait(1800)
             text = env.step("cat mine.txt; ls *.txt")[0]["output"]
             env.step(WOMEN)
             return text, env.step("submit")[1]
