@@ -42,7 +42,7 @@ def test_an_episode_goes_on_where_the_snapshot_was_taken(make: MakeEnv) -> None:
         assert (observation["output"], observation["exit_code"]) == ("seen\n", 1)
         assert observation["steps_left"] == last["steps_left"]
         assert observation["seconds_left"] <= last["seconds_left"]
-        assert info == {"task": "titanic", "variant": 0, "reward_valid": True}
+        assert info == {"task": "titanic", "variant": 0, "reward_valid": True, "prefix_steps": 2}
         assert other.observation_space.contains(observation)
         observation = other.step("echo $WORD; cat f; pwd; ls ../data | wc -l")[0]
         assert observation["output"] == "kept\n1\n/workspace/work\n4\n"
