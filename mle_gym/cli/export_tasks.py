@@ -1,4 +1,4 @@
-"""``export``: writes tasks in the formats of other frameworks."""
+"""``export``: writes tasks, and runs, in the formats of other frameworks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from mle_gym.cli.command_line import DataSize, Difficulty, Variant, find_task
-from mle_gym.cli.console import AsJson, UsageError, emit, out
+from mle_gym.cli.console import AsJson, UsageError, emit, out, warn
 from mle_gym.datasets.dataset import CANONICAL, DatasetOptions
 from mle_gym.errors import MleGymError
 from mle_gym.integrations.harbor.export_task import HarborExport, export_harbor
+from mle_gym.integrations.mle_bench.run_group import write_run_group
+from mle_gym.trajectories.training_data.export_records import record_files
 
 __all__ = ["commands"]
 
@@ -24,14 +26,22 @@ HARBOR_EXAMPLES = """\b
 The verifier runs in an image of its own, without network, and is the only one that has the answers
 and the script that grades. Tasks that run a program for grading can't be exported."""
 
+MLE_BENCH_EXAMPLES = """\b
+[bold]Examples[/bold]
+  mle-gym export mle-bench runs/paper -o mle-bench/runs/2026-12-01_my-agent
+  mlebench grade --submission mle-bench/runs/2026-12-01_my-agent/submissions.jsonl --output-dir .
+  mle-gym grade-jsonl mle-bench/runs/2026-12-01_my-agent/submissions.jsonl --parity
+
+Several episodes of one competition are several seeds, in the order of their files' names."""
+
 commands = typer.Typer()
-group = typer.Typer(no_args_is_help=True, help="Write tasks in another framework's format.")
+group = typer.Typer(no_args_is_help=True, help="Write tasks, or runs, in another's format.")
 commands.add_typer(group, name="export")
 
 
 @group.callback()
 def _group() -> None:
-    """Write tasks in another framework's format."""
+    """Write tasks, or runs, in another framework's format."""
 
 
 @group.command(epilog=HARBOR_EXAMPLES)
@@ -73,3 +83,26 @@ def harbor(
             out().print(made[-1], soft_wrap=True)
     if as_json:
         emit(made)
+
+
+@group.command("mle-bench", epilog=MLE_BENCH_EXAMPLES)
+def mle_bench(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUNS…", help="Trajectories, or folders of these.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="The group's folder, a new one.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write episodes as a group of MLE-bench's runs, with submissions.jsonl and metadata.json."""
+    try:
+        made = write_run_group(record_files(runs, ".jsonl"), folder)
+    except FileExistsError as error:
+        raise UsageError(f"{folder}: exists; name a folder that doesn't") from error
+    if as_json:
+        emit({**vars(made), "folder": str(made.folder)})
+        return
+    out().print(f"{folder}: {made.runs} runs, {made.submissions} with a submission", soft_wrap=True)
+    if made.left_out:
+        warn(f"{made.left_out} left out: they have not ended, or the machinery failed")

@@ -1,9 +1,9 @@
 """Writes episodes as a group of runs in MLE-bench's layout, for its tools and for other graders.
 
-    OUT/metadata.json                                       the runs by id, as run_agent.py writes it
-    OUT/submissions.jsonl                                   a line for each, for `mlebench grade`
-    OUT/spooky-author-identification_1f0c2a9b/submission/submission.csv
-    OUT/spooky-author-identification_1f0c2a9b/logs/agent.log
+OUT/metadata.json                                       the runs by id, as run_agent.py writes it
+OUT/submissions.jsonl                                   a line for each, for `mlebench grade`
+OUT/spooky-author-identification_1f0c2a9b/submission/submission.csv
+OUT/spooky-author-identification_1f0c2a9b/logs/agent.log
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from mle_gym.errors import TaskError, TrajectoryError
 from mle_gym.integrations.mle_bench.published import competitions
 from mle_gym.integrations.mle_bench.submissions import PREFIX
-from mle_gym.text import clean
+from mle_gym.text import clean_text
 from mle_gym.trajectories.stored_submission import unpack_submission
 from mle_gym.trajectories.trajectory import Step, Trajectory
 
@@ -122,7 +122,7 @@ def _write_run(trajectory: Trajectory, run: Path, record: Path) -> bool:
 
 def _shown(step: Step) -> str:
     action = step.action if isinstance(step.action, str) else json.dumps(step.action)
-    return f"$ {clean(action)}\n{clean(_text(step.observation.get('output')))}"
+    return f"$ {clean_text(action)}\n{clean_text(_text(step.observation.get('output')))}"
 
 
 def _text(value: object) -> str:
