@@ -28,14 +28,16 @@ and the script that grades. Tasks that run a program for grading can't be export
 
 MLE_BENCH_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym export mle-bench runs/paper -o mle-bench/runs/2026-12-01_my-agent
-  mlebench grade --submission mle-bench/runs/2026-12-01_my-agent/submissions.jsonl --output-dir .
-  mle-gym grade-jsonl mle-bench/runs/2026-12-01_my-agent/submissions.jsonl --parity
+  mle-gym export mle-bench runs/paper -o group
+  mlebench grade --submission group/submissions.jsonl --output-dir reports
+  mle-gym grade-jsonl group/submissions.jsonl --parity --output-dir reports
 
 Several episodes of one competition are several seeds, in the order of their files' names."""
 
 commands = typer.Typer()
-group = typer.Typer(no_args_is_help=True, help="Write tasks, or runs, in another's format.")
+group = typer.Typer(
+    no_args_is_help=True, help="Write tasks, or runs, in another framework's format."
+)
 commands.add_typer(group, name="export")
 
 

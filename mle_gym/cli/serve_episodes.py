@@ -20,9 +20,9 @@ __all__ = ["commands"]
 
 SERVE_EXAMPLES = """\b
 [bold]Examples[/bold]
-  mle-gym serve                                    every task, for this machine
+  mle-gym serve                                  every task, for this machine
   mle-gym serve titanic wine --sessions 16 --env 'limits={"cpus": 2}'
-  MLE_GYM_TOKEN=… mle-gym serve --host 0.0.0.0     for others, who set the same variable
+  MLE_GYM_TOKEN=… mle-gym serve --host 0.0.0.0   for others with the variable
 
   gymnasium.make("mle/titanic-v0", remote="http://127.0.0.1:8765")
 

@@ -50,6 +50,9 @@ class PlayedEpisode(Protocol):
     def finish(self) -> Outcome:
         """End now, as if the budget were spent."""
 
+    def names(self, folder: str | None) -> list[str]:
+        """What a person may complete a word of a command to. It is no step."""
+
     def snapshot(self) -> Snapshot:
         """This moment as a value."""
 

@@ -104,6 +104,10 @@ class RemoteEpisode:
         observation = self._observation | {"output": output, "exit_code": 255}
         return Outcome(observation, 0.0, False, True, info)
 
+    def names(self, folder: str | None) -> list[str]:
+        """None: OpenEnv's protocol has no such question, so nothing is completed."""
+        return []
+
     def snapshot(self) -> NoReturn:
         """Refuse: a snapshot's files would be on the server.
 

@@ -60,7 +60,8 @@ def test_every_tool_reward_backend_and_grade_field_is_documented() -> None:
 def test_every_environment_variable_is_in_the_one_table_of_them() -> None:
     folders = (CHECKOUT / "mle_gym", CHECKOUT / "agents")
     sources = [*(file for folder in folders for file in folder.rglob("*.py"))]
-    sources += (CHECKOUT / "scripts").iterdir()
+    scripts = (file for file in (CHECKOUT / "scripts").rglob("*") if file.is_file())
+    sources += (file for file in scripts if file.suffix in ("", ".py", ".sh"))
     read = {name for file in sources for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
     assert len(read) >= 10
     assert read == {word for word in words("cli.md") if VARIABLE.fullmatch(word)}
