@@ -23,7 +23,7 @@ import numpy.typing as npt
 from mle_gym.episode.actions.action import Cell, Shell
 from mle_gym.episode.actions.parse import parse_action
 from mle_gym.errors import ActionError
-from mle_gym.text import clean_text, spelled_out
+from mle_gym.text import spelled_out
 
 __all__ = ["Frame", "Screen", "describe"]
 
@@ -123,7 +123,7 @@ def describe(action: object) -> str:
         return spelled_out(f"$ {parsed.command[:KEPT_CHARACTERS]}")
     if isinstance(parsed, Cell):
         return spelled_out(f">>> {parsed.code[:KEPT_CHARACTERS]}".replace("\n", "\n... "))
-    shown = [parsed.tool, clean_text((getattr(parsed, "path", None) or "")[:COLUMNS])]
+    shown = [parsed.tool, spelled_out((getattr(parsed, "path", None) or "")[:COLUMNS])]
     texts = [getattr(parsed, name, None) for name in ("content", "new")]
     shown += [f"({len(text)} characters)" for text in texts if isinstance(text, str)]
     return " ".join(filter(None, shown))

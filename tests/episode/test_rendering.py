@@ -98,10 +98,10 @@ ACTIONS: list[tuple[Any, str]] = [
     ("ls -la", "$ ls -la"),
     ("a\nb", "$ a\nb"),
     ({"tool": "python", "code": "x = 1\nx"}, ">>> x = 1\n... x"),
-    ("bell \x07 \x1b[31mred", "$ bell \u2407 red"),
+    ("bell \x07 \x1b[31mred", "$ bell \u2407 \u241b[31mred"),
     ({"tool": "write_file", "path": "a.py", "content": "xyz"}, "write_file a.py (3 characters)"),
     ({"tool": "submit"}, "submit"),
-    ({"tool": "read_file", "path": "a\x1b[31m.py"}, "read_file a.py"),
+    ({"tool": "read_file", "path": "a\x1b[31m.py"}, "read_file a\u241b[31m.py"),
     ({"tool": "nope"}, "(malformed action: dict)"),
     (3, "(malformed action: int)"),
 ]
