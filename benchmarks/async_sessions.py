@@ -215,6 +215,18 @@ def report(options: argparse.Namespace, found: Found, samples: list[Sample]) -> 
     }
 
 
+def settled(episodes: int) -> Sample:
+    """A count once nothing is freed any more, or after 30 s: sandboxes end by themselves."""
+    last = count(episodes)
+    for _ in range(60):
+        time.sleep(0.5)
+        now = count(episodes)
+        if dataclasses.replace(now, memory_mb=last.memory_mb) == last:
+            return now
+        last = now
+    return last
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Play all rounds, count after each, and report."""
     options = _parser().parse_args(arguments)
@@ -229,7 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
         list(threads.map(lambda _: everyone.wait(), range(options.threads)))  # all have started
         for _ in range(options.rounds):
             asyncio.run(play_round(options, threads, found, rng))
-            samples.append(count(found.episodes.total()))
+            samples.append(settled(found.episodes.total()))
     figures = report(options, found, samples)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "async_sessions.json"

@@ -19,9 +19,11 @@ def test_a_few_sessions_end_as_they_should_and_leave_nothing(tmp_path: Path) -> 
     found = json.loads((tmp_path / "async_sessions.json").read_text())
     assert found["unlabelled"] == []
     assert found["episodes"]["cancelled"] > 0
+    assert found["cancellations"] > 20
     first, *_, last = found["samples"][1:]
     for name in ("processes", "threads", "mounts", "groups", "files"):
-        assert last[name] == first[name], name
+        # What serves all sandboxes comes and goes. A leak would be one for each that is cancelled.
+        assert last[name] <= first[name] + 3, name
 
 
 def test_what_has_no_label_is_reported() -> None:

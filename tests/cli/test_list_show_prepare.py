@@ -37,7 +37,7 @@ def test_no_name_is_cut_on_a_narrow_terminal(
     shown = command("list").out
     assert max(map(len, shown.splitlines())) <= 80
     for name in task_folders():
-        assert f" {name} " in shown
+        assert re.search(rf"(^| ){name}( |$)", shown, re.MULTILINE), name
 
 
 def test_list_leaves_out_a_broken_task_and_says_why(
