@@ -65,7 +65,6 @@ def test_tab_completes_programs_files_and_colon_words_without_a_step(
         ("cat ../my\\ fi\tno\t", "cat ../my\\ files/notes.txt "),
         ("ls ../da\tsample\t", "sample_submission.csv "),
         (":val\t", ":validate "),
-        (":read de\t", ":read deep/"),
     ):
         terminal.type(typed)
         terminal.wait_for(completed.rpartition(" ")[0].rpartition("/")[2], seconds=60)
