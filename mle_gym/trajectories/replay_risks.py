@@ -77,6 +77,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "runtime": _unset,
     "sandbox_python": _unset,
     "packages": _unset,
+    "remote": _unset,  # the record of others must not decide with whom this machine talks
     "preload": _unset,
 }
 """Which values of an argument of :class:`~mle_gym.env.MLEEnv` are harmless."""

@@ -33,7 +33,7 @@ THIEF = (
 pytestmark = pytest.mark.slow("builds two images for each task")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _harbor() -> None:
     if find_spec("harbor") is None:
         require("harbor", "harbor is not installed: scripts/test-integrations harbor")
