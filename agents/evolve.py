@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -26,10 +25,9 @@ from typing import Any
 import numpy as np
 
 import mle_gym
-from mle_gym.authoring.family_programs import load_programs
-from mle_gym.tasks.catalog import load_task
+from mle_gym.authoring.toolbox import Toolbox, Words
+from mle_gym.errors import MleGymError
 
-Words = tuple[str, ...]
 Search = Generator[Words, float | None, None]
 """Yields the programs to run, and receives how good each says it is, more being better."""
 
@@ -56,44 +54,6 @@ class Args:
     """The backend of the sandboxes."""
     out: Path = Path("runs/evolve")
     """The folder of the summary."""
-
-
-@dataclass(frozen=True)
-class Toolbox:
-    """A family's programs, as a choice of a word for each axis."""
-
-    template: Words
-    places: tuple[int, ...]
-    """Where a command has the words of the axes."""
-    axes: tuple[Words, ...]
-    sign: float
-    """1 if more is better, else -1."""
-
-    @classmethod
-    def of(cls, name: str) -> Toolbox:
-        """The toolbox of a family.
-
-        Raises:
-            SystemExit: Its programs differ in more than single words.
-        """
-        task = load_task(name)
-        rows = [tuple(program.command.split()) for program in load_programs(task).program]
-        if len({len(row) for row in rows}) != 1:
-            raise SystemExit(f"{name}: expected programs that differ in single words")
-        columns = [tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
-        places = tuple(at for at, column in enumerate(columns) if len(column) > 1)
-        axes = tuple(columns[at] for at in places)
-        return cls(rows[0], places, axes, 1.0 if task.grade.higher_is_better else -1.0)
-
-    def command(self, words: Words) -> str:
-        """The shell command with these choices."""
-        chosen = dict(zip(self.places, words, strict=True))
-        return " ".join(chosen.get(at, word) for at, word in enumerate(self.template))
-
-    def read(self, output: str) -> float | None:
-        """How good a fit says it was, more being better; None after an error."""
-        found = re.findall(r"^validation: *(-?[\d.]+(?:e[-+]?\d+)?)$", output, re.MULTILINE)
-        return self.sign * float(found[-1]) if found else None
 
 
 def evolve(axes: Sequence[Words], args: Args, rng: np.random.Generator) -> Search:
@@ -228,7 +188,10 @@ def parse(arguments: Sequence[str] | None = None) -> Args:
 def main() -> None:
     """Play, and write what came of it."""
     args = parse()
-    summary = run(args)
+    try:
+        summary = run(args)
+    except MleGymError as error:
+        raise SystemExit(str(error)) from None
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     episodes = summary["heldout"][args.task]

@@ -31,12 +31,11 @@ import contextlib
 import csv
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +43,10 @@ import torch
 from torch import Tensor, nn
 
 import mle_gym
-from mle_gym.authoring.family_programs import load_programs
-from mle_gym.errors import MleGymError
-from mle_gym.tasks.catalog import load_task
+from mle_gym.authoring.toolbox import Toolbox, Words
+from mle_gym.errors import MleGymError, TaskError
 
 Array = npt.NDArray[Any]
-Words = tuple[str, ...]
 View = tuple[Array, Array, Array]
 """What is known when a word is chosen; `Policy.view` explains it."""
 
@@ -95,45 +92,20 @@ class Args:
 
 
 @dataclass(frozen=True)
-class Toolbox:
-    """The commands of a family's `programs.toml`, as one choice of a word for each axis."""
-
-    task: str
-    template: Words
-    places: tuple[int, ...]
-    """Where a command has the words of the axes."""
-    axes: tuple[Words, ...]
-    worst: float
-    best: float
-    """The scores between which the metric is normalized."""
+class FamilyToolbox(Toolbox):
+    """The commands of a family's `programs.toml`, as far as the policy has room for them."""
 
     @classmethod
-    def of(cls, name: str) -> Toolbox:
+    def of(cls, name: str) -> Self:
         """The toolbox of a family.
 
         Raises:
-            SystemExit: Its programs differ in more than single words.
+            TaskError: Its programs differ in more than single words, or there are too many words.
         """
-        task = load_task(name)
-        rows = [tuple(program.command.split()) for program in load_programs(task).program]
-        if len({len(row) for row in rows}) != 1:
-            raise SystemExit(f"{name}: expected programs that differ in single words")
-        columns = [tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
-        places = tuple(at for at, column in enumerate(columns) if len(column) > 1)
-        axes = tuple(columns[at] for at in places)
-        if len(axes) > AXES or max(map(len, axes)) >= ROWS:
-            raise SystemExit(f"{name}: expected at most {AXES} axes of {ROWS - 1} words")
-        return cls(task.id, rows[0], places, axes, task.grade.worst, task.grade.best)
-
-    def command(self, words: Words) -> str:
-        """The shell command with these choices."""
-        choices = dict(zip(self.places, words, strict=True))
-        return " ".join(choices.get(at, word) for at, word in enumerate(self.template))
-
-    def read(self, output: str) -> float | None:
-        """How good a fit says it was, 1 for the metric's best; None after an error."""
-        found = re.findall(r"^validation: *(-?[\d.]+(?:e[-+]?\d+)?)$", output, re.MULTILINE)
-        return (float(found[-1]) - self.worst) / (self.best - self.worst) if found else None
+        found = super().of(name)
+        if len(found.axes) > AXES or max(map(len, found.axes)) >= ROWS:
+            raise TaskError(f"{name}: expected at most {AXES} axes of {ROWS - 1} words")
+        return found
 
     def name(self, axis: int, word: str) -> str:
         """A word in the policy's vocabulary: in another family it may mean something else."""
@@ -167,7 +139,7 @@ class World(Protocol):
 class Environments:
     """The real world: a vector environment."""
 
-    def __init__(self, args: Args, toolbox: Toolbox) -> None:
+    def __init__(self, args: Args, toolbox: FamilyToolbox) -> None:
         self._toolbox = toolbox
         self.envs = mle_gym.make_vec(
             toolbox.task,
@@ -238,7 +210,12 @@ class Episode:
 
 
 def play(
-    world: World, toolbox: Toolbox, policy: Policy, variants: Sequence[int], *, greedy: bool = False
+    world: World,
+    toolbox: FamilyToolbox,
+    policy: Policy,
+    variants: Sequence[int],
+    *,
+    greedy: bool = False,
 ) -> list[Episode]:
     """Play an episode of each variant, all at the same time."""
     world.start(variants)
@@ -260,7 +237,7 @@ def play(
 # --------------------------------------------------------------------------------------- the policy
 
 
-def describe(toolbox: Toolbox, tries: list[Try], written: Words, steps: int) -> list[float]:
+def describe(toolbox: FamilyToolbox, tries: list[Try], written: Words, steps: int) -> list[float]:
     """What the episode so far says about the last word of `written`, in FEATURES numbers.
 
     The SHARED ones are about the episode and the words before, the others about the word: by
@@ -353,7 +330,7 @@ class Policy:
         }
 
     def write(
-        self, toolbox: Toolbox, histories: Sequence[list[Try]], *, greedy: bool
+        self, toolbox: FamilyToolbox, histories: Sequence[list[Try]], *, greedy: bool
     ) -> list[tuple[Words | None, list[Decision]]]:
         """The next command after each history, word by word; None is to stop."""
         prefixes: list[Words] = [()] * len(histories)
@@ -372,7 +349,7 @@ class Policy:
             writing = [i for i in writing if decisions[i][-1].choice]
         return [(words or None, made) for words, made in zip(prefixes, decisions, strict=True)]
 
-    def view(self, toolbox: Toolbox, tries: list[Try], prefix: Words) -> View:
+    def view(self, toolbox: FamilyToolbox, tries: list[Try], prefix: Words) -> View:
         """What is known of each word that could be written after others; the first is to stop.
 
         Returns:
@@ -505,13 +482,13 @@ class Run:
     """
 
     def __init__(
-        self, args: Args, make_world: Callable[[Args, Toolbox], World] = Environments
+        self, args: Args, make_world: Callable[[Args, FamilyToolbox], World] = Environments
     ) -> None:
         if min(args.group, args.num_envs) < 1 or args.credit not in ("step", "episode"):
             raise SystemExit("expected --group and --num-envs from 1 on, --credit step or episode")
         self.args, self.out = args, Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.toolboxes = [Toolbox.of(task) for task in args.tasks]
+        self.toolboxes = [FamilyToolbox.of(task) for task in args.tasks]
         self.worlds = [make_world(args, toolbox) for toolbox in self.toolboxes]
         names = [t.name(i, w) for t in self.toolboxes for i, ws in enumerate(t.axes) for w in ws]
         self.policy = Policy.load(args, args.load) if args.load else Policy(args, ["stop", *names])
@@ -556,10 +533,10 @@ class Run:
         self.policy.save(self.out / "policy.pt")
         return found
 
-    def _families(self) -> list[tuple[World, Toolbox]]:
+    def _families(self) -> list[tuple[World, FamilyToolbox]]:
         return list(zip(self.worlds, self.toolboxes, strict=True))
 
-    def _batch(self, world: World, toolbox: Toolbox) -> list[Episode]:
+    def _batch(self, world: World, toolbox: FamilyToolbox) -> list[Episode]:
         """Episodes of one family, in groups about the same variant."""
         size = min(self.args.group, self.args.num_envs)
         count = self.args.num_envs // size

@@ -21,7 +21,6 @@ import argparse
 import csv
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,13 +35,12 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 import mle_gym
-from mle_gym.authoring.family_programs import load_programs
+from mle_gym.authoring.toolbox import Toolbox, Words
+from mle_gym.errors import MleGymError
 from mle_gym.integrations.stable_baselines import StableBaselinesVecEnv
-from mle_gym.tasks.catalog import load_task
 from mle_gym.wrappers import CommandMenu
 
 Array = npt.NDArray[np.float32]
-Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,32 +74,8 @@ class Args:
 
 
 @dataclass(frozen=True)
-class Menu:
+class Menu(Toolbox):
     """A family's programs as decisions: entry by entry, an axis and the word that is set there."""
-
-    template: Words
-    places: tuple[int, ...]
-    """Where a command has the words of the axes."""
-    axes: tuple[Words, ...]
-    worst: float
-    best: float
-    """The scores between which the metric is normalized."""
-
-    @classmethod
-    def of(cls, name: str) -> Menu:
-        """The menu of a family.
-
-        Raises:
-            SystemExit: Its programs differ in more than single words.
-        """
-        task = load_task(name)
-        rows = [tuple(program.command.split()) for program in load_programs(task).program]
-        if len({len(row) for row in rows}) != 1:
-            raise SystemExit(f"{name}: expected programs that differ in single words")
-        columns = [tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
-        places = tuple(at for at, column in enumerate(columns) if len(column) > 1)
-        axes = tuple(columns[at] for at in places)
-        return cls(rows[0], places, axes, task.grade.worst, task.grade.best)
 
     @property
     def entries(self) -> list[tuple[int, str]]:
@@ -131,11 +105,6 @@ class Menu:
         words = self.words(chosen)
         changes = [not chosen or words[axis] != word for axis, word in self.entries]
         return [*changes, bool(chosen)]
-
-    def read(self, output: str) -> float | None:
-        """How good a fit says it was, 1 for the metric's best; None after an error."""
-        found = re.findall(r"^validation: *(-?[\d.]+(?:e[-+]?\d+)?)$", output, re.MULTILINE)
-        return (float(found[-1]) - self.worst) / (self.best - self.worst) if found else None
 
 
 class Feedback(gymnasium.ObservationWrapper[Array, Any, Any]):
@@ -305,7 +274,10 @@ def main() -> None:
     """Train, judge, and say where the results are."""
     torch.set_num_threads(1)  # the network is small, and the sandboxes need the processors
     args = parse()
-    summary = run(args)
+    try:
+        summary = run(args)
+    except MleGymError as error:
+        raise SystemExit(str(error)) from None
     print(f"judged on {len(summary['heldout'][args.task])} held-out variants; see {args.out}")
 
 

@@ -121,17 +121,6 @@ def test_credit_of_a_step_is_what_came_of_it_beyond_what_was_expected(learner: M
     assert advantages == pytest.approx([0.35, 0.35, 0.35, -0.35])
 
 
-def test_every_program_of_a_family_can_be_written_and_nothing_else(learner: ModuleType) -> None:
-    toolbox = learner.Toolbox.of("few-label-tuning")
-    programs = learner.load_programs(learner.load_task("few-label-tuning")).program
-    written = {toolbox.command(words) for words in itertools.product(*toolbox.axes)}
-    assert written == {program.command for program in programs}
-    assert toolbox.read("reading\nvalidation: 0.25\n") == 0.25
-    assert toolbox.read("Traceback: no such file") is None
-    assert toolbox.read("validation: nan") is None
-    assert learner.Toolbox.of("demand").read("validation: 0.25") == 0.75  # an error: less is better
-
-
 @pytest.mark.bubblewrap
 @pytest.mark.slow("it plays a dozen episodes")
 def test_training_leaves_curves_scores_a_picture_and_a_policy_that_can_be_judged_again(

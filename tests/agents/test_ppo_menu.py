@@ -46,7 +46,7 @@ def agent() -> ModuleType:
 def test_decisions_build_on_one_another_and_only_those_that_change_something_may_be_taken(
     agent: ModuleType,
 ) -> None:
-    menu = agent.Menu(("run", "a", "c"), (1, 2), (("a", "b"), ("c", "d")), 0.0, 1.0)
+    menu = agent.Menu("t", ("run", "a", "c"), (1, 2), (("a", "b"), ("c", "d")), 0.0, 1.0)
     assert menu.entries == [(0, "a"), (0, "b"), (1, "c"), (1, "d")]
     assert menu.commands[1] == "export WORD_0=b; run ${WORD_0:-a} ${WORD_1:-c}"
     assert menu.allowed(()) == [True, True, True, True, False]
