@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.recorded_outcomes import Recorded, Swapped, agent, record
+from benchmarks.bundled_agent import bundled_agent
+from benchmarks.recorded_outcomes import Recorded, Swapped, record
 from mle_gym.tasks.catalog import load_task
 
 __all__ = ["bandit", "climb", "interval", "references", "report", "train"]
@@ -244,7 +245,7 @@ def read_log(run: Path) -> list[dict[str, str]]:
 
 def train(rows: Sequence[Mapping[str, Any]], arguments: Sequence[str]) -> dict[str, Any]:
     """Run the agent on recorded outcomes, then show it other variants' validations."""
-    learner = agent()
+    learner = bundled_agent("feedback_policy")
     args = learner.parse(arguments)
     learner.torch.set_num_threads(1)
     run = learner.Run(args, partial(Recorded, rows=rows))

@@ -1,9 +1,9 @@
 """Runs agents/ppo_menu.py and agents/evolve.py on recorded outcomes, in place of real fits.
 
-python -m benchmarks.learning record few-label-tuning
-python -m benchmarks.recorded_episodes evolve --seed 1 --out runs/learning/evolve-1
-python -m benchmarks.recorded_episodes ppo_menu --seed 1 --out runs/learning/ppo_menu-1
-python -m benchmarks.learning report few-label-tuning --runs runs/learning/*-1
+    python -m benchmarks.learning record few-label-tuning
+    python -m benchmarks.recorded_episodes evolve --seed 1 --out runs/learning/evolve-1
+    python -m benchmarks.recorded_episodes ppo_menu --seed 1 --out runs/learning/ppo_menu-1
+    python -m benchmarks.learning report few-label-tuning --runs runs/learning/*-1
 
 A fit's output is the same whenever it is run, so these are the episodes that the environment would
 have played, except that no seed draws the training variants as it does. Whatever the agents get
@@ -13,23 +13,20 @@ wrong about the environment shows only when they run in it.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 import mle_gym
-from mle_gym.paths import bundled
+from benchmarks.bundled_agent import bundled_agent
 
-__all__ = ["RecordedEpisodes", "agent", "main"]
+__all__ = ["RecordedEpisodes", "main"]
 
 _EXPORT = re.compile(r"export (\w+)=(\S+); ")
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
@@ -88,17 +85,6 @@ class RecordedEpisodes(gymnasium.Wrapper[Any, Any, Any, Any]):
         }
 
 
-def agent(name: str) -> ModuleType:
-    """The module of a bundled agent."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, bundled("agents") / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run an agent with its own options."""
     parser = argparse.ArgumentParser(
@@ -109,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("agent", choices=["evolve", "ppo_menu"])
     parser.add_argument("--outcomes", type=Path, default=Path("runs/learning/outcomes.jsonl"))
     options, further = parser.parse_known_args(arguments)
-    player = agent(options.agent)
+    player = bundled_agent(options.agent)
     args = player.parse(further)
     lines = options.outcomes.read_text(encoding="utf-8").splitlines()
     rows = [row for row in map(json.loads, lines) if row["task"] == args.task]

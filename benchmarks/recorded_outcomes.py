@@ -6,31 +6,17 @@ environment would have played.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
+from benchmarks.bundled_agent import bundled_agent
 from mle_gym.authoring.family_programs import load_programs
 from mle_gym.authoring.play_programs import Play, play_all
-from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
 
-__all__ = ["Recorded", "Swapped", "agent", "record"]
-
-
-def agent() -> ModuleType:
-    """The module of agents/feedback_policy.py."""
-    name = "feedback_policy"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, bundled("agents") / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+__all__ = ["Recorded", "Swapped", "record"]
 
 
 def record(family: str, variants: int, workers: int, sandbox: str = "auto") -> list[dict[str, Any]]:
@@ -68,7 +54,7 @@ class Recorded:
 
     def __init__(self, args: Any, toolbox: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         self._steps, self._toolbox = args.steps, toolbox
-        self._outcome = agent().Outcome
+        self._outcome = bundled_agent("feedback_policy").Outcome
         self._known = {
             (row["variant"], row["command"]): (
                 toolbox.read(f"validation: {row['validation']}"),  # None, too, isn't a number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import subprocess
@@ -13,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from benchmarks.bundled_agent import bundled_agent
 from mle_gym.paths import bundled
 
 SCRIPT = bundled("agents") / "evolve.py"
@@ -20,13 +20,7 @@ SCRIPT = bundled("agents") / "evolve.py"
 
 @pytest.fixture(scope="module")
 def agent() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("evolve", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["evolve"] = module
-    spec.loader.exec_module(module)
-    return module
+    return bundled_agent("evolve")
 
 
 AXES = (("a", "b"), ("c", "d"), ("e", "f"), ("g", "h"))

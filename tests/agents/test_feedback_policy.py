@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import itertools
 import json
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.bundled_agent import bundled_agent
 from mle_gym.paths import bundled
 from tests.sandbox.docker_daemon import require
 
@@ -32,13 +32,7 @@ def _torch() -> None:
 
 @pytest.fixture(scope="module")
 def learner() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("feedback_policy", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["feedback_policy"] = module
-    spec.loader.exec_module(module)
-    return module
+    return bundled_agent("feedback_policy")
 
 
 def run(*arguments: str) -> str:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from benchmarks.bundled_agent import bundled_agent
 from mle_gym.paths import bundled
 from tests.sandbox.docker_daemon import require
 
@@ -34,13 +35,7 @@ def _with_stable_baselines() -> None:
 
 @pytest.fixture(scope="module")
 def agent() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ppo_menu", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ppo_menu"] = module
-    spec.loader.exec_module(module)
-    return module
+    return bundled_agent("ppo_menu")
 
 
 def test_decisions_build_on_one_another_and_only_those_that_change_something_may_be_taken(

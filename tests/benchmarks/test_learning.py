@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import learning, recorded_outcomes
+from benchmarks.bundled_agent import bundled_agent
 from tests.sandbox.docker_daemon import require
 
 SCORES = np.array([[1.0, 0.2, 0.5], [0.0, 0.8, 0.5]])
@@ -59,7 +60,7 @@ def test_on_recorded_outcomes_training_is_what_it_is_in_the_environment(tmp_path
     assert len(rows) == 4 * 8
 
     def curve(name: str, world: Any) -> list[list[str]]:
-        learner = recorded_outcomes.agent()
+        learner = bundled_agent("feedback_policy")
         options = (
             "--tasks tickets --episodes 8 --num-envs 4 --group 2 --variants 2 --eval-variants 2"
         )

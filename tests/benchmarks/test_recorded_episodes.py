@@ -6,7 +6,8 @@ import itertools
 import json
 from pathlib import Path
 
-from benchmarks.recorded_episodes import RecordedEpisodes, agent, main
+from benchmarks.bundled_agent import bundled_agent
+from benchmarks.recorded_episodes import RecordedEpisodes, main
 from mle_gym.env import MLEEnv
 
 ROW = {"variant": -1, "command": "run --a x --b y", "validation": 0.5, "anchored": 0.75}
@@ -25,7 +26,7 @@ def test_commands_are_looked_up_with_their_variables() -> None:
 
 
 def test_evolution_is_judged_on_recorded_outcomes(tmp_path: Path) -> None:
-    toolbox = agent("evolve").Toolbox.of("few-label-tuning")
+    toolbox = bundled_agent("evolve").Toolbox.of("few-label-tuning")
     programs = list(itertools.product(*toolbox.axes))
     rows = [
         {
