@@ -33,6 +33,7 @@ ERRORS: dict[str, tuple[Exception, Stage]] = {
     "sandbox_died": (SandboxCrashed("gone"), "step"),
     "sandbox_silent": (SandboxCrashed("no answer", kind="sandbox_silent"), "step"),
     "host_out_of_memory": (MemoryError(), "grade"),
+    "server_unavailable": (SandboxCrashed("no answer", kind="server_unavailable"), "step"),
     "host_out_of_disk": (caused(DatasetError("full"), OSError(errno.ENOSPC, "full")), "prepare"),
     "dataset_unavailable": (DatasetError("no data"), "prepare"),
     "dataset_gone": (DatasetError("no data"), "grade"),
