@@ -45,28 +45,33 @@ def generate(
     scale = np.where(late, usual[:, None], before[:, None])
     reissued = rng.random(scale.shape) < again[:, None]
     scale = scale * np.where(reissued, factor[:, None], 1.0)
-    error = scale * rng.normal(size=scale.shape)
-    off = rng.random(scale.shape) < wild[:, None]
-    error += (
-        off * rng.choice([-1, 1], scale.shape) * far[:, None] * rng.uniform(0.7, 1.3, scale.shape)
-    )
+    error = errors(rng, scale, wild, far)
     risk = usual * np.sqrt(2 / np.pi)
     if structure["reissued"] == "outage":
         risk = risk * (1 + again * (factor - 1))
     if structure["wild"] == "sent":
         risk = risk * (1 - wild) + wild * far
-    return pack(rng, depots, level, error, reissued, risk)
+    return pack(rng, depots, archive_of(rng, depots, level, error, reissued), risk)
 
 
-def pack(
+def errors(
+    rng: np.random.Generator, scale: np.ndarray, wild: np.ndarray, far: np.ndarray
+) -> np.ndarray:
+    """Errors of that scale by depot, day and model; a share ``wild`` of them is off by ``far``."""
+    error = scale * rng.normal(size=scale.shape)
+    off = rng.random(scale.shape) < wild[:, None]
+    sign = rng.choice([-1, 1], scale.shape)
+    return error + off * sign * far[:, None] * rng.uniform(0.7, 1.3, scale.shape)
+
+
+def archive_of(
     rng: np.random.Generator,
     depots: np.ndarray,
     level: np.ndarray,
     error: np.ndarray,
     reissued: np.ndarray,
-    risk: np.ndarray,
-) -> Instance:
-    """The archive, the audit of some depots, and the answers for the others."""
+) -> pd.DataFrame:
+    """A row for each depot and day: its parcels, every model's forecast, and which came again."""
     count, days = error.shape[:2]
     week = 1 + 0.15 * np.sin(2 * np.pi * np.arange(days) / 7)
     parcels = np.rint(level * week * np.exp(0.1 * rng.normal(size=(count, days))))
@@ -75,7 +80,7 @@ def pack(
     )
     letters = np.array(MODELS)
     flags = reissued.reshape(-1, len(MODELS))
-    archive = pd.DataFrame(
+    return pd.DataFrame(
         {
             "depot": np.repeat(depots, days),
             "day": np.tile(np.datetime_as_string(START + np.arange(days)), count),
@@ -84,12 +89,18 @@ def pack(
             "reissued": ["".join(letters[row]) for row in flags],
         }
     )
+
+
+def pack(
+    rng: np.random.Generator, depots: np.ndarray, archive: pd.DataFrame, risk: np.ndarray
+) -> Instance:
+    """The archive, the audit of some depots, and the answers for the others."""
     table = pd.DataFrame(risk.round(2), columns=list(MODELS))
     table.insert(0, "depot", depots)
     hidden = table.tail(OPEN).iloc[rng.permutation(OPEN)]
     best = hidden[list(MODELS)].to_numpy()
     answers = hidden[["depot"]].assign(
-        model=letters[best.argmin(axis=1)], expected_error=best.min(axis=1)
+        model=np.array(MODELS)[best.argmin(axis=1)], expected_error=best.min(axis=1)
     )
     return Instance(
         public={

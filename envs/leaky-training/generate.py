@@ -24,17 +24,14 @@ STARTS = ("2023-01-01", "2024-07-01", "2024-11-01", "2025-05-01")
 def generate(
     rng: np.random.Generator, size: str, difficulty: float, structure: dict[str, str]
 ) -> Instance:
-    counts = (*ROWS[size], TEST)
-    order, day, period = draw_orders(rng, counts)
+    order, day, period = draw_orders(rng, (*ROWS[size], TEST))
     archive = period == 0
     weights = rng.choice([-1, 1], READINGS) * rng.uniform(0.7, 1.2, READINGS)
     x = rng.normal(size=(order.max() + 1, READINGS))[order] + 0.15 * rng.normal(
         size=(len(order), READINGS)
     )
-    customer = rng.integers(0, counts[0] // 3, order.max() + 1)[order]
-    month = day.astype("datetime64[M]").astype(int)
-    month -= month.min()
-    level = 0.9 * rng.permutation(np.linspace(-1.5, 1.5, 28))[month]
+    customer = rng.integers(0, ROWS[size][0] // 3, order.max() + 1)[order]
+    level = monthly_level(rng, day)
     own = 0.9 * rng.normal(size=order.max() + 1)[order]
     asked = rng.normal(size=len(order))
     habit = rng.normal(size=customer.max() + 1)[customer]
@@ -47,11 +44,8 @@ def generate(
     hidden = 0.5 * rng.normal(size=order.max() + 1)[order]
     late = (rng.random(len(order)) < sigmoid(signal + hidden - 0.6)).astype(int)
 
-    leak = 0.5 + 0.5 * difficulty
     if structure["contacts"] == "backfilled":
-        told = (late - late.mean()) / late.std()
-        noise = rng.normal(size=len(order))
-        asked = np.where(archive, leak * told + np.sqrt(1 - leak**2) * noise, noise)
+        asked = backfilled(rng, late, archive, leak=0.5 + 0.5 * difficulty)
     share = late_share(rng, customer, habit, late, archive, structure["history"])
     table = pd.DataFrame(
         {
@@ -85,6 +79,21 @@ def draw_orders(
         periods.append(np.full(count, period))
         first += int(order.max()) + 1
     return np.concatenate(orders), np.concatenate(days), np.concatenate(periods)
+
+
+def monthly_level(rng: np.random.Generator, day: np.ndarray) -> np.ndarray:
+    """By invoice: the level of amounts in its month, which is drawn for each month."""
+    month = day.astype("datetime64[M]").astype(int)
+    return 0.9 * rng.permutation(np.linspace(-1.5, 1.5, 28))[month - month.min()]
+
+
+def backfilled(
+    rng: np.random.Generator, late: np.ndarray, archive: np.ndarray, leak: float
+) -> np.ndarray:
+    """Contacts that tell the outcome in the archive, where they were counted after it."""
+    told = (late - late.mean()) / late.std()
+    noise = rng.normal(size=len(late))
+    return np.where(archive, leak * told + np.sqrt(1 - leak**2) * noise, noise)
 
 
 def response(x: np.ndarray, weights: np.ndarray, shape: str) -> np.ndarray:

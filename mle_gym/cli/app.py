@@ -58,11 +58,11 @@ COMMANDS = {
     },
     "Training": {
         "export-trajectories": (
-            "training_data",
+            "export_trajectories_health",
             "Write recorded episodes, or experts' ones, as training data for language models.",
         ),
         "health": (
-            "training_data",
+            "export_trajectories_health",
             "Say whether training on recorded episodes would go right, and what to do if not.",
         ),
     },

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from contextvars import ContextVar
 from enum import IntEnum
 from typing import Annotated, Any, TextIO
@@ -30,6 +32,7 @@ __all__ = [
     "MissingExtra",
     "UsageError",
     "as_json",
+    "as_usage_errors",
     "debugging",
     "emit",
     "err",
@@ -82,6 +85,23 @@ as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 
 class UsageError(MleGymError, ValueError):
     """The command line asks for something impossible; the message says what was expected."""
+
+
+@contextlib.contextmanager
+def as_usage_errors(about: str = "") -> Iterator[None]:
+    """Turn what the block raises about an argument's type or value into a usage error.
+
+    Our own errors stay as they are: their messages are for users, and have exit codes of their own.
+
+    Args:
+        about: What the argument belongs to, such as a file; begins the message.
+    """
+    try:
+        yield
+    except MleGymError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{about}: {error}" if about else str(error)) from error
 
 
 class MissingExtra(MleGymError, ImportError):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
-from mle_gym.cli.live_lines import unshown
+from mle_gym.cli.live_lines import print_output, unshown
+from mle_gym.cli.live_status import live_status, one_row
 from mle_gym.episode.actions.action import ApplyPatch, Cell, Shell
 from mle_gym.episode.actions.parse import parse_action
 from mle_gym.episode.live_output import LiveOutput
@@ -21,7 +22,7 @@ from mle_gym.errors import ActionError
 from mle_gym.text import clean_text
 from mle_gym.trajectories.trajectory import Step
 
-__all__ = ["EpisodeDisplay"]
+__all__ = ["EpisodeDisplay", "episode_display"]
 
 OUTPUT_LINES = 12
 """How many of the last lines are shown of an output that is a file's or a folder's."""
@@ -29,14 +30,20 @@ COMMAND_LINES = 6
 THOUGHT_LINES = 12
 
 
-class EpisodeDisplay:
-    """Prints actions, outputs and results, a line at a time.
+@contextlib.contextmanager
+def episode_display(console: Console) -> Iterator[EpisodeDisplay]:
+    """Show an episode that is played in the block, with a status in the terminal's last lines.
 
-    On a terminal, the last line is a status: the step, the clock, the budget and the score::
-
-    with EpisodeDisplay(console) as display:
+    with episode_display(console) as display:
         rollout(env, agent, **display.watches)
     """
+    display = EpisodeDisplay(console)
+    with live_status(console, display.status):
+        yield display
+
+
+class EpisodeDisplay:
+    """Prints actions, outputs and results, a line at a time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -44,29 +51,11 @@ class EpisodeDisplay:
         self._shown, self._newest, self._doing = "", "", "starting"
         self._budget = ""
         self._score = ""
-        self._live = Live(
-            get_renderable=self._status, console=console, transient=True, refresh_per_second=4
-        )
 
     @property
     def watches(self) -> dict[str, Any]:
         """Arguments of :func:`~mle_gym.trajectories.rollout.rollout`."""
         return {"on_action": self.began, "on_output": self.printed, "on_step": self.ended}
-
-    def __enter__(self) -> Self:
-        """Start the status line, where there is a terminal to show it."""
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the status line."""
-        self._live.stop()
 
     def began(self, action: Any, observation: Any, turn: dict[str, Any] | None) -> None:
         """Print an action that begins, after the thoughts that led to it."""
@@ -74,7 +63,7 @@ class EpisodeDisplay:
         self._shown, self._newest, self._doing = "", "", f"step {self._steps}"
         self._began = time.monotonic()
         self._budget = _budget(observation)
-        self._print(_thoughts(turn), "italic")
+        print_output(self._console, _thoughts(turn), "italic")
         command = _shorten(describe(action).splitlines(), COMMAND_LINES)
         line = Text.assemble((f"[{self._steps}] ", "dim"), (command, "bold green"))
         self._console.print(line, soft_wrap=True)
@@ -82,7 +71,7 @@ class EpisodeDisplay:
     def printed(self, output: LiveOutput) -> None:
         """Print what is new in its output."""
         self._shown, self._newest = self._shown + output.lines, output.newest
-        self._print(output.lines)
+        print_output(self._console, output.lines)
 
     def ended(self, step: Step) -> None:
         """Print the rest of its output, and how it ended."""
@@ -91,7 +80,9 @@ class EpisodeDisplay:
         seconds, self._last = step.time - self._last, step.time
         observation = step.observation
         rest = unshown(str(observation["output"]), self._shown)
-        self._print(rest if _is_program(step.action) else _shorten(rest.splitlines(), OUTPUT_LINES))
+        if not _is_program(step.action):
+            rest = _shorten(rest.splitlines(), OUTPUT_LINES)
+        print_output(self._console, rest)
         self._budget, self._score = _budget(observation), _score(step) or self._score
         code = int(observation["exit_code"])
         result = ("ok", "green") if code == 0 else (f"exit code {code}", "red")
@@ -103,17 +94,11 @@ class EpisodeDisplay:
         self.began(step.action, None, step.turn)
         self.ended(step)
 
-    def _print(self, text: str, style: str = "") -> None:
-        if text:
-            self._console.print(Text(text.removesuffix("\n"), style=style), soft_wrap=True)
-
-    def _status(self) -> Group:
+    def status(self) -> Group:
+        """The line that grows, if there is one, and below it where the episode is."""
         parts = [self._doing, f"{time.monotonic() - self._began:.0f} s", self._budget, self._score]
-        lines = [Text(self._newest.expandtabs())] if self._newest else []
-        lines.append(Text(" · ".join(filter(None, parts)), style="reverse"))
-        for line in lines:
-            line.no_wrap, line.overflow = True, "ellipsis"
-        return Group(*lines)
+        lines = [one_row(self._newest)] if self._newest else []
+        return Group(*lines, one_row(" · ".join(filter(None, parts)), "reverse"))
 
 
 def _is_program(action: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -12,12 +11,11 @@ import numpy as np
 import typer
 
 from mle_gym.cli.command_line import name_and_word
-from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err
-from mle_gym.cli.evaluation_progress import EvaluationProgress
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, as_usage_errors, emit, err, warn
+from mle_gym.cli.evaluation_progress import evaluation_progress
 from mle_gym.cli.evaluation_tables import comparisons_table, tables
 from mle_gym.cli.print_table import print_table
 from mle_gym.episode.arguments import ARGUMENTS, check_name
-from mle_gym.errors import MleGymError
 from mle_gym.evaluation import Plan, Run, evaluate, read_run
 from mle_gym.evaluation.comparison import Comparison, paired
 from mle_gym.evaluation.engine import Engine
@@ -181,12 +179,8 @@ def _plan(
         "seeds": seeds,
         "environment": _environment(env or []),
     }
-    try:
+    with as_usage_errors():
         return plan_of(values)
-    except ValueError as error:
-        if isinstance(error, MleGymError):
-            raise
-        raise UsageError(str(error)) from error
 
 
 def _listed(words: list[str]) -> list[str]:
@@ -211,7 +205,7 @@ def _play(plan: Plan | None, folder: Path, resume: bool, engine: Engine) -> Run:
     total = len(missing_episodes(asked, files))
     err().print(f"{total} of {len(asked)} episodes to play in {folder}", soft_wrap=True)
     try:
-        with EvaluationProgress(err(), total) as watch:
+        with evaluation_progress(err(), total) as watch:
             return evaluate(plan, folder, resume=resume, engine=engine, watch=watch)
     except KeyboardInterrupt:
         hint = f"stopped; `mle-gym eval --resume --out {folder}` plays what is missing"
@@ -233,10 +227,8 @@ def compare(
         emit([asdict(each) for each in comparisons])
         return
     print_table(comparisons_table(comparisons))
-    with contextlib.suppress(StopIteration):
-        next(each for each in comparisons if each.pairs)
-        return
-    err().print("the two have no episode in common: same task, variant and seed", style="yellow")
+    if not any(each.pairs for each in comparisons):
+        warn("the two have no episode in common: same task, variant and seed")
 
 
 def compare_runs(first: Run, second: Run, seed: int = 0) -> tuple[Comparison, ...]:

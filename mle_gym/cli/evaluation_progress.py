@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from mle_gym.cli.live_status import live_status, one_row
 from mle_gym.evaluation.plan import Episode
 from mle_gym.evaluation.play_episode import Phase
 from mle_gym.evaluation.result import Result
 from mle_gym.text import one_line
 
-__all__ = ["EvaluationProgress"]
+__all__ = ["EvaluationProgress", "evaluation_progress"]
 
 SHOWN = 12
 """How many running episodes are listed."""
 
 
+@contextlib.contextmanager
+def evaluation_progress(console: Console, total: int) -> Iterator[EvaluationProgress]:
+    """Show an evaluation that runs in the block, on a terminal with a bar and what runs now."""
+    progress = EvaluationProgress(console, total)
+    with live_status(console, progress.status, keep=True):
+        yield progress
+
+
 class EvaluationProgress:
-    """A watch (:class:`~mle_gym.evaluation.engine.Watch`) for a terminal, or for a pipe.
+    """A watch (:class:`~mle_gym.evaluation.engine.Watch`): a line for each episode that has ended.
 
     Args:
-        console: On a terminal, the last lines are a bar and what runs now. Elsewhere there is one
-            line for each episode that has ended.
+        console: Where these lines are printed.
         total: How many episodes are going to be played.
     """
 
@@ -40,23 +47,7 @@ class EvaluationProgress:
             TimeRemainingColumn(), console=console,
         )  # fmt: skip
         self._task = self._bar.add_task("", total=total, rate="")
-        self._live = Live(get_renderable=self._shown, console=console, refresh_per_second=4)
         self._started = time.monotonic()
-
-    def __enter__(self) -> Self:
-        """Start to show what runs, where there is a terminal to show it."""
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove what runs."""
-        self._live.stop()
 
     def began(self, episode: Episode) -> None:
         """An episode is being played."""
@@ -77,7 +68,8 @@ class EvaluationProgress:
         line = Text.assemble(number, (f"{episode.id}  ", "bold"), _what_came(result))
         self._console.print(line, soft_wrap=True)
 
-    def _shown(self) -> Group:
+    def status(self) -> Group:
+        """What runs now, and how far the whole is."""
         now = time.monotonic()
         lines = []
         for episode, (began, phase) in list(self._running.items())[:SHOWN]:
@@ -85,9 +77,9 @@ class EvaluationProgress:
             steps = f", step {phase.steps + 1}" if phase and phase.steps else ""
             command = one_line(phase.command)[:40] if phase else ""
             text = f"  {now - began:5.0f} s  {episode.id}  {doing}{steps}  {command}"
-            lines.append(Text(text, style="dim", no_wrap=True, overflow="ellipsis"))
+            lines.append(one_row(text, "dim"))
         if (more := len(self._running) - SHOWN) > 0:
-            lines.append(Text(f"  and {more} more", style="dim"))
+            lines.append(one_row(f"  and {more} more", "dim"))
         return Group(*lines, self._bar)
 
 

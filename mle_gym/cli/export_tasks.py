@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from mle_gym.cli.command_line import DataSize, Difficulty, Variant, find_task
-from mle_gym.cli.console import AsJson, UsageError, emit, out, warn
+from mle_gym.cli.console import AsJson, UsageError, as_usage_errors, emit, out, warn
 from mle_gym.datasets.dataset import CANONICAL, DatasetOptions
-from mle_gym.errors import MleGymError
 from mle_gym.integrations.harbor.export_task import HarborExport, export_harbor
 from mle_gym.integrations.mle_bench.run_group import write_run_group
 from mle_gym.trajectories.training_data.export_records import record_files
@@ -70,17 +69,11 @@ def harbor(
 ) -> None:
     """Write tasks as Harbor runs them (schema 1.4), with a separate verifier."""
     options = DatasetOptions(variant, obfuscate=obfuscate, size=size, difficulty=difficulty)
+    export = HarborExport(reward=reward, image=image, network=network)
     made = []
     for name in tasks:
-        try:
-            export = HarborExport(reward=reward, image=image, network=network)
+        with as_usage_errors(name):
             made.append(str(export_harbor(find_task(name), folder, options, export)))
-        except MleGymError:
-            raise  # its message names the task
-        except ValueError as error:
-            raise UsageError(f"{name}: {error}") from error
-        except FileExistsError as error:
-            raise UsageError(f"{error.filename}: {error.strerror}") from error
         if not as_json:
             out().print(made[-1], soft_wrap=True)
     if as_json:

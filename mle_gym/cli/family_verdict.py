@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import typer
@@ -16,9 +18,10 @@ from mle_gym.cli.print_table import print_table
 from mle_gym.datasets.dataset import Size
 from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["judge_family"]
+__all__ = ["MARKS", "judge_family"]
 
 MARKS = {True: ("✓", "bold green"), False: ("✗", "bold red"), None: ("-", "dim")}
+"""What stands before a check that passed, failed, or could not be made, and its style."""
 
 
 def judge_family(
@@ -32,17 +35,7 @@ def judge_family(
     as_json: bool,
 ) -> NoReturn:
     """Play the family's programs, and end with exit code 1 if it is refused."""
-    text = TextColumn("playing {task.description}")
-    bar = Progress(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err())
-    with bar:
-        shown = bar.add_task(task.id, total=None)
-        total = 0
-
-        def advance(play: Play, left: int) -> None:
-            nonlocal total
-            total = max(total, left)
-            bar.update(shown, total=total, completed=total - left, description=play.program)
-
+    with _progress(task.id) as advance:
         report = validate_family(
             task,
             variants,
@@ -57,6 +50,22 @@ def judge_family(
     else:
         _show(report)
     raise typer.Exit(ExitCode.NOT_OK if report.refused else ExitCode.OK)
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[Play, int], None]]:
+    """A bar that the function moves on, given what was played and how many are left."""
+    text = TextColumn("playing {task.description}")
+    bar = Progress(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err())
+    shown, total = bar.add_task(name, total=None), 0
+
+    def advance(play: Play, left: int) -> None:
+        nonlocal total
+        total = max(total, left)  # only what isn't cached is played, as the first call shows
+        bar.update(shown, total=total, completed=total - left, description=play.program)
+
+    with bar:
+        yield advance
 
 
 def _show(report: GateReport) -> None:

@@ -15,6 +15,7 @@ from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.datasets.dataset import CANONICAL, DatasetOptions
 from mle_gym.datasets.prepare import prepare
 from mle_gym.integrations.mle_bench.report import competition_report, submission_exists
+from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["commands"]
 
@@ -67,20 +68,13 @@ def grade(
         raise UsageError("--score-ci requires strict grading: leave out --parity and --format")
     if form not in (None, "mle-bench"):
         raise UsageError(f"--format: expected mle-bench, found {form!r}")
-    spec = find_task(task)
     if answers is not None and not answers.is_file():
         raise UsageError(f"--answers: there is no file at {answers}")
-    content: bytes | Path | None
-    if spec.submission.kind == "files":
-        content = submission
-    elif form:
-        content = submission if submission_exists(submission) else None
-    else:
-        content = read_file(submission, spec.submission.max_bytes)
+    spec = find_task(task)
     # The package imports pandas when it grades, so that this command's help doesn't wait for it.
     result = mle_gym.grade(
         spec,
-        content,
+        _content(spec, submission, missing_is_invalid=form is not None),
         answers,
         variant=variant,
         size=size,
@@ -95,6 +89,15 @@ def grade(
     else:
         out().print(grade_panel(result.to_dict()))
     raise typer.Exit(ExitCode.OK if result.valid else ExitCode.NOT_OK)
+
+
+def _content(spec: TaskSpec, submission: Path, *, missing_is_invalid: bool) -> bytes | Path | None:
+    """What is graded: for MLE-bench, a file that isn't there is an invalid submission."""
+    if spec.submission.kind == "files":
+        return submission
+    if missing_is_invalid:
+        return submission if submission_exists(submission) else None
+    return read_file(submission, spec.submission.max_bytes)
 
 
 @commands.command(epilog=VALIDATE_EXAMPLES)

@@ -9,12 +9,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from mle_gym.authoring.dataset_checks import Check
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.new_task import new_task as scaffold
 from mle_gym.authoring.validate_task import validate_task as validate
 from mle_gym.cli.command_line import assignments, data_size
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
-from mle_gym.cli.family_verdict import judge_family
+from mle_gym.cli.family_verdict import MARKS, judge_family
 from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.tasks.catalog import load_task, task_folders
 
@@ -142,16 +143,21 @@ def validate_task(
         raise UsageError("--size, --difficulty, --train and --workers require --variants")
     with err().status("checking"):
         checks = validate(folder, fix=fix, run_programs=programs)
-    passed = all(check.passed for check in checks)
     if as_json:
-        emit([{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks])
+        emit([check._asdict() for check in checks])
     else:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for check in checks:
-            mark = Text("✓", style="bold green") if check.passed else Text("✗", style="bold red")
-            table.add_row(mark, Text(check.name), Text(check.detail, style="dim" * check.passed))
-        out().print(table)
+        out().print(_table(checks))
+    passed = all(check.passed for check in checks)
     raise typer.Exit(ExitCode.OK if passed else ExitCode.NOT_OK)
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for check in checks:
+        mark, style = MARKS[check.passed]
+        detail = Text(check.detail, style="dim" if check.passed else "")
+        table.add_row(Text(mark, style=style), Text(check.name), detail)
+    return table
 
 
 def _folder(task: str) -> Path:

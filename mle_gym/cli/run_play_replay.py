@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mle_gym.agents import is_agents, load_agent
 from mle_gym.cli.command_line import KeyFile, TaskName, assignments, find_task, read_key
-from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, out
+from mle_gym.cli.console import AsJson, ExitCode, UsageError, as_usage_errors, emit, err, out
 from mle_gym.cli.environment_options import (
     EnvironmentArguments,
     EpisodeVariant,
@@ -25,11 +25,10 @@ from mle_gym.cli.environment_options import (
     environment_arguments,
     listed_arguments,
 )
-from mle_gym.cli.episode_display import EpisodeDisplay
+from mle_gym.cli.episode_display import EpisodeDisplay, episode_display
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.play_at_prompt import person_at, watches_of_person
 from mle_gym.cli.replay_differences import shown_differences
-from mle_gym.errors import MleGymError
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
@@ -126,7 +125,7 @@ def run(
             trajectory = _play_at_prompt(environment, record, seed)
         else:
             err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
-            with EpisodeDisplay(err()) as display:
+            with episode_display(err()) as display:
                 trajectory = _rollout(environment, player, record, seed, display.watches)
     _finish(trajectory, record.path, as_json)
 
@@ -177,14 +176,13 @@ def replay(
     require_types(recorded, file)  # the file may come from anybody
     if recorded.note:
         err().print(recorded.note, style="yellow", markup=False, soft_wrap=True)
-    console = err()
-    with EpisodeDisplay(console) as display:
-        if show:
-            console.print("recorded steps, which are not executed:", style="dim")
-            for step in recorded.steps:
-                display.show(step)
-        key = read_key(key_file)
-        again = recorded if show else _play_again(file, trust, broken, key, display)
+    key = read_key(key_file)
+    if show:
+        _show(recorded)
+        again = recorded
+    else:
+        with episode_display(err()) as display, as_usage_errors(str(file)):
+            again = play_again(file, trust=trust, broken=broken, key=key, **display.watches)
     result = _result(again, file) | {"differences": [vars(each) for each in again.differences]}
     if as_json:
         emit(result)
@@ -197,31 +195,23 @@ def replay(
     raise typer.Exit(ExitCode.NOT_OK if again.differences else ExitCode.OK)
 
 
+def _show(recorded: Trajectory) -> None:
+    console = err()
+    console.print("recorded steps, which are not executed:", style="dim")
+    display = EpisodeDisplay(console)
+    for step in recorded.steps:
+        display.show(step)
+
+
 @contextlib.contextmanager
 def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
     """The environment of a task, which is closed at the end. Bad arguments are usage errors."""
-    try:
+    with as_usage_errors():
         environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, MleGymError):
-            raise
-        raise UsageError(str(error)) from error
     try:
         yield environment
     finally:
         environment.close()
-
-
-def _play_again(
-    file: Path, trust: bool, broken: bool, key: bytes | None, display: EpisodeDisplay
-) -> Trajectory:
-    """The recorded actions, played again. If the file asks for the impossible, a usage error."""
-    try:
-        return play_again(file, trust=trust, broken=broken, key=key, **display.watches)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, MleGymError):
-            raise
-        raise UsageError(f"{file}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mle_gym.cli.command_line import integration
-from mle_gym.cli.console import UsageError, out
+from mle_gym.cli.console import as_usage_errors, out
 from mle_gym.cli.environment_options import (
     EnvironmentArguments,
     environment_arguments,
@@ -58,7 +58,7 @@ def serve_command(
     openenv = integration("openenv")
     token = os.environ.get("MLE_GYM_TOKEN") or None
     arguments = environment_arguments("0", "auto", "score", env)
-    try:
+    with as_usage_errors():
         service = openenv.EpisodeService(tuple(tasks or ()), arguments, sessions, idle, folder)
         offered = ", ".join(service.tasks) or "every task"
         guarded = "with a token" if token else "without a token (MLE_GYM_TOKEN)"
@@ -67,5 +67,3 @@ def serve_command(
             soft_wrap=True,
         )
         openenv.serve(service, host=host, port=port, token=token)
-    except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from error

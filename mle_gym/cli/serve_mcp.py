@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 from mle_gym.cli.command_line import TaskName, find_task, integration
-from mle_gym.cli.console import UsageError, err
+from mle_gym.cli.console import UsageError, as_usage_errors, err
 from mle_gym.cli.environment_options import (
     EnvironmentArguments,
     EpisodeVariant,
@@ -54,12 +54,10 @@ def mcp_command(
         raise UsageError(f"{file} exists; name a new file")
     arguments = environment_arguments(variant, sandbox, reward, env)
     spec = find_task(task)
-    try:
+    with as_usage_errors():
         environment = make(str(spec.folder), **arguments)
         session = mcp.EpisodeSession(environment, file)
         server = mcp.make_server(session, cast("ToolSet", tools))
-    except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from error
     with environment, contextlib.closing(session):
         server.run("stdio")
     if file is not None and file.exists():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -16,18 +15,16 @@ from mle_gym.sandbox.protocol import (
     MOST_HANDED_IN,
     Execution,
     Files,
-    InsideCommand,
     OnOutput,
     Reply,
     Request,
     SandboxConfig,
 )
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.snapshots.store import Lease, current_store
 from mle_gym.sandbox.snapshots.transfer import restore_workspace, take_workspace
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
-from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.shared.packed_files import unpack_files
-from mle_gym.sandbox.standalone.start_commands import cells_command
 from mle_gym.sandbox.stream import Stream
 from mle_gym.sandbox.verdict import Evidence
 
@@ -47,18 +44,8 @@ class RunnerSandbox:
         backend: str,
         stream: Stream,
         config: SandboxConfig,
-        *,
-        workspace: str,
-        run_folder: str,
-        command: list[str],
-        environment: dict[str, str],
+        setup: RunnerSetup,
         evidence: Callable[[bool], Evidence] = lambda ended: Evidence(),
-        affinity: tuple[int, ...] = (),
-        open_files: tuple[int, int] | None = None,
-        zygote: ZygotePlan | None = None,
-        own_groups: bool = False,
-        memory_folders: tuple[str, ...] = (),
-        cold: Literal["", "off", "unavailable"] = "",
     ) -> None:
         """Configure the runner at the other end of ``stream``.
 
@@ -66,27 +53,20 @@ class RunnerSandbox:
             backend: Name of the backend, for messages.
             stream: Connected to the runner; closed with the sandbox.
             config: Limits to enforce.
-            workspace: The workspace's path, as seen inside.
-            run_folder: A writable folder inside for the runner's own files.
-            command: What ``runner_command`` gave. ``apply_patch`` and the commands in
-                ``config.commands`` run it too.
-            environment: The first command's environment.
+            setup: What the backend has set up around the runner.
             evidence: Reports what the backend sees of the sandbox from outside. Its argument tells
                 whether the stream has ended, so that the sandbox has ended too or soon will.
-            affinity: Processors to stay on; none for all.
-            open_files: Soft and hard limit of each program's open files; None for the runner's.
-            zygote: How to start one inside, from :mod:`mle_gym.sandbox.warm.zygote_plan`.
-            own_groups: Whether the runner's control groups are the sandbox's, and it sees them.
-            memory_folders: File systems in memory that no control group counts.
-            cold: Why Python is never warm here, if it isn't.
 
         Raises:
             SandboxCrashed: The runner did not start.
         """
         self.backend = backend
-        self.workspace = workspace
+        self.workspace = setup.workspace
         self._exchange = Exchange(backend, stream, evidence, config.commands)
-        self._cold = cold
+        self._cold: Literal["", "off", "unavailable"] = ""
+        """Why Python is never warm here, if it isn't."""
+        if not setup.warm:
+            self._cold = "unavailable" if config.warm else "off"
         self._patience = 0.0
         """How many seconds the host will still wait for the running command."""
         self._mounts = [mount.target for mount in config.mounts]
@@ -95,29 +75,8 @@ class RunnerSandbox:
         """The last snapshot: the next one is compared with it."""
         self._origin: Lease | None = None
         """The snapshot that may be mounted."""
-        limits = config.limits
-        order = messages.Configure(
-            op="configure",
-            workspace=workspace,
-            run=run_folder,
-            python=command[0],
-            commands=_commands_inside(config.commands, command, run_folder),
-            bash="/bin/bash",
-            cells=cells_command(command),
-            environment=environment,
-            memory_mb=limits.memory_mb,
-            processes=limits.processes,
-            output_bytes=limits.output_bytes,
-            output_file_bytes=limits.output_file_bytes,
-            own_network=not config.network,
-            own_groups=own_groups,
-            memory_folders=memory_folders,
-            affinity=affinity,
-            open_files=open_files,
-            zygote=zygote,
-            most_handed_in=min(config.most_handed_in, MOST_HANDED_IN),
-        )
-        self.runner_pid = self._call(order, seconds=_START_SECONDS)[0]["pid"]
+        done, _ = self._call(setup.order(config), seconds=_START_SECONDS)
+        self.runner_pid = done["pid"]
         """The runner's own pid, as it sees it inside."""
 
     def execute(self, command: str | bytes, *, timeout: float) -> Execution:
@@ -302,18 +261,6 @@ class RunnerSandbox:
             return unpack_files(content)
         except ValueError as error:
             raise self._exchange.end(f"it sent a broken folder: {error}") from None
-
-
-def _commands_inside(
-    offered: Mapping[str, InsideCommand], runner: list[str], run_folder: str
-) -> dict[str, str]:
-    """Name to the line of a shell with which the runner's program is that command."""
-    socket = f"{run_folder}/control"
-    calls = {
-        name: shlex.join([*runner, "call", name, socket, each.default_path, each.default_variable])
-        for name, each in offered.items()
-    }
-    return {"apply_patch": shlex.join([*runner, "apply_patch"]), **calls}
 
 
 def _sentence(content: bytes) -> str:

@@ -13,6 +13,7 @@ from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.standalone.start_commands import FOLDER, runner_command
 from mle_gym.sandbox.stream import SocketStream
 
@@ -50,16 +51,10 @@ class SubprocessBackend:
             shutil.copytree(mount.source, process.workspace / mount.target)
         environment = command_environment(config, str(python.executable.parent))
         environment |= {"HOME": str(process.folder / "tmp"), "TMPDIR": str(process.folder / "tmp")}
-        return RunnerSandbox(
-            self.name,
-            process.stream,
-            config,
-            workspace=str(process.workspace),
-            run_folder=str(process.folder / "run"),
-            command=command,
-            environment=environment,
-            cold="unavailable" if config.warm else "off",
+        setup = RunnerSetup(
+            str(process.workspace), str(process.folder / "run"), command, environment
         )
+        return RunnerSandbox(self.name, process.stream, config, setup)
 
 
 class _RunnerProcess:

@@ -19,15 +19,13 @@ import gymnasium as gym
 from mle_gym.agents import Agent, LeaveEpisode, ResumableAgent, blamed
 from mle_gym.env import MLEEnv
 from mle_gym.episode.live_output import ShowOutput
-from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.spaces import ActionSpace
 from mle_gym.trajectories.checkpoint import Checkpoint, CheckpointFile
-from mle_gym.trajectories.provenance import provenance, result
+from mle_gym.trajectories.episode_recorder import EpisodeRecorder
 from mle_gym.trajectories.redaction import Redact, redactor
-from mle_gym.trajectories.space_json import from_json, to_json
 from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
-__all__ = ["OnAction", "plain", "record_footer", "record_header", "rollout"]
+__all__ = ["OnAction", "rollout"]
 
 
 OnAction = Callable[[Any, Any, dict[str, Any] | None], None]
@@ -88,49 +86,35 @@ def rollout(
         raise ValueError(f"{what} belongs to a file, so it requires a path")
     saved = None if checkpoint is None else _checkpoint_file(env, agent, checkpoint)
     with contextlib.ExitStack() as stack:
-        change = redactor() if redact else None
         before = _recorded(path, saved)
         # Before the reset, which may take minutes: a file that exists must be noticed first.
-        writer = _writer(path, key, change, before)
+        writer = _writer(path, key, redactor() if redact else None, before)
         if writer:
             stack.enter_context(contextlib.closing(writer))
         if before is None:
-            beginning = _begin(env, agent, seed, options)
+            beginning = _begin(env, agent, seed, options, writer)
         else:
-            beginning = _go_on(env, saved, before)
-        if writer and before is None:
-            writer.header(beginning.header)
-        header, steps = beginning.header, list(beginning.steps)
-        footer: dict[str, Any] = {"left": None}
+            beginning = _go_on(env, saved, before, writer)
+        recorder = beginning.recorder
         stack.enter_context(_shown(env, on_output))
-        for step in _play(env, agent, beginning, path, footer, on_action):
-            steps.append(step)
-            if writer:
-                writer.step(step)
-            if saved and not (step.terminated or step.truncated or footer["left"]):
-                saved.save(_state(env, agent, steps))
+        for step in _play(env, agent, beginning, path, on_action):
+            if saved and not (recorder.over or recorder.left):
+                saved.save(_state(env, agent, recorder.steps))
             if on_step:
                 on_step(step)
-        footer |= record_footer(steps, time.monotonic() - beginning.started) | result(env)
-        if writer:
-            writer.footer(footer)
+        trajectory = recorder.end()
         if saved:
             saved.discard()
-    head = writer.head if writer else ""
-    return Trajectory(plain(header), tuple(steps), plain(footer), head=head)
+    return trajectory
 
 
 @dataclass(frozen=True)
 class _Beginning:
     """Where the steps that are to be played begin."""
 
-    header: dict[str, Any]
+    recorder: EpisodeRecorder
     observation: Any
     info: dict[str, Any]
-    started: float
-    """The moment of ``time.monotonic()`` at which the episode began, or would have without a
-    pause."""
-    steps: tuple[Step, ...] = ()
     checkpoint: Checkpoint | None = None
     """What an earlier run left behind, with the agent's state."""
 
@@ -140,19 +124,26 @@ def _begin(
     agent: Agent,
     seed: int | None,
     options: dict[str, Any] | None,
+    writer: TrajectoryWriter | None,
 ) -> _Beginning:
-    observation, info = env.reset(seed=seed, options=options)
-    header = record_header(env, agent, seed, options, observation, info)
-    return _Beginning(header, observation, info, time.monotonic())
+    opening = env.reset(seed=seed, options=options)
+    recorder = EpisodeRecorder.begin(env, agent, opening, seed=seed, options=options, writer=writer)
+    return _Beginning(recorder, *opening)
 
 
-def _go_on(env: gym.Env[Any, Any], saved: CheckpointFile | None, before: Trajectory) -> _Beginning:
+def _go_on(
+    env: gym.Env[Any, Any],
+    saved: CheckpointFile | None,
+    before: Trajectory,
+    writer: TrajectoryWriter | None,
+) -> _Beginning:
     """Continue from a checkpoint: the environment by its snapshot, the agent by its state."""
     assert saved is not None
     assert saved.found is not None
     observation, info = env.reset(options={"snapshot": saved.found.snapshot})
-    started = time.monotonic() - saved.found.seconds
-    return _Beginning(before.header, observation, info, started, before.steps, saved.found)
+    began = time.monotonic() - saved.found.seconds
+    recorder = EpisodeRecorder(env, before.header, writer, list(before.steps), began)
+    return _Beginning(recorder, observation, info, saved.found)
 
 
 def _checkpoint_file(env: gym.Env[Any, Any], agent: Agent, path: str | Path) -> CheckpointFile:
@@ -200,40 +191,30 @@ def _play(
     agent: Agent,
     beginning: _Beginning,
     path: str | Path | None,
-    footer: dict[str, Any],
     on_action: OnAction | None,
 ) -> Iterator[Step]:
-    observation, info = beginning.observation, beginning.info
+    """Let the agent act until the episode is over, and record each step."""
+    recorder, observation, info = beginning.recorder, beginning.observation, beginning.info
     with blamed(agent, path):
-        agent.reset(beginning.header["observation"], beginning.header["info"])
+        agent.reset(recorder.header["observation"], recorder.header["info"])
         if beginning.checkpoint is not None and isinstance(agent, ResumableAgent):
             agent.restore(beginning.checkpoint.agent)
-    done = False
-    while not done:
+    while not (recorder.over or recorder.left):
         try:
             with blamed(agent, path):
                 action = agent.act(observation, info)
         except LeaveEpisode as leave:
-            footer["left"] = str(leave) or "the agent ended the episode"
+            recorder.left = str(leave) or "the agent ended the episode"
             if not (leave.submit and isinstance(env.action_space, ActionSpace)):
                 return
-            action, done = {"tool": "submit"}, True  # refused if there is nothing to hand in
+            action = {"tool": "submit"}  # refused if there is nothing to hand in
         turn = getattr(agent, "turn", None)
         turn = turn if isinstance(turn, dict) else None
         if on_action:
             on_action(action, observation, turn)
-        observation, reward, terminated, truncated, info = env.step(action)
-        done = bool(done or terminated or truncated)
-        yield Step(
-            action=plain(action),
-            observation=plain(observation),
-            reward=float(reward),
-            terminated=bool(terminated),
-            truncated=bool(truncated),
-            info=plain(info),
-            time=round(time.monotonic() - beginning.started, 6),
-            turn=None if turn is None else plain(turn),
-        )
+        outcome = env.step(action)
+        observation, *_, info = outcome
+        yield recorder.step(action, outcome, turn)
 
 
 @contextlib.contextmanager
@@ -248,48 +229,3 @@ def _shown(env: gym.Env[Any, Any], on_output: ShowOutput | None) -> Iterator[Non
         yield
     finally:
         bare.on_output = before
-
-
-def plain(value: Any) -> Any:
-    """A value as a reader of the file gets it, so that both trajectories are the same."""
-    return from_json(to_json(value))
-
-
-def record_header(
-    env: gym.Env[Any, Any],
-    agent: object,
-    seed: int | None,
-    options: dict[str, Any] | None,
-    observation: Any,
-    info: dict[str, Any],
-) -> dict[str, Any]:
-    """The header of an episode's record, after ``env.reset`` returned observation and info."""
-    return {
-        "agent": getattr(agent, "name", type(agent).__name__),
-        "seed": seed,
-        "options": _described(options),
-        **provenance(env, info),
-        "observation": observation,
-        "info": info,
-    }
-
-
-def _described(options: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Options as plain data. A snapshot is described, since its files are not in the record."""
-    snapshot = (options or {}).get("snapshot")
-    if options is None or not isinstance(snapshot, Snapshot):
-        return options
-    return options | {"snapshot": snapshot.to_dict()}
-
-
-def record_footer(steps: list[Step], duration: float) -> dict[str, Any]:
-    """How an episode ended, after so many seconds; ``provenance.result`` adds what was graded."""
-    last = steps[-1] if steps else None
-    return {
-        "steps": len(steps),
-        "return": sum(step.reward for step in steps),
-        "terminated": bool(last and last.terminated),
-        "truncated": bool(last and last.truncated),
-        "grade": last.info.get("grade") if last else None,
-        "duration": round(duration, 6),
-    }

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["Decoder", "from_json", "to_json"]
+__all__ = ["Decoder", "as_read", "from_json", "to_json"]
 
 _DEEPEST: Final = 100
 _LONGEST_INT: Final = 10_000
@@ -131,6 +131,11 @@ class Decoder:
 def from_json(value: Any) -> Any:
     """Undo :func:`to_json` for a trusted value of any size; see :class:`Decoder` for others."""
     return Decoder(sys.maxsize).decode(value)
+
+
+def as_read(value: Any) -> Any:
+    """A value as a reader of its JSON gets it, so that it is the same in memory and in a file."""
+    return from_json(to_json(value))
 
 
 def _json_bytes(text: bytes) -> int:

@@ -10,13 +10,9 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.episode.episode_start import program_sandboxes
-from mle_gym.grading.grade import Grade
-from mle_gym.grading.graders.program import ProgramGrader
-from mle_gym.grading.graders.program_run import ProgramRunner
-from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.hooks import load_module
+from tests.envs.graded_program import graded_program
 
 FOLDER = load_task("fit-in-memory").folder
 
@@ -107,14 +103,6 @@ def dataset() -> Dataset:
     return prepare(load_task("fit-in-memory"), DatasetOptions(1, size="micro"))
 
 
-def graded(dataset: Dataset, code: str) -> Grade:
-    spec = dataset.task.submission.code
-    assert spec is not None
-    sandboxes = program_sandboxes("bubblewrap", SandboxConfig(), spec)
-    runner = ProgramRunner(dataset, sandboxes)
-    return ProgramGrader(dataset, runner).grade({"answer.py": code.encode()})
-
-
 def program_of(name: str) -> str:
     """The program that the baseline or the solution writes."""
     written = (FOLDER / name).read_text(encoding="utf-8")
@@ -123,7 +111,7 @@ def program_of(name: str) -> str:
 
 @pytest.mark.bubblewrap
 def test_what_fits_is_graded(dataset: Dataset) -> None:
-    assert graded(dataset, program_of("solution.py")).score == 1
+    assert graded_program(dataset, program_of("solution.py")).score == 1
 
 
 ANSWER = "\nopen('results.csv', 'wb').write(open('data/sample_submission.csv', 'rb').read())"
@@ -157,4 +145,4 @@ ATTACKS = {
 @pytest.mark.slow("a sandbox for each attack")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_but_exact_answers_within_the_limit_count(dataset: Dataset, attack: str) -> None:
-    assert not graded(dataset, ATTACKS[attack] + ANSWER).anchored
+    assert not graded_program(dataset, ATTACKS[attack] + ANSWER).anchored

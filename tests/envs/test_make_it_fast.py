@@ -12,13 +12,9 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.episode.episode_start import program_sandboxes
-from mle_gym.grading.grade import Grade
-from mle_gym.grading.graders.program import ProgramGrader
-from mle_gym.grading.graders.program_run import ProgramRunner
-from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.hooks import load_module
+from tests.envs.graded_program import graded_program
 
 FOLDER = load_task("make-it-fast").folder
 
@@ -129,14 +125,6 @@ def dataset() -> Dataset:
     return prepare(load_task("make-it-fast"), DatasetOptions(1, size="micro", difficulty=0.0))
 
 
-def graded(dataset: Dataset, code: str) -> Grade:
-    spec = dataset.task.submission.code
-    assert spec is not None
-    sandboxes = program_sandboxes("bubblewrap", SandboxConfig(), spec)
-    runner = ProgramRunner(dataset, sandboxes)
-    return ProgramGrader(dataset, runner).grade({"report.py": code.encode()})
-
-
 FIND = "import os, shutil, sys\ntops = ('/workspace', '/tmp', '/home', '/root', '/work', '/var')\n"
 CHEATS = {
     "looks for the report or the reference": FIND
@@ -162,6 +150,6 @@ CHEATS = {
 @pytest.mark.slow("programs and a reference run several times")
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_nothing_but_less_work_is_faster(dataset: Dataset, cheat: str) -> None:
-    grade = graded(dataset, CHEATS[cheat])
+    grade = graded_program(dataset, CHEATS[cheat])
     # A program that does the same work may be a little faster by chance.
     assert not grade.valid or (grade.score or 0.0) < 0.2

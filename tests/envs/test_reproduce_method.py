@@ -12,13 +12,9 @@ import pytest
 
 from mle_gym.datasets.dataset import Dataset, DatasetOptions
 from mle_gym.datasets.prepare import prepare
-from mle_gym.episode.episode_start import program_sandboxes
-from mle_gym.grading.grade import Grade
-from mle_gym.grading.graders.program import ProgramGrader
-from mle_gym.grading.graders.program_run import ProgramRunner
-from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.hooks import load_module
+from tests.envs.graded_program import graded_program
 
 FOLDER = load_task("reproduce-method").folder
 
@@ -114,14 +110,6 @@ def dataset() -> Dataset:
     return prepare(load_task("reproduce-method"), DatasetOptions(1, size="micro"))
 
 
-def graded(dataset: Dataset, code: str) -> Grade:
-    spec = dataset.task.submission.code
-    assert spec is not None
-    sandboxes = program_sandboxes("bubblewrap", SandboxConfig(), spec)
-    runner = ProgramRunner(dataset, sandboxes)
-    return ProgramGrader(dataset, runner).grade({"analyse.py": code.encode()})
-
-
 LOADED = "import pandas as pd\nsample = pd.read_csv('data/sample_submission.csv')\n"
 ATTACKS = {
     "hands in the published table": (
@@ -145,11 +133,11 @@ ATTACKS = {
 @pytest.mark.slow("a sandbox for each attack")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_but_right_cells_count(dataset: Dataset, attack: str) -> None:
-    assert (graded(dataset, ATTACKS[attack]).anchored or 0.0) < 0.02
+    assert (graded_program(dataset, ATTACKS[attack]).anchored or 0.0) < 0.02
 
 
 @pytest.mark.bubblewrap
 def test_a_table_of_other_trials_is_refused(dataset: Dataset) -> None:
-    grade = graded(dataset, ATTACKS["hands in the published table"])
+    grade = graded_program(dataset, ATTACKS["hands in the published table"])
     assert not grade.valid
     assert len(pd.read_csv(dataset.private / "answers.csv")) == 3 * 40

@@ -7,6 +7,7 @@ import struct
 
 from mle_gym.sandbox import InsideCommand, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.standalone.start_commands import runner_command
 
 
@@ -54,12 +55,6 @@ class _Says:
 def sandbox_that_says(data: bytes) -> RunnerSandbox:
     """A sandbox that was configured well and then sends ``data``."""
     stream = _Says(frame({"op": "done", "pid": 1}) + data)
-    return RunnerSandbox(
-        "fake",
-        stream,
-        SandboxConfig(commands={"submit": InsideCommand("submission.csv")}),
-        workspace="/workspace",
-        run_folder="/run",
-        command=runner_command("python", "/opt/mle-gym"),
-        environment={},
-    )
+    config = SandboxConfig(commands={"submit": InsideCommand("submission.csv")})
+    setup = RunnerSetup("/workspace", "/run", runner_command("python", "/opt/mle-gym"), {})
+    return RunnerSandbox("fake", stream, config, setup)

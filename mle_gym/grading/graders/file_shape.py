@@ -53,11 +53,9 @@ class FileShape:
         try:
             table = read_table(content, self._check_header, rows)
         except SubmissionError as error:
-            if (
-                error.code == "value_too_long"
-            ):  # perhaps a mask of a large image: only a grader knows
-                return
-            raise
+            if error.code != "value_too_long":
+                raise
+            return  # perhaps a mask of a large image: only a grader knows
         if self.ids:
             self._check_ids(table[self.columns[0]])
 

@@ -130,9 +130,8 @@ class PredictionsGrader:
     @cached_property
     def _sample_ids(self) -> pd.Index:
         sample = self._dataset.inputs / SAMPLE
-        if (
-            self._given is not None or not sample.is_file()
-        ):  # a dataset of answers alone, made by hand
+        # A dataset that was made by hand may have answers alone.
+        if self._given is not None or not sample.is_file():
             return self._answers.ids
         return load_ids(sample, self._task.submission)
 
@@ -186,9 +185,8 @@ class PredictionsGrader:
 
     def _luck(self) -> float | None:
         """The score of guesses that know nothing, except for the luckiest of them."""
-        if not (
-            self._task.folder / KEY_FILE
-        ).is_file():  # a dataset made by hand; preparing one needs a key
+        # A dataset that was made by hand may have no key, which preparing one requires.
+        if not (self._task.folder / KEY_FILE).is_file():
             return None
         rng = generator(self._task, self._dataset.options.variant, "floor")
         answers, spec = self._answers, self._task.submission

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
+    from mle_gym.tasks.spec import LimitSpec
 
 __all__ = [
     "DATASET_FOLDER",
@@ -28,6 +29,7 @@ SCHEMA = "1.4"
 _BUILD_SECONDS = 1800.0
 _VERIFIER_SECONDS = 900.0
 _VERIFIER_MB = 2048
+"""The least that grading has, however little the task gives to agents."""
 
 
 def task_toml(dataset: Dataset, name: str, *, network: bool) -> str:
@@ -39,12 +41,9 @@ def task_toml(dataset: Dataset, name: str, *, network: bool) -> str:
         network: Whether the agent may reach the network.
     """
     task, limits = dataset.task, dataset.task.limits
-    resources = {"cpus": limits.cpus, "build_timeout_sec": _BUILD_SECONDS}
+    submission = f"{WORKSPACE}/{task.submission.filename}"
     tables: dict[str, dict[str, Any]] = {
-        "": {
-            "schema_version": SCHEMA,
-            "artifacts": [f"{WORKSPACE}/{task.submission.filename}"],
-        },
+        "": {"schema_version": SCHEMA, "artifacts": [submission]},
         "task": {
             "name": f"mle-gym/{name}",
             "description": task.title,
@@ -57,22 +56,22 @@ def task_toml(dataset: Dataset, name: str, *, network: bool) -> str:
             "dataset": dataset.digest,
         },
         "agent": {"timeout_sec": float(limits.seconds), "user": "agent"},
-        "environment": {
-            "network_mode": "public" if network else "no-network",
-            "memory_mb": limits.memory_mb,
-            "storage_mb": limits.disk_mb,
-            "workdir": WORKSPACE,
-            **resources,
-        },
+        "environment": _container(limits, network=network) | {"workdir": WORKSPACE},
         "verifier": {"environment_mode": "separate", "timeout_sec": _VERIFIER_SECONDS},
-        "verifier.environment": {
-            "network_mode": "no-network",
-            "memory_mb": max(limits.memory_mb, _VERIFIER_MB),
-            "storage_mb": max(limits.disk_mb, _VERIFIER_MB),
-            **resources,
-        },
+        "verifier.environment": _container(limits, least_mb=_VERIFIER_MB),
     }
     return "\n\n".join(_table(name, values) for name, values in tables.items()) + "\n"
+
+
+def _container(limits: LimitSpec, *, network: bool = False, least_mb: int = 0) -> dict[str, Any]:
+    """What the task's or the verifier's container may use."""
+    return {
+        "network_mode": "public" if network else "no-network",
+        "memory_mb": max(limits.memory_mb, least_mb),
+        "storage_mb": max(limits.disk_mb, least_mb),
+        "cpus": limits.cpus,
+        "build_timeout_sec": _BUILD_SECONDS,
+    }
 
 
 def _table(name: str, values: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from mle_gym.episode.settings import Settings
 from mle_gym.episode.variants import check_variant, parse_variant
 from mle_gym.integrations.inspect.scorer import mle_gym_scorer
 from mle_gym.tasks.catalog import load_task, task_folders
+from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["inspect_task", "register_tasks"]
 
@@ -45,17 +46,7 @@ def inspect_task(name: str, variants: int | str = 0, **arguments: Any) -> Task:
     spec = load_task(name)
     arguments.setdefault("reward", "score")
     settings = Settings.check(spec, arguments)
-    samples = []
-    for variant in _numbers(variants):
-        dataset = prepare(spec, settings.dataset_options(variant))
-        text = make_brief(dataset, settings)
-        metadata = {
-            "task": spec.id,
-            "variant": str(variant),
-            "arguments": json.dumps(arguments),
-        }
-        closing = _CLOSING.format(file=spec.submission.filename)
-        samples.append(Sample(text + closing, id=f"{spec.id}-{variant}", metadata=metadata))
+    samples = [_sample(spec, settings, arguments, variant) for variant in _numbers(variants)]
     timeout = int(settings.default_timeout)
     return Task(
         dataset=MemoryDataset(samples, name=spec.id),
@@ -68,6 +59,15 @@ def inspect_task(name: str, variants: int | str = 0, **arguments: Any) -> Task:
     )
 
 
+def _sample(spec: TaskSpec, settings: Settings, arguments: dict[str, Any], variant: int) -> Sample:
+    """What Inspect asks the model, and what our sandbox needs to know to set up its data."""
+    dataset = prepare(spec, settings.dataset_options(variant))
+    text = make_brief(dataset, settings) + _CLOSING.format(file=spec.submission.filename)
+    # Inspect's sandboxes get a sample's metadata as strings.
+    metadata = {"task": spec.id, "variant": str(variant), "arguments": json.dumps(arguments)}
+    return Sample(text, id=f"{spec.id}-{variant}", metadata=metadata)
+
+
 def register_tasks() -> None:
     """Register every task in the catalog with Inspect."""
     for name in task_folders():
@@ -75,6 +75,7 @@ def register_tasks() -> None:
 
 
 def _maker(name: str) -> Callable[..., Task]:
+    # Inspect offers these parameters on its command line (``-T variants=1-20``), with these types.
     def make(
         variants: int | str = 0,
         size: str = "small",

@@ -16,6 +16,7 @@ from mle_gym.episode.live_output import LiveOutput
 from mle_gym.episode.outcome import Outcome
 from mle_gym.errors import MleGymError
 from mle_gym.trajectories.episode_recorder import EpisodeRecorder
+from mle_gym.trajectories.trajectory import TrajectoryWriter
 
 __all__ = ["EpisodeSession", "Told"]
 
@@ -106,7 +107,8 @@ class EpisodeSession:
         """Complete the record of an episode that the client didn't end. Idempotent."""
         with self._turn:
             if self._recorder is not None:
-                self._recorder.end("the client left")
+                self._recorder.left = "the client left"
+                self._recorder.end()
                 self._recorder = None
 
     def _begin(self) -> str:
@@ -114,7 +116,8 @@ class EpisodeSession:
             if not self._brief:
                 opening = self.env.reset()
                 if self._path is not None:
-                    self._recorder = EpisodeRecorder(self.env, self, self._path, opening)
+                    writer = TrajectoryWriter(self._path)
+                    self._recorder = EpisodeRecorder.begin(self.env, self, opening, writer=writer)
                 self._brief = str(opening[0]["output"])
             return self._brief
 
@@ -139,7 +142,7 @@ class EpisodeSession:
         if self._recorder is not None:
             self._recorder.step(action, outcome)
             if self._over:
-                self._recorder.end(None)
+                self._recorder.end()
                 self._recorder = None
         return outcome
 

@@ -19,6 +19,7 @@ from mle_gym.integrations.openenv.client_connection import CONNECTION
 from mle_gym.integrations.openenv.episode_service import EpisodeService, Wish
 from mle_gym.integrations.openenv.wire_types import MLEAction, MLEObservation, MLEState
 from mle_gym.trajectories.episode_recorder import EpisodeRecorder
+from mle_gym.trajectories.trajectory import TrajectoryWriter
 
 __all__ = ["ServedEnvironment"]
 
@@ -79,8 +80,13 @@ class ServedEnvironment(Environment):  # type: ignore[misc]
                 observation, info = env.reset(seed=seed, options=wish.options)
             path = self._service.new_record(info)
             if path is not None:
-                self._recorder = EpisodeRecorder(
-                    env, self, path, (observation, info), seed=seed, options=wish.options
+                self._recorder = EpisodeRecorder.begin(
+                    env,
+                    self,
+                    (observation, info),
+                    seed=seed,
+                    options=wish.options,
+                    writer=TrajectoryWriter(path),
                 )
         except CARRIED as error:
             name = next(kind.__name__ for kind in CARRIED if isinstance(error, kind))
@@ -170,7 +176,8 @@ class ServedEnvironment(Environment):  # type: ignore[misc]
 
     def _end_record(self, left: str | None) -> None:
         if self._recorder is not None:
-            self._recorder.end(left)
+            self._recorder.left = left
+            self._recorder.end()
             self._recorder = None
 
     def _over(self) -> bool:

@@ -7,10 +7,9 @@ model, and asks ``get_reward`` when the model has stopped calling them.
 from __future__ import annotations
 
 import inspect
-import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Unpack
 
 from mle_gym.chat.conversation import shown
@@ -24,9 +23,8 @@ from mle_gym.errors import DatasetError, SandboxError, SandboxUnavailable
 from mle_gym.integrations.trl.episode_log import EpisodeLog
 from mle_gym.make_env import make
 from mle_gym.text import nearest
-from mle_gym.trajectories.provenance import result
-from mle_gym.trajectories.rollout import plain, record_footer, record_header
-from mle_gym.trajectories.trajectory import Step, Trajectory
+from mle_gym.trajectories.episode_recorder import EpisodeRecorder
+from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["ToolEnvironment", "environment_class"]
 
@@ -60,38 +58,6 @@ class _Seat:
             self.env = None
 
 
-@dataclass
-class _Episode:
-    """One rollout, and its record so far."""
-
-    env: MLEEnv
-    header: dict[str, Any]
-    began: float = field(default_factory=time.monotonic)
-    steps: list[Step] = field(default_factory=list)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return bool(self.steps) and (self.steps[-1].terminated or self.steps[-1].truncated)
-
-    def add(self, action: Any, outcome: tuple[Any, ...]) -> Step:
-        """Record a step."""
-        observation, reward, terminated, truncated, info = outcome
-        seconds = round(time.monotonic() - self.began, 6)
-        self.steps.append(
-            Step(plain(action), plain(observation), float(reward), terminated, truncated,
-                 plain(info), seconds)
-        )  # fmt: skip
-        return self.steps[-1]
-
-    def trajectory(self, left: str | None) -> Trajectory:
-        """The record of the whole episode."""
-        footer = {"left": left, **record_footer(self.steps, time.monotonic() - self.began)}
-        return Trajectory(
-            plain(self.header), tuple(self.steps), plain(footer | result(self.env))
-        )  # fmt: skip
-
-
 class ToolEnvironment:
     """Plays the task that a dataset's row names; :func:`environment_class` adds the tools.
 
@@ -110,20 +76,17 @@ class ToolEnvironment:
 
     def __init__(self) -> None:
         self._seat = _Seat()
-        self._episode: _Episode | None = None
+        self._episode: EpisodeRecorder | None = None
         self._failure: Failure | None = None
         self._reward: float | None = None
-        self._scored = False
-        self._left: str | None = None
+        self._trajectory: Trajectory | None = None
         # `__del__` would run at any moment and never at exit; a finalizer keeps only the seat.
         self._finalizer = weakref.finalize(self, self._seat.close)
 
     @property
     def trajectory(self) -> Trajectory | None:
         """The record of the rollout that ``get_reward`` has ended; None before."""
-        if not self._scored or self._episode is None:
-            return None
-        return self._episode.trajectory(self._left)
+        return self._trajectory
 
     @property
     def failure(self) -> dict[str, Any] | None:
@@ -154,8 +117,7 @@ class ToolEnvironment:
         chosen = task or self.task
         if chosen is None:
             raise ValueError("name a task: in the dataset's column 'task', or environment_class")
-        self._episode, self._failure = None, None
-        self._reward, self._scored, self._left = None, False, None
+        self._episode = self._failure = self._reward = self._trajectory = None
         options = {name: row[name] for name in RESET_OPTIONS if row.get(name) is not None}
         try:
             env = self._seat.take(chosen, self.arguments)
@@ -166,8 +128,10 @@ class ToolEnvironment:
             self._failure = Failure.of(error, "reset")
             self._seat.close()
             return FAILED
-        header = record_header(env, self, row.get("seed"), options, observation, info)
-        self._episode = _Episode(env, header)
+        opening = (observation, info)
+        self._episode = EpisodeRecorder.begin(
+            env, self, opening, seed=row.get("seed"), options=options
+        )
         return str(observation["output"])
 
     def get_reward(self) -> float | None:
@@ -177,26 +141,25 @@ class ToolEnvironment:
             The return, or None if the machinery failed. TRL leaves a None out of the group's mean
             and out of the loss.
         """
-        if not self._scored:
-            self._scored = True
-            if self._episode is not None:
-                self._reward = self._end(self._episode)
+        if self._episode is not None and self._trajectory is None:
+            self._trajectory = self._end(self._episode)
+            failed = self._trajectory.failure
+            self._reward = None if failed else self._trajectory.episode_return
+            if self.log is not None:
+                self.log.add(self._trajectory, self._reward)
         return self._reward
 
-    def _end(self, episode: _Episode) -> float | None:
+    def _end(self, episode: EpisodeRecorder) -> Trajectory:
         if not episode.over:
-            self._left = STOPPED
+            episode.left = STOPPED
             # As for any agent that leaves, so that its record can be verified and replayed.
-            episode.add(SUBMIT, episode.env.step(SUBMIT))
+            episode.step(SUBMIT, episode.env.step(SUBMIT))
         if not episode.over:  # there is nothing that could be handed in
-            outcome = episode.env.finish()
+            assert self._seat.env is not None
+            outcome = self._seat.env.finish()
             if outcome[-1]["failure"]:
-                episode.add(SUBMIT, outcome)
-        trajectory = episode.trajectory(self._left)
-        reward = None if trajectory.failure else trajectory.episode_return
-        if self.log is not None:
-            self.log.add(trajectory, reward)
-        return reward
+                episode.step(SUBMIT, outcome)
+        return episode.end()
 
     def _call(self, tool: str, given: dict[str, Any]) -> str:
         """What came of a call, as the model reads it."""
@@ -205,7 +168,7 @@ class ToolEnvironment:
         if self._episode.over:
             return OVER
         action = {"name": tool, "arguments": given}
-        step = self._episode.add(action, self._episode.env.step(action))
+        step = self._episode.step(action, self._episode.env.step(action))
         return FAILED if step.info.get("failure") else shown(step.observation)
 
 

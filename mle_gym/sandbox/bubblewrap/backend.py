@@ -42,6 +42,7 @@ from mle_gym.sandbox.installation.python_layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.spares import current_spares
 from mle_gym.sandbox.standalone.shared.launcher_messages import GroupLimits, Start
 from mle_gym.sandbox.standalone.start_commands import runner_command
@@ -154,20 +155,17 @@ class BubblewrapBackend:
         launched: LaunchedSandbox,
     ) -> RunnerSandbox:
         """Configure a sandbox that the launcher has started."""
-        return RunnerSandbox(
-            self.name,
-            launched.stream,
-            config,
-            workspace=WORKSPACE,
-            run_folder=RUN_FOLDER,
-            command=command,
-            environment=environment,
-            evidence=launched.evidence,
-            cold="" if warm else "unavailable" if config.warm else "off",
-            open_files=launcher.open_files,
+        setup = RunnerSetup(
+            WORKSPACE,
+            RUN_FOLDER,
+            command,
+            environment,
+            warm=warm,
             memory_folders=() if "memory" in launcher.controllers else MEMORY_FOLDERS,
             affinity=() if "cpu" in launcher.controllers else _some_processors(config.limits.cpus),
+            open_files=launcher.open_files,
         )
+        return RunnerSandbox(self.name, launched.stream, config, setup, launched.evidence)
 
     def shown(self, config: SandboxConfig) -> Shown:
         """Report which of the interpreter's packages sandboxes show.

@@ -144,9 +144,8 @@ class LauncherClient:
             except (OSError, ValueError) as error:
                 ours.close()
                 raise SandboxCrashed(f"the sandbox launcher failed: {error}") from None
-            except (
-                BaseException
-            ):  # if the sandbox starts anyway, its runner finds nobody and leaves
+            except BaseException:
+                # If the sandbox starts anyway, its runner finds nobody and leaves.
                 ours.close()
                 raise
         if "error" in answer:

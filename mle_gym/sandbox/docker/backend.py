@@ -29,6 +29,7 @@ from mle_gym.sandbox.installation.packages import normal
 from mle_gym.sandbox.installation.python_installation import PACKAGES
 from mle_gym.sandbox.protocol import SandboxConfig, Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.standalone.start_commands import runner_command
 from mle_gym.sandbox.warm.in_containers import (
     SHIMS,
@@ -94,19 +95,16 @@ def _sandbox(
     zygote = zygote_of(image.installation, config, environment)
     if zygote:
         environment["PATH"] = f"{SHIMS}:{environment['PATH']}"
-    return RunnerSandbox(
-        name,
-        container.stream,
-        config,
-        workspace=WORKSPACE,
-        run_folder=RUN_FOLDER,
-        command=runner_command(image.python, STANDALONE),
-        environment=environment,
-        evidence=container.evidence,
-        cold="" if zygote else "unavailable" if config.warm else "off",
+    setup = RunnerSetup(
+        WORKSPACE,
+        RUN_FOLDER,
+        runner_command(image.python, STANDALONE),
+        environment,
+        warm=zygote is not None,
         zygote=zygote,
         own_groups=True,
     )
+    return RunnerSandbox(name, container.stream, config, setup, container.evidence)
 
 
 _pool: Pool[Container] = Pool()

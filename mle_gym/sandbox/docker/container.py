@@ -29,6 +29,7 @@ from mle_gym.sandbox.docker.daemon import (
     machine,
     remove,
 )
+from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import SandboxConfig
 from mle_gym.sandbox.seccomp import docker_profile
 from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
@@ -212,11 +213,6 @@ def container_settings(
         python: The image's Python, which runs the runner.
         masks: The paths to hide.
     """
-    limits = config.limits
-    # Files in a tmpfs count as the container's memory. With room for all of them full, the kernel
-    # never has to end the runner, and with it the episode, because of what an agent stored.
-    memory = limits.memory_mb + 2 * limits.disk_mb + _RUN_FOLDER_MB
-    processors = int(information(client)["NCPU"])  # the daemon refuses a quota above that
     return {
         "entrypoint": [*runner_command(python.executable, STANDALONE), "serve"],
         "command": [],
@@ -230,16 +226,30 @@ def container_settings(
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={docker_profile()}"],
         "read_only": True,
-        "tmpfs": _writable_folders(limits.disk_mb),
+        "tmpfs": _writable_folders(config.limits.disk_mb),
         "mounts": [
             *own_mounts(python, config),
             *_datasets(config),
             *_masks(masks),
             *_terminals(client, config),
         ],
+        **_resources(config.limits, processors=int(information(client)["NCPU"])),
+        "log_config": LogConfig(type=LogConfig.types.NONE),
+        "device_requests": _gpus(config.gpus),
+        "runtime": config.runtime or None,
+    }
+
+
+def _resources(limits: Limits, *, processors: int) -> dict[str, Any]:
+    """What the container may use of a machine with so many processors."""
+    # Files in a tmpfs count as the container's memory. With room for all of them full, the kernel
+    # never has to end the runner, and with it the episode, because of what an agent stored.
+    memory = limits.memory_mb + 2 * limits.disk_mb + _RUN_FOLDER_MB
+    return {
         "shm_size": (limits.memory_mb << 20) // 2,
         "mem_limit": memory << 20,
         "memswap_limit": memory << 20,
+        # The daemon refuses a quota above what the machine has.
         "nano_cpus": int(min(limits.cpus, processors) * 1e9),
         "pids_limit": limits.processes,
         "ulimits": [
@@ -247,9 +257,6 @@ def container_settings(
             Ulimit(name="nofile", soft=1024, hard=_MOST_OPEN_FILES),
             Ulimit(name="sigpending", soft=_MOST_SIGNALS, hard=_MOST_SIGNALS),
         ],
-        "log_config": LogConfig(type=LogConfig.types.NONE),
-        "device_requests": _gpus(config.gpus),
-        "runtime": config.runtime or None,
     }
 
 

@@ -49,52 +49,71 @@ def check_score(trajectory: Trajectory, task: str | Path | None) -> Iterator[Fin
         trajectory: A complete one.
         task: Name or folder of the task, if this process does not know it by its id.
     """
-    # Every finding that is not "passed" may end the check: nothing is computed from a part of the
-    # record that is missing or was changed.
-    header, footer = trajectory.header, trajectory.footer or {}
-    recorded = footer["grade"]
     if not of_a_task(trajectory):
         reason = "this is not an episode of a task, so nothing was graded"
         yield from (Finding(check, "undecided", reason) for check in ("submission", "score"))
-        return
-    if recorded is None:
+    elif (trajectory.footer or {})["grade"] is None:
         yield Finding("submission", "passed", "the episode was not graded")
         yield Finding("score", "passed", "the record claims no score")
         yield _check_reward(trajectory, None)
-        return
+    else:
+        yield from _check_graded(trajectory, task)
+
+
+def _check_graded(trajectory: Trajectory, task: str | Path | None) -> Iterator[Finding]:
+    """Check an episode whose record has a grade."""
+    # Nothing is computed from a part of the record that is missing or was changed, so every
+    # finding that is not "passed" may be the last one.
+    header, footer = trajectory.header, trajectory.footer or {}
+    recorded = footer["grade"]
     spec = _find(header, task)
-    most = MOST_UNPACKED
-    if isinstance(spec, TaskSpec) and is_prepared(spec):
-        most = max(most, spec.submission.max_bytes)
-    content, finding = _stored(header, footer, recorded, most)
-    yield finding
+    content, stored = _stored(header, footer, recorded, _most_unpacked(spec))
+    yield stored
     if recorded.get("error_code") in FAILURES and content is None:
         reason = "a program made no predictions, which only running it again could confirm"
         yield Finding("score", "undecided", reason)
-        return
-    if finding.severity != "passed":
+    elif stored.severity != "passed":
         yield Finding("score", "undecided", "there is no submission to grade again")
-        return
+    elif not isinstance(spec, TaskSpec):
+        yield _not_gradable(spec)
+    else:
+        yield from _grade_again(trajectory, recorded, spec, content)
+
+
+def _grade_again(
+    trajectory: Trajectory, recorded: Mapping[str, Any], spec: TaskSpec, content: bytes | None
+) -> Iterator[Finding]:
+    """Grade the submission and compare what comes out: dataset, ceiling, score and reward."""
+    header = trajectory.header
     try:
-        if not isinstance(spec, TaskSpec):
-            raise spec
         dataset = _prepare(spec, header)
         again = _grade(dataset, content, recorded, header["settings"].get("reward", "score"))
     except MleGymError as error:
-        yield Finding("score", "undecided", f"it can't be graded here: {error}")
+        yield _not_gradable(error)
         return
     changes = list(_changes(header, spec))
     yield _compare_dataset(header, dataset, changes)
-    unknown = _unknown(recorded, again)
-    if unknown:
+    left_out: set[str] = set()
+    if unknown := _unknown(recorded, again):
         yield Finding("ceiling", "undecided", unknown)
-    left_out = {"ceiling", "anchored"} if again.anchored is None else {"ceiling"}
-    score = _compare_grade(recorded, again, changes, left_out if unknown else set())
+        left_out = {"ceiling", "anchored"} if again.anchored is None else {"ceiling"}
+    score = _compare_grade(recorded, again, changes, left_out)
     yield score
     if score.severity == "undecided":
         yield Finding("reward", "undecided", "it depends on the score")
     else:
         yield _check_reward(trajectory, again)
+
+
+def _not_gradable(error: MleGymError) -> Finding:
+    return Finding("score", "undecided", f"it can't be graded here: {error}")
+
+
+def _most_unpacked(spec: TaskSpec | MleGymError) -> int:
+    """The largest submission, in bytes, that is unpacked to be graded again."""
+    if isinstance(spec, TaskSpec) and is_prepared(spec):
+        return max(MOST_UNPACKED, spec.submission.max_bytes)
+    return MOST_UNPACKED
 
 
 def _stored(

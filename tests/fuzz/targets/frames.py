@@ -15,6 +15,7 @@ from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.limits import Limits
 from mle_gym.sandbox.protocol import InsideCommand, Reply, Request, SandboxConfig
 from mle_gym.sandbox.runner_client import RunnerSandbox
+from mle_gym.sandbox.runner_setup import RunnerSetup
 from mle_gym.sandbox.standalone.runner.inside_commands import Calls
 from mle_gym.sandbox.standalone.shared.frames import MAX_HEADER, receive_frame
 from mle_gym.sandbox.standalone.start_commands import runner_command
@@ -70,11 +71,8 @@ def connect(said: bytes) -> tuple[RunnerSandbox, Recorded]:
     """A sandbox whose runner started well and then says this."""
     stream = Recorded(frame({"op": "done"}) + said)
     config = SandboxConfig(limits=Limits(), mounts=(), commands=COMMANDS)
-    box = RunnerSandbox(
-        "fuzzed", stream, config, workspace="/w", run_folder="/r",
-        command=runner_command("python", "/r"), environment={},
-    )  # fmt: skip
-    return box, stream
+    setup = RunnerSetup("/w", "/r", runner_command("python", "/r"), {})
+    return RunnerSandbox("fuzzed", stream, config, setup), stream
 
 
 def host_hears(said: bytes) -> None:

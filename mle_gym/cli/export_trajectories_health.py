@@ -97,14 +97,9 @@ def export_trajectories(
     if out_file is None:
         raise UsageError("name the new file with -o")
     paths = list(runs or ())
+    if experts is not None:
+        paths += _play_experts(experts, record, episodes, seed, variant, size)
     try:
-        if experts is not None:
-            drawn = parse_variant(variant)
-            for episode in expert_episodes(
-                experts, record, episodes=episodes, seed=seed, variant=drawn, size=size
-            ):
-                _report_expert(episode.task, episode.path, episode.problem)
-                paths += [] if episode.problem else [episode.path]
         exported = mle_gym.export_trajectories(
             paths,
             out_file,
@@ -120,11 +115,21 @@ def export_trajectories(
     raise typer.Exit(ExitCode.OK if exported.written else ExitCode.NOT_OK)
 
 
-def _report_expert(task: str, path: Path, problem: str) -> None:
-    if problem:
-        warn(f"{task} is left out: {problem}")
-    else:
-        err().print(Text.assemble((task, "bold"), f"  {path}"), soft_wrap=True)
+def _play_experts(
+    suite: str, record: Path, episodes: int, seed: int, variant: str, size: Size | None
+) -> list[Path]:
+    """Let experts play the tasks of a suite, and return the records that can be used."""
+    drawn = parse_variant(variant)
+    paths = []
+    for episode in expert_episodes(
+        suite, record, episodes=episodes, seed=seed, variant=drawn, size=size
+    ):
+        if episode.problem:
+            warn(f"{episode.task} is left out: {episode.problem}")
+            continue
+        err().print(Text.assemble((episode.task, "bold"), f"  {episode.path}"), soft_wrap=True)
+        paths.append(episode.path)
+    return paths
 
 
 def _report(exported: Exported, as_json: bool) -> None:
