@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mle_gym.authoring.dataset_checks import Check
+from mle_gym.authoring.check import Check
 
 if TYPE_CHECKING:
     from mle_gym.grading.grade import Grade

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mle_gym.authoring.dataset_checks import (
-    CHECKS,
-    Check,
+from mle_gym.authoring.check import Check
+from mle_gym.authoring.draw_key_and_split import write_missing
+from mle_gym.authoring.leak_checks import nobody_can_compute_it, nothing_private_in_public
+from mle_gym.authoring.medal_checks import medals_are_earned, medals_are_not_luck
+from mle_gym.authoring.target_checks import no_column_gives_it_away, there_is_something_to_predict
+from mle_gym.authoring.variant_checks import (
     two_prepares_are_equal,
     variants_differ,
+    variants_do_not_leak,
 )
-from mle_gym.authoring.draw_key_and_split import write_missing
-from mle_gym.authoring.medal_checks import medals_are_earned, medals_are_not_luck
 from mle_gym.datasets.answers import USAGE
+from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.tables import read_csv
 from mle_gym.episode.reference_programs import PROGRAMS, grade_program
@@ -24,11 +27,21 @@ from mle_gym.metrics import METRICS
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
-    from mle_gym.datasets.dataset import Dataset
     from mle_gym.grading.grade import Grade
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["validate_task"]
+__all__ = ["DATASET_CHECKS", "validate_task"]
+
+DATASET_CHECKS: tuple[Callable[[Dataset], Check], ...] = (
+    there_is_something_to_predict,
+    no_column_gives_it_away,
+    nobody_can_compute_it,
+    nothing_private_in_public,
+    two_prepares_are_equal,
+    variants_differ,
+    variants_do_not_leak,
+)
+"""Every check of a prepared dataset, in the order of the report."""
 
 EXACT = 1e-4
 """Tolerance of scores that nothing random goes into, as rounded in ``task.toml``."""
@@ -77,7 +90,7 @@ def validate_task(
         graded.append(medals_are_earned(task, floor))
     except MleGymError as error:
         return [loaded, prepared, Check("submissions can be graded", False, str(error))]
-    checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in CHECKS)]
+    checks = [loaded, prepared, *graded, *(_run_check(check, dataset) for check in DATASET_CHECKS)]
     return [*checks, *(_programs(dataset, floor, sandbox) if run_programs else [])]
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mle_gym.authoring.dataset_checks import Check
+from mle_gym.authoring.check import Check
 from mle_gym.authoring.from_csv import task_from_csv
 from mle_gym.authoring.new_task import new_task as scaffold
 from mle_gym.authoring.validate_task import validate_task as validate

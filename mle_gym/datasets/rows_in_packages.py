@@ -41,7 +41,7 @@ from mle_gym.sandbox.table_index import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mle_gym.sandbox.protocol import SandboxConfig
+    from mle_gym.sandbox.sandbox_config import SandboxConfig
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = ["files_with_rows", "holding_rows"]

@@ -8,17 +8,15 @@ what ``help`` shows, the checks and their messages, the tables in the documents 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
 from mle_gym.datasets.dataset import SIZES, Size
+from mle_gym.episode.argument_declaration import Argument
 from mle_gym.episode.argument_kinds import (
     Boolean,
     Integer,
     Interpreter,
-    Kind,
     LimitChanges,
     ListOf,
     OneOf,
@@ -34,7 +32,7 @@ from mle_gym.episode.argument_kinds import (
 from mle_gym.episode.clock import CLOCKS, Counted
 from mle_gym.episode.rewards import REWARDS
 from mle_gym.sandbox.backends import BACKENDS, backend_names
-from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.sandbox.sandbox_config import PRELOAD
 from mle_gym.text import nearest
 
 __all__ = [
@@ -43,7 +41,6 @@ __all__ = [
     "RENDER_MODES",
     "RESET_OPTIONS",
     "SERVED",
-    "Argument",
     "Arguments",
     "check_arguments",
     "check_name",
@@ -58,55 +55,6 @@ FEEDBACK: tuple[Feedback, ...] = get_args(Feedback)
 
 RenderMode = Literal["ansi", "human", "rgb_array"]
 RENDER_MODES: tuple[RenderMode, ...] = get_args(RenderMode)
-
-
-@dataclass(frozen=True)
-class Argument:
-    """The declaration of one argument, except its name and its type.
-
-    If the default is None, None may also be given.
-    """
-
-    default: Any
-    kind: Kind
-    meaning: str
-    """For tables, so no longer than fits on a line of a terminal."""
-    otherwise: str = ""
-    """What None stands for, in words: ``the task's``."""
-    unset: Any = None
-    """What settings store instead of None."""
-    of_an_episode: bool = False
-    """Whether ``reset(options=…)`` may change it for one episode."""
-    of_the_machine: bool = False
-    """Whether the machine that plays an episode decides it, so that clients of a server can't."""
-    link: str = ""
-    """Where the documents explain more, relative to their folder."""
-
-    @property
-    def shown_default(self) -> str:
-        """The default in words, or in backticks as JSON or Python write it."""
-        if self.otherwise:
-            return self.otherwise
-        return f'`"{self.default}"`' if isinstance(self.default, str) else f"`{self.default}`"
-
-    def check(self, name: str, value: Any) -> Any:
-        """The value as settings store it.
-
-        Raises:
-            ValueError: The value is not valid; the message says what was expected and found.
-        """
-        if value is None and self.default is None:
-            return self.unset
-        return self.kind.check(name, value)
-
-    def parse(self, word: str) -> Any:
-        """The value that a word on a command line stands for, not yet checked."""
-        if self.kind.is_text and not (word == "null" and self.default is None):
-            return word
-        try:
-            return json.loads(word)
-        except ValueError:
-            return word
 
 
 class Arguments(TypedDict, total=False):
@@ -135,11 +83,7 @@ class Arguments(TypedDict, total=False):
     difficulty: Annotated[
         float,
         Argument(
-            0.5,
-            Share(),
-            "how hard a generated task is",
-            of_an_episode=True,
-            link="families.md",
+            0.5, Share(), "how hard a generated task is", of_an_episode=True, link="families.md"
         ),
     ]
     train_rows: Annotated[
@@ -151,10 +95,7 @@ class Arguments(TypedDict, total=False):
     obfuscate: Annotated[
         bool,
         Argument(
-            False,
-            Boolean(),
-            "hide names that a model may have memorised",
-            of_an_episode=True,
+            False, Boolean(), "hide names that a model may have memorised", of_an_episode=True
         ),
     ]
     reward: Annotated[
@@ -176,13 +117,7 @@ class Arguments(TypedDict, total=False):
         ),
     ]
     time_limit: Annotated[
-        float | None,
-        Argument(
-            None,
-            Seconds(),
-            "seconds in an episode",
-            otherwise="the task's",
-        ),
+        float | None, Argument(None, Seconds(), "seconds in an episode", otherwise="the task's")
     ]
     clock: Annotated[
         Counted,
@@ -206,21 +141,14 @@ class Arguments(TypedDict, total=False):
         float, Argument(120.0, Seconds(), "seconds for a command that names no timeout")
     ]
     feedback: Annotated[
-        Feedback,
-        Argument("validate", OneOf(FEEDBACK), "what an agent may ask before it submits"),
+        Feedback, Argument("validate", OneOf(FEEDBACK), "what an agent may ask before it submits")
     ]
     score_calls: Annotated[
-        int,
-        Argument(5, Integer(0), 'how often `score` answers, with `feedback="score"`'),
+        int, Argument(5, Integer(0), 'how often `score` answers, with `feedback="score"`')
     ]
     score_ci: Annotated[
         bool,
-        Argument(
-            False,
-            Boolean(),
-            "give the grade an interval of its score",
-            link="grading.md",
-        ),
+        Argument(False, Boolean(), "give the grade an interval of its score", link="grading.md"),
     ]
     sandbox: Annotated[
         str,
@@ -245,8 +173,7 @@ class Arguments(TypedDict, total=False):
         ),
     ]
     network: Annotated[
-        bool,
-        Argument(False, Boolean(), "let the sandbox reach the network", of_the_machine=True),
+        bool, Argument(False, Boolean(), "let the sandbox reach the network", of_the_machine=True)
     ]
     gpus: Annotated[
         Sequence[int | str] | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,13 +15,14 @@ from mle_gym.datasets.dataset import Dataset
 from mle_gym.episode.actions.action import RawAction
 from mle_gym.episode.actions.parse import ReadAction, read_action
 from mle_gym.episode.clock import Clock
+from mle_gym.episode.ending import Ending
 from mle_gym.episode.episode_start import (
     make_brief,
     make_budget,
     make_sandbox,
     make_submit_commands,
 )
-from mle_gym.episode.failures import KINDS, Failure
+from mle_gym.episode.failures import KINDS
 from mle_gym.episode.live_output import LiveText, ShowOutput
 from mle_gym.episode.outcome import Info, Outcome, Record
 from mle_gym.episode.perform_actions import ActionPerformer
@@ -39,7 +39,6 @@ from mle_gym.text import clean_text
 
 __all__ = ["Episode"]
 
-_log = logging.getLogger(__name__)
 _SPENT = {"time": "the time is up", "steps": "no steps are left"}
 
 
@@ -72,11 +71,6 @@ class Episode:
         self.dataset = dataset
         self._submit_commands = make_submit_commands(dataset, settings, snapshot)
         self._payments = Payments(potential, Progress() if snapshot is None else snapshot.progress)
-        self._submitted = False
-        self._truncated = False
-        self._failure: Failure | None = None
-        self._ending = ""
-        """The note on the end that the agent reads; empty until the budget is spent."""
         self._last = "", 0
         self._brought_down: SandboxEnded | None = None
         """Set when a snapshot found that the agent had brought the sandbox down. The next step
@@ -87,30 +81,29 @@ class Episode:
         and :meth:`interrupt`, which must get through to a step that is running."""
         # The budget begins after the sandbox, whose start must not be on the agent's clock.
         self._sandbox = make_sandbox(dataset, settings, snapshot, client)
-        self._filename = dataset.task.submission.filename
         self.budget = make_budget(settings, snapshot)
         self._clock = Clock(self._sandbox, self.budget, settings.clock)
         self._turns = ScriptTurns(self._clock)
+        filename = dataset.task.submission.filename
         self._actions = ActionPerformer(
             self._sandbox,
             self._submit_commands,
-            self._filename,
+            filename,
             settings.command_timeout,
             settings.default_timeout,
             self._turns.turn,
         )
+        self._ending = Ending(self._sandbox, self._submit_commands, self._actions, filename)
 
     @property
     def over(self) -> bool:
         """Whether it has ended."""
-        return self._submitted or self._truncated or self._failure is not None
+        return self._ending.over
 
     @property
     def grade(self) -> Grade | None:
         """The grade that ended it; None before, and after a failure that leaves no grade."""
-        if self._failure is not None and not self._failure.keeps_grade:
-            return None
-        return self._submit_commands.grade
+        return self._ending.grade
 
     def opening(self) -> tuple[dict[str, Any], Info]:
         """What ``reset`` returns: the brief, or the last observation before the snapshot."""
@@ -154,14 +147,15 @@ class Episode:
             with self._on_the_clock():
                 execution = act()
                 if self.budget.spent and not self.over:
-                    self._end(_SPENT[self.budget.spent])
+                    self._ending.cut_off(_SPENT[self.budget.spent])
                 reward = self._payments.pay(self._look())
         except Exception as error:
             return self._fail(error)
-        output = execution.output.decode("utf-8", errors="replace") + self._ending
+        output = execution.output.decode("utf-8", errors="replace") + self._ending.note
         observation = self.observe(output, execution.exit_code)
+        ending = self._ending
         info = self.facts(execution)
-        return Outcome(observation, reward, self._submitted, self._truncated, info)
+        return Outcome(observation, reward, ending.submitted, ending.truncated, info)
 
     @contextlib.contextmanager
     def _on_the_clock(self) -> Iterator[None]:
@@ -185,12 +179,9 @@ class Episode:
     def _fail(self, error: Exception) -> Outcome:
         """End the episode without a grade and without a score."""
         self._payments.clear()
-        self._failure = Failure.of(error, self._submit_commands.stage)
-        if self._failure.kind == "host_error":
-            _log.error("a step failed", exc_info=error)  # this may be a bug, so it must be visible
+        kind = self._ending.fail(error).kind
         # The agent reads only the kind: the message may quote answers that a grader raised with.
-        why = KINDS[self._failure.kind].meaning
-        observation = self.observe(f"the episode failed ({self._failure.kind}): {why}\n", 255)
+        observation = self.observe(f"the episode failed ({kind}): {KINDS[kind].meaning}\n", 255)
         return Outcome(observation, 0.0, False, True, self.facts(Execution(255, b"")))
 
     def _perform(self, action: RawAction, on_output: ShowOutput | None) -> Execution:
@@ -202,16 +193,13 @@ class Episode:
         if self._submit_commands.handed_in is not None:
             execution = Execution(0, b"")
         elif self._brought_down is not None:
-            return self._end_brought_down(self._brought_down)
+            return self._ending.brought_down(self._brought_down)
         elif self.budget.spent == "time":
             return Execution(124, b"there was no time left for this action\n", timed_out=True)
         else:
             execution = self._try(read, on_output)
         if self._submit_commands.handed_in is not None:
-            if self._submit_commands.runner is not None:
-                self._stop_background_processes()
-            self._submit_commands.end(self._submit_commands.handed_in)
-            self._submitted = True
+            self._ending.hand_in()
         return execution
 
     def _try(self, read: ReadAction | ActionError, on_output: ShowOutput | None) -> Execution:
@@ -227,34 +215,14 @@ class Episode:
             if self._submit_commands.handed_in is not None:
                 return Execution(0, b"")  # a submission counts even if its sandbox died afterwards
             if isinstance(error, SandboxEnded):
-                return self._end_brought_down(error)
+                return self._ending.brought_down(error)
             raise
         note = read.note.encode()
         return dataclasses.replace(execution, output=note + execution.output) if note else execution
 
-    def _stop_background_processes(self) -> None:
-        """Leave nothing of the agent's to slow down the reference that its program is measured by.
-
-        A sandbox that is gone has nothing that runs.
-        """
-        with contextlib.suppress(SandboxError):
-            self._sandbox.expire(0)
-
     def _finish(self) -> Execution:
-        self._end("it was finished")
+        self._ending.cut_off("it was finished")
         return Execution(0, b"")
-
-    def _end(self, why: str) -> None:
-        """Stop everything immediately, and grade the file at the submission's path."""
-        # In this order: no program may improve its submission after the time is up.
-        try:
-            self._sandbox.expire(0)
-            content = self._actions.submission()
-            found = f"{self._filename} was graded as it is"
-        except (SubmissionError, SandboxEnded) as error:
-            content, found = None, f"no submission was found ({error})"
-        self._submit_commands.end(content)
-        self._truncated, self._ending = True, f"\n[the episode is over: {why}; {found}]\n"
 
     def observe(self, output: str, exit_code: int = 0) -> dict[str, Any]:
         """The observation at this moment. All text that an agent sees is cleaned here."""
@@ -272,15 +240,15 @@ class Episode:
         info = Info(
             task=self.dataset.task.id,
             variant=self.dataset.options.variant,
-            reward_valid=self._failure is None,
+            reward_valid=self._ending.failure is None,
         )
         if execution is not None:
             info.add_execution(execution)
             info["reward_parts"] = dict(self._payments.parts)
         if self._submit_commands.validation is not None:
             info["validation"] = self._submit_commands.validation.to_dict()
-        if self._failure is not None:
-            info["failure"] = self._failure.to_dict()
+        if self._ending.failure is not None:
+            info["failure"] = self._ending.failure.to_dict()
         if self.grade is not None:
             info.add_grade(self.grade)
         return info
@@ -363,14 +331,6 @@ class Episode:
         self._submit_commands.close()
         self._sandbox.discard()
 
-    def _end_brought_down(self, error: SandboxEnded) -> Execution:
-        """End an episode whose agent brought down its own sandbox, and any submission with it."""
-        self._submit_commands.end(None)
-        self._truncated = True
-        why = "ran out of memory" if error.killed_by == "memory" else "was brought down"
-        self._ending = f"\n[the episode is over: the sandbox {why} and is gone]\n"
-        return Execution(137, f"{error}\n".encode(), killed_by=error.killed_by)
-
     def _look(self) -> Progress:
         """The progress now. The submission is read only if the reward depends on it."""
         if self._submit_commands.grade is not None:
@@ -382,7 +342,7 @@ class Episode:
         except SubmissionError:
             return Progress()
         except SandboxEnded as error:
-            self._end_brought_down(error)
+            self._ending.brought_down(error)
             return self._look()
         seconds = self._actions.most_seconds(self.budget.seconds_left)
         return Progress(promising=self._submit_commands.promising(content, seconds))

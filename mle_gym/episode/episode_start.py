@@ -16,7 +16,8 @@ from mle_gym.episode.settings import Settings
 from mle_gym.episode.snapshot import Snapshot
 from mle_gym.episode.submit_commands import INSIDE_COMMANDS, SubmitCommands, largest_submission
 from mle_gym.grading.graders.program_run import EXCHANGE, ProgramRunner
-from mle_gym.sandbox.protocol import InsideCommand, Mount, Sandbox, SandboxConfig
+from mle_gym.sandbox.protocol import Sandbox
+from mle_gym.sandbox.sandbox_config import InsideCommand, Mount, SandboxConfig
 from mle_gym.sandbox.spares import Client
 
 if TYPE_CHECKING:

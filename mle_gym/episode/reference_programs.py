@@ -17,7 +17,7 @@ from mle_gym.grading.open_grader import open_grader
 from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.backends import create
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import Mount, SandboxConfig
+from mle_gym.sandbox.sandbox_config import Mount, SandboxConfig
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from mle_gym.episode.public_score_line import public_score_line
 from mle_gym.errors import DatasetError, SandboxCrashed, SandboxError, SubmissionError, TaskError
 from mle_gym.grading.grade import Validation
 from mle_gym.sandbox import pack_files
-from mle_gym.sandbox.protocol import InsideCommand, Reply, Request
+from mle_gym.sandbox.protocol import Reply, Request
+from mle_gym.sandbox.sandbox_config import InsideCommand
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset

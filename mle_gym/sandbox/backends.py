@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox.protocol import Backend, Sandbox, Shown
-from mle_gym.sandbox.protocol import SandboxConfig as SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig as SandboxConfig
 
 __all__ = ["BACKENDS", "backend_names", "create", "get_backend", "shown"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 
 __all__ = ["THREAD_VARIABLES", "command_environment"]
 

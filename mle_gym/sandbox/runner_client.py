@@ -11,16 +11,9 @@ from typing import Any, Literal, Self
 
 from mle_gym.errors import SubmissionError
 from mle_gym.sandbox.exchange import Exchange
-from mle_gym.sandbox.protocol import (
-    MOST_HANDED_IN,
-    Execution,
-    Files,
-    OnOutput,
-    Reply,
-    Request,
-    SandboxConfig,
-)
+from mle_gym.sandbox.protocol import Execution, Files, OnOutput, Reply, Request
 from mle_gym.sandbox.runner_setup import RunnerSetup
+from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN, SandboxConfig
 from mle_gym.sandbox.snapshots.store import Lease, current_store
 from mle_gym.sandbox.snapshots.transfer import restore_workspace, take_workspace
 from mle_gym.sandbox.standalone.shared import runner_messages as messages

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mle_gym.sandbox.protocol import MOST_HANDED_IN, InsideCommand, SandboxConfig
+from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN, InsideCommand, SandboxConfig
 from mle_gym.sandbox.standalone.shared import runner_messages as messages
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.start_commands import cells_command

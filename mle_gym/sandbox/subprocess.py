@@ -11,9 +11,10 @@ from pathlib import Path
 
 from mle_gym.sandbox.command_variables import command_environment
 from mle_gym.sandbox.installation.python_installation import describe_python
-from mle_gym.sandbox.protocol import SandboxConfig, Shown
+from mle_gym.sandbox.protocol import Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
 from mle_gym.sandbox.runner_setup import RunnerSetup
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.standalone.start_commands import FOLDER, runner_command
 from mle_gym.sandbox.stream import SocketStream
 

@@ -23,7 +23,8 @@ from mle_gym.errors import SandboxUnavailable
 from mle_gym.file_lock import file_lock
 from mle_gym.paths import cache_folder
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import Backend, SandboxConfig
+from mle_gym.sandbox.protocol import Backend
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
-from mle_gym.sandbox.protocol import MOST_HANDED_IN
+from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN
 from mle_gym.tasks.field_problems import FieldProblem
 
 __all__ = ["Column", "FileSpec", "Names", "PlainValue", "RepliesSpec", "SubmissionSpec", "Table"]

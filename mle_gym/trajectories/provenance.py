@@ -20,7 +20,7 @@ from mle_gym.datasets.rows_in_packages import files_with_rows
 from mle_gym.env import MLEEnv
 from mle_gym.sandbox import pack_files
 from mle_gym.sandbox.backends import get_backend, shown
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.trajectories.stored_submission import pack_submission
 
 if TYPE_CHECKING:

@@ -227,7 +227,7 @@ def test_the_generators_of_a_task_are_the_only_ones() -> None:
     allowed = {
         "authoring/attack.py": "the adversary's",
         "authoring/draw_key_and_split.py": "from the operating system",
-        "authoring/dataset_checks.py": "a tree that looks for leaks",
+        "authoring/target_checks.py": "a tree that looks for leaks",
         "datasets/toolkit/spoken_text.py": "MLE-bench's split",
         "authoring/new_task.py": "of a model in a template",
         "authoring/family_measures.py": "guesses that the gate makes",

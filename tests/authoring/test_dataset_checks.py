@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mle_gym.authoring import dataset_checks
-from mle_gym.authoring.dataset_checks import skill
+from mle_gym.authoring import target_checks, variant_checks
+from mle_gym.authoring.target_checks import skill
+from mle_gym.authoring.validate_task import DATASET_CHECKS
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.datasets.prepare import prepare
 from mle_gym.datasets.splits import Split, split_variant
@@ -25,7 +26,7 @@ def made(folder: Path) -> Dataset:
 
 
 def failed(dataset: Dataset) -> dict[str, str]:
-    checks = [check(dataset) for check in dataset_checks.CHECKS]
+    checks = [check(dataset) for check in DATASET_CHECKS]
     return {check.name: check.detail for check in checks if not check.passed}
 
 
@@ -66,7 +67,7 @@ def test_titanic_s_lifeboats_would_be_found() -> None:
     from mle_gym.datasets.sources.raw_table import load_raw
 
     raw = load_raw(load_task("titanic"))
-    assert skill(raw["boat"], raw["survived"]) > dataset_checks.STRONG
+    assert skill(raw["boat"], raw["survived"]) > target_checks.STRONG
     assert skill(raw["sex"], raw["survived"]) < 0.5
 
 
@@ -220,7 +221,7 @@ def test_a_variant_with_a_canonical_test_row_is_found(
         rows = np.concatenate([split.rows, stranger]) if variant else split.rows
         return Split(rows, np.isin(rows, split.test))
 
-    monkeypatch.setattr(dataset_checks, "split_variant", careless)
+    monkeypatch.setattr(variant_checks, "split_variant", careless)
     assert failed(dataset) == {
         "variants show no canonical test row": "variant 1 has 1 rows of the test"
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mle_gym.authoring.dataset_checks import Check
+from mle_gym.authoring.check import Check
 from mle_gym.authoring.validate_task import validate_task
 from tests.task_folders import MakeTask, fruit
 

@@ -7,7 +7,7 @@ from mle_gym.episode.episode_start import program_sandboxes
 from mle_gym.grading.grade import Grade
 from mle_gym.grading.graders.program import ProgramGrader
 from mle_gym.grading.graders.program_run import ProgramRunner
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 
 __all__ = ["graded_program"]
 

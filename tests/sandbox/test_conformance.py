@@ -11,7 +11,7 @@ import pytest
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox import Execution, InsideCommand, Limits, Mount, Reply, Request, Sandbox
-from mle_gym.sandbox.protocol import MOST_HANDED_IN
+from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN
 
 from .conftest import MakeSandbox, eventually, processes_with, sleepers
 

@@ -14,7 +14,7 @@ from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
 from mle_gym.sandbox.installation.python_installation import describe_python
-from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.sandbox.sandbox_config import PRELOAD
 from mle_gym.sandbox.standalone.zygote.parent import _preload
 from mle_gym.sandbox.warm.zygote_plan import Shown, warm_python
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mle_gym.sandbox.command_variables import THREAD_VARIABLES
-from mle_gym.sandbox.protocol import PRELOAD
+from mle_gym.sandbox.sandbox_config import PRELOAD
 from mle_gym.sandbox.standalone.start_commands import FOLDER
 
 LOOK = """

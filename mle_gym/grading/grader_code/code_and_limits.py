@@ -16,7 +16,7 @@ from mle_gym.errors import TaskError
 from mle_gym.paths import PACKAGE
 from mle_gym.sandbox.installation.packages import distribution_of
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import Mount, SandboxConfig
+from mle_gym.sandbox.sandbox_config import Mount, SandboxConfig
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import GraderSpec, TaskSpec

@@ -18,7 +18,7 @@ from mle_gym.integrations.harbor.harbor_format import (
 from mle_gym.paths import bundled
 from mle_gym.sandbox.installation.packages import shown_packages
 from mle_gym.sandbox.installation.python_installation import describe_python
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec

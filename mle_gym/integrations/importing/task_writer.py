@@ -21,7 +21,7 @@ from mle_gym.integrations.importing.imported_competition import ImportedCompetit
 from mle_gym.ownership import make_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
-from mle_gym.sandbox.protocol import MOST_HANDED_IN
+from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN
 from mle_gym.tasks.catalog import register_tasks
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import GradeSpec

@@ -40,9 +40,10 @@ from mle_gym.sandbox.installation.python_installation import (
 )
 from mle_gym.sandbox.installation.python_layout import Layout, layout_of
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import SandboxConfig, Shown
+from mle_gym.sandbox.protocol import Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
 from mle_gym.sandbox.runner_setup import RunnerSetup
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.spares import current_spares
 from mle_gym.sandbox.standalone.shared.launcher_messages import GroupLimits, Start
 from mle_gym.sandbox.standalone.start_commands import runner_command

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mle_gym.errors import SandboxUnavailable
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.seccomp import filter_program
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Overlay
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from mle_gym.sandbox.bubblewrap.shown_folders import below, mounted, system_entries
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
 from mle_gym.sandbox.installation.python_layout import PLACE, Layout, layout_of, rewritten_files
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
 from mle_gym.sandbox.standalone.start_commands import FOLDER, SANDBOX_PARTS
 from mle_gym.sandbox.warm.compiled_programs import programs

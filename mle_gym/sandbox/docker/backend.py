@@ -27,9 +27,10 @@ from mle_gym.sandbox.docker.image import image_name
 from mle_gym.sandbox.docker.pool import Pool, containers_ahead
 from mle_gym.sandbox.installation.packages import normal
 from mle_gym.sandbox.installation.python_installation import PACKAGES
-from mle_gym.sandbox.protocol import SandboxConfig, Shown
+from mle_gym.sandbox.protocol import Shown
 from mle_gym.sandbox.runner_client import RunnerSandbox
 from mle_gym.sandbox.runner_setup import RunnerSetup
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.standalone.start_commands import runner_command
 from mle_gym.sandbox.warm.in_containers import (
     SHIMS,

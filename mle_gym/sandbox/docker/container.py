@@ -30,7 +30,7 @@ from mle_gym.sandbox.docker.daemon import (
     remove,
 )
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.seccomp import docker_profile
 from mle_gym.sandbox.standalone.launcher.control_groups import SOCKET_BYTES
 from mle_gym.sandbox.standalone.launcher.kernel_count_limits import MOST_TERMINALS

@@ -17,7 +17,8 @@ from mle_gym.sandbox.backends import BACKENDS, get_backend, shown
 from mle_gym.sandbox.doctor.limit_probes import LIMITS_OF, PROBE_LIMITS, PROBES
 from mle_gym.sandbox.installation.python_installation import describe_python
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import Sandbox, SandboxConfig
+from mle_gym.sandbox.protocol import Sandbox
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.warm.zygote_plan import OLDEST, obstacle
 
 __all__ = ["Diagnosis", "diagnose"]

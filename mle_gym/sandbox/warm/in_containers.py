@@ -14,7 +14,7 @@ from pathlib import Path
 from docker.types import Mount
 
 from mle_gym.ownership import check_owner, own_cache
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import ZygotePlan
 from mle_gym.sandbox.standalone.start_commands import FOLDER, SANDBOX_PARTS
 from mle_gym.sandbox.warm.compiled_programs import programs

@@ -13,9 +13,10 @@ from typing import Any
 
 from mle_gym.errors import SandboxCrashed, SubmissionError
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import InsideCommand, Reply, Request, SandboxConfig
+from mle_gym.sandbox.protocol import Reply, Request
 from mle_gym.sandbox.runner_client import RunnerSandbox
 from mle_gym.sandbox.runner_setup import RunnerSetup
+from mle_gym.sandbox.sandbox_config import InsideCommand, SandboxConfig
 from mle_gym.sandbox.standalone.runner.inside_commands import Calls
 from mle_gym.sandbox.standalone.shared.frames import MAX_HEADER, receive_frame
 from mle_gym.sandbox.standalone.start_commands import runner_command

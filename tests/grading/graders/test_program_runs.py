@@ -19,7 +19,7 @@ from mle_gym.grading.graders.program import ProgramGrader
 from mle_gym.grading.graders.program_run import ProgramRunner
 from mle_gym.sandbox import unpack_files
 from mle_gym.sandbox.limits import Limits
-from mle_gym.sandbox.protocol import SandboxConfig
+from mle_gym.sandbox.sandbox_config import SandboxConfig
 from mle_gym.tasks.catalog import load_task, register_tasks
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.verify.run_verification import verify_trajectory
