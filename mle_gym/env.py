@@ -121,6 +121,7 @@ class MLEEnv(gymnasium.Env[Observation, RawAction]):
     | `train_rows`      | all          | size of a smaller training set                        |
     | `obfuscate`       | `False`      | hide names that a model may have memorised            |
     | `reward`          | `"score"`    | what an episode pays                                  |
+    | `conditions`      | the task's   | a benchmark whose conditions replace the limits       |
     | `max_steps`       | the task's   | steps in an episode; a `TimeLimit` can lower it       |
     | `time_limit`      | the task's   | seconds in an episode                                 |
     | `clock`           | `"wall"`     | what counts: all time, or only that of actions        |

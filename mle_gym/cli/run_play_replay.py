@@ -29,6 +29,7 @@ from mle_gym.cli.episode_display import EpisodeDisplay, episode_display
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.play_at_prompt import person_at, watches_of_person
 from mle_gym.cli.replay_differences import shown_differences
+from mle_gym.episode.conditions import conditions_line, conditions_of
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
@@ -294,6 +295,7 @@ def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
         "duration": footer.get("duration"),
         "spent": spent.to_dict() if (spent := spent_in(trajectory)).calls else None,
         "grade": trajectory.grade,
+        "conditions": conditions_of(header.get("settings") or {}),
         "trajectory": str(path),
     }
 
@@ -307,5 +309,7 @@ def _print_result(trajectory: Trajectory) -> None:
         out().print(reason, soft_wrap=True)
     if (spent := spent_in(trajectory)).calls:
         out().print(Text.assemble(("model       ", "dim"), str(spent)), soft_wrap=True)
+    if line := conditions_line(trajectory.header.get("settings") or {}):
+        out().print(Text.assemble(("conditions  ", "dim"), line), soft_wrap=True)
     reward = trajectory.episode_return
     out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))

@@ -33,6 +33,7 @@ from mle_gym.episode.clock import CLOCKS, Counted
 from mle_gym.episode.rewards import REWARDS
 from mle_gym.sandbox.backends import BACKENDS, backend_names
 from mle_gym.sandbox.sandbox_config import PRELOAD
+from mle_gym.tasks.benchmark_conditions import CONDITIONS, ConditionsName
 from mle_gym.text import nearest
 
 __all__ = [
@@ -105,6 +106,18 @@ class Arguments(TypedDict, total=False):
             Text(f"{', '.join(map(repr, REWARDS))} or an import path: 'package.module:function'"),
             "what an episode pays",
             link="#rewards",
+        ),
+    ]
+    conditions: Annotated[
+        ConditionsName | None,
+        Argument(
+            None,
+            OneOf(tuple(CONDITIONS)),
+            "a benchmark whose conditions replace the limits",
+            otherwise="the task's",
+            unset="",
+            link="mle-bench.md#mle-benchs-conditions",
+            of_the_machine=True,
         ),
     ]
     max_steps: Annotated[

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from mle_gym.datasets.dataset import DatasetOptions, Size
 from mle_gym.episode.arguments import ARGUMENTS, RESET_OPTIONS, check_arguments
 from mle_gym.episode.clock import Counted
+from mle_gym.episode.conditions import limits_of
 from mle_gym.episode.rewards import REWARDS, check_reward
 from mle_gym.sandbox.limits import Limits
+from mle_gym.tasks.benchmark_conditions import CONDITIONS
 from mle_gym.text import nearest
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Settings:
     variant: int | str
     sandbox: str
     reward: str
+    conditions: str
+    """Empty if the limits are the task's own."""
     max_steps: int
     time_limit: float
     clock: Counted
@@ -69,12 +73,7 @@ class Settings:
         _check_generated(values, task)
         _check_runtime(values["runtime"], values["sandbox"])
         _check_remote(values, arguments)
-        own = {name: getattr(task.limits, name) for name in ("memory_mb", "cpus", "disk_mb")}
-        values["limits"] = Limits(**own | values["limits"])
-        if values["max_steps"] is None:
-            values["max_steps"] = task.limits.steps
-        if values["time_limit"] is None:
-            values["time_limit"] = float(task.limits.seconds)
+        _fill_in(values, task, arguments)
         del values["render_mode"]
         return cls(**values)
 
@@ -95,6 +94,20 @@ class Settings:
     def dataset_options(self, variant: int) -> DatasetOptions:
         """Which dataset an episode is played on, once its variant is drawn."""
         return DatasetOptions(variant, self.train_rows, self.obfuscate, self.size, self.difficulty)
+
+
+def _fill_in(values: dict[str, Any], task: TaskSpec, given: Mapping[str, Any]) -> None:
+    """Take what isn't given from the conditions, or from the task if there are none."""
+    values["conditions"] = values["conditions"] or task.limits.conditions or ""
+    conditions = CONDITIONS.get(values["conditions"])
+    values["limits"] = Limits(**limits_of(task.limits, conditions) | values["limits"])
+    own = conditions or task.limits
+    if values["max_steps"] is None:
+        values["max_steps"] = own.steps
+    if values["time_limit"] is None:
+        values["time_limit"] = float(own.seconds)
+    if conditions is not None and "feedback" not in given:
+        values["feedback"] = conditions.feedback
 
 
 def _check_generated(values: Mapping[str, Any], task: TaskSpec) -> None:

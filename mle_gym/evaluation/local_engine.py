@@ -19,6 +19,8 @@ from mle_gym.evaluation.evaluation_folder import EvaluationFolder
 from mle_gym.evaluation.plan import Episode, Plan
 from mle_gym.evaluation.play_episode import Phase, play_episode, unplayed, with_record
 from mle_gym.evaluation.result import Result
+from mle_gym.sandbox import machine
+from mle_gym.tasks.benchmark_conditions import CONDITIONS
 from mle_gym.tasks.catalog import load_task
 
 if TYPE_CHECKING:
@@ -47,17 +49,15 @@ class Capacity:
     @classmethod
     def of_machine(cls) -> Capacity:
         """What this process may use."""
-        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20
-        limits = [pages]
-        for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-            with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
-                limits.append(int(Path(path).read_text(encoding="ascii")) / 2**20)
-        return cls(len(os.sched_getaffinity(0)), min(limits))
+        return cls(machine.processors(), machine.memory_mb())
 
     @classmethod
     def of_episode(cls, plan: Plan, episode: Episode) -> Capacity:
-        """What the episode's sandbox may use."""
-        own, changed = load_task(episode.task).limits, plan.environment.get("limits") or {}
+        """What the episode's sandbox may use, on a machine that has it."""
+        task, changed = load_task(episode.task), plan.environment.get("limits") or {}
+        own = CONDITIONS.get(
+            plan.environment.get("conditions") or task.limits.conditions or "", task.limits
+        )
         return cls(
             float(changed.get("cpus", own.cpus)), float(changed.get("memory_mb", own.memory_mb))
         )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from mle_gym.sandbox.limits import Limits
+from mle_gym.tasks.benchmark_conditions import ConditionsName
 from mle_gym.tasks.field_problems import FieldProblem
 from mle_gym.tasks.submission_schema import Column, Names, PlainValue, SubmissionSpec, Table
 
@@ -235,6 +236,8 @@ class LimitSpec(Table):
     memory_mb: int = Field(default=Limits.memory_mb, gt=0)
     cpus: float = Field(default=Limits.cpus, gt=0)
     disk_mb: int = Field(default=Limits.disk_mb, gt=0)
+    conditions: ConditionsName | None = Field(default=None, description="'mle-bench'")
+    """A benchmark under whose conditions the task is played unless the arguments name others."""
 
 
 class GraderSpec(Table):

@@ -69,6 +69,7 @@ ARGUMENTS: Mapping[str, Harmless] = {
     "time_limit": _no_more_time,
     "clock": _anything,  # a replay does not think
     "limits": _no_larger,
+    "conditions": lambda value, task: value in (None, task.limits.conditions),
     "sandbox": lambda value, task: value in ("auto", "bubblewrap", "docker"),
     "reward": lambda value, task: value in REWARDS,
     "task": _anything,  # :func:`_task` checks it

@@ -40,6 +40,9 @@ def test_a_competition_is_a_task_with_its_own_grader(
     assert problems == []
     task = load_task("mle/mlebench-fruit-v0")
     assert (task.title, task.description) == ("Fruit: ripe or not", "Is it ripe?")
+    assert (task.limits.conditions, task.limits.seconds, task.limits.cpus) == (
+        ("mle-bench", 86400, 36)
+    )
     dataset = prepare(task, source=raw)
     assert contents(raw) == before  # the preparation moved and deleted them
     assert (dataset.public / "readme.txt").read_text() == "read me"

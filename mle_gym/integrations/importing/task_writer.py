@@ -22,6 +22,7 @@ from mle_gym.ownership import make_private
 from mle_gym.paths import bundled, user_tasks
 from mle_gym.regular_files import read_whole
 from mle_gym.sandbox.sandbox_config import MOST_HANDED_IN
+from mle_gym.tasks.benchmark_conditions import CONDITIONS, ConditionsName
 from mle_gym.tasks.catalog import register_tasks
 from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import GradeSpec
@@ -50,9 +51,9 @@ from mle_gym.integrations.importing.foreign_code_process import {maker}
 
 grade_file = {maker}({function!r}, {answers!r})
 '''
-STEPS, SECONDS = 500, 86_400.0
-"""MLE-bench gives an agent 24 hours."""
-MEMORY_MB, DISK_MB = 8192, 32_768
+STEPS, SECONDS, MEMORY_MB = 500, 86_400.0, 8192
+"""The limits of a competition whose benchmark recommends none."""
+DISK_MB = 32_768
 GRADE_SECONDS, GRADE_MEMORY_MB = 600, 4096
 """The limits of a grader. Some search by brute force."""
 
@@ -77,6 +78,8 @@ class Draft:
     """From the board if it is complete, otherwise the published ones, if there are any."""
     higher_is_better: bool
     tags: tuple[str, ...] = ()
+    conditions: ConditionsName | None = None
+    """The benchmark's own, under which the task is played by default."""
 
 
 @dataclass(frozen=True)
@@ -170,12 +173,7 @@ def _task(draft: Draft) -> dict[str, Any]:
         "data": {"loader": "kaggle", "ref": draft.competition.competition, "files": ["**"]},
         "submission": {"kind": "file", "max_bytes": MOST_HANDED_IN},
         "grade": {"metric": draft.metric, "public_fraction": 0.0, **_scale(draft)},
-        "limits": {
-            "steps": STEPS,
-            "seconds": SECONDS,
-            "memory_mb": MEMORY_MB,
-            "disk_mb": DISK_MB,
-        },
+        "limits": _limits(draft.conditions),
         "grader": {
             "seconds": GRADE_SECONDS,
             "memory_mb": GRADE_MEMORY_MB,
@@ -183,6 +181,15 @@ def _task(draft: Draft) -> dict[str, Any]:
             "folders": [str(draft.package)],
         },
     }
+
+
+def _limits(name: ConditionsName | None) -> dict[str, Any]:
+    """The benchmark's conditions, also in numbers, for those who play the task elsewhere."""
+    if name is None:
+        return {"steps": STEPS, "seconds": SECONDS, "memory_mb": MEMORY_MB, "disk_mb": DISK_MB}
+    found = asdict(CONDITIONS[name])
+    numbers = {each: found[each] for each in ("steps", "seconds", "memory_mb", "cpus")}
+    return {**numbers, "disk_mb": DISK_MB, "conditions": name}
 
 
 def _scale(draft: Draft) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def _draft(root: Path, file: Path, python: str) -> Draft:
         thresholds=board.thresholds if whole else (known.thresholds if known else Thresholds()),
         higher_is_better=board.higher_is_better if whole else _published_direction(known),
         tags=(known.split,) if known else (),
+        conditions="mle-bench",
     )
 
 
