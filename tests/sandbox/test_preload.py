@@ -13,8 +13,12 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.backends import get_backend
+from mle_gym.sandbox.bubblewrap.launcher_client import current_launcher
+from mle_gym.sandbox.bubblewrap.python_mounts import python_mounts
 from mle_gym.sandbox.installation.python_installation import describe_python
+from mle_gym.sandbox.installation.python_layout import layout_of
 from mle_gym.sandbox.sandbox_config import PRELOAD
+from mle_gym.sandbox.standalone.shared.kernel_files import children
 from mle_gym.sandbox.standalone.zygote.parent import _preload
 from mle_gym.sandbox.warm.zygote_plan import Shown, warm_python
 
@@ -76,6 +80,57 @@ def test_nothing_preloaded_is_warm_all_the_same() -> None:
         assert eventually(
             lambda: sandbox.execute(LOADED.format("ctypes"), timeout=9).exit_code == 0, 30
         )
+
+
+IRIS = "sklearn/datasets/data/iris.csv"
+SIZE = f"import os, numpy; print(os.path.getsize(os.path.dirname(numpy.__path__[0]) + '/{IRIS}'))"
+
+
+@pytest.mark.usefixtures("_bubblewrap")
+def test_tasks_that_hide_different_tables_share_a_zygote_and_see_their_own_files() -> None:
+    def zygotes() -> set[int]:
+        found = children(current_launcher().pid)
+        return {pid for pid in found if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+    sizes, seen = [], set[int]()
+    for hidden in ((), (IRIS,), ("sklearn/datasets/data/wine_data.csv",)):
+        with start("bubblewrap", SandboxConfig(hidden=hidden)) as sandbox:
+            assert eventually(
+                lambda: sandbox.execute(LOADED.format("sklearn"), timeout=9).exit_code == 0, 60
+            )
+            sizes.append(int(sandbox.execute(f'python -c "{SIZE}"', timeout=9).output))
+            seen = seen or zygotes()
+            assert zygotes() == seen
+    assert sizes == [sizes[0], 0, sizes[0]]
+    assert sizes[0] > 0
+
+
+@pytest.mark.usefixtures("_bubblewrap")
+@pytest.mark.parametrize(
+    ("hidden", "preload", "shared"),
+    [
+        (IRIS, PRELOAD, True),
+        (IRIS, PRELOAD[:3], True),
+        (IRIS, (*PRELOAD, "json"), False),
+        ("sklearn/datasets/_base.py", PRELOAD, False),
+        ("sklearn/datasets/data", PRELOAD, False),
+    ],
+)
+def test_what_an_import_might_read_is_hidden_from_the_zygote_too(
+    hidden: str, preload: tuple[str, ...], shared: bool
+) -> None:
+    python = describe_python(None)
+    layout = layout_of(python)
+    if not layout.places:
+        pytest.skip("this interpreter is shown where it is")
+
+    def plan(config: SandboxConfig) -> Any:
+        warm = python_mounts(python, layout, {}, config, {}, trees=True).warm
+        assert warm is not None
+        return warm.plan
+
+    usual, masked = (SandboxConfig(preload=preload, hidden=each) for each in ((), (hidden,)))
+    assert (plan(usual) == plan(masked)) is shared
 
 
 @pytest.mark.parametrize("trouble", ["raise RuntimeError('no driver')", "1 +", "import nothing"])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from mle_gym.sandbox.bubblewrap.shown_folders import below, mounted, system_entries
 from mle_gym.sandbox.installation.python_installation import PythonInstallation, is_below
 from mle_gym.sandbox.installation.python_layout import PLACE, Layout, layout_of, rewritten_files
-from mle_gym.sandbox.sandbox_config import SandboxConfig
+from mle_gym.sandbox.sandbox_config import PRELOAD, SandboxConfig
 from mle_gym.sandbox.standalone.shared.launcher_messages import Argument, Entry
 from mle_gym.sandbox.standalone.start_commands import FOLDER, SANDBOX_PARTS
 from mle_gym.sandbox.warm.compiled_programs import programs
@@ -27,6 +28,7 @@ _OURS = f"{PLACE}/mle-gym"
 SHIMS = f"{_OURS}/bin"
 STANDALONE = f"{_OURS}/standalone"
 _USR = Path("/usr")
+_CODE = (".py", ".pyc", ".pth", *EXTENSION_SUFFIXES)
 Pairs = tuple[tuple[Path, Path], ...]
 Masks = tuple[tuple[Path, str], ...]
 
@@ -98,7 +100,9 @@ def _python_mounts(
     entries = _entries(python, layout, laid_over, masks)
     warm = None
     if preload is not None:
-        shown = _shown_to_zygotes(python, dict(packages), layout, entries)
+        # What others import may read data meanwhile, which their programs would then have.
+        seen = [each for each in entries if set(preload) - set(PRELOAD) or not _masks_data(each)]
+        shown = _shown_to_zygotes(python, dict(packages), layout, seen)
         warm = warm_python(python, shown, preload, dict(environment))
     entries += [
         {"source": str(FOLDER / part), "target": f"{STANDALONE}/{part}"} for part in SANDBOX_PARTS
@@ -146,6 +150,16 @@ def _shown_to_zygotes(
             own.append({"target": str(known[site]), "source": str(folder)})
     tree = below(PLACE, own)
     return WarmShown(layout(python.executable), _folders(python, layout), known, tree)
+
+
+def _masks_data(entry: Entry) -> bool:
+    """Whether it hides a file that is no code.
+
+    A zygote that imports the usual modules reads no such file, and the programs that it becomes see
+    their sandbox's files. So it needs none of these masks, and the sandboxes of all tasks share it.
+    """
+    path = Path(entry["target"])
+    return entry.get("mask") == "file" and not path.name.endswith(_CODE)
 
 
 def _folders(python: PythonInstallation, layout: Layout) -> tuple[Path, ...]:
