@@ -1,10 +1,6 @@
-"""Environments made by ``mle_gym.make`` and ``mle_gym.make_vec``, and what type checkers know."""
+"""Environments made by ``mle_gym.make`` and ``mle_gym.make_vec``."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-from pathlib import Path
 
 import gymnasium
 import pytest
@@ -15,41 +11,7 @@ from mle_gym.env import MLEEnv
 from mle_gym.vector import ThreadVectorEnv
 from tests.task_folders import MakeTask, make_task  # noqa: F401
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 ARGUMENTS = {"reward": "anchored", "limits": {"cpus": 0.5}}
-
-TYPED = """
-from typing import assert_type
-
-import mle_gym
-from mle_gym.episode.snapshot import Snapshot
-from mle_gym.vector import ThreadVectorEnv
-
-env = mle_gym.make("titanic", reward="anchored", limits={"memory_mb": 512}, gpus=[0])
-assert_type(env, mle_gym.MLEEnv)
-assert_type(env.snapshot(), Snapshot)
-assert_type(env.fork(), mle_gym.MLEEnv)
-assert_type(env.settings.max_steps, int)
-observation, reward, terminated, truncated, info = env.step("ls")
-assert_type(reward, float)
-env.step({"tool": "submit"})
-
-envs = mle_gym.make_vec("titanic", 2, autoreset_mode="same_step", variant="train")
-assert_type(envs, ThreadVectorEnv)
-envs.async_reset(seed=0)
-envs.send(["ls"], [0])
-observations, rewards, terminations, truncations, infos = envs.recv(batch_size=1, timeout=5)
-assert_type(envs.num_envs, int)
-"""
-
-MISTYPED = {
-    'mle_gym.make("titanic", rewrad="score")': 'Unexpected keyword argument "rewrad"',
-    'mle_gym.make("titanic", max_steps="5")': 'Argument "max_steps" to "make" has incompatible',
-    'mle_gym.make("titanic", feedback="all")': 'Argument "feedback" to "make" has incompatible',
-    'mle_gym.make_vec("titanic", render_mode=1)': 'Argument "render_mode" to "make_vec" has',
-    'mle_gym.MLEEnv("titanic", warm=None)': 'Argument "warm" to "MLEEnv" has incompatible',
-    'mle_gym.make("titanic").async_reset()': '"MLEEnv" has no attribute "async_reset"',
-}
 
 
 def test_a_made_environment_is_the_one_of_gymnasium_without_its_wrappers() -> None:
@@ -104,18 +66,3 @@ def test_what_cannot_be_is_refused_as_by_the_class(make: type[MLEEnv]) -> None:
         make("titanic", variants=1)
     with pytest.raises(ValueError, match="render_mode: no such value 'rgb_array_list'"):
         make("titanic", render_mode="rgb_array_list")
-
-
-@pytest.mark.slow("mypy reads the package")
-def test_type_checkers_know_the_arguments_and_the_methods(tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
-    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
-    right.write_text(TYPED)
-    wrong.write_text("import mle_gym\n" + "\n".join(MISTYPED))
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", right, wrong]
-    found = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
-    errors = [line for line in found.stdout.splitlines() if ": error: " in line]
-    assert len(errors) == len(MISTYPED), found.stdout + found.stderr
-    for line, message in zip(errors, MISTYPED.values(), strict=True):
-        assert f"{wrong.name}:" in line
-        assert message in line

@@ -166,7 +166,9 @@ def make_host(tmp_path: Path) -> Iterator[MakeHost]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> Host:
-            host = Host(tmp_path / f"host-{len(list(tmp_path.iterdir()))}", **options)
+            # A host's zygote would import libraries for seconds, which these tests don't use.
+            folder = tmp_path / f"host-{len(list(tmp_path.iterdir()))}"
+            host = Host(folder, **{"preload": [], **options})
             stack.callback(host.end)
             return host
 

@@ -14,6 +14,7 @@ import pytest
 from mle_gym.errors import SandboxUnavailable
 from mle_gym.sandbox import InsideCommand, Sandbox, SandboxConfig
 from mle_gym.sandbox.backends import get_backend
+from mle_gym.sandbox.sandbox_config import PRELOAD
 from mle_gym.sandbox.snapshots.store import current_store
 from tests.sandbox.docker_daemon import docker_host, require  # noqa: F401
 from tests.task_folders import own_cache  # noqa: F401
@@ -71,7 +72,13 @@ def sandbox(make_sandbox: MakeSandbox) -> Sandbox:
 
 
 def start(name: str, config: SandboxConfig) -> Sandbox:
-    """Start a sandbox with :data:`COMMANDS`, without the warning of `subprocess`."""
+    """Start a sandbox with :data:`COMMANDS`, without the warning of `subprocess`.
+
+    A container has a zygote of its own, which imports no library here: that takes seconds, and what
+    most tests run needs none.
+    """
+    if name == "docker" and config.preload == PRELOAD:
+        config = replace(config, preload=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return get_backend(name).create(replace(config, commands=config.commands or COMMANDS))

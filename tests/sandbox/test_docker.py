@@ -41,7 +41,7 @@ sandbox.execute("sleep 1000", timeout=1000)
 def create(docker_host: str) -> Iterator[Create]:
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(
-            DockerBackend().create(SandboxConfig(**options))
+            DockerBackend().create(SandboxConfig(**{"preload": (), **options}))
         )
 
 

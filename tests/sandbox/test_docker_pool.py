@@ -194,7 +194,8 @@ def real(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool[Con
 
 
 def create(**options: object) -> Sandbox:
-    return DockerBackend().create(dataclasses.replace(SandboxConfig(), **options))  # type: ignore[arg-type]
+    config = SandboxConfig(preload=())  # whose zygote is up at once
+    return DockerBackend().create(dataclasses.replace(config, **options))  # type: ignore[arg-type]
 
 
 def running() -> set[str]:
@@ -275,7 +276,7 @@ _HOST = """
 import os, signal, sys, time
 from mle_gym.sandbox import SandboxConfig
 from mle_gym.sandbox.docker import backend
-create = lambda: backend.DockerBackend().create(SandboxConfig())
+create = lambda: backend.DockerBackend().create(SandboxConfig(preload=()))
 create().close()
 sandbox = create()
 if sys.argv[1] != "starting":
