@@ -19,7 +19,7 @@ from mle_gym.grading.csv.hidden_answers import load_answers
 from mle_gym.grading.floor_and_ceiling import SAMPLE
 from mle_gym.grading.guesses import best_guess
 from mle_gym.grading.open_grader import open_grader
-from mle_gym.grading.scoring import load_task_metric
+from mle_gym.grading.task_metric import load_task_metric
 
 if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset

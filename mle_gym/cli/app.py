@@ -126,7 +126,7 @@ COMMANDS = {
             "Prove that a task is sound: no leaks, working programs, scores where they should be.",
         ),
         "import": ("import_benchmarks", "Make tasks from another benchmark's competitions."),
-        "export": ("export_tasks", "Write tasks, or runs, in another framework's format."),
+        "export": ("export_to_frameworks", "Write tasks, or runs, in another framework's format."),
     },
     "This machine": {
         "doctor": (

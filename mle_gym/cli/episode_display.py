@@ -20,6 +20,7 @@ from mle_gym.episode.public_score_line import public_score
 from mle_gym.episode.rendering import describe
 from mle_gym.errors import ActionError
 from mle_gym.text import clean_text
+from mle_gym.trajectories.rollout import Watches
 from mle_gym.trajectories.trajectory import Step
 
 __all__ = ["EpisodeDisplay", "episode_display"]
@@ -53,8 +54,8 @@ class EpisodeDisplay:
         self._score = ""
 
     @property
-    def watches(self) -> dict[str, Any]:
-        """Arguments of :func:`~mle_gym.trajectories.rollout.rollout`."""
+    def watches(self) -> Watches:
+        """What shows an episode here while it is played."""
         return {"on_action": self.began, "on_output": self.printed, "on_step": self.ended}
 
     def began(self, action: Any, observation: Any, turn: dict[str, Any] | None) -> None:

@@ -7,25 +7,37 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from mle_gym.agents import load_agent
+from mle_gym.agents import Agent, load_agent
 from mle_gym.env import MLEEnv
+from mle_gym.episode.live_output import LiveOutput
 from mle_gym.errors import MleGymError
+from mle_gym.trajectories.rollout import Watches
 from mle_gym.trajectories.trajectory import Step
 
 if TYPE_CHECKING:
     from mle_gym.cli.prompt import Names
 
-__all__ = ["person_at", "watches_of_person"]
+__all__ = ["Person", "person_at", "watches_of_person"]
 
 MOST_PRESSES = 3
 """The third Ctrl-C in one step ends the program, in case the command can't be ended."""
 
 
-def person_at(environment: Any) -> Any:
+class Person(Agent, Protocol):
+    """The agent ``human``, which asks whoever sits at this terminal for the actions."""
+
+    def printed(self, output: LiveOutput) -> None:
+        """Show what the running command prints."""
+
+    def finish(self, observation: Any) -> None:
+        """Show the last observation, which no question follows."""
+
+
+def person_at(environment: MLEEnv) -> Person:
     """The agent that asks the person at this terminal, who may complete names of its files."""
-    return load_agent("human", names=_names(environment.unwrapped))
+    return cast("Person", load_agent("human", names=_names(environment)))
 
 
 def _names(environment: MLEEnv) -> Names:
@@ -39,13 +51,17 @@ def _names(environment: MLEEnv) -> Names:
 
 
 @contextlib.contextmanager
-def watches_of_person(environment: Any, agent: Any) -> Iterator[dict[str, Any]]:
-    """Arguments of ``rollout`` with which a person sees output as it comes.
+def watches_of_person(environment: MLEEnv, person: Person) -> Iterator[Watches]:
+    """What shows a person the output of commands as it comes.
 
     During the block, Ctrl-C ends the running command, and the episode goes on.
     """
-    step = _RunningStep(environment.unwrapped)
-    watches = {"on_action": step.began, "on_output": agent.printed, "on_step": step.ended}
+    step = _RunningStep(environment)
+    watches: Watches = {
+        "on_action": step.began,
+        "on_output": person.printed,
+        "on_step": step.ended,
+    }
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread():
         yield watches

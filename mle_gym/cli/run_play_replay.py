@@ -14,7 +14,7 @@ import gymnasium
 import typer
 from rich.text import Text
 
-from mle_gym.agents import is_agents, load_agent
+from mle_gym.agents import Agent, is_agents, load_agent
 from mle_gym.cli.command_line import KeyFile, TaskName, assignments, find_task, read_key
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, as_usage_errors, emit, err, out
 from mle_gym.cli.environment_options import (
@@ -30,15 +30,18 @@ from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.play_at_prompt import person_at, watches_of_person
 from mle_gym.cli.replay_differences import shown_differences
 from mle_gym.episode.conditions import conditions_line, conditions_of
+from mle_gym.env import MLEEnv
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
-from mle_gym.trajectories.rollout import rollout
+from mle_gym.trajectories.rollout import Watches, rollout
 from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["commands"]
 
+
+Environment = gymnasium.Env[Any, Any]
 
 Seed = Annotated[int | None, typer.Option(min=0, help="Seeds what the environment draws.")]
 OutFile = Annotated[
@@ -205,7 +208,7 @@ def _show(recorded: Trajectory) -> None:
 
 
 @contextlib.contextmanager
-def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Any]:
+def _environment(spec: TaskSpec, arguments: dict[str, Any]) -> Iterator[Environment]:
     """The environment of a task, which is closed at the end. Bad arguments are usage errors."""
     with as_usage_errors():
         environment = gymnasium.make(spec.env_id, disable_env_checker=True, **arguments)
@@ -225,10 +228,12 @@ class _Record:
     checkpoint: Path | None = None
 
 
-def _play_at_prompt(environment: Any, record: _Record, seed: int | None) -> Trajectory:
+def _play_at_prompt(environment: Environment, record: _Record, seed: int | None) -> Trajectory:
     """One episode that the person at this terminal plays."""
-    person = person_at(environment)
-    with watches_of_person(environment, person) as watches:
+    ours = environment.unwrapped
+    assert isinstance(ours, MLEEnv)
+    person = person_at(ours)
+    with watches_of_person(ours, person) as watches:
         trajectory = _rollout(environment, person, record, seed, watches)
     if trajectory.steps and not trajectory.left:  # nobody is asked again, who would show the last
         person.finish(trajectory.steps[-1].observation)
@@ -236,11 +241,11 @@ def _play_at_prompt(environment: Any, record: _Record, seed: int | None) -> Traj
 
 
 def _rollout(
-    environment: Any,
-    agent: Any,
+    environment: Environment,
+    agent: Agent,
     record: _Record,
     seed: int | None,
-    watches: dict[str, Any],
+    watches: Watches,
 ) -> Trajectory:
     """One episode. If anything ends it early, one line says where its steps are."""
     existed = record.path.exists()  # then rollout refuses it, and what it holds is not ours

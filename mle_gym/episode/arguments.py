@@ -43,6 +43,7 @@ __all__ = [
     "RESET_OPTIONS",
     "SERVED",
     "Arguments",
+    "Feedback",
     "check_arguments",
     "check_name",
     "spelled_out",

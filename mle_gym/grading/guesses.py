@@ -15,7 +15,7 @@ import numpy as np
 
 from mle_gym.errors import MleGymError
 from mle_gym.grading.csv.typed_columns import Values
-from mle_gym.grading.scoring import CustomMetric, Table, TaskMetric
+from mle_gym.grading.task_metric import CustomMetric, Table, TaskMetric
 
 if TYPE_CHECKING:
     from mle_gym.tasks.spec import Column, SubmissionSpec

@@ -59,41 +59,42 @@ def check_sandbox(backend: str | Backend) -> None:
 
 
 def _commands_give_output_and_exit_code(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        done = box.execute("echo out; echo err >&2; exit 3", timeout=_SECONDS)
+    with start(SandboxConfig()) as sandbox:
+        done = sandbox.execute("echo out; echo err >&2; exit 3", timeout=_SECONDS)
         _equal((done.output, done.exit_code), (b"out\nerr\n", 3))
-        _equal(box.execute(b"printf '\xff'", timeout=_SECONDS).output, b"\xff")
+        _equal(sandbox.execute(b"printf '\xff'", timeout=_SECONDS).output, b"\xff")
 
 
 def _directory_variables_and_functions_carry_over(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        box.execute("mkdir d; cd d; export A=1; f() { echo $A$1; }", timeout=_SECONDS)
+    with start(SandboxConfig()) as sandbox:
+        sandbox.execute("mkdir d; cd d; export A=1; f() { echo $A$1; }", timeout=_SECONDS)
         _equal(
-            box.execute("f 2; pwd", timeout=_SECONDS).output, f"12\n{box.workspace}/d\n".encode()
+            sandbox.execute("f 2; pwd", timeout=_SECONDS).output,
+            f"12\n{sandbox.workspace}/d\n".encode(),
         )
-        box.restart()
-        _equal(box.execute("pwd; echo [$A]", timeout=_SECONDS).output.split()[-1], b"[]")
+        sandbox.restart()
+        _equal(sandbox.execute("pwd; echo [$A]", timeout=_SECONDS).output.split()[-1], b"[]")
 
 
 def _a_timeout_ends_the_command_and_not_the_sandbox(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        done = box.execute("sleep 1000", timeout=1)
+    with start(SandboxConfig()) as sandbox:
+        done = sandbox.execute("sleep 1000", timeout=1)
         _equal((done.exit_code, done.timed_out), (124, True))
-        _equal(box.execute("echo on", timeout=_SECONDS).output, b"on\n")
+        _equal(sandbox.execute("echo on", timeout=_SECONDS).output, b"on\n")
 
 
 def _an_interrupt_ends_the_command(start: Start) -> None:
-    with start(SandboxConfig()) as box:
+    with start(SandboxConfig()) as sandbox:
         ended = threading.Event()
 
         def interrupt() -> None:
             while not ended.wait(0.2):
-                box.interrupt()
+                sandbox.interrupt()
 
         thread = threading.Thread(target=interrupt)
         thread.start()
         try:
-            done = box.execute("sleep 1000", timeout=_SECONDS)
+            done = sandbox.execute("sleep 1000", timeout=_SECONDS)
         finally:
             ended.set()
             thread.join()
@@ -101,8 +102,8 @@ def _an_interrupt_ends_the_command(start: Start) -> None:
 
 
 def _long_output_keeps_its_head_and_tail(start: Start) -> None:
-    with start(SandboxConfig(limits=Limits(output_bytes=_LIMIT))) as box:
-        done = box.execute("echo head; seq 100000; echo tail", timeout=_SECONDS)
+    with start(SandboxConfig(limits=Limits(output_bytes=_LIMIT))) as sandbox:
+        done = sandbox.execute("echo head; seq 100000; echo tail", timeout=_SECONDS)
         _holds(done.output.startswith(b"head\n"), "the head is gone")
         _holds(done.output.endswith(b"tail\n"), "the tail is gone")
         _holds(len(done.output) < 2 * _LIMIT, f"{len(done.output)} bytes came out")
@@ -110,24 +111,24 @@ def _long_output_keeps_its_head_and_tail(start: Start) -> None:
 
 
 def _files_are_written_read_and_edited(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        _equal(box.write_file("a/b.txt", b"one\ntwo\n").exit_code, 0)
-        _equal(box.edit_file("a/b.txt", b"two", b"three").exit_code, 0)
-        _equal(box.insert_text("a/b.txt", 0, b"zero\n").exit_code, 0)
-        _equal(box.read_file("a/b.txt").output, b"zero\none\nthree\n")
-        _equal(box.read_file("a/b.txt", start=2, lines=1).output, b"one\n")
-        _holds(b"b.txt" in box.list_files("a").output, "list_files doesn't list the file")
-        _holds(box.read_file("none").exit_code != 0, "a missing file can be read")
+    with start(SandboxConfig()) as sandbox:
+        _equal(sandbox.write_file("a/b.txt", b"one\ntwo\n").exit_code, 0)
+        _equal(sandbox.edit_file("a/b.txt", b"two", b"three").exit_code, 0)
+        _equal(sandbox.insert_text("a/b.txt", 0, b"zero\n").exit_code, 0)
+        _equal(sandbox.read_file("a/b.txt").output, b"zero\none\nthree\n")
+        _equal(sandbox.read_file("a/b.txt", start=2, lines=1).output, b"one\n")
+        _holds(b"b.txt" in sandbox.list_files("a").output, "list_files doesn't list the file")
+        _holds(sandbox.read_file("none").exit_code != 0, "a missing file can be read")
 
 
 def _only_regular_files_of_bounded_size_leave(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        box.execute("echo 12345 > f; mkdir d; echo x > d/g; mkfifo p", timeout=_SECONDS)
-        _equal(box.fetch("f", max_bytes=6), b"12345\n")
-        _equal(dict(box.fetch_files("d", max_bytes=100)), {"g": b"x\n"})
+    with start(SandboxConfig()) as sandbox:
+        sandbox.execute("echo 12345 > f; mkdir d; echo x > d/g; mkfifo p", timeout=_SECONDS)
+        _equal(sandbox.fetch("f", max_bytes=6), b"12345\n")
+        _equal(dict(sandbox.fetch_files("d", max_bytes=100)), {"g": b"x\n"})
         for path, most in (("f", 5), ("p", 100), ("d", 100), ("none", 100)):
             try:
-                box.fetch(path, max_bytes=most)
+                sandbox.fetch(path, max_bytes=most)
             except SubmissionError:
                 continue
             raise AssertionError(f"fetch({path!r}, max_bytes={most}) returned something")
@@ -138,54 +139,58 @@ def _mounts_are_shown_and_the_hosts_files_stay(start: Start) -> None:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "train.csv").write_text("a\n1\n")
-        with start(SandboxConfig(mounts=(Mount(folder, "data"),))) as box:
-            _equal(box.execute("cat data/train.csv", timeout=_SECONDS).output, b"a\n1\n")
-            box.execute("echo 2 >> data/train.csv; rm -rf data", timeout=_SECONDS)
+        with start(SandboxConfig(mounts=(Mount(folder, "data"),))) as sandbox:
+            _equal(sandbox.execute("cat data/train.csv", timeout=_SECONDS).output, b"a\n1\n")
+            sandbox.execute("echo 2 >> data/train.csv; rm -rf data", timeout=_SECONDS)
         _equal((folder / "train.csv").read_text(), "a\n1\n")
 
 
 def _offered_commands_hand_over_and_are_answered(start: Start) -> None:
-    with start(SandboxConfig(commands={"submit": InsideCommand("answer.csv")})) as box:
-        asked = box.begin("echo 1 > answer.csv; submit; echo $?", timeout=_SECONDS)
+    with start(SandboxConfig(commands={"submit": InsideCommand("answer.csv")})) as sandbox:
+        asked = sandbox.begin("echo 1 > answer.csv; submit; echo $?", timeout=_SECONDS)
         _holds(isinstance(asked, Request), f"no request came, but {asked}")
         assert isinstance(asked, Request)
         _equal((asked.tool, asked.content), ("submit", b"1\n"))
-        done = box.answer(Reply(4, "told\n"))
+        done = sandbox.answer(Reply(4, "told\n"))
         _equal(getattr(done, "output", None), b"told\n4\n")
-        _holds(isinstance(box.begin("submit; echo on", timeout=_SECONDS), Request), "no request")
-        ended = box.answer(Reply(0, "", end_command=True))
+        _holds(
+            isinstance(sandbox.begin("submit; echo on", timeout=_SECONDS), Request), "no request"
+        )
+        ended = sandbox.answer(Reply(0, "", end_command=True))
         _holds(b"on" not in getattr(ended, "output", b""), "the command went on")
 
 
 def _cells_share_variables(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        box.begin_cell("x = 20", timeout=_SECONDS)
-        done = box.begin_cell("x + 1", timeout=_SECONDS)
+    with start(SandboxConfig()) as sandbox:
+        sandbox.begin_cell("x = 20", timeout=_SECONDS)
+        done = sandbox.begin_cell("x + 1", timeout=_SECONDS)
         _holds(b"21" in getattr(done, "output", b""), f"the value is not shown: {done}")
 
 
 def _memory_is_limited(start: Start) -> None:
-    with start(SandboxConfig(limits=Limits(memory_mb=256))) as box:
+    with start(SandboxConfig(limits=Limits(memory_mb=256))) as sandbox:
         hog = "python3 -c \"x = [bytes(b'1') * 2**20 for _ in range(1024)]; print('alive')\""
-        _holds(b"alive" not in box.execute(hog, timeout=_SECONDS).output, "1 GiB fits in 256 MiB")
-        _equal(box.execute("echo on", timeout=_SECONDS).output, b"on\n")
+        _holds(
+            b"alive" not in sandbox.execute(hog, timeout=_SECONDS).output, "1 GiB fits in 256 MiB"
+        )
+        _equal(sandbox.execute("echo on", timeout=_SECONDS).output, b"on\n")
 
 
 def _an_expired_sandbox_runs_nothing(start: Start) -> None:
-    with start(SandboxConfig()) as box:
-        box.write_file("kept", b"1")
-        box.expire(0.5)
+    with start(SandboxConfig()) as sandbox:
+        sandbox.write_file("kept", b"1")
+        sandbox.expire(0.5)
         began = time.monotonic()
-        box.execute("sleep 1000", timeout=1000)
+        sandbox.execute("sleep 1000", timeout=1000)
         _holds(time.monotonic() - began < _SECONDS, "the command outlived its sandbox's time")
-        _equal(box.fetch("kept", max_bytes=1), b"1")
+        _equal(sandbox.fetch("kept", max_bytes=1), b"1")
 
 
 def _a_snapshot_is_where_another_sandbox_goes_on(start: Start) -> None:
     store = current_store()
-    with start(SandboxConfig()) as box:
-        box.execute("mkdir d; echo 1 > d/f; cd d; export A=2", timeout=_SECONDS)
-        name = box.snapshot()
+    with start(SandboxConfig()) as sandbox:
+        sandbox.execute("mkdir d; echo 1 > d/f; cd d; export A=2", timeout=_SECONDS)
+        name = sandbox.snapshot()
     lease = store.lease(name)
     try:
         config = SandboxConfig(layers=lease.layers, layers_bytes=lease.info.bytes)
@@ -198,11 +203,11 @@ def _a_snapshot_is_where_another_sandbox_goes_on(start: Start) -> None:
 
 
 def _closing_twice_is_fine_and_later_calls_raise(start: Start) -> None:
-    box = start(SandboxConfig())
-    box.close()
-    box.close()
+    sandbox = start(SandboxConfig())
+    sandbox.close()
+    sandbox.close()
     try:
-        box.execute("true", timeout=_SECONDS)
+        sandbox.execute("true", timeout=_SECONDS)
     except SandboxCrashed:
         return
     raise AssertionError("a closed sandbox ran a command")

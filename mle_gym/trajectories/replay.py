@@ -120,7 +120,9 @@ class _Recorded:
         raise LeaveEpisode(self._left, submit=False)
 
 
-def _again(header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path) -> Any:
+def _again(
+    header: Mapping[str, Any], snapshot: Snapshot | None, path: str | Path
+) -> dict[str, Any] | None:
     """The options of a recorded reset, to reset in the same way."""
     options = dict(header["options"] or {})
     # The variant may have been drawn at random, from a state that an earlier episode's seed set.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import gymnasium as gym
 
@@ -25,12 +25,20 @@ from mle_gym.trajectories.episode_recorder import EpisodeRecorder
 from mle_gym.trajectories.redaction import Redact, redactor
 from mle_gym.trajectories.trajectory import Step, Trajectory, TrajectoryWriter
 
-__all__ = ["OnAction", "rollout"]
+__all__ = ["OnAction", "Watches", "rollout"]
 
 
 OnAction = Callable[[Any, Any, dict[str, Any] | None], None]
 """Called with an action that is about to begin, the observation that it answers, and the agent's
 ``turn``, if it has one."""
+
+
+class Watches(TypedDict):
+    """Whom :func:`rollout` shows an episode while it is played: arguments of that function."""
+
+    on_step: Callable[[Step], None]
+    on_action: OnAction
+    on_output: ShowOutput
 
 
 def rollout(

@@ -19,7 +19,7 @@ from mle_gym.grading.grade import Grade, Validation
 from mle_gym.grading.graders.grade_maker import GradeMaker, Measured
 from mle_gym.grading.guesses import best_guess
 from mle_gym.grading.score import Score
-from mle_gym.grading.scoring import Table, load_task_metric
+from mle_gym.grading.task_metric import Table, load_task_metric
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,6 +24,7 @@ from mle_gym.episode.reference_programs import measure_ceiling
 from mle_gym.episode.rewards import NEED_NO_CEILING, check_reward
 from mle_gym.errors import TaskError
 from mle_gym.grading.open_grader import open_grader
+from mle_gym.integrations.harbor.dockerfiles import write_agent_image, write_verifier_image
 from mle_gym.integrations.harbor.harbor_format import (
     DATASET_FOLDER,
     SETTINGS_FILE,
@@ -31,7 +32,6 @@ from mle_gym.integrations.harbor.harbor_format import (
     WORKSPACE,
     task_toml,
 )
-from mle_gym.integrations.harbor.images import write_agent_image, write_verifier_image
 from mle_gym.paths import PACKAGE
 from mle_gym.tasks.catalog import load_task
 
@@ -50,7 +50,7 @@ class HarborExport:
     """What ``reward`` in ``reward.json`` is: a name in :mod:`mle_gym.episode.rewards`."""
     image: str = ""
     """An image with everything that both images need, to build them from; by default they are built
-    from the image of Python that ``images.py`` pins."""
+    from the image of Python that ``dockerfiles.py`` pins."""
     network: bool = False
     """Whether the agent may reach the network. The verifier never does."""
 
@@ -155,7 +155,7 @@ def _write_grading(dataset: Dataset, export: HarborExport, folder: Path) -> None
         "submission": f"{WORKSPACE}/{dataset.task.submission.filename}",
     }
     (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
-    _script(folder / "test.sh", "exec python -m mle_gym.integrations.harbor.verify")
+    _script(folder / "test.sh", "exec python -m mle_gym.integrations.harbor.grade_in_verifier")
 
 
 def _copy(source: Path, target: Path) -> None:

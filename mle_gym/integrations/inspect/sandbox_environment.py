@@ -81,9 +81,9 @@ class MleGymSandbox(SandboxEnvironment):
     ) -> None:
         """Close the sample's sandbox."""
         for environment in environments.values():
-            box = environment.as_type(cls)
-            box._commands.close()
-            await anyio.to_thread.run_sync(box._sandbox.close)
+            ours = environment.as_type(cls)
+            ours._commands.close()
+            await anyio.to_thread.run_sync(ours._sandbox.close)
 
     async def exec(
         self,

@@ -28,13 +28,13 @@ def mle_gym_scorer() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        box = sandbox().as_type(MleGymSandbox)
-        grade = await box.grade()
-        potential = load_reward(box.settings.reward)
-        audit = audit_record(_record(state, grade, box), str(state.sample_id))
+        ours = sandbox().as_type(MleGymSandbox)
+        grade = await ours.grade()
+        potential = load_reward(ours.settings.reward)
+        audit = audit_record(_record(state, grade, ours), str(state.sample_id))
         return Score(
             value=float(sum(potential(Progress(grade=grade)).values())),
-            answer=box.dataset.task.submission.filename if grade.sha256 else None,
+            answer=ours.dataset.task.submission.filename if grade.sha256 else None,
             explanation=_explanation(grade, audit),
             metadata={
                 "integrity": audit.worst or "clean",
@@ -63,7 +63,7 @@ def _explanation(grade: Grade, audit: Audit) -> str:
     return "\n".join(lines)
 
 
-def _record(state: TaskState, grade: Grade, box: MleGymSandbox) -> Trajectory:
+def _record(state: TaskState, grade: Grade, ours: MleGymSandbox) -> Trajectory:
     """What the agent did, as the audit reads it."""
     answers = {
         message.tool_call_id: message.text
@@ -78,8 +78,8 @@ def _record(state: TaskState, grade: Grade, box: MleGymSandbox) -> Trajectory:
     ]
     if steps:
         steps[-1] = dataclasses.replace(steps[-1], info={"grade": grade.to_dict()})
-    header = {"task": box.dataset.task.id, "variant": box.dataset.options.variant}
-    handed = box.handed_in
+    header = {"task": ours.dataset.task.id, "variant": ours.dataset.options.variant}
+    handed = ours.handed_in
     packed = pack_submission(handed) if isinstance(handed, bytes) else None
     return Trajectory(header, tuple(steps), {"submission": packed} if packed else {})
 

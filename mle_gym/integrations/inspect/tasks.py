@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from inspect_ai import Task, task
 from inspect_ai.agent import react
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.tool import bash, python
 
+from mle_gym.datasets.dataset import Size
 from mle_gym.datasets.prepare import prepare
+from mle_gym.episode.arguments import Arguments, Feedback
 from mle_gym.episode.episode_start import make_brief
 from mle_gym.episode.settings import Settings
 from mle_gym.episode.variants import check_variant, parse_variant
@@ -30,13 +32,13 @@ in, leave `{file}` there and end with the tool `submit`: its answer is not read.
 """
 
 
-def inspect_task(name: str, variants: int | str = 0, **arguments: Any) -> Task:
+def inspect_task(name: str, variants: int | str = 0, **arguments: Unpack[Arguments]) -> Task:
     """Make Inspect's task of one of ours: a sample for each variant.
 
     Args:
         name: The task's name.
         variants: A variant, or a range of them such as ``"1-20"``.
-        arguments: Arguments of :class:`mle_gym.MLEEnv`, such as ``feedback="score"``.
+        arguments: Those of :class:`mle_gym.MLEEnv`, such as ``feedback="score"``.
 
     Raises:
         TaskError: There is no such task.
@@ -44,9 +46,9 @@ def inspect_task(name: str, variants: int | str = 0, **arguments: Any) -> Task:
         DatasetError: The data can't be prepared.
     """
     spec = load_task(name)
-    arguments.setdefault("reward", "score")
-    settings = Settings.check(spec, arguments)
-    samples = [_sample(spec, settings, arguments, variant) for variant in _numbers(variants)]
+    chosen: dict[str, Any] = {"reward": "score", **arguments}
+    settings = Settings.check(spec, chosen)
+    samples = [_sample(spec, settings, chosen, variant) for variant in _numbers(variants)]
     timeout = int(settings.default_timeout)
     return Task(
         dataset=MemoryDataset(samples, name=spec.id),
@@ -78,10 +80,10 @@ def _maker(name: str) -> Callable[..., Task]:
     # Inspect offers these parameters on its command line (``-T variants=1-20``), with these types.
     def make(
         variants: int | str = 0,
-        size: str = "small",
+        size: Size = "small",
         difficulty: float = 0.5,
         obfuscate: bool = False,
-        feedback: str = "validate",
+        feedback: Feedback = "validate",
         reward: str = "score",
         sandbox: str = "auto",
     ) -> Task:

@@ -17,7 +17,7 @@ import mle_gym
 from mle_gym.chat.conversation import shown
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import MleGymError
-from mle_gym.integrations.mcp.episode_session import EpisodeSession
+from mle_gym.integrations.mcp.episode_session import EpisodeSession, Told
 
 __all__ = ["make_server"]
 
@@ -117,7 +117,7 @@ def _raw_tool(name: str, description: str, parameters: dict[str, Any], call: Cal
     )
 
 
-async def _played(session: EpisodeSession, action: dict[str, Any], told: Any) -> CallToolResult:
+async def _played(session: EpisodeSession, action: dict[str, Any], told: Told) -> CallToolResult:
     try:
         outcome = await session.act(action, told)
     except MleGymError as error:  # the episode can't begin

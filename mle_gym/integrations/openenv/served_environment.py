@@ -156,7 +156,7 @@ class ServedEnvironment(Environment):  # type: ignore[misc]
             self._env, self._made = MLEEnv(wish.task, **wish.arguments), made
         return self._env
 
-    def _record(self, action: MLEAction, outcome: Any) -> None:
+    def _record(self, action: MLEAction, outcome: tuple[Any, ...]) -> None:
         *_, terminated, truncated, info = outcome
         with self._turn:
             if self._recorder is None:

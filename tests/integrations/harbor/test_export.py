@@ -12,7 +12,7 @@ from mle_gym.datasets.dataset import DatasetOptions
 from mle_gym.errors import TaskError
 from mle_gym.grading.grade import Grade
 from mle_gym.integrations.harbor.export_task import HarborExport, export_harbor
-from mle_gym.integrations.harbor.verify import grade_submission, rewards
+from mle_gym.integrations.harbor.grade_in_verifier import grade_submission, rewards
 from mle_gym.tasks.catalog import load_task
 
 
