@@ -108,7 +108,7 @@ class ForeignAgent:
         """
         self.turn = None
         seconds = float(observation["seconds_left"].item())
-        told = {
+        facts = {
             "output": str(observation["output"]),
             "shown": shown(observation),
             "exit_code": int(observation["exit_code"]),
@@ -119,7 +119,7 @@ class ForeignAgent:
         }
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then the answer is the end of its output
-            self._process.stdin.write(json.dumps(told) + "\n")
+            self._process.stdin.write(json.dumps(facts) + "\n")
             self._process.stdin.flush()
         try:
             line: str | None = self._lines.get(timeout=seconds)
@@ -137,7 +137,7 @@ class ForeignAgent:
         if not line:
             self._process.wait()
             if self._process.returncode:
-                raise AgentError(f"{self._command[0]} failed: {self._told()}")
+                raise AgentError(f"{self._command[0]} failed: {self._stderr_tail()}")
             raise LeaveEpisode("the program ended")
         try:
             answer = json.loads(line)
@@ -151,7 +151,7 @@ class ForeignAgent:
         self.turn = turn if isinstance(turn, dict) else None
         return answer["action"]
 
-    def _told(self) -> str:
+    def _stderr_tail(self) -> str:
         """The end of what the program wrote to standard error."""
         self._stderr.seek(0)
         return self._stderr.read().decode("utf-8", "replace")[-MOST_STDERR:].strip()

@@ -46,9 +46,9 @@ def computable(dataset: Dataset) -> tuple[str, str]:
         for obfuscate in hidden:
             options = DatasetOptions(variant, obfuscate=obfuscate)
             source = table if task.data.real else raw_table(task, variant)
-            told, tried = _attack(prepare(task, options), task, source)
-            if told:
-                return f"variant {variant}{', obfuscated' * obfuscate}: {told}", tried
+            leak, tried = _attack(prepare(task, options), task, source)
+            if leak:
+                return f"variant {variant}{', obfuscated' * obfuscate}: {leak}", tried
     return "", f"{tried} in each of {len(hidden) * (len(numbers) + 1)} datasets"
 
 
@@ -99,7 +99,7 @@ def _parts(dataset: Dataset, task: TaskSpec) -> list[Part]:
     named = dict(zip(spec.data.target or (), task.data.target or (), strict=False))
     if file.is_file() and named:
         train = read_csv(file, text=[key])
-        labelled = {name: told for name, told in named.items() if name in train.columns}
+        labelled = {name: truth for name, truth in named.items() if name in train.columns}
         if key in train.columns and labelled:
             parts.append(_part("train", train, key, labelled))
     answers = read_csv(dataset.private / "answers.csv", text=[key])
@@ -112,7 +112,7 @@ def _parts(dataset: Dataset, task: TaskSpec) -> list[Part]:
 
 
 def _part(name: str, table: pd.DataFrame, key: str, secrets: dict[str, str]) -> Part:
-    found = {told: classes(table[column]) for column, told in secrets.items()}
+    found = {name: classes(table[column]) for column, name in secrets.items()}
     return Part(name, [str(each) for each in table[key]], found)
 
 

@@ -200,8 +200,8 @@ def _clue(found: Measured) -> Criterion:
     name = "what a file's size tells of the structure"
     if fewest_of_a_value(found.structures) < FEWEST_OF_A_VALUE:
         return _most("clue", name, None, CLUE, f"needs {FEWEST_OF_A_VALUE} variants of each value")
-    detail, told = clearest_clue(found.sizes, found.structures)
-    return _most("clue", name, told, CLUE, detail)
+    detail, clearest = clearest_clue(found.sizes, found.structures)
+    return _most("clue", name, clearest, CLUE, detail)
 
 
 def _noise(found: Measured) -> Criterion:

@@ -210,15 +210,7 @@ def _content(
     submission: dict[str, Any] = {"columns": {tables.id: ids, **columns}}
     if by_class:
         submission["sum_to_one"] = tables.predicted
-    share = len(tables.test) / (len(tables.train) + len(tables.test))
-    data: dict[str, Any] = {
-        "loader": "files",
-        "ref": TRAIN,
-        "id": tables.id,
-        "target": targets,
-        "test_size": round(min(max(share, SMALLEST), LARGEST), 2),
-        "stratify": _can_stratify(tables.train, targets, metric),
-    }
+    data = _data(tables, metric, targets)
     if ids == "str":  # names, which other files may be called after
         data["keep_ids"] = True
     return {
@@ -229,6 +221,19 @@ def _content(
         "data": data | ({"labels": labels} if labels else {}),
         "submission": submission,
         "grade": {"metric": metric.name, "params": params},
+    }
+
+
+def _data(tables: _Tables, metric: Metric, targets: list[str]) -> dict[str, Any]:
+    """Where the rows come from, and how they are split: as many test rows as the CSV files have."""
+    share = len(tables.test) / (len(tables.train) + len(tables.test))
+    return {
+        "loader": "files",
+        "ref": TRAIN,
+        "id": tables.id,
+        "target": targets,
+        "test_size": round(min(max(share, SMALLEST), LARGEST), 2),
+        "stratify": _can_stratify(tables.train, targets, metric),
     }
 
 

@@ -29,8 +29,8 @@ def nobody_can_compute_it(dataset: Dataset) -> Check:
     See :mod:`mle_gym.authoring.attack`.
     """
     name = "ids, order and known splits say nothing"
-    told, tried = computable(dataset)
-    return Check(name, not told, told or f"{tried}: all by chance")
+    clue, tried = computable(dataset)
+    return Check(name, not clue, clue or f"{tried}: all by chance")
 
 
 def nothing_private_in_public(dataset: Dataset) -> Check:

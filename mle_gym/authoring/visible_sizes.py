@@ -56,9 +56,9 @@ def clearest_clue(
                 for value in (first, second)
             )  # fmt: skip
             higher = (one[:, None] > other).mean() + (one[:, None] == other).mean() / 2
-            told = abs(2 * float(higher) - 1)
-            if told > best[1]:
-                best = f"{name} tells {first} from {second} ({axis})", told
+            clear = abs(2 * float(higher) - 1)
+            if clear > best[1]:
+                best = f"{name} tells {first} from {second} ({axis})", clear
     return best
 
 

@@ -198,8 +198,8 @@ def _passing(error: Exception) -> Exception:
 
 
 def _overflows(error: openai.APIStatusError) -> bool:
-    told = f"{error.code} {error}".lower()
-    return error.status_code in (400, 413) and any(each in told for each in _OVERFLOWS)
+    words = f"{error.code} {error}".lower()
+    return error.status_code in (400, 413) and any(each in words for each in _OVERFLOWS)
 
 
 def _seconds_to_wait(failure: Exception, attempt: int) -> float:

@@ -172,10 +172,10 @@ def explain(error: BaseException) -> ExitCode:
 
     With ``--json``, the error also takes the place of the result on stdout.
     """
-    told = tell(error)
+    data = tell(error)
     if as_json.get():
-        emit({"error": told})
-    return ExitCode(told["exit_code"])
+        emit({"error": data})
+    return ExitCode(data["exit_code"])
 
 
 def tell(error: BaseException) -> dict[str, Any]:

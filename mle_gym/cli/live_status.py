@@ -1,4 +1,4 @@
-"""The last lines of a terminal, which are drawn again and again while something runs."""
+"""The last lines of a terminal, which are drawn again while something runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["live_status", "one_row"]
+__all__ = ["counting_bar", "live_status", "one_row"]
 
 _DRAWN_PER_SECOND = 4
 
@@ -35,6 +36,18 @@ def live_status(
         refresh_per_second=_DRAWN_PER_SECOND,
     ):
         yield
+
+
+@contextlib.contextmanager
+def counting_bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar that the function moves, given how many are done, and of how many."""
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task(what, total=None)
+
+        def move(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        yield move
 
 
 def one_row(text: str, style: str = "") -> Text:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from mle_gym.cli.console import AsJson, UsageError, emit, err, out
+from mle_gym.cli.live_status import counting_bar
 from mle_gym.report.sources import open_source
 from mle_gym.report.view_server import ViewServer
 from mle_gym.report.write_report import MOST_MB, Report, write_report
@@ -65,16 +65,11 @@ def report_command(
         raise UsageError(f"{folder}: expected a folder, such as --out of `mle-gym eval`")
     name = "report.html" if beside is None else f"report-beside-{beside.resolve().name}.html"
     path = file or folder / name
-    with Progress(console=err(), transient=True) as progress:
-        bar = progress.add_task("reading episodes", total=None)
-
-        def told(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
-
-        report = write_report(open_source(folder, beside), path, most_mb=most_mb, told=told)
+    source = open_source(folder, beside)
+    with counting_bar(err(), "reading episodes") as move:
+        report = write_report(source, path, most_mb=most_mb, on_progress=move)
     if as_json:
-        values = vars(report) | {"path": str(report.path)}
-        emit(values)
+        emit(vars(report) | {"path": str(report.path)})
     else:
         out().print(_line(report), soft_wrap=True)
 

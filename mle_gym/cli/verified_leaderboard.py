@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from mle_gym.cli.command_line import KeyFile, read_key
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, emit, err, new_table, out
+from mle_gym.cli.live_status import counting_bar
 from mle_gym.cli.print_table import print_table
 from mle_gym.report.verified_board import BoardRow, Judged, VerifiedBoard
 from mle_gym.report.write_report import MOST_MB, write_report
@@ -72,13 +72,8 @@ def leaderboard_command(
 
 def _judged(folder: Path, key: bytes | None) -> VerifiedBoard:
     """The board, after all its records were verified, which takes a while."""
-    with Progress(console=err(), transient=True) as progress:
-        bar = progress.add_task("verifying", total=None)
-
-        def told(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
-
-        board = VerifiedBoard(folder, key, told)
+    with counting_bar(err(), "verifying") as move:
+        board = VerifiedBoard(folder, key, move)
         _ = board.judged
     return board
 

@@ -92,8 +92,8 @@ def _finish(task: TaskSpec, options: DatasetOptions, folder: Path) -> dict[str, 
     changes: dict[str, Any] = {}
     if options.obfuscate:
         kaggle = task.data.loader == "kaggle"
-        told = anonymize(task, options.variant, public, private) if kaggle else ""
-        changes = obfuscate(task, options.variant, folder, told)
+        about_files = anonymize(task, options.variant, public, private) if kaggle else ""
+        changes = obfuscate(task, options.variant, folder, about_files)
     if has_inputs:
         shutil.copyfile(public / "description.md", hidden / "description.md")
     elif task.submission.code is not None and task.submission.columns:

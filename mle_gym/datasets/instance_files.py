@@ -51,8 +51,8 @@ def lay_out(
     _write_all(private, instance.private)
     if instance.answers is not None:
         _write(private / "answers.csv", _in_order(task, instance.answers))
-    told = {"structure": structure_of(task, options.variant), "truth": instance.truth}
-    _write(private / TRUTH, json.dumps(told, default=_plain, indent=1))
+    kept = {"structure": structure_of(task, options.variant), "truth": instance.truth}
+    _write(private / TRUTH, json.dumps(kept, default=_plain, indent=1))
     graded = public
     if instance.inputs:
         graded = folder / HIDDEN

@@ -185,7 +185,7 @@ def _check_generated(spec: TaskSpec, options: DatasetOptions) -> None:
 
 def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
     """Of all that decides the files: the spec, the folder's data and code, options, libraries."""
-    told = spec.model_dump(
+    declared = spec.model_dump(
         mode="json", include={"id", "title", "description", "kind", "data", "submission", "grade"}
     )
     chosen = asdict(options) | {"difficulty": float(options.difficulty)}
@@ -193,7 +193,7 @@ def _digest(spec: TaskSpec, options: DatasetOptions) -> str:
         del chosen["size"], chosen["difficulty"]
     ingredients = {
         "format": FORMAT,
-        "task": told,
+        "task": declared,
         "files": _file_digests(spec, NOT_DATA | {spec.medals.leaderboard}),
         "options": chosen,
         "libraries": _versions(),

@@ -81,8 +81,8 @@ class StoredSplit:
         if (self.rows, self.digest) != (len(raw), found):
             file = task.folder / SPLIT_FILE
             drawn, given = ((self.rows, self.digest), (len(raw), found))
-            told = ("{} rows with the digest {}".format(*each) for each in (given, drawn))
-            raise self._other(file, *told)
+            described = ("{} rows with the digest {}".format(*each) for each in (given, drawn))
+            raise self._other(file, *described)
 
     def write(self, folder: Path) -> Path:
         """Store it in a task's folder."""

@@ -12,7 +12,7 @@ import itertools
 import statistics as of_python
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,18 +103,10 @@ def summarize(run: Run, seed: int = 0) -> Summary:
     rows = []
     for agent in agents:
         results = [result for result in run.results if result.agent == agent]
-        rows.append(
-            _agent_row(
-                agent,
-                results,
-                each_planned * len(tasks),
-                [found[agent, task] for task in tasks],
-                places.get(agent),
-                areas.get(agent),
-                strengths.get(agent),
-                rng,
-            )
-        )
+        by_task = [found[agent, task] for task in tasks]
+        alone = _agent_row(agent, results, by_task, each_planned * len(tasks), rng)
+        place, area, strength = places.get(agent), areas.get(agent), strengths.get(agent)
+        rows.append(replace(alone, rank=place, area_under_profile=area, strength=strength))
     return Summary(
         run.name,
         counts_of(run.results, len(run.plan)),
@@ -171,27 +163,33 @@ def _strengths(run: Run, agents: Sequence[str]) -> dict[str, Strength]:
     return bradley_terry(wins) if len(agents) > 1 and any(wins.values()) else {}
 
 
+def _middles(
+    played: Sequence[list[Result]], rng: np.random.Generator
+) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """Mean, median and interquartile mean over tasks; None where nothing is known."""
+    if not played:
+        return None, None, None
+    tasks = [clusters_of(each) for each in played]
+    figures = (_mean_of, _median_of, statistics.iqm)
+    found = statistics.bootstrap(tasks, figures, rng, [row_error(each) for each in played])
+    mean, median, iqm = (each.within(0, 1) for each in found)
+    return mean, median, iqm
+
+
 def _agent_row(
     agent: str,
     results: list[Result],
-    planned: int,
     by_task: Sequence[list[Result]],
-    place: float | None,
-    area: float | None,
-    strength: Strength | None,
+    planned: int,
     rng: np.random.Generator,
 ) -> AgentRow:
+    """The figures of one agent that depend on no other; what compares it with others is None."""
     played = [each for each in by_task if clusters_of(each)]
     tasks = [clusters_of(each) for each in played]
     values = np.array([value for task in tasks for cluster in task for value in cluster])
     with_medals = [each for each in results if each.has_medals and each.known]
     recorded = [each for each in results if each.integrity is not None]
-    known = bool(len(values))
-    mean = median = iqm = None
-    if known:
-        figures = (_mean_of, _median_of, statistics.iqm)
-        found = statistics.bootstrap(tasks, figures, rng, [row_error(each) for each in played])
-        mean, median, iqm = (each.within(0, 1) for each in found)
+    mean, median, iqm = _middles(played, rng)
     return AgentRow(
         agent=agent,
         counts=counts_of(results, planned),
@@ -200,10 +198,10 @@ def _agent_row(
         iqm=iqm,
         worst_case=float(values.sum()) / planned,
         any_medal=share(with_medals, lambda each: bool(each.medal)),
-        rank=place,
-        strength=strength,
-        profile=[float(each) for each in statistics.profile(values, THRESHOLDS)] if known else [],
-        area_under_profile=area,
+        rank=None,
+        strength=None,
+        profile=list(map(float, statistics.profile(values, THRESHOLDS))) if len(values) else [],
+        area_under_profile=None,
         exploit_rate=share(recorded, lambda each: each.exploited),
         seconds=_mean_if_known([each.seconds for each in results]),
         steps=_mean_if_known([each.steps for each in results]),

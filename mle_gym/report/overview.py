@@ -68,7 +68,7 @@ def overview_of_run(run: Run, running: Sequence[Episode] = ()) -> dict[str, Any]
 
 
 def overview_of_results(
-    name: str, results: Sequence[tuple[str, Result]], tree: Any
+    name: str, results: Sequence[tuple[str, Result]], tree: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The overview of records that no plan holds together: no statistics, only their list.
 

@@ -122,7 +122,7 @@ def _task_of(header: dict[str, Any]) -> str:
     return str(found or header.get("task") or "unnamed")[:200]
 
 
-def _tree(root: Path) -> Any:
+def _tree(root: Path) -> dict[str, Any] | None:
     """The attempts of a search, without what the page doesn't show; None if it is none's."""
     path = root / "tree.json"
     if not is_inside(root, path):

@@ -78,17 +78,17 @@ class VerifiedBoard(RecordsSource):
     Args:
         folder: With records (``*.jsonl``), in folders of any depth, such as one for each author.
         key: The key that signed them, if they are signed.
-        told: Called with the number of records that were judged, and of all.
+        on_progress: Called with the number of records that were judged, and of all.
     """
 
     def __init__(
         self,
         folder: Path,
         key: bytes | None = None,
-        told: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         super().__init__(folder)
-        self._key, self._told = key, told
+        self._key, self._on_progress = key, on_progress
         self._judged: tuple[Judged, ...] | None = None
 
     def state(self) -> Hashable:
@@ -123,14 +123,14 @@ class VerifiedBoard(RecordsSource):
         seen: dict[str, str] = {}
         paths = self.paths()
         for done, path in enumerate(paths):
-            self._told(done, len(paths))
+            self._on_progress(done, len(paths))
             found = self._judge(path)
             if _counts(found) and found.head in seen:
                 found = Judged(found.path, None, f"a copy of {seen[found.head]}")
             elif _counts(found):
                 seen[found.head] = found.path
             yield found
-        self._told(len(paths), len(paths))
+        self._on_progress(len(paths), len(paths))
 
     def _judge(self, path: Path) -> Judged:
         name = path.relative_to(self.root).as_posix()

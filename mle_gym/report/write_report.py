@@ -42,7 +42,7 @@ def write_report(
     path: Path,
     *,
     most_mb: float = MOST_MB,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Write a page with everything in it.
 
@@ -51,14 +51,14 @@ def write_report(
         path: The file, which is replaced.
         most_mb: Room for the steps of episodes, in MB of the file. Failures, violations and one
             episode of each agent and task come first.
-        told: Called with the number of episodes that were read, and of all.
+        on_progress: Called with the number of episodes that were read, and of all.
 
     Raises:
         MleGymError: A file of the run is damaged.
         OSError: A file can't be read or written.
     """
     overview = source.overview()
-    stories = dict(_stories(source, overview, most_mb * 1e6, told))
+    stories = dict(_stories(source, overview, most_mb * 1e6, on_progress))
     at = FIELDS.index("recorded")
     recorded = sum(bool(row[at]) for row in overview["episodes"])
     left_out = recorded - len(stories)
@@ -77,13 +77,13 @@ def _elements(overview: dict[str, Any], stories: dict[int, str]) -> Iterator[str
 
 
 def _stories(
-    source: Source, overview: dict[str, Any], room: float, told: Callable[[int, int], None]
+    source: Source, overview: dict[str, Any], room: float, on_progress: Callable[[int, int], None]
 ) -> Iterator[tuple[int, str]]:
     """Stories by the number of their row, as long as there is room for them."""
     rows = overview["episodes"]
     order = list(_by_interest(rows))
     for done, number in enumerate(order):
-        told(done, len(order))
+        on_progress(done, len(order))
         try:
             story = source.story(rows[number][FIELDS.index("id")])
         except (MleGymError, OSError):
@@ -93,7 +93,7 @@ def _stories(
         if room < 0:
             break
         yield number, packed
-    told(len(order), len(order))
+    on_progress(len(order), len(order))
 
 
 def pack(story: dict[str, Any]) -> str:

@@ -78,11 +78,11 @@ def _attempt(node: Node, places: dict[int, tuple[float, float]], winning: bool) 
 
 
 def _circle(
-    place: tuple[float, float], text: str, fill: str, border: str, told: str, dark: bool = False
+    place: tuple[float, float], text: str, fill: str, border: str, tooltip: str, dark: bool = False
 ) -> str:
     x, y = place
     return (
-        f'<g><title>{escape(told[:500])}</title><circle cx="{x:g}" cy="{y:g}" r="{RADIUS}" '
+        f'<g><title>{escape(tooltip[:500])}</title><circle cx="{x:g}" cy="{y:g}" r="{RADIUS}" '
         f'fill="{fill}" stroke="{border}" stroke-width="3"/>'
         f'<text x="{x:g}" y="{y + 4:g}" fill="{TEXT if dark else FAILED}">{text}</text></g>'
     )

@@ -97,8 +97,8 @@ def call_hook(path: Path, hook: Callable[..., Any], *arguments: Any) -> Any:
         number = error.errno if isinstance(error, OSError) else None
         if errno.errorcode.get(number or 0) in FULL_DISK:
             raise
-        told = error if number else repr(error)  # of which an OSError's doesn't name its file
-        raise DatasetError(f"{path}: {hook.__name__}() failed: {told}") from error
+        message = error if number else repr(error)  # of which an OSError's doesn't name its file
+        raise DatasetError(f"{path}: {hook.__name__}() failed: {message}") from error
 
 
 def splits_again(prepare: Callable[..., Any]) -> bool:

@@ -35,7 +35,7 @@ DATE = re.compile(r"\d{4}-?\d\d-?\d\d[\d :.T+-]*(?:Z| UTC)?")
 NOT_NAMES = ("average", "goal")
 """Metric parameters whose words are choices, never the name of a column or label."""
 DESCRIPTION = """\
-Predict {targets} for every row of {rows}.{told}
+Predict {targets} for every row of {rows}.{about_files}
 
 Where the data come from is not told: the names of {coded} are replaced by
 codes, the same ones in every file. {kept} are as they were."""
@@ -60,7 +60,7 @@ class _Codes:
         return self.words.setdefault(match[0], f"w{len(self.words) + 1:04}")
 
 
-def obfuscate(task: TaskSpec, variant: int, folder: Path, told: str = "") -> dict[str, Any]:
+def obfuscate(task: TaskSpec, variant: int, folder: Path, about_files: str = "") -> dict[str, Any]:
     """Rewrite a dataset's tables in place; returns what changes in the task.
 
     Columns become ``f01``, …, the id ``id``, the target ``target``, labels ``c01``, … and words of
@@ -71,7 +71,7 @@ def obfuscate(task: TaskSpec, variant: int, folder: Path, told: str = "") -> dic
         variant: Which one.
         folder: The dataset's, with its public and its private files, and the tables that only
             handed-in programs see if it has such tables.
-        told: What the brief says of the files, beside what is to be predicted.
+        about_files: What the brief says of the files, beside what is to be predicted.
     """
     public = folder / "public"
     tables_in = Path.glob if task.data.real else Path.rglob  # competitions' folders hold media
@@ -92,7 +92,7 @@ def obfuscate(task: TaskSpec, variant: int, folder: Path, told: str = "") -> dic
     for file, table in tables.items():
         write_csv(table, file)
     changes = _changes(task, codes)
-    changes["description"] = _description(task, public, changes["data"]["target"], told)
+    changes["description"] = _description(task, public, changes["data"]["target"], about_files)
     (public / "description.md").write_text(f"{changes['description']}\n", encoding="utf-8")
     return changes
 
@@ -208,13 +208,13 @@ def _are_files(values: list[str], public: Path) -> bool:
     )
 
 
-def _description(task: TaskSpec, public: Path, targets: list[str], told: str) -> str:
+def _description(task: TaskSpec, public: Path, targets: list[str], about_files: str) -> str:
     tables = "`test.csv` from the rows of `train.csv`"
     texts = _keeps_texts(task)
     return DESCRIPTION.format(
         targets=", ".join(f"`{name}`" for name in targets),
         rows=tables if (public / "train.csv").exists() else "`sample_submission.csv`",
-        told=f"\n\n{told}" if told else "",
+        about_files=f"\n\n{about_files}" if about_files else "",
         coded="columns and labels" if texts else "columns, labels and words",
         kept="Numbers and texts" if texts else "Numbers",
     )

@@ -40,7 +40,7 @@ def anonymize(task: TaskSpec, variant: int, public: Path, private: Path) -> str:
     code = task.folder / "prepare.py"
     plain = find_hook(code, "plain") if code.is_file() else None
     rng = generator(task, variant, "plain")
-    told: str = call_hook(code, plain, public, rng) if plain else ""
+    about_files: str = call_hook(code, plain, public, rng) if plain else ""
     _plain_tables(task, public)
     files = [*sorted(public.glob("*.csv")), private / "answers.csv"]
     tables = {file: _read(file) for file in files}
@@ -59,7 +59,7 @@ def anonymize(task: TaskSpec, variant: int, public: Path, private: Path) -> str:
         write_csv(table, file)
     named = {cell for t in tables.values() for column in t for cell in _paths(t[column])}
     _rename_files(public, media, codes, named)
-    return told or _where_files_are(public, tables)
+    return about_files or _where_files_are(public, tables)
 
 
 def _unpack(public: Path) -> None:

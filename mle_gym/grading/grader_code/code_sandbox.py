@@ -157,8 +157,8 @@ class CodeSandbox:
             if found.failure is not None:
                 check = grade(control())
                 if check.failure is not None:
-                    told = check.describe()
-                    raise TaskError(f"{self.code.name}: failed on the sample submission: {told}")
+                    problem = check.describe()
+                    raise TaskError(f"{self.code.name}: failed on the sample submission: {problem}")
         raise found.error
 
     def close(self) -> None:

@@ -93,17 +93,17 @@ def measured_runs(
     if not found and first is not None:
         raise first
     held = sum(len(name.encode()) + len(content) for name, content in files.items())
-    told = {"bytes": held, "sets": [each.told() for each in sets]}
-    return {**found, MEASUREMENTS: json.dumps(told, indent=1).encode()}
+    measured = {"bytes": held, "sets": [each.measured() for each in sets]}
+    return {**found, MEASUREMENTS: json.dumps(measured, indent=1).encode()}
 
 
 def without_outputs(files: Files) -> dict[str, bytes]:
     """The same runs, all of them failed: what any grader of them must be able to grade."""
-    told = json.loads(files[MEASUREMENTS])
-    for each in told["sets"]:
+    measured = json.loads(files[MEASUREMENTS])
+    for each in measured["sets"]:
         each.update(time_ratio=None, failed=len(each["runs"]))
         each["runs"] = [{**run, "error": "program_failed"} for run in each["runs"]]
-    return {MEASUREMENTS: json.dumps(told).encode()}
+    return {MEASUREMENTS: json.dumps(measured).encode()}
 
 
 class _Set:
@@ -149,7 +149,7 @@ class _Set:
         self.runs.append({"folder": f"{self.number}-{repeat}", "error": error.code})
         self.hopeless = error.code in HOPELESS
 
-    def told(self) -> dict[str, Any]:
+    def measured(self) -> dict[str, Any]:
         """What a grader is told of these runs."""
         done = [run for run in self.runs if not run["error"]]
         return {

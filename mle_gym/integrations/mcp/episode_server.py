@@ -17,7 +17,7 @@ import mle_gym
 from mle_gym.chat.conversation import shown
 from mle_gym.episode.actions.schemas import ToolSet, tool_schemas
 from mle_gym.errors import MleGymError
-from mle_gym.integrations.mcp.episode_session import EpisodeSession, Told
+from mle_gym.integrations.mcp.episode_session import EpisodeSession, OnProgress
 
 __all__ = ["make_server"]
 
@@ -81,10 +81,10 @@ def _tool(session: EpisodeSession, function: dict[str, Any]) -> Tool:
     name = function["name"]
 
     async def call(arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        async def told(seconds: float, line: str) -> None:
+        async def on_progress(seconds: float, line: str) -> None:
             await context.report_progress(seconds, None, line or f"{name} is running")
 
-        return await _played(session, {"name": name, "arguments": arguments}, told)
+        return await _played(session, {"name": name, "arguments": arguments}, on_progress)
 
     return _raw_tool(name, function["description"], function["parameters"], call)
 
@@ -117,9 +117,11 @@ def _raw_tool(name: str, description: str, parameters: dict[str, Any], call: Cal
     )
 
 
-async def _played(session: EpisodeSession, action: dict[str, Any], told: Told) -> CallToolResult:
+async def _played(
+    session: EpisodeSession, action: dict[str, Any], on_progress: OnProgress
+) -> CallToolResult:
     try:
-        outcome = await session.act(action, told)
+        outcome = await session.act(action, on_progress)
     except MleGymError as error:  # the episode can't begin
         return _text(FAILED + str(error), is_error=True)
     if outcome is None:
@@ -182,10 +184,10 @@ def _add_files(server: MCPServer[Any], session: EpisodeSession) -> None:
 
 
 async def _read(session: EpisodeSession, path: str) -> str:
-    async def told(seconds: float, line: str) -> None:
+    async def on_progress(seconds: float, line: str) -> None:
         """Nobody waits long for a file."""
 
-    outcome = await session.act({"tool": "read_file", "path": path}, told)
+    outcome = await session.act({"tool": "read_file", "path": path}, on_progress)
     if outcome is None:
         raise ResourceError(OVER)
     text = str(outcome.observation["output"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from mle_gym.errors import MleGymError
 from mle_gym.trajectories.episode_recorder import EpisodeRecorder
 from mle_gym.trajectories.trajectory import TrajectoryWriter
 
-__all__ = ["EpisodeSession", "Told"]
+__all__ = ["EpisodeSession", "OnProgress"]
 
-Told = Callable[[float, str], Any]
+OnProgress = Callable[[float, str], Awaitable[None]]
 """Is awaited with the seconds for which an action runs, and the line that it printed last."""
 
 _OFTEN = 1.0
@@ -81,7 +81,7 @@ class EpisodeSession:
         """
         return await run_sync(self._begin)
 
-    async def act(self, action: dict[str, Any], told: Told) -> Outcome | None:
+    async def act(self, action: dict[str, Any], on_progress: OnProgress) -> Outcome | None:
         """Take an action; None if the episode is over.
 
         If the task that waits for it is cancelled, the running command ends, as by Ctrl-C, and the
@@ -92,7 +92,7 @@ class EpisodeSession:
         """
         call = _Call(action)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._report, told)
+            tasks.start_soon(self._report, on_progress)
             try:
                 await run_sync(self._act, call, abandon_on_cancel=True)
             except anyio.get_cancelled_exc_class():
@@ -157,12 +157,12 @@ class EpisodeSession:
                 self.env.interrupt()
                 await anyio.sleep(0.05)
 
-    async def _report(self, told: Told) -> None:
+    async def _report(self, on_progress: OnProgress) -> None:
         seconds = 0.0
         while True:
             await anyio.sleep(_OFTEN)
             seconds += _OFTEN
-            await told(seconds, self._printed)
+            await on_progress(seconds, self._printed)
 
     def _print(self, output: LiveOutput) -> None:
         lines = [*output.lines.splitlines(), output.newest]

@@ -67,7 +67,7 @@ def scripts(trajectory: Trajectory) -> Iterator[Script]:
 
 
 def _scripts(trajectory: Trajectory) -> Iterator[Script]:
-    files: dict[str, str] = {}
+    files = _WrittenFiles()
     for number, step in enumerate(trajectory.steps, start=1):
         try:
             action = parse_action(step.action)
@@ -77,29 +77,44 @@ def _scripts(trajectory: Trajectory) -> Iterator[Script]:
             case Shell(command):
                 for script in _of_shell(number, command):
                     if script.path:
-                        files[script.path] = script.text
+                        files.write(script.path, script.text)
                     yield script
             case Cell(code):
                 yield Script(number, "python", code)
             case WriteFile(path, content):
-                path = posixpath.normpath(path)
-                files[path] = content
-                yield _file(number, path, content)
+                yield _file(number, *files.write(path, content))
             case EditFile(path, old, new):
-                path = posixpath.normpath(path)
-                before = files.get(path)
-                files[path] = new if before is None else before.replace(old, new, 1)
-                yield _file(number, path, files[path])
+                yield _file(number, *files.edit(path, old, new))
             case InsertText(path, line, text):
-                path = posixpath.normpath(path)
-                lines = files.get(path, "").splitlines(keepends=True)
-                files[path] = "".join([*lines[:line], f"{text}\n", *lines[line:]])
-                yield _file(number, path, files[path])
+                yield _file(number, *files.insert(path, line, text))
             case ApplyPatch(patch):
                 yield from _added_by_patch(number, patch)
             case Submit(path) | Score(path) | Validate(path):
                 words = f"{action.tool} {path or ''}".strip()
                 yield Script(number, "shell", words)
+
+
+class _WrittenFiles:
+    """The files that the agent wrote, as far as its actions show what is in them.
+
+    Each method returns the file's path, normalized, and its content.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[str, str] = {}
+
+    def write(self, path: str, content: str) -> tuple[str, str]:
+        path = posixpath.normpath(path)
+        self._contents[path] = content
+        return path, content
+
+    def edit(self, path: str, old: str, new: str) -> tuple[str, str]:
+        before = self._contents.get(posixpath.normpath(path))
+        return self.write(path, new if before is None else before.replace(old, new, 1))
+
+    def insert(self, path: str, line: int, text: str) -> tuple[str, str]:
+        lines = self._contents.get(posixpath.normpath(path), "").splitlines(keepends=True)
+        return self.write(path, "".join([*lines[:line], f"{text}\n", *lines[line:]]))
 
 
 def _added_by_patch(step: int, patch: str) -> Iterator[Script]:

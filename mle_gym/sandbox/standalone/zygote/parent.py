@@ -25,7 +25,7 @@ from .warm_up import exercise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..shared.zygote_messages import Order
+    from ..shared.zygote_messages import Order, Serve
 
 MESSAGE = 1 << 16
 MOST_KEEPERS = 64
@@ -111,8 +111,12 @@ class Zygote:
         order: Order = json.loads(message)
         if "forget" in order:
             self._forget(order["forget"])
-            return True
-        listener, namespaces, usage = descriptors
+        else:
+            self._serve(order, *descriptors)
+        return True
+
+    def _serve(self, order: Serve, listener: int, namespaces: int, usage: int) -> None:
+        """Begin to serve the programs of a sandbox."""
         place = Place(
             order["uid"],
             tuple(order["groups"]),
@@ -128,12 +132,10 @@ class Zygote:
         sandbox.listener.listen(MOST_KEEPERS)
         sandbox.listener.setblocking(False)
         self._sandboxes[listener] = sandbox
+        # An empty report means that from now on programs are warm.
         with contextlib.suppress(OSError):  # the sandbox has died meanwhile
-            os.write(
-                usage, bytes(REPORT_SIZE)
-            )  # an empty report means that from now on programs are warm
+            os.write(usage, bytes(REPORT_SIZE))
         self._poll.register(listener, select.POLLIN)
-        return True
 
     def _forget(self, id: int) -> None:
         for descriptor, sandbox in list(self._sandboxes.items()):
