@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = [
+    "MEDALS",
     "Report",
     "aggregate_report",
     "competition_id",
@@ -22,6 +23,8 @@ __all__ = [
 
 Report = dict[str, Any]
 """One competition's report, which has 16 fields."""
+
+MEDALS = ("gold", "silver", "bronze")
 
 
 def competition_id(task: TaskSpec) -> str:
@@ -45,13 +48,12 @@ def competition_report(task: TaskSpec, grade: Grade, path: Path) -> Report:
         grade: From the strict or the parity grader.
         path: Where the submission is, or should have been.
     """
-    medals = {f"{name}_medal": grade.medal == name for name in ("gold", "silver", "bronze")}
+    medals = {f"{name}_medal": grade.medal == name for name in MEDALS}
     score = grade.score if grade.score is not None and math.isfinite(grade.score) else None
-    names = ("gold", "silver", "bronze", "median")
     return {
         "competition_id": competition_id(task),
         "score": score,
-        **{f"{name}_threshold": grade.thresholds.get(name) for name in names},
+        **{f"{name}_threshold": grade.thresholds.get(name) for name in (*MEDALS, "median")},
         "any_medal": bool(grade.medal),
         **medals,
         "above_median": bool(grade.beats_median),
@@ -79,6 +81,3 @@ def aggregate_report(reports: Sequence[Report]) -> Report:
         "total_above_median": total(["above_median"]),
         "competition_reports": list(reports),
     }
-
-
-MEDALS = ("gold", "silver", "bronze")

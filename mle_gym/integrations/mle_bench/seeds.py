@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.errors import TrajectoryError
-from mle_gym.integrations.mle_bench.report import Report
+from mle_gym.integrations.mle_bench.report import MEDALS, Report
 from mle_gym.regular_files import read_regular
 from mle_gym.trajectories.space_json import Decoder
 
@@ -135,8 +135,7 @@ def read_reports(paths: Sequence[Path]) -> list[Report]:
                 raise TypeError
         except (ValueError, KeyError, TypeError, RecursionError):
             raise TrajectoryError(f"{path}: expected a report of MLE-bench's format") from None
-        medals = ("gold_medal", "silver_medal", "bronze_medal")
-        reports = [{**r, "any_medal": any(r[name] for name in medals)} for r in reports]
+        reports = [{**r, "any_medal": any(r[f"{name}_medal"] for name in MEDALS)} for r in reports]
         found += sorted(reports, key=lambda report: str(report["competition_id"]))
     return found
 

@@ -31,7 +31,7 @@ class Wish:
     """For its reset."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class EpisodeService:
     """The rules of a server, and what it shares between sessions.
 
@@ -64,9 +64,8 @@ class EpisodeService:
         ids = tuple(load_task(name).id for name in self.tasks)
         for name in ids or ("titanic",):
             MLEEnv(name, **self.arguments)  # refuses an argument now, and not at the first reset
-        object.__setattr__(self, "tasks", ids)
-        pool = ThreadPoolExecutor(self.sessions, thread_name_prefix="episode")
-        object.__setattr__(self, "pool", pool)
+        self.tasks = ids
+        self.pool = ThreadPoolExecutor(self.sessions, thread_name_prefix="episode")
 
     def wish(self, task: Any, values: Mapping[str, Any]) -> Wish:
         """Check what a client sent with its reset.

@@ -6,7 +6,7 @@ import functools
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 from fastapi import Response
@@ -90,6 +90,16 @@ def server_options() -> dict[str, Any]:
     }
 
 
+class Refusal(NamedTuple):
+    """Why a request isn't served."""
+
+    status: int
+    """Of the answer over HTTP."""
+    message: str
+    label: str
+    """In the metrics."""
+
+
 class Guard:
     """Refuses who has no token, and gives each client a :class:`ClientConnection`."""
 
@@ -101,46 +111,44 @@ class Guard:
         """Serve a request, a connection, or the application's own start and end."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif problem := self._problem(scope):
-            self._service.metrics.refused.labels(problem[2]).inc()
-            await _refuse(scope, receive, send, *problem[:2])
+        elif refusal := self._refusal(scope):
+            self._service.metrics.refused.labels(refusal.label).inc()
+            await _refuse(scope, receive, send, refusal)
         elif scope["type"] == "http":
             await self._app(scope, receive, send)
         else:
             await self._play(scope, receive, send)
 
     async def _play(self, scope: Message, receive: Receive, send: Send) -> None:
-        metrics, connection = (
-            self._service.metrics,
-            ClientConnection(receive, send, self._service.idle),
-        )
+        metrics = self._service.metrics
+        connection = ClientConnection(receive, send, self._service.idle)
         with metrics.sessions.track_inprogress():
             await connection.serve(functools.partial(self._app, scope))
         if connection.lost:
             metrics.lost.labels(connection.lost).inc()
 
-    def _problem(self, scope: Message) -> tuple[int, str, str] | None:
-        """Why a request is refused: status, message and label; None if it isn't."""
+    def _refusal(self, scope: Message) -> Refusal | None:
+        """Why a request is refused; None if it isn't."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if scope["path"] in _OPEN:
             return None
         if self._token is None:
             if b"origin" in headers:
-                return 403, "a web page may not play here: set MLE_GYM_TOKEN", "origin"
+                return Refusal(403, "a web page may not play here: set MLE_GYM_TOKEN", "origin")
         elif not hmac.compare_digest(headers.get(b"authorization", b""), self._token):
-            return 401, "send the server's token as Authorization: Bearer …", "token"
+            return Refusal(401, "send the server's token as Authorization: Bearer …", "token")
         if scope["path"] == "/mcp" or (scope["type"] == "websocket" and scope["path"] != "/ws"):
-            return 404, "episodes are played over the WebSocket /ws", "path"
+            return Refusal(404, "episodes are played over the WebSocket /ws", "path")
         return None
 
 
-async def _refuse(scope: Message, receive: Receive, send: Send, status: int, why: str) -> None:
-    body = json.dumps({"detail": why}).encode()
+async def _refuse(scope: Message, receive: Receive, send: Send, refusal: Refusal) -> None:
     if scope["type"] == "websocket":
         await receive()
         # Servers answer 403 to a connection that is closed before it was accepted.
-        await send({"type": "websocket.close", "code": 1008, "reason": why})
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
         return
     headers: list[Any] = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    body = json.dumps({"detail": refusal.message}).encode()
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
