@@ -6,8 +6,6 @@ import re
 import shutil
 import warnings
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -18,53 +16,36 @@ from sklearn.model_selection import train_test_split
 
 import mle_gym
 from mle_gym.authoring.validate_task import validate_task
-from mle_gym.datasets.dataset import MLE_BENCH, Dataset, DatasetOptions
+from mle_gym.datasets.dataset import MLE_BENCH, Dataset
 from mle_gym.datasets.prepare import has_variants, prepare
 from mle_gym.datasets.sources.kaggle.raw_files import download_folder
 from mle_gym.datasets.splits import resplit
 from mle_gym.datasets.tables import read_csv
 from mle_gym.grading.graders.parity import ParityGrader
-from mle_gym.tasks.catalog import load_task, task_folders
+from mle_gym.tasks.catalog import load_task
 from mle_gym.tasks.hooks import load_hook
+from tests.envs.made_competitions import (
+    COMPETITIONS,
+    QUICK,
+    WHY,
+    files_of,
+    made,
+    prepared_by_mle_bench,
+)
 from tests.envs.melanoma_records import features, read_records, texts
 from tests.envs.raw_data import MAKERS
-from tests.task_folders import without_datasets
 from tests.tiers import few_quick
 
-COMPETITIONS = sorted(
-    name for name in task_folders() if load_task(name).data.loader == "kaggle"
-)  # fmt: skip
+pytestmark = pytest.mark.usefixtures("empty_machine")
+
 FLOOR = "the sample submission is valid and scores the floor"
 """The one check that only Kaggle's own data can pass."""
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
-    """An empty machine: only what a test makes is there."""
-    monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
-    monkeypatch.delenv("MLE_GYM_RAW", raising=False)
-
-
-QUICK = ("spooky-author-identification", "leaf-classification")
-"""A table of texts and one with pictures: small, and prepared in different ways."""
-WHY = "each competition is made up, prepared and played"
 
 
 @pytest.fixture(params=few_quick(COMPETITIONS, QUICK[:1], WHY))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
     """A competition's dataset of made-up raw data."""
     return made(request.param, tmp_path / "raw")
-
-
-def made(name: str, raw: Path, variant: int = 0) -> Dataset:
-    task = load_task(name)
-    if not raw.exists():
-        raw.mkdir()
-        MAKERS[task.data.ref](raw, np.random.default_rng(zlib.crc32(name.encode())))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*these raw data are not those")
-        return prepare(task, DatasetOptions(variant), source=raw)
 
 
 def test_every_competition_has_made_up_data() -> None:
@@ -105,18 +86,6 @@ def test_a_variant_shows_nothing_of_the_canonical_test(name: str, tmp_path: Path
         assert len(read_csv(variant.private / "answers.csv"))
     first, second = (dict(files_of(variant.private)) for variant in variants)
     assert first != second
-
-
-def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """All files below a folder, and what is in the zips among them."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.namelist():
-                    yield f"{name}/{member}", archive.read(member)
-        elif path.is_file() and name not in ("description.md", "sample_submission.csv"):
-            yield name, path.read_bytes()
 
 
 def marks(path: str, content: bytes) -> set[bytes]:
@@ -247,11 +216,7 @@ def test_a_melanoma_s_label_is_in_no_record_of_the_test(tmp_path: Path) -> None:
 def test_a_melanoma_s_label_is_taken_out_of_what_mle_bench_prepared(tmp_path: Path) -> None:
     name = "siim-isic-melanoma-classification"
     dataset = made(name, tmp_path / "raw")
-    prepared = tmp_path / "bench" / name / "prepared"
-    shutil.copytree(dataset.public, prepared / "public")
-    (prepared / "private").mkdir()
-    answers = read_csv(dataset.private / "answers.csv").drop(columns="Usage")
-    answers.to_csv(prepared / "private" / "test.csv", index=False)
+    prepared = prepared_by_mle_bench(dataset, tmp_path / "bench" / name)
     original = prepared / "public" / "tfrecords" / "test00-2071.tfrec"
     shutil.copyfile(tmp_path / "raw" / "tfrecords" / "train00-2071.tfrec", original)
     before = original.read_bytes()
@@ -269,11 +234,7 @@ def test_a_giver_of_pizza_is_named_nowhere_in_the_test(tmp_path: Path) -> None:
     dataset = made(name, tmp_path / "raw")
     assert "generous" in (dataset.public / "train.json").read_text()
     assert "generous" not in (dataset.public / "test.json").read_text()
-    prepared = tmp_path / "bench" / name / "prepared"
-    shutil.copytree(dataset.public, prepared / "public")
-    (prepared / "private").mkdir()
-    answers = read_csv(dataset.private / "answers.csv").drop(columns="Usage")
-    answers.to_csv(prepared / "private" / "test.csv", index=False)
+    prepared = prepared_by_mle_bench(dataset, tmp_path / "bench" / name)
     original = prepared / "public" / "test.json"
     original.write_text(original.read_text().replace('"N/A"', '"generous"', 1))
     before = original.read_bytes()

@@ -16,9 +16,10 @@ from mle_gym.errors import DatasetError
 from mle_gym.grading.graders.predictions import PredictionsGrader
 from mle_gym.sandbox.limits import Limits
 from mle_gym.tasks.catalog import load_task
-from tests.envs.test_competitions import COMPETITIONS, QUICK, WHY, files_of, made
-from tests.task_folders import without_datasets
+from tests.envs.made_competitions import COMPETITIONS, QUICK, WHY, files_of, made
 from tests.tiers import few_quick
+
+pytestmark = pytest.mark.usefixtures("empty_machine")
 
 SUFFIX = r"\.(jpg|aif)$"
 WITHOUT_TABLES = {"denoising-dirty-documents"}
@@ -37,14 +38,6 @@ WITH_FILES = (
 """Those with a picture or a sound for each row."""
 COMMON = {"id", "text", "date", "data", "images", "train", "test", "name", "class", "target"}
 COMMON |= {"value", "probability"}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
-    """An empty machine: only what a test makes is there."""
-    monkeypatch.setenv("MLE_GYM_CACHE", str(without_datasets(tmp_path / "cache", cache_folder)))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
-    monkeypatch.delenv("MLE_GYM_RAW", raising=False)
 
 
 def text_of(dataset: Dataset) -> str:
