@@ -156,6 +156,10 @@ EXAMPLES = """\b
 Results are on stdout (--json for scripts), everything else on stderr.[/dim]"""
 
 
+# What comes from click is Any here: newer releases of typer bring a click of their own, so its types
+# have no name that all supported releases share.
+
+
 def load_command(name: str) -> Any:
     """Import the module of a command and return the command itself, with all its options."""
     (module,) = (lines[name][0] for lines in COMMANDS.values() if name in lines)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -163,7 +164,7 @@ def read_key(path: Path | None) -> bytes | None:
         raise UsageError(f"--key-file: {path}: {error}") from error
 
 
-def integration(name: str) -> Any:
+def integration(name: str) -> ModuleType:
     """The package ``mle_gym.integrations.NAME``, which requires the extra of the same name.
 
     Raises:
