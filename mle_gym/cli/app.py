@@ -156,8 +156,8 @@ EXAMPLES = """\b
 Results are on stdout (--json for scripts), everything else on stderr.[/dim]"""
 
 
-# What comes from click is Any here: newer releases of typer bring a click of their own, so its types
-# have no name that all supported releases share.
+# What comes from click is Any here: newer releases of typer bring a click of their own, so that its
+# types have no name that all supported releases share.
 
 
 def load_command(name: str) -> Any:
