@@ -29,8 +29,8 @@ from mle_gym.cli.episode_display import EpisodeDisplay, episode_display
 from mle_gym.cli.grade_panel import grade_panel
 from mle_gym.cli.play_at_prompt import person_at, watches_of_person
 from mle_gym.cli.replay_differences import shown_differences
-from mle_gym.episode.conditions import conditions_line, conditions_of
 from mle_gym.env import MLEEnv
+from mle_gym.episode.conditions import conditions_line, conditions_of
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
