@@ -106,6 +106,11 @@ COMMANDS = {
             "Grade a submission, without a sandbox and without an episode.",
         ),
         "validate": ("grade_validate", "Check the format of a submission without scoring it."),
+        "grading-server": (
+            "serve_grading",
+            "Tell agents in other containers over HTTP whether a submission is valid, as MLE-bench "
+            "does.",
+        ),
         "grade-jsonl": (
             "grade_jsonl_aggregate",
             "Grade many submissions of many competitions; write MLE-bench's report.",
