@@ -18,7 +18,8 @@ import pytest
 from mle_gym.sandbox import Limits, Mount, Sandbox, SandboxConfig
 from mle_gym.sandbox.docker import backend as backend_module
 from mle_gym.sandbox.docker.backend import DockerBackend
-from mle_gym.sandbox.docker.container import Container, container_key, container_settings
+from mle_gym.sandbox.docker.container import Container
+from mle_gym.sandbox.docker.container_settings import container_key, container_settings
 from mle_gym.sandbox.docker.daemon import connect
 from mle_gym.sandbox.docker.pool import AHEAD_VARIABLE, MOST_WAITING, Pool, containers_ahead
 from tests.sandbox.conftest import eventually

@@ -14,10 +14,10 @@ from docker.errors import APIError, ContainerError, DockerException, ImageNotFou
 
 from mle_gym.errors import SandboxCrashed, SandboxUnavailable
 from mle_gym.sandbox.command_variables import command_environment
-from mle_gym.sandbox.docker.container import (
+from mle_gym.sandbox.docker.container import Container
+from mle_gym.sandbox.docker.container_settings import (
     RUN_FOLDER,
     WORKSPACE,
-    Container,
     container_key,
     container_settings,
 )
