@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mle_gym.cli.console import UsageError
+from mle_gym.cli.console import MissingExtra, UsageError
 from mle_gym.datasets.dataset import SIZES, Size
 from mle_gym.regular_files import NotAFile, read_regular, read_whole
 from mle_gym.tasks.catalog import load_task, register_tasks, task_folders
@@ -30,6 +30,7 @@ __all__ = [
     "data_size",
     "find_task",
     "integration",
+    "module_of_extra",
     "name_and_word",
     "read_file",
     "read_key",
@@ -168,14 +169,28 @@ def integration(name: str) -> ModuleType:
     """The package ``mle_gym.integrations.NAME``, which requires the extra of the same name.
 
     Raises:
-        UsageError: The extra isn't installed.
+        MissingExtra: It isn't installed.
+    """
+    apart = ", in a virtual environment without the other integrations"
+    return module_of_extra(f"mle_gym.integrations.{name}", name, apart)
+
+
+def module_of_extra(module: str, extra: str, how: str = "") -> ModuleType:
+    """Import a module of ours that an extra is required for.
+
+    Args:
+        module: Its full name.
+        extra: The extra's name.
+        how: What to say behind the command that installs it.
+
+    Raises:
+        MissingExtra: It isn't installed.
     """
     try:
-        return import_module(f"mle_gym.integrations.{name}")
+        return import_module(module)
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("mle_gym"):
+        package = (error.name or "").partition(".")[0]
+        if package == "mle_gym":
             raise
-        raise UsageError(
-            f"this requires {error.name}: pip install 'mle-gym[{name}]', in a virtual environment "
-            "without the other integrations"
-        ) from error
+        message = f"this requires {package}: pip install 'mle-gym[{extra}]'{how}"
+        raise MissingExtra(message) from error

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from mle_gym.cli.command_line import name_and_word
+from mle_gym.cli.command_line import module_of_extra, name_and_word
 from mle_gym.cli.console import AsJson, ExitCode, UsageError, as_usage_errors, emit, err, warn
 from mle_gym.cli.evaluation_progress import evaluation_progress
 from mle_gym.cli.evaluation_tables import comparisons_table, tables
@@ -130,7 +129,8 @@ def _engine(name: str, address: str | None, jobs: int | None) -> Engine:
     """The engine of that name.
 
     Raises:
-        UsageError: There is none, or Ray is not installed.
+        UsageError: There is none.
+        MissingExtra: Ray is not installed.
     """
     if name == "local":
         if address is not None:
@@ -138,13 +138,7 @@ def _engine(name: str, address: str | None, jobs: int | None) -> Engine:
         return LocalEngine(jobs)
     if name != "ray":
         raise UsageError(f"--engine: expected local or ray, found {name!r}")
-    try:
-        module = import_module("mle_gym.evaluation.ray_engine")
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise UsageError("--engine ray requires Ray: pip install 'mle-gym[ray]'") from error
-    made: Engine = module.RayEngine(address, jobs)
+    made: Engine = module_of_extra("mle_gym.evaluation.ray_engine", "ray").RayEngine(address, jobs)
     return made
 
 

@@ -1,6 +1,8 @@
-"""With ``--json`` an error is JSON, too, in one shape for all commands."""
+"""Errors of commands: their exit codes, and with ``--json`` one shape for all of them."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -14,6 +16,8 @@ WITH_JSON = [
     if any("--json" in option.opts for option in load_command(name).params)
 ]
 """Commands that have the option."""
+OF_EXTRAS = ("mle_gym.integrations.", "mle_gym.evaluation.ray_engine")
+"""Modules that require extras, and that may be imported already."""
 
 
 def test_most_commands_have_json() -> None:
@@ -63,3 +67,22 @@ def test_flags_are_shown_as_flags(command: Command, name: str) -> None:
         (line,) = (line for line in lines if f" {flag} " in line and "│" in line)
         assert "bool" not in line.lower()
         assert "--no-" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "package", "extra"),
+    [
+        (["serve"], "prometheus_client", "openenv"),
+        (["mcp", "titanic"], "mcp", "mcp"),
+        (["eval", "-a", "random", "-t", "titanic", "--engine", "ray"], "ray", "ray"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_something_that_the_machine_lacks(
+    command: Command, monkeypatch: pytest.MonkeyPatch, words: list[str], package: str, extra: str
+) -> None:
+    for name in [each for each in sys.modules if each.startswith(OF_EXTRAS)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    result = command(*words)
+    assert result.code == 3
+    assert f"requires {package}: pip install 'mle-gym[{extra}]'" in " ".join(result.err.split())
