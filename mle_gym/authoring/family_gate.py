@@ -17,7 +17,7 @@ from mle_gym.authoring.family_criteria import (
     Measured,
     judge,
 )
-from mle_gym.authoring.family_measures import blind_scores, prepare_seconds, takes_difficulty
+from mle_gym.authoring.family_measures import blind_scores, prepare_seconds, why_no_levels
 from mle_gym.authoring.family_programs import FamilyPrograms, load_programs
 from mle_gym.authoring.play_programs import Play, Played, play_all
 from mle_gym.authoring.visible_sizes import visible_sizes
@@ -143,7 +143,7 @@ class _Tried:
     ) -> None:
         self._task, self._programs, self._variants = task, programs, variants
         self._size, self._difficulty, self._sandbox = size, difficulty, sandbox
-        self._no_levels = takes_difficulty(task, size)
+        self._no_levels = why_no_levels(task, size)
         few = variants[:MOST_VARIANTS_OF_REFERENCES]
         self._references = {name: [self._reference(name, v) for v in few] for name in REFERENCES}
         self._levels = {

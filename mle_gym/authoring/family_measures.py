@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mle_gym.datasets.dataset import Dataset
     from mle_gym.tasks.spec import TaskSpec
 
-__all__ = ["blind_scores", "prepare_seconds", "takes_difficulty"]
+__all__ = ["blind_scores", "prepare_seconds", "why_no_levels"]
 
 REPEATS = 3
 
@@ -41,7 +41,7 @@ def prepare_seconds(task: TaskSpec, size: Size) -> float:
     return median(found)
 
 
-def takes_difficulty(task: TaskSpec, size: Size) -> str:
+def why_no_levels(task: TaskSpec, size: Size) -> str:
     """Why the family has no levels of difficulty; empty if it has."""
     try:
         with tempfile.TemporaryDirectory() as folder:

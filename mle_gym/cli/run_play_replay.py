@@ -26,16 +26,14 @@ from mle_gym.cli.environment_options import (
     listed_arguments,
 )
 from mle_gym.cli.episode_display import EpisodeDisplay, episode_display
-from mle_gym.cli.grade_panel import grade_panel
+from mle_gym.cli.episode_result import finish, print_result, result_data
 from mle_gym.cli.play_at_prompt import person_at, watches_of_person
 from mle_gym.cli.replay_differences import shown_differences
 from mle_gym.env import MLEEnv
-from mle_gym.episode.conditions import conditions_line, conditions_of
 from mle_gym.tasks.spec import TaskSpec
 from mle_gym.trajectories.check_record_fields import require_types
 from mle_gym.trajectories.replay import replay as play_again
 from mle_gym.trajectories.rollout import Watches, rollout
-from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
 
 __all__ = ["commands"]
@@ -131,7 +129,7 @@ def run(
             err().print(Text.assemble((spec.env_id, "bold"), f", agent {name}"))
             with episode_display(err()) as display:
                 trajectory = _rollout(environment, player, record, seed, display.watches)
-    _finish(trajectory, record.path, as_json)
+    finish(trajectory, record.path, as_json)
 
 
 @commands.command(epilog=listed_arguments() + PLAY_EXAMPLES)
@@ -154,7 +152,7 @@ def play(
     arguments.setdefault("default_timeout", float(spec.limits.seconds))
     with _environment(spec, arguments) as environment:
         trajectory = _play_at_prompt(environment, record, seed)
-    _finish(trajectory, record.path, as_json=False)
+    finish(trajectory, record.path, as_json=False)
 
 
 @commands.command(epilog=REPLAY_EXAMPLES)
@@ -187,11 +185,11 @@ def replay(
     else:
         with episode_display(err()) as display, as_usage_errors(str(file)):
             again = play_again(file, trust=trust, broken=broken, key=key, **display.watches)
-    result = _result(again, file) | {"differences": [vars(each) for each in again.differences]}
+    result = result_data(again, file) | {"differences": [vars(each) for each in again.differences]}
     if as_json:
         emit(result)
     else:
-        _print_result(again)
+        print_result(again)
         for line in shown_differences(recorded, again.differences):
             out().print(line, soft_wrap=True)
         if not (again.differences or show):
@@ -262,59 +260,3 @@ def _new_path(task: str, agent: str) -> Path:
     """A file in ``runs/`` that no other process chooses, not even in the same second."""
     when = time.strftime("%Y%m%d-%H%M%S")
     return Path("runs", f"{task}-{agent}-{when}-{secrets.token_hex(4)}.jsonl")
-
-
-def _finish(trajectory: Trajectory, path: Path, as_json: bool) -> None:
-    """Print how an episode ended and exit accordingly."""
-    result = _result(trajectory, path)
-    if as_json:
-        emit(result)
-    else:
-        _print_result(trajectory)
-        out().print(Text.assemble(("trajectory  ", "dim"), str(path)), soft_wrap=True)
-    if trajectory.failure:
-        why = f"{trajectory.failure['kind']}: {trajectory.failure['message']}"
-        err().print(Text.assemble(("error: ", "bold red"), why), soft_wrap=True)
-        callers = trajectory.failure["cause"] == "caller"  # a reward that --reward names, say
-        raise typer.Exit(ExitCode.USAGE if callers else ExitCode.ENVIRONMENT)
-    valid = trajectory.grade is not None and trajectory.grade["valid"]
-    raise typer.Exit(ExitCode.OK if valid else ExitCode.NOT_OK)
-
-
-def _result(trajectory: Trajectory, path: Path) -> dict[str, Any]:
-    """How an episode went, as plain data."""
-    header, footer = trajectory.header, trajectory.footer or {}
-    last = trajectory.steps[-1] if trajectory.steps else None
-    return {
-        "task": header["task"],
-        "variant": header["variant"],
-        "agent": header["agent"],
-        "seed": header["seed"],
-        "steps": len(trajectory.steps),
-        "return": trajectory.episode_return,
-        "terminated": bool(last and last.terminated),
-        "truncated": bool(last and last.truncated),
-        "left": trajectory.left,
-        "failure": trajectory.failure,
-        "reward_valid": trajectory.failure is None,
-        "duration": footer.get("duration"),
-        "spent": spent.to_dict() if (spent := spent_in(trajectory)).calls else None,
-        "grade": trajectory.grade,
-        "conditions": conditions_of(header.get("settings") or {}),
-        "trajectory": str(path),
-    }
-
-
-def _print_result(trajectory: Trajectory) -> None:
-    if trajectory.grade:
-        out().print(grade_panel(trajectory.grade))
-    if trajectory.left:
-        label = "ended early: " if trajectory.grade else "not graded: "
-        reason = Text.assemble((label, "bold"), trajectory.left)
-        out().print(reason, soft_wrap=True)
-    if (spent := spent_in(trajectory)).calls:
-        out().print(Text.assemble(("model       ", "dim"), str(spent)), soft_wrap=True)
-    if line := conditions_line(trajectory.header.get("settings") or {}):
-        out().print(Text.assemble(("conditions  ", "dim"), line), soft_wrap=True)
-    reward = trajectory.episode_return
-    out().print(Text.assemble(("reward      ", "dim"), (f"{reward:.5g}", "bold")))
