@@ -1,4 +1,4 @@
-"""How ``run``, ``play`` and ``replay`` say how an episode ended: in print, as JSON, by exit code."""
+"""How ``run``, ``play`` and ``replay`` say how an episode ended: in words, JSON and exit code."""
 
 from __future__ import annotations
 
