@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 __all__ = [
     "Axis",
@@ -68,7 +69,7 @@ def best_fixed(truth: Numbers) -> int:
 def gap(truth: Numbers, seed: int = 0) -> tuple[float, float, float]:
     """How far the best program of each variant is above the best fixed one, with a 95% interval.
 
-    The interval is the bootstrap's over variants. The best fixed program is chosen anew in each
+    The interval is the bootstrap's over variants. The best fixed program is chosen again in each
     sample, since which one is the best is itself an estimate.
     """
     best = truth.max(axis=1)
@@ -146,14 +147,7 @@ def axis_costs(truth: Numbers, axis: Axis) -> dict[Any, float | None]:
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
     """The rank correlation; 0 where one of them doesn't vary."""
-    return _correlation(_ranks(np.asarray(first)), _ranks(np.asarray(second)))
-
-
-def _ranks(values: Numbers) -> Numbers:
-    """Equal values share the mean of their ranks."""
-    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[codes], dtype=np.float64)
+    return _correlation(rankdata(first), rankdata(second))
 
 
 def _correlation(first: Numbers, second: Numbers) -> float:
