@@ -12,6 +12,7 @@ from pathlib import Path
 from reference_scores import reference_scores
 from sample_rows import data_section
 
+from mle_gym.integrations.mle_bench.known_issues import issues_of
 from mle_gym.metrics import METRICS
 from mle_gym.paths import bundled
 from mle_gym.tasks.catalog import load_task
@@ -243,7 +244,8 @@ def _licence(task: TaskSpec) -> str:
             "The table is public, so a model may have seen its answers. Variants and "
             "`obfuscate=True` make it harder to use them."
         )
-    return "\n\n".join(part for part in (source, known) if part)
+    issues = [f"MLE-bench lists a known issue: {issue}" for issue in issues_of(task)]
+    return "\n\n".join(part for part in (source, known, *issues) if part)
 
 
 def _history(task: TaskSpec) -> str:

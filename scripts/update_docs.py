@@ -23,6 +23,7 @@ from measured_tables import (
 )
 
 from mle_gym.episode.failures import KINDS
+from mle_gym.integrations.mle_bench.known_issues import known_issues
 from mle_gym.metrics import METRICS
 from mle_gym.tasks.spec import TaskSpec
 
@@ -56,6 +57,12 @@ def contamination_table() -> str:
     """What is known about other ways to learn the answers of Kaggle's competitions."""
     tasks = [task for task in _built_in(competitions=True) if task.contamination]
     rows = [f"| `{task.id}` | {task.contamination} |" for task in tasks]
+    return "\n".join(["| competition | what is known |", "|---|---|", *rows])
+
+
+def known_issues_table() -> str:
+    """What MLE-bench lists of its competitions."""
+    rows = [f"| `{issue.competition}` | {issue} |" for issue in known_issues()]
     return "\n".join(["| competition | what is known |", "|---|---|", *rows])
 
 
@@ -114,6 +121,7 @@ TABLES = {
     "tasks": ("README.md", tasks_table),
     "competitions": ("docs/kaggle.md", competitions_table),
     "contamination": ("docs/kaggle.md", contamination_table),
+    "known_issues": ("docs/mle-bench.md", known_issues_table),
     "metrics": ("docs/grading.md", metrics_table),
     "speed": ("README.md", speed_table),
     "benchmarks": ("docs/benchmarks.md", benchmarks_table),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
+from mle_gym.cli.bench_checks import compare_checksums, issues_as_data, issues_as_markdown
 from mle_gym.cli.command_line import DataSize, Difficulty, TaskName, Variant, find_task
 from mle_gym.cli.console import (
     AsJson,
@@ -28,9 +30,11 @@ from mle_gym.cli.console import (
 from mle_gym.cli.print_table import print_table
 from mle_gym.datasets.availability import availability
 from mle_gym.datasets.dataset import CANONICAL, Dataset, DatasetOptions
+from mle_gym.datasets.prepare import is_prepared
 from mle_gym.datasets.prepare import prepare as prepare_dataset
 from mle_gym.datasets.sources.kaggle.download import download
 from mle_gym.errors import DatasetError, TaskError
+from mle_gym.integrations.mle_bench.checksums import Checked
 from mle_gym.integrations.mle_bench.published import SPLITS
 from mle_gym.integrations.mle_bench.published import split as competitions_of
 from mle_gym.integrations.mle_bench.submissions import find_competition
@@ -112,7 +116,7 @@ def show(task: TaskName, as_json: AsJson = False) -> None:
     spec = find_task(task)
     if as_json:
         texts = {"description": spec.description, "contamination": spec.contamination}
-        emit(_summary(spec) | texts)
+        emit(_summary(spec) | texts | {"known_issues": issues_as_data(spec)})
         return
     console = out()
     console.print(Text.assemble((spec.title, "bold"), f"  {spec.env_id}"))
@@ -120,6 +124,8 @@ def show(task: TaskName, as_json: AsJson = False) -> None:
     console.print(Markdown(spec.description, hyperlinks=False))
     if spec.contamination:  # for people alone: it is never in a brief
         console.print(Markdown(f"## Contamination\n\n{spec.contamination}", hyperlinks=False))
+    if issues := issues_as_markdown(spec):
+        console.print(Markdown(issues, hyperlinks=False))
 
 
 KAGGLE = Path("kaggle")
@@ -163,6 +169,14 @@ def prepare(
     obfuscate: Annotated[
         bool, typer.Option("--obfuscate", help="Hide names that a model may know.")
     ] = False,
+    checksums: Annotated[
+        bool,
+        typer.Option(
+            "--checksums",
+            help="Compare also what is prepared already with MLE-bench's checksums; exit code 1 if "
+            "anything differs.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prepare datasets ahead of time. Episodes do it by themselves, but download nothing."""
@@ -173,16 +187,43 @@ def prepare(
         raise UsageError("--from DIR goes with one task, whose data are there")
     options = DatasetOptions(variant, train_rows, obfuscate, size, difficulty)
     specs = _tasks_with_data() if every else _chosen(tasks or (), map(str, files))
-    made = [_prepare(spec, options, source) for spec in specs]
+    made = [_prepare(spec, options, source, checksums) for spec in specs]
     if as_json:
-        emit([each if isinstance(each, dict) else _location(each) for each in made])
+        emit([each if isinstance(each, dict) else each.to_dict() for each in made])
     else:
         for each in made:
-            if isinstance(each, Dataset):
-                line = Text.assemble((each.task.id, "bold"), f"  {each.public}")
+            if isinstance(each, _Prepared):
+                line = Text.assemble((each.dataset.task.id, "bold"), f"  {each.dataset.public}")
                 out().print(line, soft_wrap=True)
-    lacking = any(isinstance(each, dict) for each in made)
-    raise typer.Exit(ExitCode.ENVIRONMENT if lacking else ExitCode.OK)
+    raise typer.Exit(_exit_code(made, checksums))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A dataset, and how its data compare with MLE-bench's checksums, if that was looked at."""
+
+    dataset: Dataset
+    checksums: Checked | None
+
+    def to_dict(self) -> dict[str, Any]:
+        dataset = self.dataset
+        return {
+            "task": dataset.task.id,
+            "variant": dataset.options.variant,
+            "public": str(dataset.public),
+            "private": str(dataset.private),
+            "digest": dataset.digest,
+            "checksums": self.checksums.to_dict() if self.checksums else None,
+        }
+
+
+def _exit_code(made: Iterable[_Prepared | dict[str, Any]], checksums: bool) -> ExitCode:
+    differs = False
+    for each in made:
+        if isinstance(each, dict):
+            return ExitCode.ENVIRONMENT
+        differs |= each.checksums is not None and not each.checksums.sound
+    return ExitCode.NOT_OK if differs and checksums else ExitCode.OK
 
 
 def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
@@ -208,15 +249,17 @@ def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
 
 
 def _prepare(
-    spec: TaskSpec, options: DatasetOptions, source: Path | None
-) -> Dataset | dict[str, Any]:
+    spec: TaskSpec, options: DatasetOptions, source: Path | None, checksums: bool
+) -> _Prepared | dict[str, Any]:
     """One dataset; if its data can't be had, the reason as plain data, which is also on stderr."""
     try:
         wanted = source is None and not availability(spec).ready
         if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
             source = _download(spec)
+        fresh = source is not None or not is_prepared(spec)
         with err().status(f"preparing {spec.id}"):
-            return prepare_dataset(spec, options, source=source)
+            dataset = prepare_dataset(spec, options, source=source)
+        return _Prepared(dataset, compare_checksums(dataset) if fresh or checksums else None)
     except (DatasetError, OSError) as error:
         return {"task": spec.id, "error": tell(error)}
 
@@ -228,17 +271,6 @@ def _download(spec: TaskSpec) -> Path:
         task = bar.add_task(spec.data.ref, total=None)
         advance = partial(bar.update, task)
         return download(spec.data.ref, lambda done, all_: advance(completed=done, total=all_))
-
-
-def _location(dataset: Dataset) -> dict[str, Any]:
-    """A dataset as plain data."""
-    return {
-        "task": dataset.task.id,
-        "variant": dataset.options.variant,
-        "public": str(dataset.public),
-        "private": str(dataset.private),
-        "digest": dataset.digest,
-    }
 
 
 def _all_tasks() -> list[TaskSpec]:

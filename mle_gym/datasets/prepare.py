@@ -43,13 +43,14 @@ NOT_DATA = frozenset(
         "baseline.py",
         "programs.toml",
         "grade.py",
+        "checksums.json",
         "README.md",
     }
 )
 """Files of a task that don't shape its dataset; what matters of the first two is hashed apart."""
 
 
-NOT_TASK = frozenset({"solution.py", "baseline.py", "programs.toml", "README.md"})
+NOT_TASK = frozenset({"solution.py", "baseline.py", "programs.toml", "checksums.json", "README.md"})
 """Files that shape neither a task's episodes nor their grades."""
 
 

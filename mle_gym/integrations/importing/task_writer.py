@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,10 @@ class Draft:
     tags: tuple[str, ...] = ()
     conditions: ConditionsName | None = None
     """The benchmark's own, under which the task is played by default."""
+    remarks: tuple[str, ...] = ()
+    """What its users should know besides what is wrong with its files."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Further files of the task's folder: name to text."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _note(draft: Draft) -> str:
         problems.append(f"{draft.board.problem}: {known}")
     if not draft.competition.prepare_function:
         problems.append("its prepare.py is a stub: requires prepared data (--from)")
-    return "; ".join(problems)
+    return "; ".join([*problems, *draft.remarks])
 
 
 def _write(draft: Draft, folder: Path) -> None:
@@ -148,6 +152,8 @@ def _write(draft: Draft, folder: Path) -> None:
     (folder / "description.md").write_text(draft.description.strip() + "\n", encoding="utf-8")
     (folder / "prepare.py").write_text(_prepare(draft.competition), encoding="utf-8")
     (folder / "grade.py").write_text(_grade(draft), encoding="utf-8")
+    for name, text in draft.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
     medals: dict[str, Any] = dict(draft.thresholds.to_dict())
     if draft.board.state == "whole":
         scores = "".join(f"{score!r}\n" for score in draft.board.scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from mle_gym.grading.leaderboard import Thresholds
 from mle_gym.integrations.importing.foreign_leaderboard import read_board
 from mle_gym.integrations.importing.imported_competition import ImportedCompetition
 from mle_gym.integrations.importing.task_writer import Draft, Imported, code_digest, write_tasks
+from mle_gym.integrations.mle_bench.checksums import CHECKSUMS
+from mle_gym.integrations.mle_bench.known_issues import known_issues
 from mle_gym.integrations.mle_bench.published import Published, competitions
 from mle_gym.integrations.mle_bench.submissions import PREFIX
 from mle_gym.paths import below, plain_name
@@ -91,7 +94,27 @@ def _draft(root: Path, file: Path, python: str) -> Draft:
         higher_is_better=board.higher_is_better if whole else _published_direction(known),
         tags=(known.split,) if known else (),
         conditions="mle-bench",
+        remarks=("MLE-bench knows issues of it: `mle-gym show`",) if _has_issues(name) else (),
+        files=_checksums(file.with_name("checksums.yaml")),
     )
+
+
+def _has_issues(name: str) -> bool:
+    return any(issue.competition == name for issue in known_issues())
+
+
+def _checksums(file: Path) -> dict[str, str]:
+    """The checksums of a competition's data as a file of its task; nothing if there are none."""
+    if not file.is_file():
+        return {}
+    found = _read(file)
+    parts = {name: found.get(name) or {} for name in ("public", "private")}
+    for part, names in parts.items():
+        if not isinstance(names, dict):
+            raise TaskError(f"{file}: {part}: expected a checksum for each file, found {names!r}")
+        for name in names:
+            plain_name(name, TaskError)
+    return {CHECKSUMS: json.dumps(parts | {"zip": found.get("zip")}, default=str, indent=1)}
 
 
 def _published_direction(known: Published | None) -> bool:
