@@ -56,11 +56,15 @@ SANDBOXES = {
         "test_a_timeout_interrupts_then_kills": "",
         "test_nothing_is_left_of_a_killed": "",
     },
-    "sandbox/test_workspace.py": {
+    "sandbox/snapshots/test_snapshot_contents.py": {
         "test_every_kind_of_file_comes_back": NOT_OTHERS,
         "test_what_changed_between_snapshots_is_in_the_next": NOT_OTHERS,
         "test_forks_don_t_reach_each_other_or_their_parent": NOT_OTHERS,
+    },
+    "sandbox/snapshots/test_hostile_workspaces.py": {
         "test_the_disk_limit_bites_in_a_continued_sandbox": NOT_OTHERS,
+    },
+    "sandbox/snapshots/test_snapshot_store.py": {
         "test_bubblewrap_mounts_instead_of_copying": NOT_OTHERS,
         "test_a_killed_host_leaves_no_mount_or_process": NOT_OTHERS,
     },
