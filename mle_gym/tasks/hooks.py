@@ -73,8 +73,9 @@ def _load_module(path: Path) -> ModuleType:
     module = ModuleType(f"_mle_gym_hook_{digest}")
     module.__file__, module.__package__ = str(path), module.__name__
     module.__path__ = [str(path.parent)]  # where Python looks for its neighbours
-    for name in [each for each in sys.modules if each.startswith(f"{module.__name__}.")]:
-        del sys.modules[name]  # the neighbours that an earlier run imported
+    for name in list(sys.modules):  # a copy, because other threads import meanwhile
+        if name.startswith(f"{module.__name__}."):
+            del sys.modules[name]  # the neighbours that an earlier run imported
     sys.modules[module.__name__] = module  # dataclasses and pickle look their module up
     try:
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
