@@ -54,6 +54,7 @@ NAVIGATION = {
         "docs/sandbox",
         "docs/cli",
         "docs/integrations",
+        "docs/coming-from-mle-bench",
         "docs/mle-bench",
         "docs/comparison",
         "docs/troubleshooting",
