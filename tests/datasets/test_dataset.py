@@ -1,10 +1,8 @@
+"""A prepared dataset: its files, their contents, and which options and files shape them."""
+
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,45 +12,13 @@ import pandas as pd
 import pytest
 
 from mle_gym.datasets import manifest
-from mle_gym.datasets.dataset import Dataset, DatasetOptions
-from mle_gym.datasets.prepare import clear_cache, prepare
+from mle_gym.datasets.prepare import clear_cache
 from mle_gym.datasets.tables import count_rows
 from mle_gym.errors import DatasetError
-from mle_gym.tasks.catalog import load_task
+from tests.datasets.preparing import contents, made
 from tests.task_folders import MakeTask, fruit
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-PREPARE = """
-import sys
-from pathlib import Path
-from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.prepare import prepare
-print(prepare(load_task(Path(sys.argv[1]))).public)
-"""
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PREPARE, str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def made(folder: Path, **options: Any) -> Dataset:
-    return prepare(load_task(folder), DatasetOptions(**options))
-
-
-def contents(dataset: Dataset) -> dict[str, bytes]:
-    root = dataset.public.parent
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for part in (dataset.public, dataset.private)
-        for path in part.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_public_and_private_files_are_what_the_contract_says(make_task: MakeTask) -> None:
@@ -299,232 +265,6 @@ def test_what_shapes_the_data_makes_another_dataset(
     before = made(folder)
     change(folder)
     assert made(folder).digest != before.digest
-
-
-@pytest.mark.parametrize("name", ["public/train.csv", "private/answers.csv", "manifest.json"])
-@pytest.mark.parametrize("damage", ["delete", "cut"])
-def test_damaged_files_are_noticed_and_made_again(
-    make_task: MakeTask, name: str, damage: str
-) -> None:
-    folder = make_task()
-    dataset = made(folder)
-    before = contents(dataset)
-    file = dataset.public.parent / name
-    if damage == "delete":
-        file.unlink()
-    else:
-        file.write_bytes(file.read_bytes()[:-5])
-    assert contents(made(folder)) == before
-    assert dataset.manifest["task"] == "fruit"
-
-
-IMAGES = """
-from pathlib import Path
-
-def prepare(raw, public, private, rng):
-    runs = Path({log!r})
-    with runs.open("a") as log:
-        log.write("x\\n")
-    for name in ("train.csv", "test.csv"):
-        lines = (public / name).read_text().splitlines()
-        folder = public / "pictures"
-        folder.mkdir(exist_ok=True)
-        for line in lines[1:]:
-            (folder / (line.split(",")[0] + ".txt")).write_text(line.split(",")[1])
-"""
-
-
-def test_prepare_py_refines_the_split_that_was_made(make_task: MakeTask, tmp_path: Path) -> None:
-    folder = make_task(files={"prepare.py": IMAGES.format(log=str(tmp_path / "log"))})
-    dataset = made(folder)
-    assert len(list((dataset.public / "pictures").iterdir())) == 60
-    assert dataset.manifest["folders"]["pictures"]["files"] == 60
-    (dataset.public / "pictures" / "7.txt").unlink()
-    code = [sys.executable, "-c", PREPARE, str(folder)]
-    done = subprocess.run(code, capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()) == dataset.public
-    assert (dataset.public / "pictures" / "7.txt").exists()
-    assert (tmp_path / "log").read_text().count("x") == 2
-
-
-OWN_SPLIT = """
-import pandas as pd
-
-def prepare(raw, public, private, rng):
-    table = pd.read_csv(raw / "raw.csv")
-    table.insert(0, "id", rng.permutation(len(table)))
-    table[:40].to_csv(public / "train.csv", index=False)
-    table[40:].drop(columns="ripe").to_csv(public / "test.csv", index=False)
-    table[40:][["id", "ripe"]].to_csv(private / "answers.csv", index=False)
-"""
-
-
-def test_prepare_py_may_do_all_of_it(make_task: MakeTask) -> None:
-    changes = {"data": {"test_size": None, "stratify": None}}
-    folder = make_task(changes, files={"prepare.py": OWN_SPLIT})
-    dataset = made(folder)
-    answers = pd.read_csv(dataset.private / "answers.csv")
-    assert list(answers) == ["id", "ripe", "Usage"]
-    assert len(pd.read_csv(dataset.public / "sample_submission.csv")) == 20
-    assert not (dataset.public.parent / "raw").exists()
-    with pytest.raises(DatasetError, match=r"variant: expected 0, found 1: its prepare\.py splits"):
-        made(folder, variant=1)
-    with pytest.raises(DatasetError, match=r"train_rows: needs data\.test_size"):
-        made(folder, train_rows=5)
-
-
-def test_prepare_py_may_leave_rows_out_of_the_score(make_task: MakeTask) -> None:
-    code = OWN_SPLIT.replace(
-        '"ripe"]].to', '"ripe"]].assign(Usage=["Ignored"] * 10 + [None] * 10).to'
-    )
-    changes = {"data": {"test_size": None, "stratify": None}, "grade": {"public_fraction": 0.4}}
-    dataset = made(make_task(changes, files={"prepare.py": code}))
-    usage = pd.read_csv(dataset.private / "answers.csv")["Usage"]
-    assert (usage[:10] == "Ignored").all()
-    assert usage[10:].value_counts().to_dict() == {"Private": 6, "Public": 4}
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("def prepare(raw, public, private, rng): 1 / 0", r"prepare\(\) failed: ZeroDivision"),
-        ("def prepare(raw, public, private, rng): pass", r"expected it to write private/answers"),
-        ("def prepare(raw): pass", r"prepare\(\) failed: TypeError"),
-        (f"{OWN_SPLIT}    (public / 'link').symlink_to(raw)", "made public/link: expected files"),
-    ],
-)
-def test_a_broken_prepare_py_is_named(make_task: MakeTask, code: str, message: str) -> None:
-    changes = {"data": {"test_size": None, "stratify": None}}
-    with pytest.raises(DatasetError, match=rf"prepare\.py:? {message}"):
-        made(make_task(changes, files={"prepare.py": code}))
-
-
-CROWD = """
-import os, sys
-from pathlib import Path
-from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.prepare import prepare
-task = load_task(Path(sys.argv[1]))
-go, start = os.pipe()
-for _ in range(24):
-    if os.fork() == 0:
-        os.close(start)
-        os.read(go, 1)
-        public = prepare(task).public
-        os.write(1, f"{public}\\n".encode())
-        os._exit(0)
-os.close(start)
-sys.exit(sum(os.wait()[1] for _ in range(24)))
-"""
-
-
-@pytest.mark.slow("many processes import everything")
-def test_many_processes_at_once_prepare_once(make_task: MakeTask, tmp_path: Path) -> None:
-    folder = make_task(files={"prepare.py": IMAGES.format(log=str(tmp_path / "log"))})
-    code = [sys.executable, "-c", CROWD, str(folder)]
-    done = subprocess.run(code, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert (len(lines), len(set(lines))) == (24, 1)
-    assert (tmp_path / "log").read_text() == "x\n"
-
-
-SLOW = """
-import time
-from pathlib import Path
-
-def prepare(raw, public, private, rng):
-    if not Path({marker!r}).exists():
-        Path({marker!r}).touch()
-        time.sleep(120)
-"""
-
-
-def test_a_killed_process_leaves_nothing_half_made(
-    make_task: MakeTask, tmp_path: Path, own_cache: Path
-) -> None:
-    marker = tmp_path / "inside"
-    folder = make_task(files={"prepare.py": SLOW.format(marker=str(marker))})
-    process = start(folder)
-    deadline = time.monotonic() + 60
-    while not marker.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=10) == -signal.SIGKILL
-    assert process.stdout
-    assert process.stderr
-    process.stdout.close()
-    process.stderr.close()
-    leftovers = list((own_cache / "datasets").glob(".*-*"))
-    assert len(leftovers) == 1
-    other = made(make_task({"id": "other"}, folder="other"))
-    assert not leftovers[0].exists()
-    dataset = made(folder)
-    folders = {path for path in (own_cache / "datasets").iterdir() if path.is_dir()}
-    assert folders == {dataset.public.parent, other.public.parent}
-    assert len(contents(dataset)) == 5
-
-
-@pytest.mark.slow("it prepares in processes of its own")
-def test_a_process_that_is_still_at_work_keeps_its_folder(
-    make_task: MakeTask, tmp_path: Path, own_cache: Path
-) -> None:
-    marker = tmp_path / "inside"
-    process = start(make_task(files={"prepare.py": SLOW.format(marker=str(marker))}))
-    try:
-        deadline = time.monotonic() + 60
-        while not marker.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        made(make_task({"id": "other"}, folder="other"))
-        assert len(list((own_cache / "datasets").glob(".*-*"))) == 1
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_an_unwritable_cache_is_told(
-    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(DatasetError, match=r"/file.*: can't write .*set MLE_GYM_CACHE to"):
-        made(make_task())
-
-
-@pytest.mark.slow("it prepares in processes of its own")
-def test_a_full_disk_is_told_and_leaves_nothing(make_task: MakeTask, own_cache: Path) -> None:
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-    folder = make_task()
-    code = [sys.executable, "-c", limited + PREPARE, str(folder)]
-    done = subprocess.run(code, capture_output=True, text=True)
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("mle_gym.errors.DatasetError: /")
-    assert "can't write the dataset cache: File too large; make room" in last
-    assert [path.suffix for path in (own_cache / "datasets").iterdir()] == [".lock"]
-    assert made(folder).public.is_dir()
-
-
-def test_a_prepared_dataset_is_found_fast_and_without_pandas(make_task: MakeTask) -> None:
-    folder = make_task()
-    made(folder)
-    code = f"""
-import sys, time
-from pathlib import Path
-from mle_gym.tasks.catalog import load_task
-from mle_gym.datasets.prepare import prepare
-task = load_task(Path({str(folder)!r}))
-prepare(task)
-times = []
-for _ in range(30):
-    start = time.perf_counter()
-    prepare(load_task(Path({str(folder)!r})))
-    times.append(time.perf_counter() - start)
-print(min(times), sorted({{"pandas", "sklearn", "numpy", "filelock"}} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, _, heavy = done.stdout.partition(" ")
-    assert heavy.strip() in ("[]", "['numpy']")
-    assert float(seconds) < 0.002
 
 
 def test_of_a_very_large_table_the_first_rows_are_described(
