@@ -221,12 +221,12 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as error:
             if type(error).__module__.split(".")[0] in ("click", "typer"):
-                _tell_in_json(error)
+                _emit_usage_error(error)
                 raise  # usage errors and exits, which typer reports itself
             raise typer.Exit(explain(error)) from error
 
 
-def _tell_in_json(error: BaseException) -> None:
+def _emit_usage_error(error: BaseException) -> None:
     """With ``--json``, put an error of the command line on stdout, in place of the result."""
     message = getattr(error, "format_message", None)
     if as_json.get() and message is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mle_gym.cli.console import err, tell, warn
+from mle_gym.cli.console import err, print_error, warn
 from mle_gym.datasets.dataset import Dataset
 from mle_gym.errors import MleGymError
 from mle_gym.integrations.mle_bench.checksums import Checked, check_checksums
@@ -21,7 +21,7 @@ def compare_checksums(dataset: Dataset) -> Checked | None:
         with err().status(f"comparing checksums of {name}"):
             checked = check_checksums(dataset)
     except (MleGymError, OSError) as error:
-        tell(error)
+        print_error(error)
         return None
     if checked is None:
         return None

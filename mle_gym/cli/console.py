@@ -40,7 +40,7 @@ __all__ = [
     "explain",
     "new_table",
     "out",
-    "tell",
+    "print_error",
     "warn",
 ]
 
@@ -172,13 +172,13 @@ def explain(error: BaseException) -> ExitCode:
 
     With ``--json``, the error also takes the place of the result on stdout.
     """
-    data = tell(error)
+    data = print_error(error)
     if as_json.get():
         emit({"error": data})
     return ExitCode(data["exit_code"])
 
 
-def tell(error: BaseException) -> dict[str, Any]:
+def print_error(error: BaseException) -> dict[str, Any]:
     """Print one clear message for an exception on stderr; returns it as plain data.
 
     With ``debugging`` set the traceback is printed before it.

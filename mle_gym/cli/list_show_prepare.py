@@ -24,7 +24,7 @@ from mle_gym.cli.console import (
     err,
     new_table,
     out,
-    tell,
+    print_error,
     warn,
 )
 from mle_gym.cli.print_table import print_table
@@ -261,7 +261,7 @@ def _prepare(
             dataset = prepare_dataset(spec, options, source=source)
         return _Prepared(dataset, compare_checksums(dataset) if fresh or checksums else None)
     except (DatasetError, OSError) as error:
-        return {"task": spec.id, "error": tell(error)}
+        return {"task": spec.id, "error": print_error(error)}
 
 
 def _download(spec: TaskSpec) -> Path:

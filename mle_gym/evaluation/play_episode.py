@@ -21,7 +21,7 @@ from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.spending import spent_on
 from mle_gym.trajectories.trajectory import Step, Trajectory
 
-__all__ = ["LOADING_SECONDS", "Phase", "Tell", "play_episode", "unplayed"]
+__all__ = ["LOADING_SECONDS", "OnPhase", "Phase", "play_episode", "unplayed"]
 
 LOADING_SECONDS = 600.0
 """For importing and making an agent, which may load a model."""
@@ -46,17 +46,19 @@ class Phase:
         return self.doing in ("loading", "thinking")
 
 
-Tell = Callable[[Phase], None]
+OnPhase = Callable[[Phase], None]
 
 
-def play_episode(plan: Plan, episode: Episode, folder: EvaluationFolder, tell: Tell) -> Result:
+def play_episode(
+    plan: Plan, episode: Episode, folder: EvaluationFolder, on_phase: OnPhase
+) -> Result:
     """Play it until there is something to count, at most ``plan.tries`` times.
 
     Whatever the agent or the machinery does, this returns a result. The record of each try is kept.
     """
     for number in range(1, plan.tries + 1):
         folder.set_aside(episode)
-        result = _play_once(plan, episode, folder, tell).model_copy(update={"tries": number})
+        result = _play_once(plan, episode, folder, on_phase).model_copy(update={"tries": number})
         if not (result.failure and result.failure["retryable"]):
             break
     return result
@@ -73,15 +75,15 @@ def unplayed(episode: Episode, **values: Any) -> Result:
     )
 
 
-def _play_once(plan: Plan, episode: Episode, folder: EvaluationFolder, tell: Tell) -> Result:
+def _play_once(plan: Plan, episode: Episode, folder: EvaluationFolder, on_phase: OnPhase) -> Result:
     entry = plan.agent(episode.agent)
     player = None
     try:
-        tell(Phase("loading", LOADING_SECONDS))
+        on_phase(Phase("loading", LOADING_SECONDS))
         agent = _load(entry, episode.seed)
-        tell(Phase("starting"))
+        on_phase(Phase("starting"))
         with contextlib.closing(make(episode.task, **plan.arguments(episode))) as env:
-            player = _Player(agent, entry.budget, env, tell)
+            player = _Player(agent, entry.budget, env, on_phase)
             path = folder.trajectory_path(episode)
             rollout(env, player, seed=episode.seed, path=path, on_step=player.saw)
     except BaseException as error:  # one episode must not stop the others
@@ -141,8 +143,8 @@ def _unsubmitted(result: Result) -> Result:
 class _Player:
     """An agent within its budget, which says what it is doing."""
 
-    def __init__(self, agent: Agent, budget: AgentBudget, env: MLEEnv, tell: Tell) -> None:
-        self._agent, self._budget, self._env, self._tell = agent, budget, env, tell
+    def __init__(self, agent: Agent, budget: AgentBudget, env: MLEEnv, on_phase: OnPhase) -> None:
+        self._agent, self._budget, self._env, self._on_phase = agent, budget, env, on_phase
         self.name = getattr(agent, "name", type(agent).__name__)
         self.__module__ = type(agent).__module__  # by which an exception's own frame is found
         self.steps = 0
@@ -168,7 +170,7 @@ class _Player:
         finally:
             self.turn = getattr(self._agent, "turn", None)
         self._command = str(action)[:200]
-        self._tell(Phase("working", None, self.steps, self._command))
+        self._on_phase(Phase("working", None, self.steps, self._command))
         return action
 
     def saw(self, step: Step) -> None:
@@ -180,4 +182,4 @@ class _Player:
 
     def _think(self, observation: Any) -> None:
         left = float(observation["seconds_left"].item())
-        self._tell(Phase("thinking", left, self.steps, self._command))
+        self._on_phase(Phase("thinking", left, self.steps, self._command))
