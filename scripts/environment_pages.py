@@ -9,6 +9,7 @@ import ast
 import re
 from pathlib import Path
 
+from environment_pictures import picture_of
 from reference_scores import reference_scores
 from sample_rows import data_section
 
@@ -79,7 +80,7 @@ def _page(task: TaskSpec, data: str) -> str:
     own = "\n\n".join(_section(3, name, text) for name, text in parts.items() if name)
     sections = {
         "Description": f"{parts['']}\n\n{own}".strip(),
-        "Data": data,
+        "Data": "\n\n".join(filter(None, (data, picture_of(task.id)))),
         "Action space": _actions(task),
         "Observation space": OBSERVATIONS,
         "Rewards": _rewards(task),
