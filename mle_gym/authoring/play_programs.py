@@ -2,7 +2,7 @@
 
 Every play is one episode: a program is run, then its submission is handed in. What it scored is
 kept in the cache at once, so that a run that was interrupted continues where it ended, and another
-run plays only what is new.
+run plays only what is new, and what had no score.
 """
 
 from __future__ import annotations
@@ -250,6 +250,9 @@ class _Kept:
         return Played(**content | {"interval": None if interval is None else tuple(interval)})
 
     def add(self, play: Play, played: Played) -> None:
+        """Keep a score. What has none is played again: a machine's trouble can look like that."""
+        if played.problem:
+            return
         line = json.dumps({"play": self._key(play), **asdict(played)})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:

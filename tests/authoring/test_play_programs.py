@@ -41,7 +41,8 @@ def test_programs_are_played_once_and_their_failures_are_results(make_task: Make
     # A name is for people, and the file of another program plays no part.
     (task.folder / "solution.py").write_text("raise SystemExit(1)")
     renamed = replace(LINE, program="another name")
-    assert _lefts([renamed, silent, broken, baseline], str(task.folder)) == [0]
+    assert _lefts([renamed, silent, baseline], str(task.folder)) == [0]
+    assert _lefts([renamed, broken, nothing], str(task.folder)) == [2, 1, 0]
     (task.folder / "baseline.py").write_text("raise SystemExit(1)")
     assert _lefts([renamed, baseline], str(task.folder)) == [1, 0]
 
