@@ -189,7 +189,7 @@ def prepare(
     specs = _tasks_with_data() if every else _chosen(tasks or (), map(str, files))
     made = [_prepare(spec, options, source, checksums) for spec in specs]
     if as_json:
-        emit([each if isinstance(each, dict) else each.to_dict() for each in made])
+        emit([each.to_dict() for each in made])
     else:
         for each in made:
             if isinstance(each, _Prepared):
@@ -217,10 +217,22 @@ class _Prepared:
         }
 
 
-def _exit_code(made: Iterable[_Prepared | dict[str, Any]], checksums: bool) -> ExitCode:
+@dataclass(frozen=True)
+class _Lacking:
+    """A task whose data can't be had."""
+
+    task: str
+    error: dict[str, Any]
+    """As :func:`~mle_gym.cli.console.error_data` has it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return vars(self)
+
+
+def _exit_code(made: Iterable[_Prepared | _Lacking], checksums: bool) -> ExitCode:
     differs = False
     for each in made:
-        if isinstance(each, dict):
+        if isinstance(each, _Lacking):
             return ExitCode.ENVIRONMENT
         differs |= each.checksums is not None and not each.checksums.sound
     return ExitCode.NOT_OK if differs and checksums else ExitCode.OK
@@ -250,8 +262,8 @@ def _chosen(names: Iterable[str], splits: Iterable[str]) -> list[TaskSpec]:
 
 def _prepare(
     spec: TaskSpec, options: DatasetOptions, source: Path | None, checksums: bool
-) -> _Prepared | dict[str, Any]:
-    """One dataset; if its data can't be had, the reason as plain data, which is also on stderr."""
+) -> _Prepared | _Lacking:
+    """One dataset, or else the reason why its data can't be had, which is also on stderr."""
     try:
         wanted = source is None and not availability(spec).ready
         if spec.data.loader == "kaggle" and (wanted or source == KAGGLE):
@@ -261,7 +273,7 @@ def _prepare(
             dataset = prepare_dataset(spec, options, source=source)
         return _Prepared(dataset, compare_checksums(dataset) if fresh or checksums else None)
     except (DatasetError, OSError) as error:
-        return {"task": spec.id, "error": print_error(error)}
+        return _Lacking(spec.id, print_error(error))
 
 
 def _download(spec: TaskSpec) -> Path:
