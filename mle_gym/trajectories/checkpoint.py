@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 import pickle
+import secrets
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mle_gym.episode.snapshot import Snapshot
+from mle_gym.errors import TrajectoryError
+from mle_gym.ownership import check_owner, own_cache
 
 __all__ = ["Checkpoint", "CheckpointFile"]
+
+_HASH, _TAG_BYTES = "sha256", 32
 
 
 @dataclass(frozen=True)
@@ -29,23 +38,31 @@ class Checkpoint:
 class CheckpointFile:
     """The latest checkpoint of an episode.
 
-    Only read files that you wrote: they are pickled, and reading one may run any code.
+    An agent's state is a pickle, and reading a pickle may run any code. So each file begins with an
+    HMAC under a key in this user's cache, beside the snapshots that a checkpoint refers to, and a
+    file that was written elsewhere is not read.
 
     Args:
         path: The file, which need not exist.
+
+    Raises:
+        TrajectoryError: The file was not written with this cache, or was changed since.
+        CacheError: Others may write the cache.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
+        self._key = _key()
         self.found: Checkpoint | None = None
         """What an earlier run left behind."""
         if self._path.exists():
-            self.found = pickle.loads(self._path.read_bytes())
+            self.found = self._read()
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, and free the disk space of the one before."""
         fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.write_bytes(pickle.dumps(checkpoint))
+        content = pickle.dumps(checkpoint)
+        fresh.write_bytes(hmac.digest(self._key, content, _HASH) + content)
         fresh.replace(self._path)
         before, self.found = self.found, checkpoint
         if before is not None:
@@ -56,3 +73,28 @@ class CheckpointFile:
         self._path.unlink(missing_ok=True)
         if self.found is not None:
             self.found.snapshot.delete()
+
+    def _read(self) -> Checkpoint:
+        data = self._path.read_bytes()
+        tag, content = data[:_TAG_BYTES], data[_TAG_BYTES:]
+        if not hmac.compare_digest(tag, hmac.digest(self._key, content, _HASH)):
+            raise TrajectoryError(
+                f"{self._path}: it was not written with the cache of this user, or has changed "
+                "since, so it is not read: a checkpoint can run any code. Delete it to start again"
+            )
+        found = pickle.loads(content)
+        assert isinstance(found, Checkpoint)
+        return found
+
+
+def _key() -> bytes:
+    """The key of this user's checkpoints, made at their first."""
+    path = own_cache("keys") / "checkpoints"
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # readable by this user alone
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            with suppress(FileExistsError):  # another process was first
+                os.link(file.name, path)
+    check_owner(path)
+    return path.read_bytes()

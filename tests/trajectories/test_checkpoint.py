@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import pytest
 import mle_gym
 from mle_gym.agents import load_agent
 from mle_gym.env import MLEEnv
-from mle_gym.errors import AgentError
+from mle_gym.errors import AgentError, TrajectoryError
+from mle_gym.trajectories.checkpoint import CheckpointFile
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.spending import spent_in
 from mle_gym.trajectories.trajectory import Trajectory
@@ -93,3 +96,35 @@ def test_what_can_not_be_kept_is_refused_before_the_episode(
     with pytest.raises(ValueError, match="requires a path"):
         rollout(make(), Mindful(), checkpoint=checkpoint)
     assert not list(tmp_path.iterdir())
+
+
+class Planted:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, int]]:
+        return os.open, (str(self.path), os.O_CREAT)
+
+
+def test_what_somebody_else_wrote_is_not_unpickled(
+    make: Callable[..., MLEEnv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, trace = tmp_path / "a.checkpoint", tmp_path / "trace"
+    pickle.loads(pickle.dumps(Planted(trace)))
+    assert trace.exists()  # reading it as any pickle would run the code
+    trace.unlink()
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "another's"))
+    CheckpointFile(file).save(Planted(trace))  # type: ignore[arg-type]
+    monkeypatch.undo()
+    for content in (file.read_bytes(), pickle.dumps(Planted(trace)), b"", bytes(40)):
+        file.write_bytes(content)
+        with pytest.raises(TrajectoryError, match=r"was not written with the cache of this user"):
+            rollout(make(), Mindful(), path=tmp_path / "a.jsonl", checkpoint=file)
+    assert not trace.exists()
+    file.unlink()
+    CheckpointFile(file).save(Planted(trace))  # type: ignore[arg-type]
+    with pytest.raises(AssertionError):
+        CheckpointFile(file)
+    assert trace.exists()  # the user's own is read
