@@ -52,6 +52,8 @@ def _rows(grade: dict[str, Any]) -> dict[str, Text]:
     if grade["percentile"] is not None:
         board = grade.get("board") or "the leaderboard"
         rows["leaderboard"] = Text(f"better than {grade['percentile']:.0%} of {board}")
+    if grade.get("human_rank") is not None:
+        rows["HumanRank"] = Text(f"{_number(grade['human_rank'])}, as MLE-Dojo computes it")
     if grade["thresholds"]:
         shown = [f"{name} {_number(value)}" for name, value in grade["thresholds"].items()]
         rows["thresholds"] = Text(", ".join(shown))

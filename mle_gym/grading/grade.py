@@ -13,7 +13,9 @@ from mle_gym.grading.score import Part
 
 __all__ = ["Grade", "Validation"]
 
-LATER = frozenset({"grader", "score_ci", "anchored", "floor", "ceiling", "board", "parts"})
+LATER = frozenset(
+    {"grader", "score_ci", "anchored", "floor", "ceiling", "board", "human_rank", "parts"}
+)
 """Fields that grades of older versions don't have."""
 
 
@@ -61,6 +63,9 @@ class Grade:
     board: str = ""
     """Who is on that leaderboard: ``"110 reference models"``, or a competition's ``"870 teams"``;
     empty without one."""
+    human_rank: float | None = None
+    """MLE-Dojo's HumanRank, 0 to 1: the mean over a competition's private and public leaderboards,
+    as far as they are here (:func:`~mle_gym.grading.leaderboard.human_rank`)."""
     medal: Medal = ""
     thresholds: dict[str, float] = field(default_factory=dict)
     """``gold``, ``silver``, ``bronze`` and ``median``, as far as the task has them."""

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from mle_gym.tasks.spec import TaskSpec
 
 __all__ = [
+    "PUBLIC_BOARD",
     "Medal",
     "Thresholds",
     "above_median",
     "better",
     "has_downloaded_board",
+    "human_boards",
+    "human_rank",
     "load_leaderboard",
     "medal",
     "medal_positions",
@@ -37,6 +40,8 @@ __all__ = [
 
 Medal = Literal["gold", "silver", "bronze", ""]
 
+PUBLIC_BOARD = "public_leaderboard.csv"
+"""In the folder of an imported task: the board of the public part, beside the private one."""
 MOST_BYTES = 16 * 2**20
 """Of a leaderboard file; Kaggle's largest are a tenth as large."""
 DECIMALS = 5
@@ -87,6 +92,19 @@ def standards(task: TaskSpec) -> tuple[tuple[float, ...], Thresholds]:
 def has_downloaded_board(task: TaskSpec) -> bool:
     """Whether a Kaggle competition's full leaderboard is on this machine."""
     return task.data.loader == "kaggle" and leaderboard_file(task.data.ref) is not None
+
+
+def human_boards(task: TaskSpec) -> tuple[tuple[float, ...], ...]:
+    """The scores on a competition's leaderboards that are here: the private one, the public one.
+
+    Raises:
+        TaskError: A leaderboard can't be read.
+    """
+    if task.data.loader != "kaggle":  # other tasks rank against models
+        return ()
+    public = task.folder / PUBLIC_BOARD
+    boards = (standards(task)[0], load_leaderboard(public) if public.is_file() else ())
+    return tuple(board for board in boards if board)
 
 
 def medal_positions(teams: int) -> tuple[int, int, int]:
@@ -171,6 +189,34 @@ def percentile(score: float, scores: Sequence[float], higher_is_better: bool) ->
     if not scores:
         raise ValueError("expected a leaderboard of at least one team, found none")
     return sum(_better(score, other, higher_is_better) for other in scores) / len(scores)
+
+
+def human_rank(
+    score: float, boards: Sequence[Sequence[float]], higher_is_better: bool
+) -> float | None:
+    """MLE-Dojo's HumanRank: from 0 (behind everybody) to 1 (nobody is better).
+
+    On each board of N teams, the place p is one more than the number of teams with a better score,
+    so that ties count as won, and (N - p + 1) / N is its share; the result is the mean over the
+    boards. Scores are not rounded. Source: ``_calculate_leaderboard_position`` in
+    ``mledojo/gym/interface.py`` of github.com/MLE-Dojo/MLE-Dojo at 667a8fd; the paper is
+    arXiv:2505.07782. NaN, which parity grading accepts, is behind everybody.
+
+    Args:
+        score: On the test set.
+        boards: The scores of all teams on each leaderboard.
+        higher_is_better: The metric's direction.
+
+    Returns:
+        None without a board.
+    """
+    if not boards:
+        return None
+    shares = []
+    for board in boards:
+        ahead = sum(not (score >= team if higher_is_better else score <= team) for team in board)
+        shares.append((len(board) - ahead) / len(board))
+    return sum(shares) / len(shares)
 
 
 def load_leaderboard(path: Path) -> tuple[float, ...]:

@@ -7,10 +7,16 @@ import re
 from pathlib import Path
 
 from mle_gym.errors import TaskError
-from mle_gym.grading.leaderboard import Thresholds
+from mle_gym.grading.leaderboard import PUBLIC_BOARD, Thresholds
 from mle_gym.integrations.importing.foreign_leaderboard import read_board
 from mle_gym.integrations.importing.imported_competition import ImportedCompetition
-from mle_gym.integrations.importing.task_writer import Draft, Imported, code_digest, write_tasks
+from mle_gym.integrations.importing.task_writer import (
+    Draft,
+    Imported,
+    board_text,
+    code_digest,
+    write_tasks,
+)
 from mle_gym.paths import below
 from mle_gym.regular_files import read_whole
 
@@ -86,7 +92,14 @@ def _draft(root: Path, metric: Path, python: str) -> Draft:
         board=board,
         thresholds=board.thresholds if whole else Thresholds(),
         higher_is_better=board.higher_is_better if whole else True,
+        files=_public_board(folder / "info" / "public_leaderboard.csv"),
     )
+
+
+def _public_board(file: Path) -> dict[str, str]:
+    """The public leaderboard as a file of the task, for HumanRank; nothing if it is broken."""
+    board = read_board(file, None)
+    return {PUBLIC_BOARD: board_text(board)} if board.state == "whole" else {}
 
 
 def _functions(file: Path, ending: str) -> list[str]:

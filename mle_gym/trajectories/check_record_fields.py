@@ -128,6 +128,7 @@ GRADE = {
     "normalized": "a number",
     "public_score": "a number or null",
     "percentile": "a number or null",
+    "human_rank": "a number or null",
     "medal": "a medal or none",
     "thresholds": "numbers by name",
     "sha256": "text",
@@ -136,7 +137,7 @@ GRADE = {
     "parts": "numbers or texts by name",
 }
 """The fields of a grade. Those that later versions added may be missing."""
-OPTIONAL = frozenset({"score_ci", "grader", "error_message", "parts"})
+OPTIONAL = frozenset({"score_ci", "grader", "error_message", "human_rank", "parts"})
 OBSERVATION = {"output": "text", "exit_code": "an integer", "steps_left": "an integer"}
 STEP = {
     "reward": "a number",

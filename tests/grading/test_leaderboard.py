@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mle_gym.errors import TaskError
 from mle_gym.grading.leaderboard import (
     Thresholds,
     above_median,
+    human_rank,
     load_leaderboard,
     medal,
     medal_positions,
@@ -193,3 +195,23 @@ def test_scores_that_differ_beyond_the_fifth_decimal_are_ties(higher_is_better: 
     assert medal(best + worse * 2e-5, thresholds, higher_is_better) != "gold"
     assert rank(best + worse * 1e-9, board, higher_is_better) == 1
     assert percentile(0.8 - worse * 1e-9, board, higher_is_better) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("score", "boards", "higher", "expected"),
+    [
+        (0.9, [[0.9, 0.8, 0.7, 0.6]], True, 1.0),
+        (0.8, [[0.9, 0.8, 0.8, 0.6]], True, 3 / 4),  # a tie is won
+        (0.1, [[0.9, 0.8]], True, 0.0),  # behind everybody
+        (0.7, [[0.9, 0.8, 0.7, 0.6], [0.75, 0.7]], True, (2 / 4 + 1 / 2) / 2),
+        (1.5, [[1.0, 2.0, 3.0], [0.5, 1.0, 1.5, 2.0]], False, (2 / 3 + 2 / 4) / 2),
+        (0.899999999, [[0.9, 0.8]], True, 1 / 2),  # not rounded
+        (math.nan, [[0.9, 0.8]], True, 0.0),
+        (math.nan, [[0.9, 0.8]], False, 0.0),
+        (0.9, [], True, None),
+    ],
+)
+def test_human_rank_is_the_mean_share_of_teams_that_are_not_better(
+    score: float, boards: list[list[float]], higher: bool, expected: float | None
+) -> None:
+    assert human_rank(score, boards, higher) == pytest.approx(expected)

@@ -309,3 +309,21 @@ def test_competitions_of_mle_dojo_too(imported: Path, mle_dojo: Path, raw: Path)
     assert refused.error_message == "other columns"
     with pytest.raises(DatasetError, match="only a stub; pass a folder of prepared data"):
         prepare(load_task("dojo-vegetables"), source=raw)
+
+
+def test_human_rank_is_the_mean_of_both_boards(imported: Path, mle_dojo: Path, raw: Path) -> None:
+    info = mle_dojo / "mledojo" / "competitions" / "fruit" / "info"
+    write(info / "private_leaderboard.csv", "rank,score\n1,1.0\n2,0.75\n3,0.75\n4,0.2\n5,0.1\n")
+    write(info / "public_leaderboard.csv", "rank,score\n1,0.9\n2,0.7\n3,0.1\n")
+    import_mle_dojo(mle_dojo)
+    prepare(load_task("dojo-fruit"), source=raw)
+    grade = mle_gym.grade("dojo-fruit", PERFECT.replace(b"4,a", b"4,x"))
+    assert grade.score == 0.75
+    # Second of five, with two others, and second of three.
+    assert grade.human_rank == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert mle_gym.Grade.from_dict(grade.to_dict()) == grade
+    assert mle_gym.grade("dojo-fruit", None).human_rank is None
+    (info / "public_leaderboard.csv").write_text(POINTER)
+    import_mle_dojo(mle_dojo)
+    prepare(load_task("dojo-fruit"), source=raw)
+    assert mle_gym.grade("dojo-fruit", PERFECT).human_rank == 1.0

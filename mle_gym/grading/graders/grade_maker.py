@@ -16,6 +16,8 @@ from mle_gym.grading.grade import Grade
 from mle_gym.grading.leaderboard import (
     above_median,
     better,
+    human_boards,
+    human_rank,
     medal,
     percentile,
     rank,
@@ -72,6 +74,7 @@ class GradeMaker:
         self.score, self.grader, self.luck = score, grader, luck
         self.sample = sample or (dataset.inputs / SAMPLE).read_bytes
         self.board, self.thresholds = standards(dataset.task)
+        self.human_boards = human_boards(dataset.task)
 
     @cached_property
     def anchors(self) -> Anchors:
@@ -113,6 +116,7 @@ class GradeMaker:
             rank=rank(score, self.board, higher) if self.board else None,
             percentile=percentile(score, self.board, higher) if self.board else None,
             board=self._board_name,
+            human_rank=human_rank(score, self.human_boards, higher),
             medal=medal(score, self.thresholds, higher),
             beats_median=above_median(score, self.thresholds, higher),
             beats_floor=beats_floor,

@@ -28,7 +28,7 @@ from mle_gym.tasks.load import load_folder
 from mle_gym.tasks.spec import GradeSpec
 from mle_gym.tasks.toml_writer import dump
 
-__all__ = ["Draft", "Imported", "code_digest", "write_tasks"]
+__all__ = ["Draft", "Imported", "board_text", "code_digest", "write_tasks"]
 
 MOST_CODE_BYTES = 2**20
 """The size of a Python file in a checkout."""
@@ -136,6 +136,11 @@ def code_digest(files: Iterable[Path]) -> str:
     return total.hexdigest()[:16]
 
 
+def board_text(board: Board) -> str:
+    """A board as the leaderboard file of a task."""
+    return "score\n" + "".join(f"{score!r}\n" for score in board.scores)
+
+
 def _note(draft: Draft) -> str:
     problems = []
     if draft.board.problem:
@@ -156,8 +161,7 @@ def _write(draft: Draft, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     medals: dict[str, Any] = dict(draft.thresholds.to_dict())
     if draft.board.state == "whole":
-        scores = "".join(f"{score!r}\n" for score in draft.board.scores)
-        (folder / "leaderboard.csv").write_text(f"score\n{scores}", encoding="utf-8")
+        (folder / "leaderboard.csv").write_text(board_text(draft.board), encoding="utf-8")
         medals = {"leaderboard": "leaderboard.csv"}
     (folder / "task.toml").write_text(dump(_task(draft) | {"medals": medals}), encoding="utf-8")
 
