@@ -56,9 +56,9 @@ def test_no_control_character_survives_and_nothing_grows(output: bytes) -> None:
 
 @pytest.mark.parametrize("piece", [b"\x1b]0;", b"\x1b[", b"\x1bP", b"\r", b"\b", b"a\b", b"\x1b"])
 def test_hostile_output_is_cleaned_in_linear_time(piece: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine does
     clean(piece * 200_000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_text_that_no_encoding_has_can_be_printed() -> None:

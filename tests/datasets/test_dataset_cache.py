@@ -139,24 +139,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(make_task: MakeTask, own_cache: 
     assert made(folder).public.is_dir()
 
 
-def test_a_prepared_dataset_is_found_fast_and_without_pandas(make_task: MakeTask) -> None:
+def test_a_prepared_dataset_is_found_without_pandas(make_task: MakeTask) -> None:
     folder = make_task()
     made(folder)
     code = f"""
-import sys, time
+import sys
 from pathlib import Path
 from mle_gym.tasks.catalog import load_task
 from mle_gym.datasets.prepare import prepare
-task = load_task(Path({str(folder)!r}))
-prepare(task)
-times = []
-for _ in range(30):
-    start = time.perf_counter()
-    prepare(load_task(Path({str(folder)!r})))
-    times.append(time.perf_counter() - start)
-print(min(times), sorted({{"pandas", "sklearn", "numpy", "filelock"}} & set(sys.modules)))
+prepare(load_task(Path({str(folder)!r})))
+print(sorted({{"pandas", "sklearn", "numpy", "filelock"}} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, _, heavy = done.stdout.partition(" ")
+    heavy = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert heavy.strip() in ("[]", "['numpy']")
-    assert float(seconds) < 0.002
