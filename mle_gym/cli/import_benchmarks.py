@@ -26,6 +26,9 @@ EXAMPLES = """\b
 The checkout stays where it is, and its code runs in a separate process. Tasks are written to
 MLE_GYM_TASKS (by default in your data folder), where every later command finds them."""
 
+MOST_NAMED = 12
+"""With more, a note says how many tasks it is about; ``--json`` has the notes of each."""
+
 Checkout = Annotated[Path, typer.Argument(metavar="PATH", help="A checkout.")]
 Python = Annotated[
     str | None,
@@ -66,8 +69,25 @@ def _run(
     if as_json:
         emit([vars(entry) for entry in imported])
         return
-    table = new_table("task", "competition", "note")
+    table = new_table("task", "competition")
     for entry in imported:
-        table.add_row(Text(entry.task_id, style="bold"), Text(entry.competition), Text(entry.note))
+        table.add_row(Text(entry.task_id, style="bold"), Text(entry.competition))
     out().print(table)
+    for line in _notes(imported):
+        err().print(line, markup=False, soft_wrap=True)
     err().print(f"{len(imported)} tasks in {Path(imported[0].folder).parent}", soft_wrap=True)
+
+
+def _notes(imported: list[Imported]) -> list[str]:
+    """A line for each note, with the tasks that it is about: most notes are about all of them."""
+    about: dict[str, list[str]] = {}
+    for entry in imported:
+        for note in entry.notes:
+            about.setdefault(note, []).append(entry.task_id)
+    return [f"{_named(tasks, len(imported))}: {note}" for note, tasks in about.items()]
+
+
+def _named(tasks: list[str], of: int) -> str:
+    if len(tasks) == of > 1:
+        return f"all {of}"
+    return ", ".join(tasks) if len(tasks) <= MOST_NAMED else f"{len(tasks)} of {of}"

@@ -20,7 +20,7 @@ from mle_gym.integrations.mle_bench.published import competitions
 from mle_gym.integrations.mle_dojo import import_mle_dojo
 from mle_gym.tasks.catalog import load_task
 from tests.cli.conftest import Command, command  # noqa: F401
-from tests.integrations.conftest import write
+from tests.integrations.conftest import add_competition, write
 
 SPOOKY = "spooky-author-identification"
 ROWS = "".join(f"id{n},words {n},{('EAP', 'HPL', 'MWS')[n % 3]}\n" for n in range(30))
@@ -160,8 +160,27 @@ def test_imported_ones_have_them_unmended_and_others_none(
         for file in (folder / "random-acts-of-pizza").rglob("config.yaml"):
             file.write_text(file.read_text().replace("Fruit", "random-acts-of-pizza", 1))
     (found,), _ = import_mle_bench(mle_bench)
-    assert "MLE-bench knows issues of it" in found.note
+    assert "MLE-bench knows issues of it: `mle-gym show`" in found.notes
     (issue,) = issues_of(load_task("mlebench-random-acts-of-pizza"))
     assert (issue.here, "giver" in issue.text) == ("", True)
     import_mle_dojo(mle_dojo)
     assert issues_of(load_task("dojo-random-acts-of-pizza")) == []
+
+
+def test_a_note_about_many_tasks_is_one_line(
+    imported: Path,
+    mle_bench: Path,
+    command: Command,  # noqa: F811
+) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\n"
+    for name in ("Apple", "champs-scalar-coupling", "Pear"):
+        add_competition(mle_bench, name, pointer)
+    result = command("import", "mle-bench", mle_bench)
+    assert [line.split(": ")[0] for line in result.err.splitlines()[:-1]] == [
+        "mlebench-apple, mlebench-pear",  # of which nothing is published
+        "mlebench-champs-scalar-coupling",
+        "mlebench-champs-scalar-coupling",
+    ]
+    assert len(result.out.splitlines()) == 4 + 4  # a line for each task, and the table's frame
+    found = command("import", "mle-bench", mle_bench, "--json").json
+    assert [len(each["notes"]) for each in found] == [1, 0, 1, 2]

@@ -36,7 +36,7 @@ def test_a_competition_is_a_task_with_its_own_grader(
 ) -> None:
     before = contents(raw)
     (found,), problems = import_mle_bench(mle_bench)
-    assert (found.task_id, found.competition, found.note) == ("mlebench-fruit", "Fruit", "")
+    assert (found.task_id, found.competition, found.notes) == ("mlebench-fruit", "Fruit", ())
     assert problems == []
     task = load_task("mle/mlebench-fruit-v0")
     assert (task.title, task.description) == ("Fruit: ripe or not", "Is it ripe?")
@@ -202,7 +202,7 @@ def test_a_page_is_known_by_its_median(tmp_path: Path) -> None:
 def test_without_a_board_the_published_thresholds_count(imported: Path, mle_bench: Path) -> None:
     add_competition(mle_bench, "spaceship-titanic", POINTER)
     add_competition(mle_bench, "Nuts", POINTER)
-    found = {entry.competition: entry.note for entry in import_mle_bench(mle_bench)[0]}
+    found = {entry.competition: "; ".join(entry.notes) for entry in import_mle_bench(mle_bench)[0]}
     assert found["spaceship-titanic"].endswith("published thresholds")
     assert found["Nuts"].endswith("no medals")
     task = load_task("mlebench-spaceship-titanic")
@@ -297,7 +297,7 @@ def test_competitions_of_mle_dojo_too(imported: Path, mle_dojo: Path, raw: Path)
     before = contents(raw)
     done, problems = import_mle_dojo(mle_dojo)
     assert problems == []
-    assert {entry.task_id: bool(entry.note) for entry in done} == {
+    assert {entry.task_id: bool(entry.notes) for entry in done} == {
         "dojo-fruit": False,
         "dojo-vegetables": True,
     }

@@ -93,8 +93,8 @@ class Imported:
     task_id: str
     competition: str
     folder: str
-    note: str
-    """What its users should know; empty if there is nothing."""
+    notes: tuple[str, ...]
+    """What its users should know."""
 
 
 def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
@@ -123,7 +123,7 @@ def write_tasks(group: str, drafts: Iterable[Draft]) -> list[Imported]:
     shutil.rmtree(final / ".replaced", ignore_errors=True)
     register_tasks(final)
     return [
-        Imported(d.task_id, d.competition.competition, str(final / d.task_id), _note(d))
+        Imported(d.task_id, d.competition.competition, str(final / d.task_id), _notes(d))
         for d in drafts
     ]
 
@@ -141,14 +141,14 @@ def board_text(board: Board) -> str:
     return "score\n" + "".join(f"{score!r}\n" for score in board.scores)
 
 
-def _note(draft: Draft) -> str:
+def _notes(draft: Draft) -> tuple[str, ...]:
     problems = []
     if draft.board.problem:
         known = "published thresholds" if draft.thresholds.gold is not None else "no medals"
         problems.append(f"{draft.board.problem}: {known}")
     if not draft.competition.prepare_function:
         problems.append("its prepare.py is a stub: requires prepared data (--from)")
-    return "; ".join([*problems, *draft.remarks])
+    return (*problems, *draft.remarks)
 
 
 def _write(draft: Draft, folder: Path) -> None:
