@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,12 @@ from mle_gym.integrations.mle_bench.published import split as competitions_of
 from mle_gym.integrations.mle_bench.report import aggregate_report
 from mle_gym.integrations.mle_bench.report_file import ReportFile
 from mle_gym.integrations.mle_bench.seeds import FLAGS, read_reports, summarize_what_is_there
-from mle_gym.integrations.mle_bench.submissions import Batch
+from mle_gym.integrations.mle_bench.submissions import Batch, Problem
 
 __all__ = ["commands"]
+
+MOST_LINES = 5
+"""With more lines of one problem, the others are only counted."""
 
 JSONL_EXAMPLES = """\b
 [bold]Examples[/bold]
@@ -76,8 +80,8 @@ def grade_jsonl(
         emit({**report, "problems": [vars(p) for p in batch.problems], "summary": summary})
     else:
         _show_report(report)
-    for problem in batch.problems:
-        warn(f"{problem.file}, line {problem.line}: not graded: {problem.message}")
+    for line in _problems(batch.problems):
+        warn(line)
     if summary is not None:
         incomplete = _show_summary(summary, as_json)
         code = code or incomplete
@@ -85,6 +89,17 @@ def grade_jsonl(
         kept.finish(report)
         err().print(f"wrote {kept.path}", soft_wrap=True)
     raise typer.Exit(code)
+
+
+def _problems(problems: Iterable[Problem]) -> Iterator[str]:
+    """A line for each problem that differs: one that a task has concerns all its submissions."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for problem in problems:
+        lines.setdefault((problem.file, problem.message), []).append(problem.line)
+    for (file, message), numbers in lines.items():
+        shown = ", ".join(map(str, numbers[:MOST_LINES]))
+        more = f" and {len(numbers) - MOST_LINES} more" if len(numbers) > MOST_LINES else ""
+        yield f"{file}, line{'s' * (len(numbers) > 1)} {shown}{more}: not graded: {message}"
 
 
 def _grade(batch: Batch, files: list[Path]) -> ExitCode:

@@ -68,6 +68,14 @@ def test_no_line_keeps_the_others_from_being_graded(command: Command, batch: Pat
     assert json.loads(written.read_text())["competition_reports"] == reports
 
 
+def test_one_problem_of_many_lines_is_told_once(command: Command, batch: Path) -> None:
+    Path("many.jsonl").write_text(f"{line(batch / 'sample.csv', 'no-such-competition')}\n" * 8)
+    result = command("grade-jsonl", "many.jsonl")
+    assert result.code == 1
+    assert "many.jsonl, lines 1, 2, 3, 4, 5 and 3 more: not graded: competition" in result.err
+    assert result.err.count("no-such-competition") == 1
+
+
 def test_seeds_of_a_split_are_averaged(command: Command, batch: Path) -> None:
     Path("split.txt").write_text("coins\n")
     for seed, name in enumerate(["perfect", "sample", "perfect"]):
