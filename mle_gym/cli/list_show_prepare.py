@@ -340,7 +340,8 @@ def _facts(task: TaskSpec) -> Table:
         "metric": f"{grade.metric}, {direction} is better; {grade.worst:g} to {grade.best:g}",
         "submission": f"{task.submission.filename}: {columns}",
         "limits": f"{limits.steps} steps, {limits.seconds:g} s, {limits.memory_mb} MiB, "
-        f"{limits.cpus:g} CPU, {limits.disk_mb} MiB of disk",
+        f"{limits.cpus:g} CPU, {limits.disk_mb} MiB of disk"
+        + (f" ({limits.conditions}'s conditions)" if limits.conditions else ""),
         "medals": ", ".join(f"{n} {v:g}" for n, v in task.medals.thresholds.items())
         or ("by the ranks of its reference models" if task.medals.awarded else "none"),
         "reference": ", ".join(_references(task)) or "not measured",

@@ -181,6 +181,8 @@ def test_a_note_about_many_tasks_is_one_line(
         "mlebench-champs-scalar-coupling",
         "mlebench-champs-scalar-coupling",
     ]
+    shown = " ".join(command("show", "mlebench-fruit").out.split())
+    assert "32768 MiB of disk (mle-bench's conditions)" in shown
     assert len(result.out.splitlines()) == 4 + 4  # a line for each task, and the table's frame
     found = command("import", "mle-bench", mle_bench, "--json").json
     assert [len(each["notes"]) for each in found] == [1, 0, 1, 2]
