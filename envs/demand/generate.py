@@ -1,4 +1,4 @@
-"""Daily sales of products: seasons, promotions, empty shelves, and levels that move."""
+"""Daily sales of fresh products: seasons, promotions, empty shelves, and levels that move."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ lost sales or was emptied by the last of many customers; whether moves of a leve
 PRODUCTS = {"micro": 100, "small": 160, "full": 600}
 DAYS = {"micro": 147, "small": 182, "full": 546}
 TEST, TRIAL = 42, 42
+DEPARTMENTS = {
+    "bakery": (0.3, 1.4),
+    "fruit": (0.15, 2.9),
+    "cakes": (0.15, 3.2),
+    "sandwiches": (0.2, 4.6),
+    "salads": (0.15, 5.9),
+    "sushi": (0.05, 8.5),
+}
+"""The share of products, and the usual price in euros."""
 NOISE = 0.4
 
 
@@ -54,6 +63,7 @@ def generate(
         public={
             "train.csv": train,
             "test.csv": test[["id", "date", "product", "discount"]],
+            "products.csv": catalog(rng, codes, base[:, 0]),
             "trial.csv": pd.DataFrame({"product": sorted(codes[trial])}),
             "forecast.py": lab,
         },
@@ -62,6 +72,20 @@ def generate(
         ceiling=wape(answer, best),
         truth={"amount": amount},
     )
+
+
+def catalog(rng: np.random.Generator, codes: np.ndarray, base: np.ndarray) -> pd.DataFrame:
+    """Department and price of each product: what is cheap tends to sell the most."""
+    share, usual = np.array(list(DEPARTMENTS.values())).T
+    place = np.argsort(np.argsort(rng.normal(size=len(base)) - base)) / len(base)
+    department = np.searchsorted(np.cumsum(share)[:-1], place, side="right")
+    price = usual[department] * np.exp(0.2 * rng.normal(size=len(base)))
+    table = {
+        "product": codes,
+        "department": np.array(list(DEPARTMENTS))[department],
+        "price_eur": np.round(np.round(price, 1) - 0.01, 2),
+    }
+    return pd.DataFrame(table).sort_values(["department", "product"])
 
 
 def wape(truth: np.ndarray, forecast: np.ndarray | float) -> float:
@@ -154,7 +178,7 @@ def rows(
             "id": np.arange(1, products * days + 1),
             "date": np.repeat(dates.strftime("%Y-%m-%d").to_numpy(), products),
             "product": np.tile(codes, days),
-            "discount": off.where(off > 0).astype("Int64"),
+            "discount": off.where(off > 0).astype("Int64").astype(object),  # 5, not 5.0
             "sold_out": sold_out.T.ravel().astype(int),
             "sales": sales.T.ravel(),
         }

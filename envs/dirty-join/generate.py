@@ -173,9 +173,14 @@ class Texts:
             ]
             fields[field] = typed(self._rng, written, slips)
         digits = 10**7 + self._rng.choice(9 * 10**7, keys.account.max() + 1, replace=False)
-        accounts = [f"DE{digits[key]}" if key >= 0 else "" for key in keys.account]
+        accounts = [token(digits[key]) if key >= 0 else "" for key in keys.account]
         registers = np.array(["trade office", "food inspection"])[keys.register]
         return pd.DataFrame({"register": registers, **fields, "account": accounts})
+
+
+def token(account: int) -> str:
+    """What a county hands out in place of an account's number: another one for each account."""
+    return f"tok_{int(account) * 2_654_435_761 % 2**32:08x}"  # an odd factor keeps them apart
 
 
 def typed(rng: np.random.Generator, texts: list[str], slips: float) -> list[str]:

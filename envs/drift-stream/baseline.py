@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.pipeline import make_pipeline
 
 history = pd.read_csv("data/history.csv").dropna(subset="scan")
-traits = ["slot_start", "stairs", "parcel_kg", "order_eur", "stop_no", "rating"]
+traits = ["planned_hour", "spending_index", "parcel_kg"]
+traits += ["order_eur", "window_min", "address_score"]
 model = make_pipeline(StandardScaler(), LogisticRegression(C=0.0003))
 model.fit(history[traits].to_numpy(), history["scan"])
 lines = []

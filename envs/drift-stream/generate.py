@@ -31,7 +31,14 @@ KEEPS, LEAPS, EVERY = 0.99, 0.7, 20
 days it does so: a stream has about as many jumps as any other, so no variant is luckier."""
 BANDS = (-0.6745, 0.0, 0.6745)
 """Quarters of a standard normal trait."""
-TRAITS = ("slot_start", "stairs", "parcel_kg", "order_eur", "stop_no", "rating")
+TRAITS = (
+    "planned_hour",
+    "spending_index",
+    "parcel_kg",
+    "order_eur",
+    "window_min",
+    "address_score",
+)
 
 
 def generate(
@@ -77,15 +84,20 @@ def concepts(rng: np.random.Generator, days: int, kind: str, terms: int) -> np.n
 
 
 def traits(x: np.ndarray) -> dict[str, np.ndarray]:
-    """Deliveries as the dispatcher writes them."""
-    return {
-        "slot_start": np.round(14 + 3 * x[:, 0], 1),
-        "stairs": np.round(30 + 12 * x[:, 1], 0),
-        "parcel_kg": np.round(np.exp(1 + 0.5 * x[:, 2]), 2),
-        "order_eur": np.round(np.exp(4 + 0.6 * x[:, 3]), 2),
-        "stop_no": np.round(40 + 12 * x[:, 4], 0),
-        "rating": np.round(70 + 9 * x[:, 5], 1),
-    }
+    """Deliveries as the dispatcher writes them.
+
+    Plans are in steps of three minutes. Five standard deviations stay within a working day, the
+    index and the score above zero, and the arrival within the window of two hours.
+    """
+    columns = (
+        np.round(13.5 + np.round(30 * x[:, 0]) / 20, 2),
+        np.round(100 + 12 * x[:, 1]).astype(int),
+        np.round(np.exp(1 + 0.5 * x[:, 2]), 2),
+        np.round(np.exp(4 + 0.6 * x[:, 3]), 2),
+        np.round(60 + 12 * x[:, 4]).astype(int),
+        np.round(50 + 9 * x[:, 5], 1),
+    )
+    return dict(zip(TRAITS, columns, strict=True))
 
 
 def pack(table: pd.DataFrame, labels: pd.DataFrame, chance: np.ndarray, history: int) -> Instance:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 LOGARITHMIC = ("parcel_kg", "order_eur")
-TRAITS = (*LOGARITHMIC, "slot_start", "stairs", "stop_no", "rating")
+TRAITS = (*LOGARITHMIC, "planned_hour", "spending_index", "window_min", "address_score")
 CHOICES = {
     "memory": ("recent", "weekday"),
     "labels": ("scans", "audits"),
