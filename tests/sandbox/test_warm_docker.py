@@ -200,6 +200,44 @@ def test_an_idle_zygote_is_not_charged_to_commands(warm: Sandbox) -> None:
     assert execution.peak_memory_mb > 150
 
 
+WATCH = r"""
+import os, re
+ours = re.compile(rb"standalone/start.py\0zygote|zygote\0|keeper\0")
+def words(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return ours.search(file.read())
+opened = {}
+while not os.path.exists("stop"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if words(pid) and pid not in opened:
+                file = open(f"/proc/{pid}/mem", "r+b", buffering=0)
+                if words(pid):  # it did not become a program meanwhile
+                    opened[pid] = file
+                    print(words(pid).group(), flush=True)
+        except OSError:
+            continue
+"""
+
+
+def test_no_moment_is_left_in_which_agents_can_open_the_memory_of_what_serves_them(
+    create: Create,
+) -> None:
+    sandbox = create(preload=())
+    sandbox.write_file("watch.py", WATCH.encode())
+    run(sandbox, "/usr/local/bin/python watch.py >seen 2>&1 & disown")
+    wait_until_warm(sandbox)
+    run(sandbox, "for n in 1 2 3 4 5; do python -c 0; done")
+    # Not started again while somebody may watch.
+    run(sandbox, "kill -9 $(pgrep -x zygote)")
+    run(sandbox, "python -c 0; python -c 0")
+    assert not zygote_of(sandbox)
+    run(sandbox, "touch stop")
+    assert eventually(lambda: not run(sandbox, "pgrep -f watch.p[y]"))
+    assert run(sandbox, "cat seen") == ""
+    wait_until_warm(sandbox)
+
+
 def test_agents_can_neither_read_nor_trace_it(warm: Sandbox) -> None:
     pid = zygote_of(warm)
     script = f"""

@@ -38,6 +38,12 @@ elif program == "cells":
 
     serve_cells()
 elif program == "zygote":
+    if arguments[-1] == "wait":
+        from .zygote.wait import wait_for_order
+
+        if not wait_for_order(int(arguments[-2])):
+            sys.exit()
+        del arguments[-1]
     from .zygote.parent import main as run_zygote
 
     run_zygote(arguments, at_start)

@@ -26,6 +26,8 @@ OURS = "/opt/mle-gym"
 """The folder in a container for everything that doesn't come from the image."""
 SHIMS = f"{OURS}/bin"
 STANDALONE = f"{OURS}/standalone"
+_KEEPER_MODE = 0o711
+"""Agents can't read the keeper, so the kernel opens no process that executes it to its user."""
 _WARM_PARTS = (*SANDBOX_PARTS, "zygote")
 LEAST_MEMORY_MB = 512
 """A zygote holds about 100 MiB. With less memory than this, Python stays cold."""
@@ -93,7 +95,9 @@ def _bind(target: str, source: Path) -> Mount:
 
 @functools.lru_cache(maxsize=64)
 def _key(python: ImagePython, names: tuple[str, ...]) -> str:
-    return hashlib.sha256(repr((python, names, _WARM_PARTS)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((python, names, _WARM_PARTS, _KEEPER_MODE)).encode()).hexdigest()[
+        :16
+    ]
 
 
 def _folder(python: ImagePython, made: tuple[Path, ...]) -> Path:
@@ -130,4 +134,5 @@ def _fill(place: Path, python: ImagePython, made: tuple[Path, ...]) -> None:
         (place / "bin" / name).symlink_to(first)
     for program in others:
         shutil.copy2(program, place / program.name)
+    (place / others[-1].name).chmod(_KEEPER_MODE)
     (place / "interpreter").symlink_to(python.executable)

@@ -67,6 +67,8 @@ class Runner:
             self._warm.offer(f"{run}/python")
         if options["open_files"]:  # not before: see SANDBOX_LIMITS in launcher/process_limits.py
             resource.setrlimit(resource.RLIMIT_NOFILE, options["open_files"])
+        if self._warm:
+            self._warm.rest()
         self._calls = Calls(f"{run}/control", options["commands"], options["most_handed_in"])
         meters = meters_of_own_groups() if options["own_groups"] else self._meters
         account = Account(meters, self._warm, options["memory_folders"])
@@ -136,6 +138,8 @@ class Runner:
         return None if patience is None else max(0.0, min(patience, LONGEST_SLEEP)) * 1000 + 1
 
     def _handle(self, order: Order, payload: bytes) -> None:
+        if self._warm:
+            self._warm.settle()
         self._watchdog.keep_expired()
         if order["op"] == "execute":
             self._commands.start(payload, order["timeout"], live=order["live"])

@@ -40,6 +40,9 @@ class WarmPython:
             pass
         listener.close()
 
+    def settle(self) -> None:
+        """Be ready for a program of the agent's, which runs next."""
+
     def used(self) -> tuple[float, int]:
         """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
         return read_usage(self._line)
@@ -52,7 +55,7 @@ class WarmPython:
         """Handle one of these, which is ready."""
 
     def rest(self) -> None:
-        """Note that no command runs."""
+        """Note that no command runs, and that this process has the limits of those that will."""
 
     def child_ended(self, pid: int) -> None:
         """Note that a child of the runner ended."""

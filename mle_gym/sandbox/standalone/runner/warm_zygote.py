@@ -6,7 +6,7 @@ import os
 import sys
 
 from ..shared.light_imports import accept, dumps, signal, socket
-from .processes import APART
+from .processes import APART, is_alone
 from .shell import DEFAULT_SIGNALS
 from .shim_socket import WarmPython, read_report, read_usage
 
@@ -20,15 +20,20 @@ CALLS_IN_A_COMMAND = 2
 MOST_FAILURES = 2
 """How often a zygote may die before it serves: after that, the next one would die too."""
 MOST_STARTS = 20
+LONGEST_START = 20.0
+"""Seconds that an interpreter may take to start."""
 
 
 class OwnZygote(WarmPython):
-    """Starts a zygote once Python is used, and again when it was killed.
+    """Offers warm Python by a zygote that agents can end, but not look into.
 
-    At first the runner listens for shims. It hangs up on them, so that they start the interpreter
-    at once, and remembers that a zygote is wanted. Starting one takes a second of processor time,
-    which the agent's program should have. So the zygote starts when the command is over, or when
-    the same command calls again. Once it serves, the runner no longer listens.
+    A process that was just executed is open to all of its user's, the agent's programs included. So
+    a zygote is executed only while none of them runs: at first, and again if it was killed. It then
+    waits idly (``zygote/wait.py``) until Python is used. Until it serves, the runner listens for
+    shims. It hangs up on them, so that they start the interpreter at once, and remembers that a
+    zygote is wanted. Importing takes a second of processor time, which the agent's program should
+    have. So the zygote imports when the command is over, or when the same command calls again.
+    Once it serves, the runner no longer listens.
 
     Args:
         plan: The zygote's command and environment.
@@ -40,7 +45,7 @@ class OwnZygote(WarmPython):
         self._orders: socket.socket | None = None
         self._reports: socket.socket | None = None
         self._pid = 0
-        self._serves = False
+        self._is_hidden = self._serves = False
         self._calls = self._starts = self._failures = 0
 
     def offer(self, path: str) -> None:
@@ -48,6 +53,19 @@ class OwnZygote(WarmPython):
         self._listener.bind(path)
         self._listener.listen(MOST_CALLERS)
         self._listener.setblocking(False)
+
+    def settle(self) -> None:
+        """Wait until agents can't look into a zygote that was just executed, or end it."""
+        if not self._orders or self._is_hidden:
+            return
+        try:
+            self._orders.settimeout(LONGEST_START)
+            self._is_hidden = self._orders.recv(1) != b""
+            self._orders.settimeout(None)
+        except OSError:  # it is too slow
+            pass
+        if not self._is_hidden:
+            self._end()
 
     def used(self) -> tuple[float, int]:
         """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
@@ -57,7 +75,7 @@ class OwnZygote(WarmPython):
         """The shims' socket, and the line on which a new zygote reports that it serves."""
         if self._serves:
             return []
-        sockets = [self._listener, *([self._reports] if self._reports and self._pid else [])]
+        sockets = [self._listener, *([self._reports] if self._reports else [])]
         return [each.fileno() for each in sockets]
 
     def hear(self, descriptor: int) -> None:
@@ -68,19 +86,22 @@ class OwnZygote(WarmPython):
             self._serves, self._failures = True, 0
 
     def rest(self) -> None:
-        """Start the zygote if one was wanted, now that no command needs the processor."""
+        """Have the zygote import if one was wanted, now that no command needs the processor."""
+        self._execute()
         if self._calls:
             self._start()
 
     def child_ended(self, pid: int) -> None:
         """Note that a child of the runner ended. If it was the zygote, Python is cold again."""
-        if pid != self._pid or not self._orders or not self._reports:
-            return
-        self._failures += not self._serves
-        self._pid, self._serves = 0, False
-        APART.discard(pid)
-        self._orders.close()
-        self._reports.close()
+        if pid == self._pid:
+            self._failures += not self._serves
+            self._pid, self._serves = 0, False
+            APART.discard(pid)
+            for line in (self._orders, self._reports):
+                if line:
+                    line.close()
+            self._orders = self._reports = None
+        self._execute()
 
     def _send_away(self) -> None:
         try:
@@ -91,9 +112,11 @@ class OwnZygote(WarmPython):
         if self._calls >= CALLS_IN_A_COMMAND:
             self._start()
 
-    def _start(self) -> None:
-        self._calls = 0
-        if self._pid or self._starts == MOST_STARTS or self._failures == MOST_FAILURES:
+    def _execute(self) -> None:
+        """Execute a zygote if there is none, unless a program of the agent's runs."""
+        if self._starts == MOST_STARTS or self._failures == MOST_FAILURES:
+            return
+        if self._pid or not is_alone():
             return
         self._starts += 1
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -102,10 +125,19 @@ class OwnZygote(WarmPython):
             self._pid = self._spawn(theirs.fileno())
         except OSError:
             self._orders.close()
+            self._orders = None
             return
         finally:
             theirs.close()
+        self._is_hidden = False
         APART.add(self._pid)
+
+    def _start(self) -> None:
+        """Have the idle zygote import and serve."""
+        self.settle()
+        self._calls = 0
+        if not self._orders or self._reports:
+            return
         self._reports, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         order: Serve = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
@@ -118,13 +150,17 @@ class OwnZygote(WarmPython):
             self._orders.sendmsg([dumps(order).encode()], [rights])
         except OSError:
             # The agent killed it, or this user has too many descriptors in transit.
-            os.kill(self._pid, signal.SIGKILL)
+            self._end()
         os.close(nowhere)
         report.close()
 
+    def _end(self) -> None:
+        """Kill the zygote. Its end is noted when it is reaped."""
+        os.kill(self._pid, signal.SIGKILL)
+
     def _spawn(self, control: int) -> int:
         """Start it outside the agent's folder, so that it imports nothing from there."""
-        command = [*self._plan["command"], str(control)]
+        command = [*self._plan["command"], str(control), "wait"]
         here = os.open(".", os.O_PATH | os.O_CLOEXEC)
         os.chdir("/")
         try:

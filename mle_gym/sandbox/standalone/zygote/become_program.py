@@ -75,6 +75,9 @@ class Template:
     def rehearse(self, own: Request, command: Command) -> None:
         """Take a program's first steps early, so that the pages they write are copied already.
 
+        Not that of opening its memory to its user: inside a sandbox that is the agent, and this
+        process will be given lines that a program must not have.
+
         Args:
             own: A request for what this process already has.
             command: The command line of that request.
@@ -105,17 +108,17 @@ class Template:
         for number, descriptor in enumerate(request.descriptors[:3]):
             os.dup2(descriptor, number)
         os.closerange(3, 1 << 20)
-        self._take_on(request, command)
         self.show_command_line(request.arguments, request.variables)
+        prctl(PR_SET_DUMPABLE, 1)  # from here on it has nothing that its user may not have
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(OUT_OF_MEMORY_SCORE)
+        self._take_on(request, command)
         program = self._describe(command, set_up_interpreter(request, command))
         self._restore_signals(request)
         self._play(ctypes.byref(program))
 
     def _take_on(self, request: Request, command: Command) -> None:
         """Set what a process inherits, and what libraries read as they are loaded."""
-        prctl(PR_SET_DUMPABLE, 1)
-        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-            file.write(OUT_OF_MEMORY_SCORE)
         os.umask(request.umask)
         if os.getpriority(os.PRIO_PROCESS, 0) < request.nice:
             os.setpriority(os.PRIO_PROCESS, 0, request.nice)

@@ -26,6 +26,7 @@ from ..shared.system_calls import (
 NS_GET_USERNS = 0xB701
 CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
+NAMESPACES = ("user", "net", "ipc", "uts", "cgroup", "pid", "mnt")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _open_namespaces(folder: int, own: dict[str, int]) -> list[int]:
     others. If bubblewrap nested a second one, it is entered last.
     """
     opened = {}
-    for name in ("user", "net", "ipc", "uts", "cgroup", "pid", "mnt"):
+    for name in NAMESPACES:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
         if os.fstat(descriptor).st_ino == own.get(name):
             if name in ("user", "pid", "mnt"):
@@ -127,7 +128,11 @@ def _open_namespaces(folder: int, own: dict[str, int]) -> list[int]:
 
 def own_namespaces() -> dict[str, int]:
     """The inodes of this process's namespaces."""
-    return {name: os.stat(f"/proc/self/ns/{name}").st_ino for name in os.listdir("/proc/self/ns")}
+    found = {}
+    for name in NAMESPACES:  # the folder can't be listed by a process that nobody may look into
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = os.stat(f"/proc/self/ns/{name}").st_ino
+    return found
 
 
 def drop_privileges() -> None:

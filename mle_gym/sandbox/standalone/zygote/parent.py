@@ -283,7 +283,7 @@ def main(arguments: list[str], at_start: set[str]) -> None:
     _preload(json.loads(names), json.loads(folders), shown)
     template = Template(library, _thread_pools())
     preloaded = {name.partition(".")[0] for name in set(sys.modules) - at_start}
-    tools = template, os.open(keeper, os.O_RDONLY | os.O_CLOEXEC), bytes.fromhex(system_calls)
+    tools = template, os.open(keeper, os.O_PATH | os.O_CLOEXEC), bytes.fromhex(system_calls)
     lifecycle = Lifecycle(*tools, environment, preloaded)
     gc.collect()
     gc.freeze()
