@@ -6,6 +6,7 @@ import hmac
 import os
 import pickle
 import secrets
+import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mle_gym.episode.snapshot import Snapshot
-from mle_gym.errors import TrajectoryError
-from mle_gym.ownership import check_owner, own_cache
+from mle_gym.errors import CacheError, TrajectoryError
+from mle_gym.ownership import own_cache
+from mle_gym.regular_files import read_regular, read_whole, write_atomically
 
 __all__ = ["Checkpoint", "CheckpointFile"]
 
-_HASH, _TAG_BYTES = "sha256", 32
+_HASH, _TAG_BYTES, _KEY_BYTES = "sha256", 32, 32
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,8 @@ class CheckpointFile:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, and free the disk space of the one before."""
-        fresh = self._path.with_name(f"{self._path.name}.new")
         content = pickle.dumps(checkpoint)
-        fresh.write_bytes(hmac.digest(self._key, content, _HASH) + content)
-        fresh.replace(self._path)
+        write_atomically(self._path, hmac.digest(self._key, content, _HASH) + content)
         before, self.found = self.found, checkpoint
         if before is not None:
             before.snapshot.delete()
@@ -75,7 +75,10 @@ class CheckpointFile:
             self.found.snapshot.delete()
 
     def _read(self) -> Checkpoint:
-        data = self._path.read_bytes()
+        try:
+            data = read_regular(self._path)
+        except OSError as error:
+            raise TrajectoryError(f"{self._path}: {error.strerror}") from error
         tag, content = data[:_TAG_BYTES], data[_TAG_BYTES:]
         if not hmac.compare_digest(tag, hmac.digest(self._key, content, _HASH)):
             raise TrajectoryError(
@@ -88,13 +91,26 @@ class CheckpointFile:
 
 
 def _key() -> bytes:
-    """The key of this user's checkpoints, made at their first."""
-    path = own_cache("keys") / "checkpoints"
+    """The key of this user's checkpoints, made at their first.
+
+    Raises:
+        CacheError: Others could know it.
+    """
+    path = own_cache(f"keys-{os.getuid()}") / "checkpoints"  # also in a cache that a group shares
     if not path.exists():
         with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # readable by this user alone
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()
+            os.fsync(file.fileno())
             with suppress(FileExistsError):  # another process was first
                 os.link(file.name, path)
-    check_owner(path)
-    return path.read_bytes()
+    status = path.lstat()
+    key = read_whole(path, _KEY_BYTES)
+    known = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or not stat.S_ISREG(status.st_mode)
+    if status.st_uid != os.getuid() or known or len(key) != _KEY_BYTES:
+        raise CacheError(
+            f"{path}: expected {_KEY_BYTES} bytes that only this user can read, because whoever "
+            "knows them can write checkpoints that run code. Delete the file: the next run makes "
+            "another, and earlier checkpoints can't be read any more"
+        )
+    return key

@@ -12,14 +12,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from email.parser import BytesParser
 from typing import Any
 
 import pytest
 
 import mle_gym
-from mle_gym.errors import DatasetError
+from mle_gym.errors import DatasetError, SubmissionError
 from mle_gym.grading.open_grader import load_grader
-from mle_gym.integrations.mle_bench.grading_server import GradingServer
+from mle_gym.integrations.mle_bench import grading_server
+from mle_gym.integrations.mle_bench.grading_server import GradingServer, file_in_form
 from mle_gym.tasks.catalog import load_task
 
 MOST = 1_000_000
@@ -125,6 +128,80 @@ def test_broken_requests_end_nothing(server: GradingServer, sample: bytes) -> No
             while client.recv(4096):
                 pass
     assert ask(server, "/validate", form(sample))[1] == {"result": "Submission is valid."}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"--{BOUNDARY}\r\nContent-Disposition: form-data".encode() + b";a" * 400_000 + b"\r\n\r\nx",
+        f"--{BOUNDARY}\r\n".encode() + b"a:b\r\n" * 150_000 + b"\r\nx",
+        f"\r\n--{BOUNDARY}".encode() * 80_000,
+    ],
+    ids=["parameters", "lines", "parts"],
+)
+def test_a_form_that_would_take_long_to_read_is_refused(
+    server: GradingServer, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    class Counting(BytesParser):
+        def parsebytes(self, text: bytes | bytearray, headersonly: bool = False) -> Any:
+            read.append(len(text))
+            return super().parsebytes(text, headersonly)
+
+    monkeypatch.setattr(grading_server, "BytesParser", Counting)
+    with pytest.raises(SubmissionError):
+        file_in_form(FORM, body)
+    assert max(read) < 5_000
+    assert len(read) < 150
+    assert ask(server, "/validate", body)[0] == 400
+
+
+def test_slow_uploads_end_and_others_go_on(
+    server: GradingServer, sample: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grading_server, "UPLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(grading_server, "BYTES_PER_SECOND", 1e9)
+    head = b"POST /validate HTTP/1.1\r\nContent-Length: 100000\r\n\r\n"
+    ended = threading.Event()
+    slow = [_connected(server, head) for _ in range(grading_server.UPLOADS)]
+
+    def trickle() -> None:
+        while not ended.wait(0.05):
+            for client in slow:
+                with suppress(OSError):
+                    client.send(b"x")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        assert ask(server, "/validate", form(sample))[0] == 200
+        assert all(b"ended before its content" in client.recv(4096) for client in slow)
+    finally:
+        ended.set()
+        thread.join()
+        for client in slow:
+            client.close()
+
+
+def test_who_asks_slowly_or_opens_too_many_connections_is_hung_up_on(
+    server: GradingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grading_server, "CONNECTIONS_EACH", 3)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(_connected(server, b"GET /hea")) for _ in range(3)]
+        with _connected(server, b"") as one_more:
+            assert one_more.recv(1) == b""
+        monkeypatch.setattr(grading_server, "HEAD_SECONDS", 0)
+        assert [client.recv(1) for client in slow] == [b""] * 3
+    monkeypatch.undo()
+    assert ask(server, "/health")[0] == 200
+
+
+def _connected(server: GradingServer, data: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", server.server_port), timeout=60)
+    client.sendall(data)
+    return client
 
 
 def test_many_ask_at_the_same_time(server: GradingServer, sample: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import mle_gym
 from mle_gym.agents import load_agent
 from mle_gym.env import MLEEnv
-from mle_gym.errors import AgentError, TrajectoryError
+from mle_gym.errors import AgentError, CacheError, TrajectoryError
 from mle_gym.trajectories.checkpoint import CheckpointFile
 from mle_gym.trajectories.rollout import rollout
 from mle_gym.trajectories.spending import spent_in
@@ -128,3 +129,39 @@ def test_what_somebody_else_wrote_is_not_unpickled(
     with pytest.raises(AssertionError):
         CheckpointFile(file)
     assert trace.exists()  # the user's own is read
+
+
+@pytest.mark.parametrize("fault", ["read by others", "empty", "cut", "long", "a link"])
+def test_a_key_that_others_could_know_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("MLE_GYM_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "a.checkpoint"
+    CheckpointFile(file)
+    (key,) = (tmp_path / "cache").glob("keys-*/*")
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    if fault == "read by others":  # as after a copy that kept no modes
+        key.chmod(0o644)
+    elif fault == "a link":
+        key.rename(tmp_path / "elsewhere")
+        key.symlink_to(tmp_path / "elsewhere")
+    else:
+        key.write_bytes({"empty": b"", "cut": b"x" * 31, "long": b"x" * 33}[fault])
+    with pytest.raises((CacheError, OSError), match=r"keys-\d+/checkpoints"):
+        CheckpointFile(file)
+    key.unlink()
+    CheckpointFile(file)
+
+
+def test_nothing_is_written_through_a_link_and_no_pipe_is_read(tmp_path: Path) -> None:
+    file, victim = tmp_path / "a.checkpoint", tmp_path / "victim"
+    victim.write_text("kept")
+    for name in ("a.checkpoint.new", f".a.checkpoint.{os.getpid()}"):
+        (tmp_path / name).symlink_to(victim)
+    CheckpointFile(file).save(Planted(tmp_path / "trace"))  # type: ignore[arg-type]
+    assert victim.read_text() == "kept"
+    assert file.is_file()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(TrajectoryError, match="not a regular file"):
+        CheckpointFile(file)
