@@ -451,6 +451,14 @@ for n in range(40):
 """
 
 
+@pytest.mark.slow("hundreds of programs")
+def test_a_command_may_run_more_programs_than_a_line_holds_reports(warm: Sandbox) -> None:
+    execution = warm.execute("for n in $(seq 320); do python -c 0; done", timeout=300)
+    assert execution.killed_by == ""
+    assert execution.exit_code == 0
+    assert execution.cpu_seconds > 0.3
+
+
 @pytest.mark.slow("it sends thousands of messages")
 def test_hostile_messages_harm_nobody(warm: Sandbox) -> None:
     before = zygotes()

@@ -143,3 +143,31 @@ def test_a_zygote_survives_a_sandbox_that_ends_as_it_calls(tmp_path: Path) -> No
     command = [sys.executable, "-c", GONE_BOX, str(FOLDER.parent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+FULL_LINE = """
+import json, os, socket, sys
+sys.path.append(sys.argv[1])
+from standalone.zygote.parent import Zygote
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+runner, usage = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+try:
+    while True:
+        usage.send(bytes(24), socket.MSG_DONTWAIT)
+except BlockingIOError:
+    pass
+order = {"id": 1, "uid": 0, "groups": [], "processes": 9}
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("line")
+folder = os.open("/proc/self/ns", os.O_PATH)
+socket.send_fds(ours, [json.dumps(order).encode()], [listener.fileno(), folder, usage.fileno()])
+assert Zygote(theirs, None)._obey()
+"""
+
+
+def test_no_sandbox_keeps_a_zygote_from_serving_others_by_reports_that_nobody_reads(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", FULL_LINE, str(FOLDER.parent)]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)

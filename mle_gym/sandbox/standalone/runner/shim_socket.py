@@ -21,7 +21,8 @@ class WarmPython:
 
     def __init__(self, line: int) -> None:
         self._line = socket.socket(fileno=line)
-        self._line.setblocking(False)
+        self._reports = Reports()
+        self._reports.begin(self._line)
 
     def offer(self, path: str) -> None:
         """Hand over the socket that shims will call.
@@ -45,14 +46,15 @@ class WarmPython:
 
     def used(self) -> tuple[float, int]:
         """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
-        return read_usage(self._line)
+        return self._reports.take()
 
     def descriptors(self) -> list[int]:
         """What the runner's loop has to wait for."""
-        return []
+        return self._reports.descriptors()
 
     def hear(self, descriptor: int) -> None:
         """Handle one of these, which is ready."""
+        self._reports.hear()
 
     def rest(self) -> None:
         """Note that no command runs, and that this process has the limits of those that will."""
@@ -61,22 +63,57 @@ class WarmPython:
         """Note that a child of the runner ended."""
 
 
-def read_usage(line: socket.socket) -> tuple[float, int]:
-    """Add up what was reported: seconds of processor time, and peak memory in KiB."""
-    seconds, peak = 0.0, 0
-    while True:
-        report = read_report(line)
-        if not report:
-            return seconds, peak
-        user, system = memoryview(report)[:16].cast("d")  # `struct` would have to be imported
-        (memory,) = memoryview(report)[16:].cast("Q")
-        seconds, peak = seconds + user + system, max(peak, memory)
+class Reports:
+    """What programs used, as their keepers report it.
 
+    A keeper waits until its report fits into the line, and the program's shim waits for the keeper.
+    So what arrives must be read while a command runs: the line holds a few hundred reports.
+    """
 
-def read_report(line: socket.socket) -> bytes:
-    """One report, or nothing."""
-    try:
-        report = line.recv(USAGE_SIZE)
-    except OSError:
-        return b""
-    return report if len(report) == USAGE_SIZE else b""
+    def __init__(self) -> None:
+        self._line: socket.socket | None = None
+        self._seconds, self._peak = 0.0, 0
+
+    def begin(self, line: socket.socket) -> None:
+        """Listen to a line."""
+        line.setblocking(False)
+        self._line = line
+
+    def end(self) -> None:
+        """Read what is left, and close the line. Idempotent."""
+        if self._line:
+            self.hear()
+        if self._line:
+            self._line.close()
+            self._line = None
+
+    def descriptors(self) -> list[int]:
+        """The line, if there is one."""
+        return [self._line.fileno()] if self._line else []
+
+    def hear(self) -> bool:
+        """Read all that has arrived; returns whether that is anything. Let go of a dead line."""
+        found = False
+        while self._line:
+            try:
+                report = self._line.recv(USAGE_SIZE)
+            except BlockingIOError:
+                break
+            except OSError:
+                report = b""
+            if len(report) != USAGE_SIZE:
+                self._line.close()
+                self._line = None
+                break
+            user, system = memoryview(report)[:16].cast("d")  # `struct` would have to be imported
+            (memory,) = memoryview(report)[16:].cast("Q")
+            self._seconds, self._peak = self._seconds + user + system, max(self._peak, memory)
+            found = True
+        return found
+
+    def take(self) -> tuple[float, int]:
+        """Seconds of processor time and peak memory in KiB since the last call."""
+        self.hear()
+        used = self._seconds, self._peak
+        self._seconds, self._peak = 0.0, 0
+        return used

@@ -8,7 +8,7 @@ import sys
 from ..shared.light_imports import accept, dumps, signal, socket
 from .processes import APART, is_alone
 from .shell import DEFAULT_SIGNALS
-from .shim_socket import WarmPython, read_report, read_usage
+from .shim_socket import Reports, WarmPython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class OwnZygote(WarmPython):
         self._plan = plan
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._orders: socket.socket | None = None
-        self._reports: socket.socket | None = None
+        self._reports = Reports()
         self._pid = 0
-        self._is_hidden = self._serves = False
+        self._is_hidden = self._is_wanted = self._serves = False
         self._calls = self._starts = self._failures = 0
 
     def offer(self, path: str) -> None:
@@ -68,21 +68,19 @@ class OwnZygote(WarmPython):
             self._end()
 
     def used(self) -> tuple[float, int]:
-        """Seconds of processor time of the programs that ended, and their peak memory in KiB."""
-        return read_usage(self._reports) if self._reports and self._serves else (0.0, 0)
+        """What programs used; its first report only says that a zygote serves."""
+        return self._reports.take() if self._serves else (0.0, 0)
 
     def descriptors(self) -> list[int]:
-        """The shims' socket, and the line on which a new zygote reports that it serves."""
-        if self._serves:
-            return []
-        sockets = [self._listener, *([self._reports] if self._reports else [])]
-        return [each.fileno() for each in sockets]
+        """The lines on which a zygote reports, and the shims' socket until one serves."""
+        own = [] if self._serves else [self._listener.fileno()]
+        return [*own, *self._reports.descriptors()]
 
     def hear(self, descriptor: int) -> None:
-        """Send a shim to the interpreter, or learn that the zygote serves."""
-        if descriptor == self._listener.fileno():
+        """Send a shim to the interpreter, or hear of the zygote, which serves at its first word."""
+        if not self._serves and descriptor == self._listener.fileno():
             self._send_away()
-        elif self._reports and read_report(self._reports):
+        elif self._reports.hear():
             self._serves, self._failures = True, 0
 
     def rest(self) -> None:
@@ -95,12 +93,12 @@ class OwnZygote(WarmPython):
         """Note that a child of the runner ended. If it was the zygote, Python is cold again."""
         if pid == self._pid:
             self._failures += not self._serves
-            self._pid, self._serves = 0, False
+            self._pid, self._is_wanted, self._serves = 0, False, False
             APART.discard(pid)
-            for line in (self._orders, self._reports):
-                if line:
-                    line.close()
-            self._orders = self._reports = None
+            self._reports.end()
+            if self._orders:
+                self._orders.close()
+                self._orders = None
         self._execute()
 
     def _send_away(self) -> None:
@@ -136,10 +134,11 @@ class OwnZygote(WarmPython):
         """Have the idle zygote import and serve."""
         self.settle()
         self._calls = 0
-        if not self._orders or self._reports:
+        if not self._orders or self._is_wanted:
             return
-        self._reports, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._reports.setblocking(False)
+        self._is_wanted = True
+        line, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports.begin(line)
         order: Serve = {"id": 0, "uid": os.getuid(), "groups": [], "processes": 0, "inside": True}
         # An order requires the folder of namespaces to enter; here any folder will do.
         nowhere = os.open("/", os.O_PATH | os.O_CLOEXEC)

@@ -132,9 +132,10 @@ class Zygote:
         sandbox.listener.listen(MOST_KEEPERS)
         sandbox.listener.setblocking(False)
         self._sandboxes[listener] = sandbox
-        # An empty report means that from now on programs are warm.
-        with contextlib.suppress(OSError):  # the sandbox has died meanwhile
-            os.write(usage, bytes(REPORT_SIZE))
+        # An empty report means that from now on programs are warm. No sandbox may keep others
+        # waiting by a full line.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(usage)) as line:
+            line.send(bytes(REPORT_SIZE), socket.MSG_DONTWAIT)
         self._poll.register(listener, select.POLLIN)
 
     def _forget(self, id: int) -> None:
