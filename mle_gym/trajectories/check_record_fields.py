@@ -24,6 +24,7 @@ __all__ = [
     "require_types",
     "short",
     "step_problems",
+    "value_is",
 ]
 
 _LARGEST: Final = 1e100
@@ -69,6 +70,12 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
     ),
 }
 """What a field may be required to be, with the test for that."""
+
+
+def value_is(kind: str, value: object) -> bool:
+    """Whether a value is of a kind that fields may be required to be, such as ``"text"``."""
+    return _TYPES[kind](value)
+
 
 HEADER = {
     "created": "text",

@@ -79,6 +79,16 @@ class Decoder:
             KeyError: The text is not what :func:`to_json` makes.
             RecursionError: The text is nested too deeply.
         """
+        parsed = self.parse(text)
+        return parsed, self.decode(parsed)
+
+    def parse(self, text: bytes) -> Any:
+        """The JSON in a text, within the bound on memory, which it doesn't use up.
+
+        Raises:
+            ValueError: It is not JSON (nor is NaN), has a key twice, or requires too much memory.
+            RecursionError: It is nested too deeply.
+        """
         # A rough bound first, which is quick. Signs inside strings count in it, so that only a text
         # above the bound is searched for strings, whose signs are then subtracted.
         excess = _json_bytes(text) - self._left
@@ -86,8 +96,7 @@ class Decoder:
             excess -= _json_bytes(string[0][1:-1])
         if excess > 0:
             raise _too_much()
-        parsed = json.loads(text.decode(), object_pairs_hook=_object, parse_constant=_constant)
-        return parsed, self.decode(parsed)
+        return json.loads(text.decode(), object_pairs_hook=_object, parse_constant=_constant)
 
     def decode(self, value: Any, *, depth: int = 0) -> Any:
         """The value that :func:`to_json` turned into this JSON; raises as :meth:`loads`."""

@@ -202,7 +202,7 @@ def test_an_idle_zygote_is_not_charged_to_commands(warm: Sandbox) -> None:
 
 WATCH = r"""
 import os, re
-ours = re.compile(rb"standalone/start.py\0zygote|zygote\0|keeper\0")
+ours = re.compile(rb"^(zygote|keeper)\0|standalone/start.py\0zygote")
 def words(pid):
     with open(f"/proc/{pid}/cmdline", "rb") as file:
         return ours.search(file.read())

@@ -7,20 +7,24 @@ only text is used: one JSON document for each episode. Documents of all versions
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from mle_gym.errors import TrajectoryError
 from mle_gym.regular_files import read_whole
+from mle_gym.trajectories.check_record_fields import value_is
+from mle_gym.trajectories.space_json import Decoder
 from mle_gym.trajectories.training_data.played_chat import PlayedChat
-from mle_gym.trajectories.training_data.training_record import TrainingRecord
+from mle_gym.trajectories.training_data.training_record import INTEGRITY, TrainingRecord
 
 __all__ = ["VERSION", "read_atif", "to_atif"]
 
 VERSION: Final = "ATIF-v1.8"
 MOST_BYTES: Final = 256 * 2**20
+MOST_MEMORY: Final = 256 * 2**20
+"""For a document's values, texts not included."""
 OURS: Final = "mle_gym"
 """The field of ``extra`` in which a document has the record's facts."""
 
@@ -100,27 +104,60 @@ def read_atif(path: Path) -> TrainingRecord:
 
     What isn't text (images, audio) is replaced by a note. An observation that belongs to no call is
     a message of the user. If the document isn't ours, its record has no task and no reward, its
-    integrity is ``unknown``, and its tools are those that the document defines.
+    integrity is ``unknown``, and its tools are those that the document defines. What a document of
+    ours says of its reward and its integrity is what its writer claims: nobody can check it here.
 
     Raises:
         TrajectoryError: It is no document of this format.
         OSError: The file can't be read.
     """
     try:
-        document = json.loads(read_whole(path, MOST_BYTES))
+        document = Decoder(MOST_MEMORY).parse(read_whole(path, MOST_BYTES))
         if not str(document["schema_version"]).startswith("ATIF-v1."):
             raise TrajectoryError(f"{path}: expected ATIF-v1.…, found {document['schema_version']}")
         messages, turns = _conversation(document["steps"])
         agent = document["agent"]
         tools = tuple(agent.get("tool_definitions") or ())
         nothing: dict[str, Any] = dict.fromkeys(("task", "variant", "seed", "reward", "anchored"))
-        nothing |= {"name": path.stem, "agent": agent["name"], "integrity": "unknown"}
-        facts = nothing | {"failure": None} | ((document.get("extra") or {}).get(OURS) or {})
+        nothing |= {"agent": agent["name"], "integrity": "unknown", "failure": None}
+        facts = nothing | ((document.get("extra") or {}).get(OURS) or {}) | {"name": path.stem}
+        _check(facts, tools, turns)
         return TrainingRecord.of(PlayedChat(tuple(messages), tools, tuple(turns)), facts)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, TrajectoryError):
             raise
         raise TrajectoryError(f"{path}: not an ATIF document: {error!r}") from error
+
+
+def _check(facts: Mapping[str, Any], tools: Sequence[Any], turns: Sequence[Any]) -> None:
+    """Check the types of what others use.
+
+    Raises:
+        TypeError: One is wrong.
+    """
+    for fields in (facts, *turns):
+        for name, value in fields.items():
+            if name in _TYPES and not value_is(_TYPES[name], value):
+                raise TypeError(f"{name}: expected {_TYPES[name]}, found {value!r:.60}")
+    if facts["integrity"] not in INTEGRITY:
+        raise TypeError(f"integrity: expected one of {INTEGRITY}, found {facts['integrity']!r:.60}")
+    if not all(isinstance(tool, dict) for tool in tools):
+        raise TypeError("tool_definitions: expected a list of objects")
+
+
+_TYPES: Final[Mapping[str, str]] = {
+    "task": "text or null",
+    "variant": "an integer or null",
+    "seed": "an integer or null",
+    "agent": "text",
+    "reward": "a number or null",
+    "anchored": "a number or null",
+    "failure": "text or null",
+    "timestamp": "text",
+    "model": "text",
+    "tokens": "a number",
+    "cost": "a number",
+}
 
 
 def _conversation(steps: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

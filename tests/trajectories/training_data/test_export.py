@@ -212,6 +212,43 @@ def test_another_programs_atif_document_is_read(tmp_path: Path) -> None:
         read_atif(path)
 
 
+def atif(path: Path, **fields: Any) -> Path:
+    document = {"schema_version": "ATIF-v1.8", "agent": {"name": "x"}, "steps": []} | fields
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_documents_name_is_its_files_and_leads_nowhere(tmp_path: Path) -> None:
+    extra = {"mle_gym": {"name": "../elsewhere", "integrity": "clean"}}
+    out = tmp_path / "out"
+    mle_gym.export_trajectories([atif(tmp_path / "a.json", extra=extra)], out, "atif")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.json", "out"]
+    assert [each.name for each in out.iterdir()] == ["a.json"]
+
+
+WRONG_FACTS: tuple[dict[str, Any], ...] = (
+    {"integrity": []}, {"integrity": "great"}, {"reward": "1"}, {"reward": True},
+    {"reward": float("nan")}, {"reward": 10**400}, {"anchored": []}, {"task": 1}, {"agent": {}},
+    {"failure": 1}, {"variant": 1.5},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"extra": {"mle_gym": {"integrity": "clean", **wrong}}} for wrong in WRONG_FACTS),
+        {"agent": {"name": "x", "tool_definitions": "abc"}},
+        {"steps": [{"source": "agent", "message": "", "metrics": {"cost_usd": "1"}}]},
+        {"steps": [{"source": "agent", "message": "", "timestamp": {}}]},
+        {"steps": [[]] * 5_000_000},
+    ],
+)
+def test_a_hostile_document_is_refused_in_one_line(tmp_path: Path, fields: dict[str, Any]) -> None:
+    path = atif(tmp_path / "a.json", **fields)
+    with pytest.raises(TrajectoryError, match=r"a\.json: not an ATIF document"):
+        mle_gym.export_trajectories([path], tmp_path / "out.jsonl", least_reward=0.5)
+
+
 def test_nothing_is_overwritten_and_nothing_half_written_stays(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jsonl").write_text("junk\n")
     out = tmp_path / "out.jsonl"
