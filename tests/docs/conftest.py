@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import sandbox  # noqa: F401
-from tests.docs.preloaded import preloaded_programs
-from tests.docs.snippets import PROGRAMS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -22,32 +21,25 @@ ENVIRONMENTS = sorted((CHECKOUT / "docs" / "environments").glob("*.md"))
 """The page of each environment, written by ``scripts/docs``, and the gallery."""
 
 
-@pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of ``python`` and ``mle-gym`` for documents' code."""
-    with preloaded_programs(tmp_path_factory.mktemp("programs")) as folder:
-        yield folder
-
-
 @pytest.fixture
-def installed(tmp_path: Path, programs: Path) -> dict[str, str]:
+def installed(tmp_path: Path) -> dict[str, str]:
     """Variables with which ``scripts/*`` find everything installed, and can't install anything.
 
     Their virtual environment is a folder whose programs are those of the running interpreter.
     """
     venv, tools = tmp_path / "venv", tmp_path / "tools"
-    venv.mkdir()
-    (venv / "bin").symlink_to(programs)
+    python = shlex.quote(sys.executable)
+    write_program(venv / "bin" / "python", f'exec {python} "$@"')
+    write_program(venv / "bin" / "mle-gym", f'exec {python} -c "{ENTRY}" "$@"')
     for name in ("apt-get", "sudo"):
         write_program(tools / name, "exit 1")
     with (CHECKOUT / "pyproject.toml").open() as file:
         checksum = subprocess.check_output(["cksum"], stdin=file, text=True).strip()
     (venv / ".mle-gym-dev").write_text(f"{CHECKOUT} {checksum}\n")
-    return dict(os.environ) | {
-        "VENV": str(venv),
-        "PATH": f"{tools}:{os.environ['PATH']}",
-        PROGRAMS: str(programs),
-    }
+    return dict(os.environ) | {"VENV": str(venv), "PATH": f"{tools}:{os.environ['PATH']}"}
+
+
+ENTRY = "from mle_gym.cli import main; main()"
 
 
 def write_program(path: Path, script: str) -> None:

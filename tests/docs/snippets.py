@@ -31,8 +31,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SHELL = ("bash", "console")
 RUNNABLE = ("python", "toml", *SHELL)
 FENCE = re.compile(r"```(\w*)\s*")
-PROGRAMS = "MLE_GYM_TEST_PROGRAMS"
-"""Names a folder whose ``python`` and ``mle-gym`` are run in place of the interpreter's own."""
 MARKER = re.compile(r"<!--\s*(?:(test|file):\s*(.+?)|(output))\s*-->")
 
 
@@ -114,8 +112,9 @@ def run_python(code: CodeType, namespace: dict[str, object]) -> str:
 
 def run_shell(script: str) -> str:
     """The output of a script, with the running interpreter's programs first on the PATH."""
-    programs = os.environ.get(PROGRAMS, str(Path(sys.executable).parent))
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
     program = ["bash", "-euo", "pipefail", "-c", script]
     result = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True)
     print(result.stdout, end="", flush=True)

@@ -47,7 +47,9 @@ def test_a_page_has_the_sections_in_their_order_and_few_rows(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == SECTIONS
     data = page.partition("\n## Data\n")[2].partition("\n## Action space\n")[0]
-    shown = data.partition("begins:")[2].strip().splitlines()
-    assert len(shown) <= 2 + 3 + 1  # the head, three rows, the marker
+    shown = data.partition("begins:")[2].partition("<!-- /data -->")[0].strip().splitlines()
+    assert len(shown) <= 2 + 3  # the head and three rows
     if load_task(name).data.loader == "kaggle":
         assert not shown
+    for picture in re.findall(r"!\[.+\]\((.+)\)", data):
+        assert (PAGES / picture).is_file()
