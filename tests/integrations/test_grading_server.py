@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -57,12 +58,11 @@ def ask(
     server: GradingServer, path: str, body: bytes | None = None, kind: str = FORM
 ) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
-    method = "GET" if body is None else "POST"
-    connection.request(method, path, body=body, headers={"Content-Type": kind})
-    answer = connection.getresponse()
-    found = json.loads(answer.read())
-    connection.close()
-    return answer.status, found
+    with contextlib.closing(connection):
+        method = "GET" if body is None else "POST"
+        connection.request(method, path, body=body, headers={"Content-Type": kind})
+        with connection.getresponse() as answer:
+            return answer.status, json.loads(answer.read())
 
 
 def test_it_says_that_it_lives(server: GradingServer) -> None:
