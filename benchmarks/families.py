@@ -134,6 +134,7 @@ def main() -> None:
         reports.append(report)
         _print(report)
         if options.out is not None:
+            options.out.mkdir(parents=True, exist_ok=True)
             path = options.out / FILE
             known = _merged(path, reports)
             path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
