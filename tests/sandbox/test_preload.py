@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,27 @@ def test_what_an_import_might_read_is_hidden_from_the_zygote_too(
 
     usual, masked = (SandboxConfig(preload=preload, hidden=each) for each in ((), (hidden,)))
     assert (plan(usual) == plan(masked)) is shared
+
+
+READS = """
+import importlib, json, sys
+opened = []
+sys.addaudithook(lambda name, values: name == "open" and opened.append(str(values[0])))
+for module in json.loads(sys.argv[1]):
+    importlib.import_module(module)
+print(json.dumps([path for path in opened if "site-packages" in path]))
+"""
+
+
+@pytest.mark.slow("it imports everything that is preloaded")
+def test_no_import_of_the_usual_modules_reads_data_that_a_task_could_hide() -> None:
+    command = [sys.executable, "-c", READS, json.dumps(PRELOAD)]
+    paths = [Path(path) for path in json.loads(subprocess.check_output(command, text=True))]
+    suffixes = {path.suffix for path in paths}
+    assert ".pyc" in suffixes  # it sees what is read
+    # Style sheets of pages that show models, and the metadata of an installation.
+    assert suffixes <= {".py", ".pyc", ".so", ".css", ".js", ".json"}
+    assert {path.name for path in paths if path.suffix == ".json"} <= {"direct_url.json"}
 
 
 @pytest.mark.parametrize("trouble", ["raise RuntimeError('no driver')", "1 +", "import nothing"])
